@@ -1,0 +1,16 @@
+import fp from 'fastify-plugin'
+import type { FastifyPluginAsync } from 'fastify'
+import type { WireOptions } from './lib/options.js'
+import { plugin } from './lib/plugin.js'
+import type {} from './types/fastify.js'
+
+/** WebSocket routes for Fastify: `await app.register(fastifyWire)`, then `app.ws('/demo', (socket, request) => {})`. */
+const fastifyWire: FastifyPluginAsync<WireOptions> = fp(plugin, { fastify: '5.x', name: 'fastify-wire' })
+
+export { fastifyWire as default, fastifyWire, fastifyWire as 'module.exports' }
+export type { ProtocolChooser, SocketErrorHandler, SocketOptions, WireOptions } from './lib/options.js'
+export type { SocketHandler, SocketRouteOptions } from './lib/routes.js'
+export type { Fault } from './lib/errors.js'
+export type { Version } from './lib/protocol/protocol.js'
+export type { CloseEvent, ErrorEvent, MessageEvent, OpenEvent, SocketEvent } from './lib/socket/events.js'
+export type { BinaryType, MessageData, Sendable, SendOptions, WireSocket, WireSocketEvents } from './lib/socket/socket.js'

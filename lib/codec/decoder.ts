@@ -1,0 +1,125 @@
+import {
+  FragmentedControl, LengthTooLarge, NonMinimalLength, OversizedControl, ReservedBits, ReservedOpcode, UnmaskedFrame, type Fault
+} from '../errors.js'
+import { isControl, isReserved } from './opcode.js'
+import { unmask } from './unmask.js'
+
+/** What a decoder tells. Each call answers whether to go on: after `false` the rest of the chunk is dropped. */
+export interface FrameHandler {
+  /** The head of a frame, before any of its payload: the place to refuse a length. */
+  frame (opcode: number, isLast: boolean, length: number): boolean
+  /** A piece of the payload, unmasked; `ends` with the last one. A payload of length 0 is one empty piece. */
+  payload (bytes: Buffer, start: number, end: number, ends: boolean): boolean
+  fault (error: Fault): void
+}
+
+// 2 bytes, 8 of extended length, 4 of mask.
+const LONGEST_HEAD = 14
+
+/**
+ * Cuts what a client sends into frames (RFC 6455 §5.2), however it is cut into chunks. Payload is handed on where it
+ * lies; all that is kept between two chunks is a head that is not complete.
+ *
+ *   head (2–14 bytes, kept while incomplete) → handler.frame → payload pieces → handler.payload → head …
+ */
+export class Decoder {
+  readonly #handler: FrameHandler
+  #head: Buffer | undefined
+  #headLength = 0
+  /** Bytes of the payload that have not come; -1 between two frames. */
+  #remaining = -1
+  #mask = 0
+  #phase = 0
+
+  constructor (handler: FrameHandler) {
+    this.#handler = handler
+  }
+
+  /** Walks a chunk. Its payloads are unmasked in place. */
+  read (bytes: Buffer): void {
+    let at = 0
+    const { length } = bytes
+    while (at < length || this.#remaining === 0) {
+      if (this.#remaining < 0) {
+        at = this.#readHead(bytes, at)
+        if (at < 0) return
+        continue
+      }
+      const end = Math.min(length, at + this.#remaining)
+      unmask(bytes, at, end, this.#mask, this.#phase)
+      this.#remaining -= end - at
+      this.#phase += end - at
+      const ends = this.#remaining === 0
+      if (ends) this.#remaining = -1
+      const goesOn = this.#handler.payload(bytes, at, end, ends)
+      if (!goesOn) return
+      at = end
+    }
+  }
+
+  /** Returns where the payload begins, or -1 when the head is not complete or was refused. */
+  #readHead (bytes: Buffer, at: number): number {
+    if (this.#headLength === 0) {
+      const length = this.#parseHead(bytes, at, bytes.length)
+      if (length > 0) return at + length
+      if (length === 0) this.#keep(bytes, at, bytes.length)
+      return -1
+    }
+    // A head that began in an earlier chunk: as many bytes as one can have, of which those of the payload stay.
+    const kept = this.#headLength
+    const head = this.#keep(bytes, at, Math.min(bytes.length, at + LONGEST_HEAD - kept))
+    const length = this.#parseHead(head, 0, this.#headLength)
+    if (length === 0) return -1
+    this.#headLength = 0
+    return length < 0 ? -1 : at + length - kept
+  }
+
+  #keep (bytes: Buffer, start: number, end: number): Buffer {
+    const head = this.#head ??= Buffer.allocUnsafeSlow(LONGEST_HEAD)
+    this.#headLength += bytes.copy(head, this.#headLength, start, end)
+    return head
+  }
+
+  /** Returns the length of the head, 0 when it is not complete, or -1 when it was refused. */
+  #parseHead (bytes: Buffer, at: number, end: number): number {
+    if (end - at < 2) return 0
+    const first = bytes[at] as number
+    const second = bytes[at + 1] as number
+    const opcode = first & 0x0f
+    const isLast = (first & 0x80) !== 0
+    const short = second & 0x7f
+    if ((first & 0x70) !== 0) return this.#refuse(new ReservedBits())
+    if (isReserved(opcode)) return this.#refuse(new ReservedOpcode(opcode))
+    if ((second & 0x80) === 0) return this.#refuse(new UnmaskedFrame())
+    if (isControl(opcode)) {
+      if (!isLast) return this.#refuse(new FragmentedControl())
+      if (short > 125) return this.#refuse(new OversizedControl())
+    }
+    let length = short
+    let next = at + 2
+    if (short === 126) {
+      if (end < next + 2) return 0
+      length = bytes.readUInt16BE(next)
+      if (length < 126) return this.#refuse(new NonMinimalLength())
+      next += 2
+    } else if (short === 127) {
+      if (end < next + 8) return 0
+      const high = bytes.readUInt32BE(next)
+      if (high > 0x7fffffff) return this.#refuse(new LengthTooLarge())
+      // Over 2^53 this is not exact, but still over every limit.
+      length = high * 0x1_0000_0000 + bytes.readUInt32BE(next + 4)
+      if (length < 0x1_0000) return this.#refuse(new NonMinimalLength())
+      next += 8
+    }
+    if (end < next + 4) return 0
+    this.#mask = bytes.readInt32LE(next)
+    this.#phase = 0
+    this.#remaining = length
+    return this.#handler.frame(opcode, isLast, length) ? next + 4 - at : -1
+  }
+
+  #refuse (error: Fault): -1 {
+    this.#handler.fault(error)
+    return -1
+  }
+}

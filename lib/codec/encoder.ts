@@ -1,0 +1,67 @@
+/**
+ * Where encoded bytes go. `reserve()` gives room in `chunk`, so that header and payload are written next to
+ * each other; `append()` queues bytes as they are, uncopied, behind everything reserved so far.
+ */
+export interface Output {
+  /** The buffer that holds what was last reserved; read it after `reserve()`, which may change it. */
+  readonly chunk: Buffer
+  /** Makes room for `length` bytes in a row and returns the offset in `chunk` where they start. */
+  reserve (length: number): number
+  append (bytes: Buffer): void
+}
+
+// Up to here a copy next to the header costs less than a write of two buffers.
+const COPY_UP_TO = 16_384
+
+/** Writes a frame of a server, which is not masked (RFC 6455 §5.1); a large payload is queued uncopied. */
+export function writeFrame (output: Output, opcode: number, isLast: boolean, payload: Buffer): void {
+  const { length } = payload
+  if (length > COPY_UP_TO) {
+    writeHead(output, opcode, isLast, length, 0)
+    output.append(payload)
+  } else {
+    const at = writeHead(output, opcode, isLast, length, length)
+    payload.copy(output.chunk, at)
+  }
+}
+
+/** Writes a frame whose payload is this text, encoded right behind its header. */
+export function writeTextFrame (output: Output, opcode: number, isLast: boolean, text: string): void {
+  const length = Buffer.byteLength(text)
+  if (length > COPY_UP_TO) {
+    writeFrame(output, opcode, isLast, Buffer.from(text))
+  } else {
+    const at = writeHead(output, opcode, isLast, length, length)
+    output.chunk.write(text, at, length, 'utf8')
+  }
+}
+
+/** Writes a text frame of the hixie drafts. Always in one piece: clients of the time break where it is cut. */
+export function writeHixieText (output: Output, payload: string | Buffer): void {
+  const length = Buffer.byteLength(payload)
+  const at = output.reserve(length + 2)
+  const { chunk } = output
+  chunk[at] = 0x00
+  if (typeof payload === 'string') chunk.write(payload, at + 1, length, 'utf8')
+  else payload.copy(chunk, at + 1)
+  chunk[at + 1 + length] = 0xff
+}
+
+/** Reserves a header with `room` bytes behind it, and returns where they start. */
+function writeHead (output: Output, opcode: number, isLast: boolean, length: number, room: number): number {
+  const headLength = length < 126 ? 2 : length < 0x1_0000 ? 4 : 10
+  const at = output.reserve(headLength + room)
+  const { chunk } = output
+  chunk[at] = isLast ? 0x80 | opcode : opcode
+  if (headLength === 2) {
+    chunk[at + 1] = length
+  } else if (headLength === 4) {
+    chunk[at + 1] = 126
+    chunk.writeUInt16BE(length, at + 2)
+  } else {
+    chunk[at + 1] = 127
+    chunk.writeUInt32BE(Math.floor(length / 0x1_0000_0000), at + 2)
+    chunk.writeUInt32BE(length % 0x1_0000_0000, at + 6)
+  }
+  return at + headLength
+}

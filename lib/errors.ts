@@ -1,0 +1,125 @@
+import createError, { type FastifyErrorConstructor } from '@fastify/error'
+
+/**
+ * Every error of the project, in one table. Three kinds:
+ *
+ * - a *refusal* answers an upgrade with an HTTP status (Fastify turns it into the reply, `headers` included);
+ * - a *fault* is a rule broken by the peer of an open socket; it carries the close code that the peer is told;
+ * - a *misuse* tells the application what it did and what to do instead.
+ */
+
+// Refusals: the status is the HTTP status of the answer.
+
+export const MethodNotAllowed = createError(
+  'FST_WIRE_METHOD', 'A WebSocket handshake is a GET request, this one is a %s (RFC 6455 §4.1)', 405)
+
+export const UpgradeRequired = createError(
+  'FST_WIRE_UPGRADE_REQUIRED', 'This URL is a WebSocket: connect to it with a WebSocket client, or send the headers of an upgrade', 426)
+
+export const HttpVersionTooOld = createError(
+  'FST_WIRE_HTTP_VERSION', 'A WebSocket handshake needs HTTP/1.1 or later, this one came as HTTP/%s (RFC 6455 §4.1)', 400)
+
+export const BadConnectionHeader = createError(
+  'FST_WIRE_CONNECTION_HEADER', 'The Connection header of a WebSocket handshake must hold the token "Upgrade" (RFC 6455 §4.2.1)', 400)
+
+export const BadUpgradeHeader = createError(
+  'FST_WIRE_UPGRADE_HEADER', 'The Upgrade header of a WebSocket handshake must hold the token "websocket" (RFC 6455 §4.2.1)', 400)
+
+export const MissingHost = createError(
+  'FST_WIRE_HOST', 'A WebSocket handshake must carry one valid Host header (RFC 6455 §4.2.1)', 400)
+
+export const MissingKey = createError(
+  'FST_WIRE_KEY_MISSING', 'The handshake has no Sec-WebSocket-Key header (RFC 6455 §4.2.1)', 400)
+
+export const BadKey = createError(
+  'FST_WIRE_KEY', 'Sec-WebSocket-Key must be 16 bytes in base64, which is 24 characters (RFC 6455 §4.2.1)', 400)
+
+export const MissingVersion = createError(
+  'FST_WIRE_VERSION_MISSING', 'The handshake has no Sec-WebSocket-Version header; this URL speaks %s', 400)
+
+export const UnsupportedVersion = createError(
+  'FST_WIRE_VERSION', 'This URL does not speak the WebSocket version "%s"; it speaks %s', 426)
+
+export const BadHixieKey = createError(
+  'FST_WIRE_HIXIE_KEY', '%s is not a valid key: %s (draft-ietf-hybi-thewebsocketprotocol-00 §5.2)', 400)
+
+export const MissingOrigin = createError(
+  'FST_WIRE_ORIGIN_MISSING', 'A handshake of this draft must carry an Origin header; file pages send "null"', 400)
+
+export const BadProtocolHeader = createError(
+  'FST_WIRE_PROTOCOL_HEADER', '%s must be a list of distinct tokens, one for each subprotocol (RFC 6455 §4.1)', 400)
+
+export const HandshakeTimeout = createError(
+  'FST_WIRE_HANDSHAKE_TIMEOUT', 'The handshake was not complete within %s ms', 408)
+
+export const ServerClosing = createError(
+  'FST_WIRE_CLOSING', 'The server is closing: connect again later', 503)
+
+// Misuse by the application.
+
+export const NotRegistered = createError(
+  'FST_WIRE_NOT_REGISTERED', 'app.ws() was called before fastify-wire was loaded: await app.register(fastifyWire), or call it inside a plugin or after()', 500)
+
+export const BadOption = createError(
+  'FST_WIRE_OPTION', 'The option "%s" must be %s, not %s', 500, TypeError)
+
+export const HandlerMissing = createError(
+  'FST_WIRE_HANDLER', 'app.ws(%s) needs a handler function: app.ws(url, handler) or app.ws(url, options, handler)', 500, TypeError)
+
+export const ProtocolNotOffered = createError(
+  'FST_WIRE_PROTOCOL_NOT_OFFERED', 'The protocols function chose "%s", which the client did not offer (%s): return one of them, or false', 500)
+
+export const NotOpen = createError(
+  'FST_WIRE_NOT_OPEN', 'The socket is not open (readyState %s): nothing can be sent', 500)
+
+export const NotSupported = createError(
+  'FST_WIRE_NOT_SUPPORTED', 'The protocol version %s cannot carry %s: check socket.version first', 500)
+
+export const BadCloseCode = createError(
+  'FST_WIRE_CLOSE_CODE', 'The close code %s may not be sent: use 1000-1003, 1007-1014 or 3000-4999 (RFC 6455 §7.4)', 500, RangeError)
+
+export const CloseReasonTooLong = createError(
+  'FST_WIRE_CLOSE_REASON', 'A close reason is at most 123 bytes of UTF-8, this one has %s (RFC 6455 §5.5)', 500, RangeError)
+
+export const ControlTooLong = createError(
+  'FST_WIRE_CONTROL_LENGTH', 'The payload of a ping or pong is at most 125 bytes, this one has %s (RFC 6455 §5.5)', 500, RangeError)
+
+export const InvalidText = createError(
+  'FST_WIRE_TEXT', 'Only valid UTF-8 can be sent as text to a peer of version %s', 500, TypeError)
+
+export const UncleanClose = createError(
+  'FST_WIRE_UNCLEAN_CLOSE', 'The socket closed uncleanly with code %s: messages may be missing', 500)
+
+// Faults of the peer.
+
+/** A rule of the conversation that the peer broke. The socket closes with `closeCode`. */
+export interface Fault extends Error {
+  readonly code: string
+  /** What the peer is told, RFC 6455 §7.4.1. */
+  readonly closeCode: number
+}
+
+interface FaultConstructor { new (...details: Array<string | number>): Fault }
+
+const fault = (code: string, message: string, closeCode: number): FaultConstructor => {
+  const Base: FastifyErrorConstructor<{ code: string }> = createError(code, message, 500, RangeError)
+  return class extends Base {
+    readonly closeCode = closeCode
+  } as unknown as FaultConstructor
+}
+
+export const ReservedBits = fault('FST_WIRE_RSV', 'A frame has a reserved bit set that no extension gave a meaning (RFC 6455 §5.2)', 1002)
+export const ReservedOpcode = fault('FST_WIRE_OPCODE', 'A frame has the reserved opcode %s (RFC 6455 §5.2)', 1002)
+export const UnmaskedFrame = fault('FST_WIRE_MASK', 'A frame of the client is not masked (RFC 6455 §5.1)', 1002)
+export const NonMinimalLength = fault('FST_WIRE_LENGTH_FORM', 'A payload length is not in its shortest form (RFC 6455 §5.2)', 1002)
+export const LengthTooLarge = fault('FST_WIRE_LENGTH', 'A payload length has its most significant bit set (RFC 6455 §5.2)', 1002)
+export const FragmentedControl = fault('FST_WIRE_CONTROL_FRAGMENT', 'A control frame is fragmented (RFC 6455 §5.5)', 1002)
+export const OversizedControl = fault('FST_WIRE_CONTROL_SIZE', 'A control frame has a payload over 125 bytes (RFC 6455 §5.5)', 1002)
+export const UnexpectedContinuation = fault('FST_WIRE_CONTINUATION', 'A continuation frame came with no message to continue (RFC 6455 §5.4)', 1002)
+export const MissingContinuation = fault('FST_WIRE_INTERLEAVED', 'A new message began before the last one ended (RFC 6455 §5.4)', 1002)
+export const BadClosePayload = fault('FST_WIRE_CLOSE_PAYLOAD', 'A close frame has a payload of one byte (RFC 6455 §5.5.1)', 1002)
+export const ForbiddenCloseCode = fault('FST_WIRE_CLOSE_CODE_RECEIVED', 'A close frame carries the code %s, which may not be sent (RFC 6455 §7.4)', 1002)
+export const InvalidUtf8 = fault('FST_WIRE_UTF8', 'A text is not valid UTF-8 (RFC 6455 §8.1)', 1007)
+export const MessageTooBig = fault('FST_WIRE_MESSAGE_SIZE', 'A message is larger than maxPayload, %s bytes', 1009)
+export const TooManyFragments = fault('FST_WIRE_FRAGMENTS', 'A message has more than maxFragments, %s fragments', 1008)
+export const BadHixieLength = fault('FST_WIRE_HIXIE_LENGTH', 'A frame length of a hixie draft is longer than its limit', 1002)

@@ -1,0 +1,111 @@
+import { inspect } from 'node:util'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { BadOption } from './errors.js'
+import { VERSIONS } from './handshake/handshake.js'
+import type { Limits, Version } from './protocol/protocol.js'
+import type { WireSocket } from './socket/socket.js'
+
+/** Receives what a socket's handler or one of its listeners throws or rejects with. */
+export type SocketErrorHandler = (error: unknown, socket: WireSocket, request: FastifyRequest, reply: FastifyReply) => void | Promise<void>
+
+/** Picks one of the subprotocols that the client offered, or none. */
+export type ProtocolChooser = (offered: readonly string[], request: FastifyRequest) => string | false | undefined
+
+/** What a route may say of its sockets; given to the plugin, it is the default of every route. */
+export interface SocketOptions {
+  /** The protocol versions accepted. Default: all of them. */
+  versions?: readonly Version[]
+  /** The subprotocols spoken, or a function that picks one. Default: the first that the client offers. */
+  protocols?: readonly string[] | ProtocolChooser
+  /** The largest message received, in bytes. Default 1,048,576 (1 MiB); a larger one closes with 1009. */
+  maxPayload?: number
+  /**
+   * The most fragments of one message. Default: `max(1024, maxPayload / 64 + 1)`, so that a message within
+   * `maxPayload` may come in pieces of 64 bytes; more close with 1008.
+   */
+  maxFragments?: number
+  /** How long a closing handshake may take, in milliseconds. Default 10,000; then the connection is cut. */
+  closeTimeout?: number
+  /** Default: logs the error and closes the socket with 1011. */
+  errorHandler?: SocketErrorHandler
+}
+
+export interface WireOptions extends SocketOptions {
+  /** How long the eight bytes behind the head of a hixie-76 handshake may take, in milliseconds. Default 10,000. */
+  handshakeTimeout?: number
+}
+
+/** The options of one route, checked and resolved when it was registered. */
+export interface Settings {
+  readonly versions: readonly Version[]
+  readonly protocols: readonly string[] | ProtocolChooser | undefined
+  readonly limits: Limits
+  readonly closeTimeout: number
+  readonly errorHandler: SocketErrorHandler
+  readonly handshakeTimeout: number
+}
+
+const closeWith1011: SocketErrorHandler = (error, socket, request) => {
+  request.log.error({ err: error }, 'a WebSocket handler failed')
+  socket.close(1011)
+}
+
+// 24.8 days: a longer delay makes a Node timer fire at once.
+const MAX_DELAY = 2 ** 31 - 1
+
+const OWN_OPTIONS: ReadonlySet<string> = new Set(
+  ['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'errorHandler'] satisfies Array<keyof SocketOptions>)
+
+/** Tells the options of the socket from those of the Fastify route. */
+export function isSocketOption (name: string): boolean {
+  return OWN_OPTIONS.has(name)
+}
+
+/**
+ * @throws BadOption
+ */
+export function resolveSettings (options: WireOptions, defaults: WireOptions = {}): Settings {
+  const given: WireOptions = { ...defaults, ...options }
+  const maxPayload = wholeNumber('maxPayload', given.maxPayload, 1_048_576, 0, Number.MAX_SAFE_INTEGER)
+  return {
+    versions: checkVersions(given.versions),
+    protocols: checkProtocols(given.protocols),
+    limits: {
+      maxPayload,
+      maxFragments: wholeNumber('maxFragments', given.maxFragments, Math.max(1024, Math.ceil(maxPayload / 64) + 1), 1, Number.MAX_SAFE_INTEGER)
+    },
+    closeTimeout: wholeNumber('closeTimeout', given.closeTimeout, 10_000, 1, MAX_DELAY),
+    handshakeTimeout: wholeNumber('handshakeTimeout', given.handshakeTimeout, 10_000, 1, MAX_DELAY),
+    errorHandler: checkErrorHandler(given.errorHandler)
+  }
+}
+
+function wholeNumber (name: string, value: number | undefined, byDefault: number, min: number, max: number): number {
+  if (value === undefined) return byDefault
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new BadOption(name, `a whole number from ${min} to ${max}`, inspect(value))
+  }
+  return value
+}
+
+function checkVersions (versions: readonly Version[] | undefined): readonly Version[] {
+  if (versions === undefined) return VERSIONS
+  if (!Array.isArray(versions) || versions.length === 0 || versions.some((version) => !VERSIONS.includes(version))) {
+    throw new BadOption('versions', `a list of one or more of ${VERSIONS.join(', ')}`, inspect(versions))
+  }
+  return versions
+}
+
+function checkProtocols (protocols: SocketOptions['protocols']): Settings['protocols'] {
+  if (protocols === undefined || typeof protocols === 'function') return protocols
+  if (!Array.isArray(protocols) || protocols.some((protocol) => typeof protocol !== 'string')) {
+    throw new BadOption('protocols', 'a list of strings or a function', inspect(protocols))
+  }
+  return protocols
+}
+
+function checkErrorHandler (errorHandler: SocketErrorHandler | undefined): SocketErrorHandler {
+  if (errorHandler === undefined) return closeWith1011
+  if (typeof errorHandler !== 'function') throw new BadOption('errorHandler', 'a function', inspect(errorHandler))
+  return errorHandler
+}

@@ -1,0 +1,171 @@
+import { isUtf8 } from 'node:buffer'
+import { Assembly } from '../codec/assembly.js'
+import { writeHixieText } from '../codec/encoder.js'
+import { BadHixieLength, InvalidText, MessageTooBig, NotSupported, type Fault } from '../errors.js'
+import { ABNORMAL, encodeClose, NO_STATUS } from './close.js'
+import type { Limits, Protocol, ProtocolState, Sink } from './protocol.js'
+
+const NOTHING = Buffer.alloc(0)
+const TERMINATOR = 0xff
+// 7 bits each: more than any limit needs, so only padding is longer.
+const LONGEST_LENGTH = 9
+
+/**
+ * hixie-75 and hixie-76 (draft-ietf-hybi-thewebsocketprotocol-00 §4.2).
+ *
+ *                 0x00                    text up to 0xFF: a message
+ *      ┌──────┐ ─────────▶ ┌─────────┐
+ *      │ type │ ─────────▶ │ discard │    any other type under 0x80, up to 0xFF
+ *      │      │            └─────────┘
+ *      │      │ 0x80 and over  ┌────────┐        ┌──────┐
+ *      └──────┘ ─────────────▶ │ length │ ─────▶ │ skip │    that many bytes, which may hold 0xFF
+ *                              └────────┘        └──────┘
+ *
+ * In hixie-76, 0xFF with the length 0 is the close.
+ */
+type Reading = 'type' | 'text' | 'discard' | 'length' | 'skip'
+
+export class Hixie implements Protocol {
+  readonly version: 'hixie-76' | 'hixie-75'
+  state: ProtocolState = 'open'
+  closeCode = ABNORMAL
+  readonly closeReason = NOTHING
+
+  readonly #sink: Sink
+  readonly #limits: Limits
+  readonly #text = new Assembly()
+  #reading: Reading = 'type'
+  #type = 0
+  #length = 0
+  #lengthBytes = 0
+
+  constructor (sink: Sink, limits: Limits, version: 'hixie-76' | 'hixie-75') {
+    this.#sink = sink
+    this.#limits = limits
+    this.version = version
+  }
+
+  receive (bytes: Buffer): void {
+    let at = 0
+    while (at < bytes.length && this.state !== 'closed') at = this.#read(bytes, at)
+  }
+
+  receiveEnd (): void {
+    // hixie-75 has no closing handshake: the end between two frames is its clean close.
+    if (this.state !== 'closed' && this.version === 'hixie-75' && this.#reading === 'type') this.closeCode = NO_STATUS
+    this.#finish()
+  }
+
+  send (payload: string | Buffer, isBinary: boolean, isLast: boolean): void {
+    if (isBinary) throw new NotSupported(this.version, 'binary messages')
+    if (!isLast) throw new NotSupported(this.version, 'fragments')
+    if (typeof payload !== 'string' && !isUtf8(payload)) throw new InvalidText(this.version)
+    if (this.state === 'open') writeHixieText(this.#sink, payload)
+  }
+
+  ping (): void {
+    throw new NotSupported(this.version, 'a ping')
+  }
+
+  pong (): void {
+    throw new NotSupported(this.version, 'a pong')
+  }
+
+  close (code?: number, reason?: string | Buffer): void {
+    // Neither is sent, but a mistake shows on every version.
+    encodeClose(code, reason)
+    if (this.state !== 'open') return
+    this.state = 'closing'
+    if (this.version === 'hixie-76') this.#sendClose()
+    else this.#sink.end()
+  }
+
+  /** Reads one part of a frame and returns where the next begins. */
+  #read (bytes: Buffer, at: number): number {
+    switch (this.#reading) {
+      case 'type': return this.#readType(bytes, at)
+      case 'length': return this.#readLength(bytes, at)
+      case 'skip': return this.#skip(bytes, at)
+      case 'text': return this.#readText(bytes, at)
+      case 'discard': return this.#discard(bytes, at)
+    }
+  }
+
+  #readType (bytes: Buffer, at: number): number {
+    this.#type = bytes[at] as number
+    this.#length = 0
+    this.#lengthBytes = 0
+    this.#reading = this.#type >= 0x80 ? 'length' : this.#type === 0 ? 'text' : 'discard'
+    return at + 1
+  }
+
+  #readLength (bytes: Buffer, at: number): number {
+    const byte = bytes[at] as number
+    this.#length = this.#length * 128 + (byte & 0x7f)
+    if (this.#length > this.#limits.maxPayload) this.#fault(new MessageTooBig(this.#limits.maxPayload))
+    else if (++this.#lengthBytes > LONGEST_LENGTH) this.#fault(new BadHixieLength())
+    else if (byte < 0x80) this.#endLength()
+    return at + 1
+  }
+
+  #endLength (): void {
+    if (this.version === 'hixie-76' && this.#type === 0xff && this.#length === 0) {
+      this.closeCode = NO_STATUS
+      if (this.state === 'open') this.#sendClose()
+      this.#finish()
+    } else {
+      this.#reading = this.#length === 0 ? 'type' : 'skip'
+    }
+  }
+
+  #skip (bytes: Buffer, at: number): number {
+    const skipped = Math.min(this.#length, bytes.length - at)
+    this.#length -= skipped
+    if (this.#length === 0) this.#reading = 'type'
+    return at + skipped
+  }
+
+  #readText (bytes: Buffer, at: number): number {
+    const found = bytes.indexOf(TERMINATOR, at)
+    const end = found < 0 ? bytes.length : found
+    if (this.#text.length + end - at > this.#limits.maxPayload) {
+      this.#fault(new MessageTooBig(this.#limits.maxPayload))
+      return end
+    }
+    this.#text.append(bytes, at, end)
+    if (found < 0) return end
+    this.#reading = 'type'
+    const data = this.#text.take()
+    // §4.2: what is not UTF-8 becomes U+FFFD, so that it can be sent on to anybody.
+    this.#sink.message(isUtf8(data) ? data : Buffer.from(data.toString()), false)
+    return end + 1
+  }
+
+  #discard (bytes: Buffer, at: number): number {
+    const found = bytes.indexOf(TERMINATOR, at)
+    if (found < 0) return bytes.length
+    this.#reading = 'type'
+    return found + 1
+  }
+
+  #fault (error: Fault): void {
+    this.#sink.fault(error)
+    this.close()
+    this.#finish()
+  }
+
+  #sendClose (): void {
+    const at = this.#sink.reserve(2)
+    const { chunk } = this.#sink
+    chunk[at] = 0xff
+    chunk[at + 1] = 0x00
+  }
+
+  #finish (): void {
+    if (this.state === 'closed') return
+    // hixie-75 ended its side when it closed.
+    const ended = this.state === 'closing' && this.version === 'hixie-75'
+    this.state = 'closed'
+    if (!ended) this.#sink.end()
+  }
+}

@@ -1,0 +1,73 @@
+import type { Fault } from '../errors.js'
+import type { Output } from '../codec/encoder.js'
+
+/**
+ * A conversation, sans-I/O: bytes come in by `receive()`, events and bytes go out through the Sink.
+ *
+ *                 close()                      close of the peer
+ *      ┌────────┐  close sent   ┌───────────┐   sink.end()   ┌────────┐
+ *      │  open  │ ────────────▶ │  closing  │ ─────────────▶ │ closed │
+ *      └────────┘               └───────────┘                └────────┘
+ *          │        close of the peer: answered, sink.end()       ▲
+ *          ├──────────────────────────────────────────────────────┤
+ *          │        fault: sink.fault(), close sent, sink.end()   │
+ *          └──────────────────────────────────────────────────────┘
+ *
+ * A fault, or the end of the peer's stream, leads from `closing` to `closed` as well. In `closed`
+ * whatever arrives is discarded.
+ */
+export type ProtocolState = 'open' | 'closing' | 'closed'
+
+/** Which protocol a socket speaks: RFC 6455 (`13`), its drafts, or one of the two that came before. */
+export type Version = '13' | '8' | '7' | 'hixie-76' | 'hixie-75'
+
+/** What a conversation tells, and where it writes. */
+export interface Sink extends Output {
+  /** A whole message. `data` belongs to the receiver; text is valid UTF-8. */
+  message (data: Buffer, isBinary: boolean): void
+  ping (data: Buffer): void
+  pong (data: Buffer): void
+  /** The peer broke a rule. Comes at most once, before `end()`. */
+  fault (error: Fault): void
+  /** The conversation is over: what is queued leaves, then this side of the stream ends. Comes once. */
+  end (): void
+}
+
+export interface Protocol {
+  readonly version: Version
+  readonly state: ProtocolState
+  /**
+   * The code of the close frame received; 1005 when it had none, 1006 when none came (RFC 6455 §7.1.5).
+   * hixie-75, which has no closing handshake, ends with 1005 when the stream ends between two frames.
+   */
+  readonly closeCode: number
+  readonly closeReason: Buffer
+
+  /** Bytes of the peer. They are unmasked in place, and no view of them is kept. */
+  receive (bytes: Buffer): void
+  /** The peer's stream ended. */
+  receiveEnd (): void
+
+  /**
+   * Sends a message, or one fragment of it when `isLast` is false.
+   * @throws NotSupported, InvalidText where the version cannot carry the payload.
+   */
+  send (payload: string | Buffer, isBinary: boolean, isLast: boolean): void
+  /** @throws NotSupported, ControlTooLong */
+  ping (payload: Buffer): void
+  /** @throws NotSupported, ControlTooLong */
+  pong (payload: Buffer): void
+  /**
+   * Begins the closing handshake; nothing when it has begun already.
+   * @throws BadCloseCode, CloseReasonTooLong
+   */
+  close (code?: number, reason?: string | Buffer): void
+}
+
+/** The limits of a conversation, resolved when its route was registered. */
+export interface Limits {
+  /** Bytes of one message. */
+  readonly maxPayload: number
+  /** Fragments of one message. */
+  readonly maxFragments: number
+}

@@ -1,0 +1,45 @@
+import { UncleanClose } from '../errors.js'
+import type { WaitingMessage } from './inbox.js'
+
+type PullResult = IteratorResult<string | Buffer, undefined>
+
+/** Hands the inbox to those who ask, in the order they ask. */
+export class Puller {
+  readonly #take: () => WaitingMessage | undefined
+  readonly #closeCode: () => number | undefined
+  readonly #waiting: Array<{ resolve: (result: PullResult) => void, reject: (error: Error) => void }> = []
+  #thrown = false
+
+  constructor (take: () => WaitingMessage | undefined, closeCode: () => number | undefined) {
+    this.#take = take
+    this.#closeCode = closeCode
+  }
+
+  pull (): Promise<PullResult> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject })
+      this.settle()
+    })
+  }
+
+  /** Something has come, a message or the close. */
+  settle (): void {
+    for (;;) {
+      const next = this.#waiting[0]
+      if (next === undefined) return
+      const message = this.#take()
+      const code = this.#closeCode()
+      if (message !== undefined) {
+        next.resolve({ done: false, value: message.isBinary ? message.data : message.data.toString() })
+      } else if (code === undefined) {
+        return
+      } else if (code === 1006 && !this.#thrown) {
+        this.#thrown = true
+        next.reject(new UncleanClose(code))
+      } else {
+        next.resolve({ done: true, value: undefined })
+      }
+      this.#waiting.shift()
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import { Duplex } from 'node:stream'
+import type { WireSocket } from './socket.js'
+
+/**
+ * A Duplex over a socket: what is written is sent (a string as text, bytes as binary, each chunk a message), what
+ * arrives is read as bytes. Ending it closes the socket with 1000, destroying it cuts the connection; an unclean
+ * close destroys it with the error.
+ */
+export function createStream (socket: WireSocket): Duplex {
+  const messages = socket[Symbol.asyncIterator]()
+  return new Duplex({
+    decodeStrings: false,
+    allowHalfOpen: false,
+    read () {
+      messages.next().then(
+        ({ done, value }) => {
+          // An empty chunk would not be handed on, and read() not be called again.
+          if (done === true) this.push(null)
+          else if (value.length === 0) this._read(0)
+          else this.push(value)
+        },
+        (error: Error) => { this.destroy(error) })
+    },
+    write (chunk: string | Buffer, _encoding, callback) {
+      socket.send(chunk, callback)
+    },
+    final (callback) {
+      socket.close(1000)
+      callback()
+    },
+    destroy (error, callback) {
+      if (error !== null || !this.writableFinished) socket.terminate()
+      callback(error)
+    }
+  })
+}

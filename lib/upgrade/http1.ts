@@ -1,0 +1,187 @@
+import { ServerResponse, type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, type Server } from 'node:http'
+import { Server as TlsServer } from 'node:tls'
+import type { Duplex } from 'node:stream'
+import { HandshakeTimeout } from '../errors.js'
+import { isWebSocketUpgrade, type Answer } from '../handshake/handshake.js'
+
+// How long a peer that was refused may take to read the answer, in milliseconds.
+const REFUSAL_LINGER = 5_000
+
+/** Takes the stream over after the 101, with the bytes that came behind the head. */
+export type Opened = (stream: Duplex, head: Buffer) => void
+
+/**
+ * The response of an upgrade. Fastify fills it like any other: with a 101 it becomes the answer of the handshake and
+ * hands the stream over, with any other status it is an ordinary answer, after which the connection ends.
+ */
+export class UpgradeResponse extends ServerResponse {
+  readonly #stream: Duplex
+  #head: Buffer
+  #answer: Answer | undefined
+  #opened: Opened | undefined
+
+  constructor (request: IncomingMessage, stream: Duplex, head: Buffer) {
+    super(request)
+    this.#stream = stream
+    this.#head = head
+    this.shouldKeepAlive = false
+    // A duplex does where a net.Socket is expected: the response only writes to it.
+    this.assignSocket(stream as IncomingMessage['socket'])
+    // The server that would do this has let go of the connection.
+    stream.on('drain', this.#onDrain)
+    this.on('finish', this.#onFinish)
+  }
+
+  readonly #onDrain = (): void => { this.emit('drain') }
+
+  readonly #onFinish = (): void => {
+    const stream = this.#stream
+    if (this.statusCode === 101) return
+    this.#release()
+    // What the peer still sends is read and dropped: unread bytes would turn the end into a reset, and the answer be lost.
+    stream.end()
+    stream.resume()
+    const timer = setTimeout(() => { stream.destroy() }, REFUSAL_LINGER)
+    stream.once('end', () => { stream.destroy() })
+    stream.once('close', () => { clearTimeout(timer) })
+  }
+
+  #release (): void {
+    this.#stream.off('drain', this.#onDrain)
+    this.detachSocket(this.#stream as IncomingMessage['socket'])
+  }
+
+  /** Whether the client is still there. */
+  get isConnected (): boolean {
+    return !this.#stream.destroyed
+  }
+
+  /**
+   * The bytes that follow the head of the request, however they are cut.
+   * @param timeout in milliseconds
+   * @throws HandshakeTimeout
+   */
+  async readBody (length: number, timeout: number): Promise<Buffer> {
+    if (this.#head.length < length) await this.#collect(length, timeout)
+    const body = this.#head.subarray(0, length)
+    this.#head = this.#head.subarray(length)
+    return body
+  }
+
+  #collect (length: number, timeout: number): Promise<void> {
+    const stream = this.#stream
+    return new Promise((resolve, reject) => {
+      const onData = (bytes: Buffer): void => {
+        this.#head = Buffer.concat([this.#head, bytes])
+        if (this.#head.length >= length) settle(resolve)
+      }
+      const onTimeout = (): void => { settle(() => { reject(new HandshakeTimeout(timeout)) }) }
+      const onEnd = (): void => { settle(() => { reject(new HandshakeTimeout(timeout)) }) }
+      const settle = (finish: () => void): void => {
+        clearTimeout(timer)
+        stream.off('data', onData)
+        stream.off('end', onEnd)
+        stream.off('close', onEnd)
+        stream.pause()
+        finish()
+      }
+      const timer = setTimeout(onTimeout, timeout)
+      stream.on('data', onData)
+      stream.on('end', onEnd)
+      stream.on('close', onEnd)
+      stream.resume()
+    })
+  }
+
+  /** Makes a 101, when one is sent, the answer of this handshake. */
+  accept (answer: Answer, opened: Opened): void {
+    this.#answer = answer
+    this.#opened = opened
+  }
+
+  override writeHead (status: number, reason?: string | OutgoingHttpHeaders | OutgoingHttpHeader[], headers?: OutgoingHttpHeaders | OutgoingHttpHeader[]): this {
+    const given = typeof reason === 'object' ? reason : headers
+    if (status !== 101 || this.#answer === undefined) {
+      return typeof reason === 'string' ? super.writeHead(status, reason, given) : super.writeHead(status, given)
+    }
+    // Clients of the drafts compare the first lines byte by byte: the answer comes first, as it is.
+    const lines: OutgoingHttpHeader[] = [...this.#answer.headers]
+    const own = new Set(['upgrade', 'connection', 'content-length', 'transfer-encoding'])
+    const add = (name: string, value: OutgoingHttpHeader | undefined): void => {
+      if (value === undefined || own.has(name.toLowerCase())) return
+      for (const single of Array.isArray(value) ? value : [value]) lines.push(name, single)
+    }
+    // What hooks set on the raw response.
+    for (const name of this.getHeaderNames()) {
+      add(name, this.getHeader(name))
+      this.removeHeader(name)
+    }
+    if (Array.isArray(given)) {
+      for (let i = 0; i + 1 < given.length; i += 2) add(String(given[i]), given[i + 1])
+    } else {
+      for (const name in given) add(name, given[name])
+    }
+    this.sendDate = false
+    return super.writeHead(101, this.#answer.reason, lines)
+  }
+
+  override end (chunk?: unknown, encoding?: unknown, callback?: unknown): this {
+    const answer = this.#answer
+    const opened = this.#opened
+    if (answer === undefined || opened === undefined || this.statusCode !== 101) {
+      return super.end(chunk, encoding as BufferEncoding, callback as () => void)
+    }
+    this.#opened = undefined
+    const stream = this.#stream
+    // Head and body of the answer in one packet, since some clients of the drafts read both at once.
+    stream.cork()
+    super.end()
+    if (answer.body !== undefined) stream.write(answer.body)
+    stream.uncork()
+    this.#release()
+    if (!stream.destroyed) opened(stream, this.#head)
+    return this
+  }
+}
+
+/** What an application does with a request and its response. */
+type Routing = (request: IncomingMessage, response: UpgradeResponse) => void
+
+/**
+ * Answers the upgrades of a server. With another 'upgrade' listener beside it, only those that `isOurs` says.
+ * @returns a function that stops listening
+ */
+export function listenForUpgrades (server: Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean): () => void {
+  const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+    const isAlone = server.listenerCount('upgrade') === 1
+    if (isWebSocketUpgrade(request.headers)) {
+      if (!isAlone && !isOurs(request)) return
+      // A reset at any moment must not end the process; 'close' tells those who wait.
+      stream.on('error', ignore)
+      if ('setTimeout' in stream && typeof stream.setTimeout === 'function') stream.setTimeout(0)
+      if ('setNoDelay' in stream && typeof stream.setNoDelay === 'function') stream.setNoDelay(true)
+      routing(request, new UpgradeResponse(request, stream, head))
+    } else if (isAlone) {
+      handBack(server, request, stream, head)
+    }
+  }
+  server.on('upgrade', onUpgrade)
+  return () => { server.off('upgrade', onUpgrade) }
+}
+
+function ignore (): void {}
+
+/**
+ * An upgrade to something that nobody here speaks (h2c, say) is an ordinary request (RFC 9110 §7.8): the server reads
+ * it once more, without the header that made it an upgrade.
+ */
+function handBack (server: Server, request: IncomingMessage, stream: Duplex, head: Buffer): void {
+  let text = `${request.method ?? 'GET'} ${request.url ?? '/'} HTTP/${request.httpVersion}\r\n`
+  const lines = request.rawHeaders
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const name = lines[i] as string
+    if (name.toLowerCase() !== 'upgrade') text += `${name}: ${lines[i + 1] as string}\r\n`
+  }
+  stream.unshift(Buffer.concat([Buffer.from(text + '\r\n', 'latin1'), head]))
+  server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', stream)
+}

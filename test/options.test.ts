@@ -1,0 +1,44 @@
+import t from 'tap'
+import { isSocketOption, resolveSettings, type WireOptions } from '../lib/options.js'
+
+t.test('the defaults are those of the table', async (t) => {
+  const settings = resolveSettings({})
+  t.same(settings.versions, ['13', '8', '7', 'hixie-76', 'hixie-75'])
+  t.equal(settings.protocols, undefined)
+  t.same(settings.limits, { maxPayload: 1_048_576, maxFragments: 16_385 })
+  t.equal(settings.closeTimeout, 10_000)
+  t.equal(settings.handshakeTimeout, 10_000)
+  t.type(settings.errorHandler, 'function')
+})
+
+t.test('a route overrides the plugin', async (t) => {
+  const errorHandler = (): void => {}
+  const settings = resolveSettings({ maxPayload: 64, protocols: ['a'] }, { maxPayload: 100_000_000, closeTimeout: 5, errorHandler })
+  t.same(settings.limits, { maxPayload: 64, maxFragments: 1024 })
+  t.same(settings.protocols, ['a'])
+  t.equal(settings.closeTimeout, 5)
+  t.equal(settings.errorHandler, errorHandler)
+  const choose = (): false => false
+  t.equal(resolveSettings({ protocols: choose }).protocols, choose)
+})
+
+t.test('the fragment limit scales with maxPayload', async (t) => {
+  t.equal(resolveSettings({ maxPayload: 4_194_304 }).limits.maxFragments, 65_537)
+  t.equal(resolveSettings({ maxFragments: 3 }).limits.maxFragments, 3)
+})
+
+t.test('a wrong option is named, with what it must be', async (t) => {
+  const wrong: Array<[keyof WireOptions, unknown]> = [
+    ['maxPayload', -1], ['maxPayload', '1'], ['maxFragments', 0], ['closeTimeout', 0], ['closeTimeout', 2 ** 31],
+    ['handshakeTimeout', 1.5], ['versions', []], ['versions', ['14']], ['versions', '13'], ['protocols', 'a'], ['protocols', [1]],
+    ['errorHandler', true]
+  ]
+  for (const [name, value] of wrong) {
+    t.throws(() => resolveSettings({ [name]: value }), { code: 'FST_WIRE_OPTION', message: new RegExp(`"${name}" must be `) })
+  }
+})
+
+t.test('socket options are told from route options', async (t) => {
+  t.ok(isSocketOption('maxPayload'))
+  t.notOk(isSocketOption('schema'))
+})

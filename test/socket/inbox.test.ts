@@ -1,0 +1,28 @@
+import t from 'tap'
+import { Inbox } from '../../lib/socket/inbox.js'
+
+t.test('messages leave in the order they came', async (t) => {
+  const inbox = new Inbox()
+  t.equal(inbox.isEmpty, true)
+  t.equal(inbox.take(), undefined)
+  inbox.put(Buffer.from('a'), false)
+  inbox.put(Buffer.from('b'), true)
+  t.same(inbox.take(), { data: Buffer.from('a'), isBinary: false })
+  inbox.put(Buffer.from('c'), false)
+  t.equal(inbox.take()?.data.toString(), 'b')
+  t.equal(inbox.take()?.data.toString(), 'c')
+  t.equal(inbox.isEmpty, true)
+})
+
+t.test('its weight counts empty messages too', async (t) => {
+  const inbox = new Inbox()
+  inbox.put(Buffer.alloc(0), false)
+  const empty = inbox.weight
+  t.ok(empty > 0)
+  inbox.put(Buffer.alloc(100), true)
+  t.equal(inbox.weight, 2 * empty + 100)
+  inbox.take()
+  t.equal(inbox.weight, empty + 100)
+  inbox.clear()
+  t.equal(inbox.weight, 0)
+})

@@ -1,0 +1,34 @@
+import t from 'tap'
+import { Inbox } from '../../lib/socket/inbox.js'
+import { Puller } from '../../lib/socket/puller.js'
+
+const setUp = () => {
+  const inbox = new Inbox()
+  const state: { code: number | undefined } = { code: undefined }
+  return { inbox, state, puller: new Puller(() => inbox.take(), () => state.code) }
+}
+
+t.test('those who ask are served in the order they asked', async (t) => {
+  const { inbox, puller } = setUp()
+  const asked = [puller.pull(), puller.pull()]
+  inbox.put(Buffer.from('a'), false)
+  puller.settle()
+  inbox.put(Buffer.from('b'), true)
+  puller.settle()
+  t.same(await Promise.all(asked), [{ done: false, value: 'a' }, { done: false, value: Buffer.from('b') }])
+})
+
+t.test('what came before the close is served before its end', async (t) => {
+  const { inbox, state, puller } = setUp()
+  inbox.put(Buffer.from('a'), false)
+  state.code = 1000
+  t.same(await puller.pull(), { done: false, value: 'a' })
+  t.same(await puller.pull(), { done: true, value: undefined })
+})
+
+t.test('an unclean close is thrown once', async (t) => {
+  const { state, puller } = setUp()
+  state.code = 1006
+  await t.rejects(puller.pull(), { code: 'FST_WIRE_UNCLEAN_CLOSE' })
+  t.same(await puller.pull(), { done: true, value: undefined })
+})

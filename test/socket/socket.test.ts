@@ -1,0 +1,466 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import t from 'tap'
+import type { WireSocket } from '../../index.js'
+import { createApp, listen } from '../fixtures/app.js'
+import { closeFrame, frame, RawClient, text, upgradeHead } from '../fixtures/client.js'
+import { converse } from '../fixtures/conversation.js'
+
+const messages = (socket: WireSocket): string[] => {
+  const seen: string[] = []
+  socket.on('message', (data) => { seen.push(data.toString()) })
+  return seen
+}
+
+t.test('a text comes as a Buffer and false, binary as a Buffer and true', async (t) => {
+  const { client, socket } = await converse(t)
+  client.write(text('grüß'))
+  t.same(await once(socket, 'message'), [Buffer.from('grüß'), false])
+  client.write(frame(2, Buffer.from([0, 255])))
+  t.same(await once(socket, 'message'), [Buffer.from([0, 255]), true])
+})
+
+t.test('binaryType gives binary messages their form', async (t) => {
+  const { client, socket } = await converse(t)
+  socket.binaryType = 'arraybuffer'
+  client.write(frame(2, 'ab'))
+  const [data] = await once(socket, 'message')
+  t.ok(data instanceof ArrayBuffer)
+  t.same(Buffer.from(data), Buffer.from('ab'))
+  socket.binaryType = 'fragments'
+  client.write(frame(2, 'cd'))
+  t.same(await once(socket, 'message'), [[Buffer.from('cd')], true])
+})
+
+t.test('everything that can be sent arrives', async (t) => {
+  const { client, socket } = await converse(t)
+  const bytes = new Uint8Array([1, 2, 3])
+  socket.send('text')
+  socket.send(42)
+  socket.send(Buffer.from('text'), { binary: false })
+  socket.send(bytes)
+  socket.send(bytes.buffer)
+  socket.send([Buffer.from([1]), Buffer.from([2, 3])])
+  socket.send('bin', { binary: true })
+  const got: Array<[number, string]> = []
+  for (let i = 0; i < 7; i++) {
+    const { opcode, payload } = await client.readFrame()
+    got.push([opcode, payload.toString('latin1')])
+  }
+  t.same(got, [[1, 'text'], [1, '42'], [1, 'text'], [2, '\x01\x02\x03'], [2, '\x01\x02\x03'], [2, '\x01\x02\x03'], [2, 'bin']])
+})
+
+t.test('a message may be sent in fragments', async (t) => {
+  const { client, socket } = await converse(t)
+  socket.send('a', { fin: false })
+  socket.send('b', { fin: true })
+  t.same(await client.read(6), Buffer.from([0x01, 1, 0x61, 0x80, 1, 0x62]))
+})
+
+t.test('the callback of send comes when the message has left', async (t) => {
+  const { client, socket } = await converse(t)
+  const error = await new Promise((resolve) => { socket.send('a', resolve) })
+  t.notOk(error)
+  await new Promise((resolve) => { socket.send('b', { binary: false }, resolve) })
+  t.equal(await client.readText() + await client.readText(), 'ab')
+})
+
+t.test('after the close, send calls back with an error and nothing else happens', async (t) => {
+  const { client, socket } = await converse(t)
+  client.write(closeFrame(1000))
+  await once(socket, 'close')
+  t.equal(socket.readyState, socket.CLOSED)
+  socket.send('silence')
+  socket.ping()
+  socket.pause()
+  socket.close()
+  for (const verb of ['send', 'ping', 'pong'] as const) {
+    const error = await new Promise((resolve) => { socket[verb]('x', resolve) })
+    t.match(error, { code: 'FST_WIRE_NOT_OPEN' })
+  }
+})
+
+t.test('a callback of data that could not leave gets an error', async (t) => {
+  const { socket } = await converse(t)
+  const result = new Promise((resolve) => { socket.send('x', resolve) })
+  socket.terminate()
+  t.ok(await result instanceof Error)
+})
+
+t.test('ping and pong carry a payload both ways', async (t) => {
+  const { client, socket } = await converse(t)
+  socket.ping('are you there', true, () => {})
+  t.same(await client.readFrame(), { opcode: 9, payload: Buffer.from('are you there') })
+  socket.ping()
+  t.same(await client.readFrame(), { opcode: 9, payload: Buffer.alloc(0) })
+  socket.ping(() => {})
+  t.equal((await client.readFrame()).opcode, 9)
+  client.write(frame(10, 'yes'))
+  t.same(await once(socket, 'pong'), [Buffer.from('yes')])
+  client.write(frame(9, 'and you'))
+  t.same(await once(socket, 'ping'), [Buffer.from('and you')])
+  t.same(await client.readFrame(), { opcode: 10, payload: Buffer.from('and you') })
+  socket.pong('unasked')
+  t.same(await client.readFrame(), { opcode: 10, payload: Buffer.from('unasked') })
+  t.throws(() => { socket.ping(Buffer.alloc(126)) }, { code: 'FST_WIRE_CONTROL_LENGTH' })
+  const error = await new Promise((resolve) => { socket.ping(Buffer.alloc(126), resolve) })
+  t.match(error, { code: 'FST_WIRE_CONTROL_LENGTH' })
+})
+
+t.test('answers made while a chunk is read leave in one write', async (t) => {
+  const { client, socket } = await converse(t)
+  socket.on('message', (data) => { socket.send(data, { binary: false }) })
+  const writes: Buffer[] = []
+  const write = socket._socket.write
+  socket._socket.write = function (this: typeof socket._socket, chunk: Buffer, ...rest: unknown[]) {
+    writes.push(Buffer.from(chunk))
+    return Reflect.apply(write, this, [chunk, ...rest])
+  } as typeof write
+  client.write(Buffer.concat([text('a'), frame(9), text('b')]))
+  for (let i = 0; i < 3; i++) await client.readFrame()
+  t.same(writes, [Buffer.from([0x81, 1, 0x61, 0x8a, 0, 0x81, 1, 0x62])])
+})
+
+t.test('a close of the peer is answered, and tells its code and reason once', async (t) => {
+  const { client, socket } = await converse(t)
+  let closes = 0
+  socket.on('close', () => { closes++ })
+  client.write(frame(8, Buffer.concat([Buffer.from([0x0f, 0xa0]), Buffer.from('bye')])))
+  t.same(await once(socket, 'close'), [4000, Buffer.from('bye')])
+  t.same(await client.readFrame(), { opcode: 8, payload: Buffer.from([0x0f, 0xa0]) })
+  await client.readEnd()
+  t.equal(closes, 1)
+})
+
+t.test('a close of ours waits for the answer', async (t) => {
+  const { client, socket } = await converse(t)
+  socket.close(1001, 'moving')
+  socket.close(1000)
+  t.equal(socket.readyState, socket.CLOSING)
+  t.same(await client.readFrame(), { opcode: 8, payload: Buffer.concat([Buffer.from([0x03, 0xe9]), Buffer.from('moving')]) })
+  client.write(closeFrame(1001))
+  t.same((await once(socket, 'close'))[0], 1001)
+  t.equal(socket.readyState, 3)
+})
+
+t.test('a peer that does not answer the close is cut after closeTimeout', async (t) => {
+  const { client, socket } = await converse(t, { closeTimeout: 20 })
+  socket.close(1000)
+  t.same((await once(socket, 'close'))[0], 1006)
+  await client.readEnd()
+})
+
+t.test('a peer that answers but keeps its side open is cut after closeTimeout', async (t) => {
+  const { client, socket } = await converse(t, { closeTimeout: 20 })
+  client.write(closeFrame(1000))
+  t.same((await once(socket, 'close'))[0], 1000)
+  await client.readEnd()
+})
+
+t.test('a wrong close code or reason is refused', async (t) => {
+  const { socket } = await converse(t)
+  t.throws(() => { socket.close(1005) }, { code: 'FST_WIRE_CLOSE_CODE' })
+  t.throws(() => { socket.close(1000, 'x'.repeat(124)) }, { code: 'FST_WIRE_CLOSE_REASON' })
+  t.equal(socket.readyState, socket.OPEN)
+})
+
+t.test('a stream that ends or is reset without a close is 1006, and nothing is thrown', async (t) => {
+  const ending = await converse(t)
+  ending.client.socket.end()
+  t.same((await once(ending.socket, 'close'))[0], 1006)
+  const reset = await converse(t)
+  const errors: unknown[] = []
+  reset.socket.on('error', (error) => { errors.push(error) })
+  reset.client.socket.resetAndDestroy()
+  t.same((await once(reset.socket, 'close'))[0], 1006)
+  t.match(errors, [{ code: 'ECONNRESET' }])
+  const silent = await converse(t)
+  silent.client.socket.resetAndDestroy()
+  t.same((await once(silent.socket, 'close'))[0], 1006)
+})
+
+t.test('a broken rule closes with its code, and tells an error to those who listen', async (t) => {
+  const { client, socket } = await converse(t)
+  const error = once(socket, 'error')
+  client.write(Buffer.from([0x81, 0x01, 0x61]))
+  t.match((await error)[0], { code: 'FST_WIRE_MASK', closeCode: 1002 })
+  t.equal((await client.readFrame()).payload.readUInt16BE(), 1002)
+  client.socket.end()
+  t.same((await once(socket, 'close'))[0], 1006)
+  const unheard = await converse(t)
+  unheard.client.write(Buffer.from([0x81, 0x01, 0x61]))
+  t.equal((await unheard.client.readFrame()).payload.readUInt16BE(), 1002)
+})
+
+t.test('what comes with the handshake, or before a listener, waits', async (t) => {
+  const { client, socket } = await converse(t, { early: Buffer.concat([text('1'), text('2')]) })
+  client.write(text('3'))
+  client.write(frame(9))
+  await once(socket, 'ping')
+  const seen = messages(socket)
+  t.same(seen, [], 'not within on()')
+  client.write(text('4'))
+  while (seen.length < 4) await once(socket, 'message')
+  t.same(seen, ['1', '2', '3', '4'])
+})
+
+t.test('an async handler may attach its listeners late: message and close still come, in order', async (t) => {
+  let attach = (): void => {}
+  const seen: unknown[] = []
+  const done = new Promise<void>((resolve) => {
+    converse(t, {
+      early: Buffer.concat([text('late'), closeFrame(1000)]),
+      handler: async (socket) => {
+        await new Promise<void>((resolve) => { attach = resolve })
+        socket.addEventListener('message', ({ data }) => { seen.push(data) })
+        socket.on('close', (code) => { seen.push(code); resolve() })
+      }
+    }).then(async ({ client }) => {
+      await client.readFrame()
+      client.socket.end()
+      await client.readEnd()
+      attach()
+    })
+  })
+  await done
+  t.same(seen, ['late', 1000])
+})
+
+t.test('a socket that nobody listens to still closes', async (t) => {
+  const { client, socket } = await converse(t)
+  client.write(Buffer.concat([text('unheard'), closeFrame(1000)]))
+  t.same((await once(socket, 'close'))[0], 1000)
+  t.same((await once(socket, 'message'))[0], Buffer.from('unheard'), 'and keeps what came')
+})
+
+t.test('what waits is bounded: the rest stays with the peer', async (t) => {
+  const { client, socket } = await converse(t)
+  const payload = Buffer.alloc(60_000, 'x')
+  const total = 400
+  for (let i = 0; i < total; i++) client.write(frame(2, payload))
+  await once(socket._socket, 'pause')
+  t.ok(socket.traffic.bytesReceived < 1_000_000)
+  let count = 0
+  await new Promise<void>((resolve) => {
+    socket.prependListener('message', () => { if (++count === total) resolve() })
+  })
+  t.equal(socket.traffic.bytesReceived, total * payload.length)
+})
+
+t.test('pause holds the messages, also those of the same chunk, and resume lets them go', async (t) => {
+  const { client, socket } = await converse(t)
+  const seen = messages(socket)
+  socket.once('message', () => { socket.pause() })
+  client.write(Buffer.concat([text('a'), text('b'), closeFrame(1000)]))
+  t.equal((await client.readFrame()).opcode, 8)
+  t.same(seen, ['a'])
+  t.equal(socket.isPaused, true)
+  socket.resume()
+  await once(socket, 'close')
+  t.same(seen, ['a', 'b'])
+})
+
+t.test('close is told after the messages when the socket was paused until after it', async (t) => {
+  const { client, socket } = await converse(t, { closeTimeout: 20 })
+  const seen = messages(socket)
+  socket.once('message', () => { socket.pause() })
+  socket.on('close', () => { seen.push('close') })
+  client.write(Buffer.concat([text('a'), text('b'), closeFrame(1000)]))
+  await client.readFrame()
+  client.socket.end()
+  await once(socket._socket, 'close')
+  t.same(seen, ['a'])
+  socket.resume()
+  await once(socket, 'close')
+  t.same(seen, ['a', 'b', 'close'])
+})
+
+t.test('pause and resume without messages', async (t) => {
+  const { client, socket } = await converse(t)
+  socket.pause()
+  socket.pause()
+  socket.resume()
+  client.write(text('a'))
+  t.same((await once(socket, 'message'))[0], Buffer.from('a'))
+})
+
+t.test('terminate cuts the connection, whatever waits', async (t) => {
+  const { client, socket } = await converse(t, { early: text('lost on purpose') })
+  socket.pause()
+  socket.terminate()
+  t.same((await once(socket, 'close'))[0], 1006)
+  await client.readEnd()
+})
+
+t.test('a socket that is closed before anyone listened drops what waits', async (t) => {
+  const { client, socket } = await converse(t, { early: text('x') })
+  socket.close(1008, 'no')
+  t.equal((await client.readFrame()).opcode, 8)
+  client.write(closeFrame(1008))
+  t.same((await once(socket, 'close'))[0], 1008)
+})
+
+t.test('what a handler or a listener throws or rejects with goes to the errorHandler', async (t) => {
+  const thrown = new Error('thrown')
+  const throwing: Array<(socket: WireSocket) => void | Promise<void>> = [
+    () => { throw thrown },
+    async () => { throw thrown },
+    (socket) => { socket.on('message', () => { throw thrown }) },
+    (socket) => { socket.on('message', async () => { throw thrown }) },
+    (socket) => { socket.addEventListener('message', async () => { throw thrown }) },
+    (socket) => { socket.onmessage = () => { throw thrown } },
+    (socket) => { socket.on('ping', () => { throw thrown }) },
+    (socket) => { socket.send('', () => { throw thrown }) }
+  ]
+  for (const handler of throwing) {
+    const { client, errors } = await converse(t, { handler, early: Buffer.concat([text('x'), frame(9)]) })
+    let opcode
+    do opcode = (await client.readFrame()).opcode
+    while (opcode !== 8)
+    t.same(errors, [thrown])
+  }
+})
+
+t.test('by default such an error is logged and closes 1011', async (t) => {
+  const lines: string[] = []
+  const app = await createApp(t, {}, { logger: { level: 'error', stream: { write (line: string) { lines.push(line) } } } })
+  app.ws('/demo', () => { throw new Error('of the handler') })
+  const port = await listen(app)
+  const client = new RawClient(t, port)
+  await client.upgrade()
+  t.equal((await client.readFrame()).payload.readUInt16BE(), 1011)
+  t.match(lines.join(''), 'of the handler')
+})
+
+t.test('an errorHandler that fails itself ends the socket', async (t) => {
+  for (const errorHandler of [() => { throw new Error('again') }, async () => { throw new Error('again') }]) {
+    const { client } = await converse(t, { errorHandler, handler: () => { throw new Error('first') } })
+    await client.readEnd()
+  }
+})
+
+t.test('the EventTarget face gives events with data, type and target', async (t) => {
+  const { client, socket } = await converse(t)
+  const seen: unknown[] = []
+  const listener = { handleEvent (event: { type: string, data: unknown, target: unknown }) { seen.push([event.type, event.data, event.target === socket]) } }
+  socket.addEventListener('message', listener)
+  socket.addEventListener('message', listener)
+  socket.addEventListener('nothing' as never, listener as never)
+  socket.addEventListener('message', ({ data }) => { seen.push(data) }, { once: true })
+  socket.onmessage = ({ data }) => { seen.push(`on ${String(data)}`) }
+  t.type(socket.onmessage, 'function')
+  t.equal(socket.onopen ?? socket.onclose ?? socket.onerror, null)
+  client.write(text('a'))
+  await once(socket, 'message')
+  t.same(seen.splice(0), [['message', 'a', true], 'a', 'on a'])
+  socket.removeEventListener('message', listener)
+  socket.removeEventListener('message', listener)
+  socket.onmessage = null
+  socket.onopen = () => {}
+  socket.onerror = ({ message }) => { seen.push(message) }
+  socket.onclose = ({ code, reason, wasClean }) => { seen.push([code, reason, wasClean]) }
+  client.write(text('b'))
+  await once(socket, 'message')
+  t.same(seen, [])
+  client.write(frame(2, 'b', false))
+  client.write(frame(2, 'b'))
+  client.socket.end()
+  await once(socket, 'close')
+  t.match(seen, [/new message/, [1006, '', false]])
+})
+
+t.test('for await gives text as a string, binary as a Buffer, and ends at a clean close', async (t) => {
+  const { client, socket } = await converse(t)
+  client.write(Buffer.concat([text('a'), frame(2, 'b')]))
+  const seen: unknown[] = []
+  for await (const message of socket) {
+    seen.push(message)
+    if (seen.length === 2) client.write(closeFrame(1000))
+  }
+  t.same(seen, ['a', Buffer.from('b')])
+  t.same(await socket[Symbol.asyncIterator]().next(), { done: true, value: undefined })
+})
+
+t.test('for await throws at an unclean close, after what came before it', async (t) => {
+  const { client, socket } = await converse(t)
+  client.write(text('a'))
+  const seen: unknown[] = []
+  await t.rejects(async () => {
+    for await (const message of socket) {
+      seen.push(message)
+      client.socket.destroy()
+    }
+  }, { code: 'FST_WIRE_UNCLEAN_CLOSE' })
+  t.same(seen, ['a'])
+})
+
+t.test('for await slows the peer down, and a loop that is left loses nothing', async (t) => {
+  const { client, socket } = await converse(t)
+  const payload = Buffer.alloc(60_000, 'x')
+  for (let i = 0; i < 200; i++) client.write(frame(2, payload))
+  let count = 0
+  for await (const message of socket) {
+    t.equal(message.length, payload.length)
+    if (++count === 10) break
+  }
+  t.ok(socket.traffic.messagesReceived < 100)
+  await new Promise<void>((resolve) => { socket.on('message', () => { if (++count === 200) resolve() }) })
+})
+
+t.test('await using closes with 1000 and waits', async (t) => {
+  const { client, socket } = await converse(t)
+  const disposed = socket[Symbol.asyncDispose]()
+  t.equal((await client.readFrame()).payload.readUInt16BE(), 1000)
+  client.write(closeFrame(1000))
+  await disposed
+  t.equal(socket.readyState, socket.CLOSED)
+  await socket[Symbol.asyncDispose]()
+})
+
+t.test('drain comes when a slow peer has taken what was queued', async (t) => {
+  const { client, socket } = await converse(t)
+  client.socket.pause()
+  socket.send(Buffer.alloc(8_000_000))
+  await new Promise<void>((resolve) => { setImmediate(resolve) })
+  t.ok(socket.bufferedAmount > 0)
+  const drained = once(socket, 'drain')
+  client.socket.resume()
+  await drained
+  t.equal(socket.bufferedAmount, 0)
+})
+
+t.test('app.close() tells every socket 1001 and does not wait for the silent ones', async (t) => {
+  const app = await createApp(t, { closeTimeout: 20 })
+  app.ws('/demo', () => {})
+  const port = await listen(app)
+  const silent = new RawClient(t, port)
+  await silent.upgrade()
+  const polite = new RawClient(t, port)
+  await polite.upgrade()
+  const closed = app.close()
+  t.equal((await silent.readFrame()).payload.readUInt16BE(), 1001)
+  t.equal((await polite.readFrame()).payload.readUInt16BE(), 1001)
+  polite.write(closeFrame(1001))
+  await closed
+})
+
+t.test('a client that is gone before the 101 never becomes a socket', async (t) => {
+  const app = await createApp(t)
+  let handled = 0
+  let proceed = (): void => {}
+  const hooked = new Promise<void>((resolve) => {
+    app.ws('/demo', { preHandler: async () => { await new Promise<void>((_resolve) => { proceed = _resolve; resolve() }) } }, () => { handled++ })
+  })
+  const port = await listen(app)
+  const connection = once(app.server, 'connection')
+  const client = connect({ port, host: '127.0.0.1' })
+  client.write(upgradeHead())
+  const [accepted] = await connection
+  await hooked
+  client.resetAndDestroy()
+  accepted.resume()
+  await once(accepted, 'close')
+  proceed()
+  await new Promise<void>((resolve) => { setImmediate(resolve) })
+  t.equal(handled, 0)
+})

@@ -1,0 +1,50 @@
+import { once } from 'node:events'
+import t from 'tap'
+import { closeFrame, frame, text } from '../fixtures/client.js'
+import { converse } from '../fixtures/conversation.js'
+
+t.test('what arrives is read as bytes, what is written is sent', async (t) => {
+  const { client, socket } = await converse(t)
+  const stream = socket.stream()
+  client.write(Buffer.concat([text('a'), text(''), frame(2, 'b')]))
+  let read = ''
+  stream.on('data', (bytes) => { read += String(bytes) })
+  while (read.length < 2) await once(stream, 'data')
+  t.equal(read, 'ab')
+  stream.write('text')
+  stream.write(Buffer.from('bytes'))
+  t.same([await client.readFrame(), await client.readFrame()], [{ opcode: 1, payload: Buffer.from('text') }, { opcode: 2, payload: Buffer.from('bytes') }])
+})
+
+t.test('a stream pipes to itself', async (t) => {
+  const { client, socket } = await converse(t)
+  const stream = socket.stream()
+  stream.pipe(stream)
+  client.write(frame(2, 'echo'))
+  t.equal((await client.readFrame()).payload.toString(), 'echo')
+  client.write(closeFrame(1000))
+  await Promise.all([once(stream, 'close'), once(socket, 'close')])
+})
+
+t.test('its end closes the socket with 1000', async (t) => {
+  const { client, socket } = await converse(t)
+  const stream = socket.stream().resume()
+  stream.end()
+  t.equal((await client.readFrame()).payload.readUInt16BE(), 1000)
+  client.write(closeFrame(1000))
+  await once(stream, 'close')
+})
+
+t.test('destroying it cuts the connection', async (t) => {
+  const { client, socket } = await converse(t)
+  socket.stream().destroy()
+  t.equal((await once(socket, 'close'))[0], 1006)
+  await client.readEnd()
+})
+
+t.test('an unclean close destroys it with the error', async (t) => {
+  const { client, socket } = await converse(t)
+  const stream = socket.stream().resume()
+  client.socket.destroy()
+  t.match((await once(stream, 'error'))[0], { code: 'FST_WIRE_UNCLEAN_CLOSE' })
+})
