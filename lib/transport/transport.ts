@@ -36,6 +36,7 @@ export class Transport implements Output {
   #callbacks: WriteCallback[] = []
   #scheduled = false
   #reading = false
+  #paused = false
   #ended = false
   readonly #stream: Duplex
   readonly #events: TransportEvents
@@ -55,6 +56,8 @@ export class Transport implements Output {
       this.#events.closed()
     })
     stream.on('data', (bytes: Buffer) => { this.#receive(bytes) })
+    // Waiting for the bytes behind a head may have paused it.
+    if (!this.#paused) stream.resume()
     if (head.length > 0) this.#receive(head)
   }
 
@@ -104,10 +107,12 @@ export class Transport implements Output {
   }
 
   pause (): void {
+    this.#paused = true
     this.#stream.pause()
   }
 
   resume (): void {
+    this.#paused = false
     this.#stream.resume()
   }
 

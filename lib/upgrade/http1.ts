@@ -7,6 +7,9 @@ import { isWebSocketUpgrade, type Answer } from '../handshake/handshake.js'
 // How long a peer that was refused may take to read the answer, in milliseconds.
 const REFUSAL_LINGER = 5_000
 
+// A 101 has no body to describe.
+const OF_A_BODY: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'content-type'])
+
 /** Takes the stream over after the 101, with the bytes that came behind the head. */
 export type Opened = (stream: Duplex, head: Buffer) => void
 
@@ -105,24 +108,20 @@ export class UpgradeResponse extends ServerResponse {
       return typeof reason === 'string' ? super.writeHead(status, reason, given) : super.writeHead(status, given)
     }
     // Clients of the drafts compare the first lines byte by byte: the answer comes first, as it is.
-    const lines: OutgoingHttpHeader[] = [...this.#answer.headers]
-    const own = new Set(['upgrade', 'connection', 'content-length', 'transfer-encoding'])
-    const add = (name: string, value: OutgoingHttpHeader | undefined): void => {
-      if (value === undefined || own.has(name.toLowerCase())) return
-      for (const single of Array.isArray(value) ? value : [value]) lines.push(name, single)
-    }
+    const others: Array<[string, OutgoingHttpHeader | undefined]> = []
     // What hooks set on the raw response.
     for (const name of this.getHeaderNames()) {
-      add(name, this.getHeader(name))
+      others.push([name, this.getHeader(name)])
       this.removeHeader(name)
     }
-    if (Array.isArray(given)) {
-      for (let i = 0; i + 1 < given.length; i += 2) add(String(given[i]), given[i + 1])
-    } else {
-      for (const name in given) add(name, given[name])
+    if (given !== undefined && !Array.isArray(given)) others.push(...Object.entries(given))
+    const answer = this.#answer.headers
+    for (let i = 0; i + 1 < answer.length; i += 2) this.setHeader(answer[i] as string, answer[i + 1] as string)
+    for (const [name, value] of others) {
+      if (value !== undefined && !this.hasHeader(name) && !OF_A_BODY.has(name)) this.setHeader(name, value)
     }
     this.sendDate = false
-    return super.writeHead(101, this.#answer.reason, lines)
+    return super.writeHead(101, this.#answer.reason)
   }
 
   override end (chunk?: unknown, encoding?: unknown, callback?: unknown): this {

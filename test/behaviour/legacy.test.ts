@@ -71,7 +71,7 @@ t.test('hixie-76 is answered whether its eight bytes come with the head, split o
       'Sec-WebSocket-Protocol: sample',
       '', ''].join('\r\n'))
     t.equal((await client.read(16)).toString('latin1'), DIGEST)
-    if (pieces.length > 1) client.write(hixieText('early'))
+    if (!String(pieces[0]).endsWith('early\xff')) client.write(hixieText('early'))
     t.same(await client.read(7), hixieText('early'))
     client.write(Buffer.from([255, 0]))
     t.same(await client.read(2), Buffer.from([255, 0]))

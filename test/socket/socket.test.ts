@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import t from 'tap'
 import type { WireSocket } from '../../index.js'
 import { createApp, listen } from '../fixtures/app.js'
-import { closeFrame, frame, RawClient, text, upgradeHead } from '../fixtures/client.js'
+import { closeFrame, closeOf, frame, RawClient, text, upgradeHead } from '../fixtures/client.js'
 import { converse } from '../fixtures/conversation.js'
 
 const messages = (socket: WireSocket): string[] => {
@@ -151,7 +151,7 @@ t.test('a peer that does not answer the close is cut after closeTimeout', async 
 })
 
 t.test('a peer that answers but keeps its side open is cut after closeTimeout', async (t) => {
-  const { client, socket } = await converse(t, { closeTimeout: 20 })
+  const { client, socket } = await converse(t, { closeTimeout: 20, halfOpen: true })
   client.write(closeFrame(1000))
   t.same((await once(socket, 'close'))[0], 1000)
   await client.readEnd()
@@ -167,16 +167,16 @@ t.test('a wrong close code or reason is refused', async (t) => {
 t.test('a stream that ends or is reset without a close is 1006, and nothing is thrown', async (t) => {
   const ending = await converse(t)
   ending.client.socket.end()
-  t.same((await once(ending.socket, 'close'))[0], 1006)
+  t.same(await closeOf(ending.socket), 1006)
   const reset = await converse(t)
   const errors: unknown[] = []
   reset.socket.on('error', (error) => { errors.push(error) })
   reset.client.socket.resetAndDestroy()
-  t.same((await once(reset.socket, 'close'))[0], 1006)
+  t.same(await closeOf(reset.socket), 1006)
   t.match(errors, [{ code: 'ECONNRESET' }])
   const silent = await converse(t)
   silent.client.socket.resetAndDestroy()
-  t.same((await once(silent.socket, 'close'))[0], 1006)
+  t.same(await closeOf(silent.socket), 1006)
 })
 
 t.test('a broken rule closes with its code, and tells an error to those who listen', async (t) => {
@@ -365,7 +365,7 @@ t.test('the EventTarget face gives events with data, type and target', async (t)
   client.write(frame(2, 'b', false))
   client.write(frame(2, 'b'))
   client.socket.end()
-  await once(socket, 'close')
+  await closeOf(socket)
   t.match(seen, [/new message/, [1006, '', false]])
 })
 
@@ -459,7 +459,7 @@ t.test('a client that is gone before the 101 never becomes a socket', async (t) 
   await hooked
   client.resetAndDestroy()
   accepted.resume()
-  await once(accepted, 'close')
+  await closeOf(accepted)
   proceed()
   await new Promise<void>((resolve) => { setImmediate(resolve) })
   t.equal(handled, 0)
