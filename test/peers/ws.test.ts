@@ -14,11 +14,12 @@ t.test('ws: every length, text and binary, whole and in fragments', async (t) =>
     client.send('ä'.repeat(size / 2))
     t.ok(String((await once(client, 'message'))[0]) === 'ä'.repeat(size / 2), `${size} bytes of text`)
   }
+  const answers = Promise.all([once(client, 'pong'), once(client, 'message')])
   client.send('in ', { fin: false })
   client.ping('between')
   client.send('two', { fin: true })
-  t.equal(String((await once(client, 'pong'))[0]), 'between')
-  t.equal(String((await once(client, 'message'))[0]), 'in two')
+  const [[pong], [message]] = await answers
+  t.same([String(pong), String(message)], ['between', 'in two'])
   client.close(4000, 'done')
   t.equal((await once(client, 'close'))[0], 4000)
 })

@@ -1,0 +1,103 @@
+import t from 'tap'
+import { Decoder, type FrameHandler } from '../../lib/codec/decoder.js'
+import { createRandom } from '../fixtures/sink.js'
+
+class Recorder implements FrameHandler {
+  readonly events: unknown[] = []
+  refuseFrames = false
+  refusePayloads = false
+  #payload = ''
+
+  frame (opcode: number, isLast: boolean, length: number): boolean {
+    this.events.push(['frame', opcode, isLast, length])
+    return !this.refuseFrames
+  }
+
+  payload (bytes: Buffer, start: number, end: number, ends: boolean): boolean {
+    this.#payload += bytes.toString('latin1', start, end)
+    if (ends) {
+      this.events.push(['payload', this.#payload])
+      this.#payload = ''
+    }
+    return !this.refusePayloads
+  }
+
+  fault (error: { code: string }): void {
+    this.events.push(error.code)
+  }
+}
+
+const read = (...chunks: Buffer[]): unknown[] => {
+  const recorder = new Recorder()
+  const decoder = new Decoder(recorder)
+  for (const chunk of chunks) decoder.read(Buffer.from(chunk))
+  return recorder.events
+}
+
+const masked = (head: string, payload: string): Buffer => {
+  const mask = Buffer.from('37fa213d', 'hex')
+  return Buffer.concat([Buffer.from(head, 'hex'), mask, Buffer.from(payload, 'latin1').map((byte, i) => byte ^ mask[i & 3]!)])
+}
+
+t.test('the masked example of RFC 6455 §5.7', async (t) => {
+  t.same(read(Buffer.from('818537fa213d7f9f4d5158', 'hex')), [['frame', 1, true, 5], ['payload', 'Hello']])
+})
+
+t.test('every length form, wherever the bytes are cut', async (t) => {
+  const bytes = Buffer.concat([
+    masked('8180', ''), masked('0283', 'abc'), masked('80fe007e', 'x'.repeat(126)), masked('8980', ''), masked('81ff0000000000010000', 'y'.repeat(65_536))
+  ])
+  const whole = read(bytes)
+  t.equal(whole.length, 10)
+  for (let at = 0; at < 180; at++) t.strictSame(read(bytes.subarray(0, at), bytes.subarray(at)).length, 10)
+  const small = bytes.subarray(0, 160)
+  t.same(read(...Array.from(small, (byte) => Buffer.from([byte]))), whole.slice(0, 8).concat([['frame', 1, true, 65_536]]).slice(0, read(small).length))
+})
+
+t.test('a broken rule is told with the first bytes that show it', async (t) => {
+  const cases: Array<[string, string]> = [
+    ['c180', 'FST_WIRE_RSV'], ['a180', 'FST_WIRE_RSV'], ['9180', 'FST_WIRE_RSV'],
+    ['8380', 'FST_WIRE_OPCODE'], ['8b80', 'FST_WIRE_OPCODE'],
+    ['8101', 'FST_WIRE_MASK'],
+    ['0980', 'FST_WIRE_CONTROL_FRAGMENT'], ['89fe', 'FST_WIRE_CONTROL_SIZE'],
+    ['81fe007d', 'FST_WIRE_LENGTH_FORM'], ['81ff000000000000ffff', 'FST_WIRE_LENGTH_FORM'],
+    ['81ff8000000000000000', 'FST_WIRE_LENGTH']
+  ]
+  for (const [hex, code] of cases) {
+    const bytes = Buffer.from(hex, 'hex')
+    t.same(read(bytes), [code], hex)
+    t.same(read(bytes.subarray(0, 1), bytes.subarray(1)), [code], `${hex} in two pieces`)
+  }
+})
+
+t.test('a length over 2^53 is handed on as one over every limit', async (t) => {
+  const [event] = read(masked('82ff7fffffffffffffff', '')) as [[string, number, boolean, number]]
+  t.ok(event[3] > Number.MAX_SAFE_INTEGER)
+})
+
+t.test('a refused frame or payload ends the walk', async (t) => {
+  const bytes = Buffer.concat([masked('8181', 'a'), masked('8181', 'b')])
+  const frames = new Recorder()
+  frames.refuseFrames = true
+  new Decoder(frames).read(Buffer.from(bytes))
+  t.same(frames.events, [['frame', 1, true, 1]])
+  const pieces = new Recorder()
+  pieces.refuseFrames = true
+  const decoder = new Decoder(pieces)
+  for (const byte of bytes.subarray(0, 6)) decoder.read(Buffer.from([byte]))
+  t.same(pieces.events, [['frame', 1, true, 1]])
+  const payloads = new Recorder()
+  payloads.refusePayloads = true
+  new Decoder(payloads).read(Buffer.from(bytes))
+  t.same(payloads.events, [['frame', 1, true, 1], ['payload', 'a']])
+})
+
+t.test('random bytes are read or refused, and never throw', async (t) => {
+  const random = createRandom(11)
+  for (let round = 0; round < 2_000; round++) {
+    const bytes = Buffer.from(Array.from({ length: random(40) }, () => random(256)))
+    const decoder = new Decoder(new Recorder())
+    for (let at = 0; at < bytes.length; at += 7) decoder.read(bytes.subarray(at, at + 7))
+  }
+  t.pass()
+})
