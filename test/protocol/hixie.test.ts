@@ -1,0 +1,122 @@
+import t from 'tap'
+import { Hixie } from '../../lib/protocol/hixie.js'
+import { createRandom, cutEverywhere, RecordingSink } from '../fixtures/sink.js'
+
+const LIMITS = { maxPayload: 100, maxFragments: 1 }
+
+const setUp = (version: 'hixie-75' | 'hixie-76' = 'hixie-76') => {
+  const sink = new RecordingSink()
+  return { sink, protocol: new Hixie(sink, LIMITS, version) }
+}
+
+const framed = (text: string): Buffer => Buffer.concat([Buffer.from([0]), Buffer.from(text), Buffer.from([255])])
+
+t.test('bytes cut at any place give the same events', async (t) => {
+  const bytes = Buffer.concat([
+    framed('grüß 😀'),
+    Buffer.from('8003ff00ff', 'hex'), // skipped, though it holds 0xFF before any text
+    framed(''),
+    Buffer.from('05', 'hex'), framed('discarded').subarray(1),
+    Buffer.from('818001aa', 'hex'), // a length of two groups
+    Buffer.from('8000', 'hex'),
+    framed('last'),
+    Buffer.from('ff00', 'hex'),
+    framed('behind the close')
+  ])
+  for (const { name, sink, protocol } of cutEverywhere(bytes, (sink) => new Hixie(sink, LIMITS, 'hixie-76'))) {
+    t.same(sink.events, [['text', 'grüß 😀'], ['text', ''], ['text', 'last'], ['end']], name)
+    t.equal(sink.written.toString('hex'), 'ff00', name)
+    t.equal(protocol.closeCode, 1005, name)
+    t.equal(protocol.state, 'closed', name)
+  }
+})
+
+t.test('for hixie-75, FF 00 is an empty frame to discard', async (t) => {
+  const { sink, protocol } = setUp('hixie-75')
+  protocol.receive(Buffer.concat([Buffer.from('ff00', 'hex'), framed('on')]))
+  t.same(sink.events, [['text', 'on']])
+})
+
+t.test('text that is not UTF-8 is mended with U+FFFD', async (t) => {
+  const { sink, protocol } = setUp()
+  protocol.receive(Buffer.from('00c328ff', 'hex'))
+  t.same(sink.events, [['text', '\ufffd(']])
+})
+
+t.test('limits hold before anything is kept', async (t) => {
+  const cases: Array<[string, Buffer, string]> = [
+    ['a text', framed('x'.repeat(101)), 'FST_WIRE_MESSAGE_SIZE'],
+    ['a text without an end', Buffer.alloc(102), 'FST_WIRE_MESSAGE_SIZE'],
+    ['a length', Buffer.from('808165', 'hex'), 'FST_WIRE_MESSAGE_SIZE'],
+    ['a length of many groups', Buffer.alloc(12, 0x80), 'FST_WIRE_HIXIE_LENGTH']
+  ]
+  for (const [name, bytes, code] of cases) {
+    const { sink, protocol } = setUp()
+    protocol.receive(bytes)
+    t.match(sink.events, [['fault', code], ['end']], name)
+    t.equal(sink.written.toString('hex'), 'ff00', name)
+    const old = setUp('hixie-75')
+    old.protocol.receive(bytes)
+    t.match(old.sink.events, [['fault', code], ['end']], name)
+    t.equal(old.sink.written.length, 0)
+  }
+})
+
+t.test('a text of just the limit passes', async (t) => {
+  const { sink, protocol } = setUp()
+  protocol.receive(framed('x'.repeat(100)))
+  t.same(sink.events, [['text', 'x'.repeat(100)]])
+})
+
+t.test('text is sent in its frame, and nothing else can be', async (t) => {
+  const { sink, protocol } = setUp()
+  protocol.send('é', false, true)
+  protocol.send(Buffer.from('b'), false, true)
+  t.equal(sink.written.toString('hex'), '00c3a9ff0062ff')
+  t.throws(() => { protocol.send('a', true, true) }, { code: 'FST_WIRE_NOT_SUPPORTED' })
+  t.throws(() => { protocol.send('a', false, false) }, { code: 'FST_WIRE_NOT_SUPPORTED' })
+  t.throws(() => { protocol.send(Buffer.from([255]), false, true) }, { code: 'FST_WIRE_TEXT' })
+  t.throws(() => { protocol.ping() }, { code: 'FST_WIRE_NOT_SUPPORTED' })
+  t.throws(() => { protocol.pong() }, { code: 'FST_WIRE_NOT_SUPPORTED' })
+})
+
+t.test('our close of hixie-76 waits for the answer', async (t) => {
+  const { sink, protocol } = setUp()
+  protocol.close(1000, 'not sent')
+  protocol.close()
+  protocol.send('late', false, true)
+  t.equal(protocol.state, 'closing')
+  protocol.receive(Buffer.concat([framed('crossing'), Buffer.from('ff00', 'hex')]))
+  t.same(sink.events, [['text', 'crossing'], ['end']])
+  t.equal(sink.written.toString('hex'), 'ff00')
+  t.throws(() => { setUp().protocol.close(1005) }, { code: 'FST_WIRE_CLOSE_CODE' })
+})
+
+t.test('our close of hixie-75 ends the stream', async (t) => {
+  const { sink, protocol } = setUp('hixie-75')
+  protocol.close()
+  t.same(sink.events, [['end']])
+  protocol.receiveEnd()
+  t.same(sink.events, [['end']])
+  t.equal(protocol.closeCode, 1005)
+})
+
+t.test('an end of the stream is clean for hixie-75 between two frames, and nowhere else', async (t) => {
+  for (const [version, bytes, code] of [['hixie-75', framed('a'), 1005], ['hixie-75', Buffer.from([0]), 1006], ['hixie-76', framed('a'), 1006]] as const) {
+    const { sink, protocol } = setUp(version)
+    protocol.receive(bytes)
+    protocol.receiveEnd()
+    t.equal(protocol.closeCode, code)
+    t.same(sink.events.at(-1), ['end'])
+  }
+})
+
+t.test('random bytes never throw', async (t) => {
+  const random = createRandom(5)
+  for (let round = 0; round < 3_000; round++) {
+    const { protocol } = setUp(random(2) === 0 ? 'hixie-75' : 'hixie-76')
+    for (let i = 0; i < 4; i++) protocol.receive(Buffer.from(Array.from({ length: random(30) }, () => [0, 255, 128, random(256)][random(4)]!)))
+    protocol.receiveEnd()
+    t.equal(protocol.state, 'closed')
+  }
+})
