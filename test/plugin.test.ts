@@ -1,0 +1,74 @@
+import { createRequire } from 'node:module'
+import Fastify from 'fastify'
+import t from 'tap'
+import fastifyWireDefault, * as entry from '../index.js'
+import { createApp, listen } from './fixtures/app.js'
+import { RawClient, upgradeHead } from './fixtures/client.js'
+
+t.test('the plugin is exported by default, by name and for require()', async (t) => {
+  t.equal(entry.fastifyWire, fastifyWireDefault)
+  t.equal((entry as Record<string, unknown>)['module.exports'], fastifyWireDefault)
+  t.type(createRequire(import.meta.url)('../package.json').version, 'string')
+})
+
+t.test('app.ws returns the instance', async (t) => {
+  const app = await createApp(t)
+  t.equal(app.ws('/a', () => {}), app)
+})
+
+t.test('two routes at one URL with different constraints are known once', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', { constraints: { host: 'one.example' } }, (socket) => { socket.send('one') })
+  app.ws('/demo', { constraints: { host: 'two.example' } }, (socket) => { socket.send('two') })
+  const port = await listen(app)
+  for (const name of ['one', 'two']) {
+    const client = new RawClient(t, port)
+    await client.upgrade('/demo', { Host: `${name}.example` })
+    t.equal(await client.readText(), name)
+  }
+})
+
+t.test('an upgrade that is still in its hooks when the server closes gets 503', async (t) => {
+  const app = await createApp(t)
+  let proceed = (): void => {}
+  const hooked = new Promise<void>((resolve) => {
+    app.ws('/demo', { preHandler: () => new Promise<void>((_resolve) => { proceed = _resolve; resolve() }) }, () => { t.fail('no socket') })
+  })
+  const client = new RawClient(t, await listen(app))
+  client.write(upgradeHead())
+  await hooked
+  const closing = app.close()
+  await new Promise<void>((resolve) => { setImmediate(resolve) })
+  proceed()
+  t.equal((await client.readAnswer()).status, 503)
+  await closing
+})
+
+t.test('the URLs of sockets follow the options of the router', async (t) => {
+  const app = await createApp(t, {}, { routerOptions: { ignoreTrailingSlash: true, caseSensitive: false } })
+  app.ws('/demo', () => {})
+  t.equal((await app.inject('/DEMO/')).statusCode, 426)
+})
+
+t.test('an app that was never listening closes', async () => {
+  const app = Fastify()
+  await app.register(fastifyWireDefault)
+  await app.close()
+})
+
+t.test('a protocols function picks one, none, or fails with what to do', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', {
+    protocols: (offered, request) => (request.query as { pick?: string }).pick ?? (offered.includes('none') ? false : undefined)
+  }, (socket) => { socket.send(socket.protocol) })
+  const port = await listen(app)
+  const ask = async (path: string, protocols?: string) => {
+    const client = new RawClient(t, port)
+    return await client.upgrade(path, { 'Sec-WebSocket-Protocol': protocols })
+  }
+  t.match(await ask('/demo?pick=b', 'a, b'), 'Sec-WebSocket-Protocol: b')
+  t.notMatch(await ask('/demo', 'a, b'), 'Sec-WebSocket-Protocol')
+  t.notMatch(await ask('/demo', 'none'), 'Sec-WebSocket-Protocol')
+  t.notMatch(await ask('/demo'), 'Sec-WebSocket-Protocol')
+  t.match(await ask('/demo?pick=c', 'a, b'), ' 500 ')
+})

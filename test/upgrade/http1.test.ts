@@ -1,0 +1,122 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage } from 'node:http'
+import { connect, type AddressInfo } from 'node:net'
+import type { Test } from 'tap'
+import t from 'tap'
+import { listenForUpgrades, type UpgradeResponse } from '../../lib/upgrade/http1.js'
+import { RawClient, upgradeHead } from '../fixtures/client.js'
+
+const setUp = async (t: Test, routing: (request: IncomingMessage, response: UpgradeResponse) => void) => {
+  const server = createServer((_request, response) => { response.end('plain') })
+  const stop = listenForUpgrades(server, routing, (request) => request.url === '/demo')
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const sockets = new Set<{ destroy (): void }>()
+  server.on('connection', (socket) => { sockets.add(socket) })
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return { server, stop, port: (server.address() as AddressInfo).port }
+}
+
+const ANSWER = { reason: 'Switching Protocols', headers: ['Upgrade', 'websocket', 'Connection', 'Upgrade'], body: undefined }
+
+t.test('a 101 hands the stream over, with what came behind the head', async (t) => {
+  const { port } = await setUp(t, (_request, response) => {
+    t.equal(response.isConnected, true)
+    response.setHeader('Connection', 'close')
+    response.accept({ ...ANSWER, body: Buffer.from('body') }, (stream, head) => { stream.write(head) })
+    response.writeHead(101, { 'set-cookie': ['a=1', 'b=2'], 'content-length': '0' }).end()
+  })
+  const client = new RawClient(t, port)
+  client.write(upgradeHead() + 'early')
+  t.equal(await client.readHead(), 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n\r\n')
+  t.equal((await client.read(9)).toString(), 'bodyearly')
+})
+
+t.test('any other status is an ordinary answer, after which the connection ends', async (t) => {
+  const { port } = await setUp(t, (_request, response) => {
+    response.accept(ANSWER, () => { t.fail('no socket') })
+    response.writeHead(403, 'Go away', { 'x-why': 'because' }).end('{}')
+  })
+  const client = new RawClient(t, port)
+  client.write(upgradeHead())
+  const all = (await client.readEnd()).toString()
+  t.match(all, /^HTTP\/1\.1 403 Go away\r\nx-why: because\r\n/)
+})
+
+t.test('a body larger than the buffers of the kernel arrives whole', async (t) => {
+  const { port } = await setUp(t, (_request, response) => {
+    let left = 200
+    const write = (): void => {
+      while (left-- > 0) if (!response.write(Buffer.alloc(65_536))) return void response.once('drain', write)
+      response.end()
+    }
+    write()
+  })
+  const client = new RawClient(t, port)
+  client.write(upgradeHead())
+  t.ok((await client.readEnd()).length > 200 * 65_536)
+})
+
+t.test('bytes behind the head are waited for', async (t) => {
+  const bodies: string[] = []
+  const { port } = await setUp(t, (_request, response) => {
+    response.readBody(4, 5_000).then((body) => {
+      bodies.push(body.toString())
+      response.end()
+    }, (error: { code: string }) => {
+      bodies.push(error.code)
+      response.end()
+    })
+  })
+  const whole = new RawClient(t, port)
+  whole.write(upgradeHead() + 'body and more')
+  await whole.readEnd()
+  const ending = new RawClient(t, port)
+  ending.write(upgradeHead() + 'bo')
+  ending.socket.end()
+  await ending.readEnd()
+  t.same(bodies, ['body', 'FST_WIRE_HANDSHAKE_TIMEOUT'])
+})
+
+t.test('a client that was reset is not a socket', async (t) => {
+  let accept = (): void => {}
+  const routed = new Promise<UpgradeResponse>((resolve) => {
+    accept = () => {}
+    void setUp(t, (_request, response) => { resolve(response) }).then(({ port }) => {
+      const client = connect(port, '127.0.0.1')
+      client.write(upgradeHead())
+      client.on('error', () => {})
+      accept = () => { client.resetAndDestroy() }
+    })
+  })
+  const response = await routed
+  const stream = response.socket!
+  const closed = new Promise<void>((resolve) => { stream.once('close', () => { resolve() }) })
+  accept()
+  stream.resume()
+  await closed
+  t.equal(response.isConnected, false)
+  response.accept(ANSWER, () => { t.fail('no socket') })
+  response.writeHead(101).end()
+})
+
+t.test('another listener keeps its path and its protocols; alone, a foreign protocol is a plain request', async (t) => {
+  const { server, stop, port } = await setUp(t, (_request, response) => { response.end('ours') })
+  const ask = async (path: string, upgrade: string): Promise<string> => {
+    const client = new RawClient(t, port)
+    client.write(upgradeHead(path, { Upgrade: upgrade, Connection: 'Upgrade, close' }))
+    return (await client.readEnd()).toString()
+  }
+  t.match(await ask('/demo', 'h2c'), /plain$/)
+  server.on('upgrade', (request, socket) => {
+    if (request.url !== '/demo' || request.headers.upgrade === 'h2c') socket.end('theirs')
+  })
+  t.match(await ask('/demo', 'websocket'), /ours$/)
+  t.equal(await ask('/other', 'websocket'), 'theirs')
+  t.equal(await ask('/demo', 'h2c'), 'theirs')
+  stop()
+  t.equal(server.listenerCount('upgrade'), 1)
+})

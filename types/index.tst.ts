@@ -1,0 +1,37 @@
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { expect, test } from 'tstyche'
+import fastifyWire, { type WireSocket } from '../index.js'
+
+const app = fastify()
+void app.register(fastifyWire, { maxPayload: 1, versions: ['13', 'hixie-75'] })
+
+test('app.ws takes a handler, with or without options', () => {
+  expect(app.ws).type.toBeCallableWith('/demo', () => {})
+  expect(app.ws).type.toBeCallableWith('/demo', { protocols: ['a'], onRequest: async () => {} }, async () => {})
+  expect(app.ws).type.not.toBeCallableWith('/demo')
+  expect(app.ws).type.not.toBeCallableWith('/demo', { maxPayload: '1' }, () => {})
+  expect(app.ws).type.not.toBeCallableWith('/demo', { versions: ['14'] }, () => {})
+})
+
+test('a handler gets the socket, the request and the instance', () => {
+  app.ws('/demo', function (socket, request) {
+    expect(this).type.toBe<FastifyInstance>()
+    expect(socket).type.toBe<WireSocket>()
+    expect(request).type.toBe<FastifyRequest>()
+  })
+})
+
+test('the events of a socket are typed', () => {
+  app.ws('/demo', (socket) => {
+    socket.on('message', (data, isBinary) => {
+      expect(data).type.toBe<Buffer | ArrayBuffer | Buffer[]>()
+      expect(isBinary).type.toBe<boolean>()
+      socket.send(data, { binary: isBinary })
+    })
+    socket.on('close', (code, reason) => {
+      expect(code).type.toBe<number>()
+      expect(reason).type.toBe<Buffer>()
+    })
+    socket.addEventListener('close', ({ wasClean }) => { expect(wasClean).type.toBe<boolean>() })
+  })
+})
