@@ -1,7 +1,12 @@
-// Each test file answers for the module it mirrors; whole conversations and other people's clients answer for none.
+// Each test file answers for the module it mirrors. Whole conversations, which are held through routes, answer for all that
+// stands between a route and a stream; other people's clients answer for nothing.
 import { existsSync } from 'node:fs'
 
+const CONVERSATION = ['lib/plugin.ts', 'lib/routes.ts', 'lib/options.ts', 'lib/socket/socket.ts', 'lib/upgrade/http1.ts']
+
 export default (test) => {
-  const module = test.replace(/\\/g, '/').replace(/^test\//, 'lib/').replace(/\.test\.ts$/, '.ts')
-  return existsSync(module) ? [module] : []
+  const path = test.replace(/\\/g, '/')
+  if (/^test\/(behaviour\/|plugin|routes)/.test(path)) return CONVERSATION
+  const module = path.replace(/^test\//, 'lib/').replace(/\.test\.ts$/, '.ts')
+  return existsSync(module) ? [module] : null
 }

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions, RouteShorthandOptions } from 'fastify'
-import { HandlerMissing, ProtocolNotOffered, ServerClosing, UpgradeRequired } from './errors.js'
+import { HandlerMissing, ProtocolNotOffered, ServerClosing } from './errors.js'
 import { chooseProtocol, readHandshake, type Handshake } from './handshake/handshake.js'
 import { isSocketOption, resolveSettings, type Settings, type SocketOptions, type WireOptions } from './options.js'
 import { Hixie } from './protocol/hixie.js'
 import type { Protocol, Sink, Version } from './protocol/protocol.js'
 import { Rfc6455 } from './protocol/rfc6455.js'
 import { open, WireSocket } from './socket/socket.js'
-import { UpgradeResponse } from './upgrade/http1.js'
+import type { UpgradeResponse } from './upgrade/http1.js'
 
 /** Handles the sockets of a route; `this` is the instance on which the route was declared. */
 export type SocketHandler = (this: FastifyInstance, socket: WireSocket, request: FastifyRequest) => void | Promise<void>
@@ -77,8 +77,6 @@ function checkHandshake (settings: Settings, request: FastifyRequest, reply: Fas
   const { raw } = request
   let handshake: Handshake
   try {
-    // Only an injected request gets here without one.
-    if (!(reply.raw as unknown instanceof UpgradeResponse)) throw new UpgradeRequired()
     handshake = readHandshake({
       method: request.method,
       httpVersion: raw.httpVersion,

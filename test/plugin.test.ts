@@ -26,6 +26,9 @@ t.test('two routes at one URL with different constraints are known once', async 
     await client.upgrade('/demo', { Host: `${name}.example` })
     t.equal(await client.readText(), name)
   }
+  const neither = new RawClient(t, port)
+  neither.write(upgradeHead('/demo', { Host: 'three.example' }))
+  t.equal((await neither.readAnswer()).status, 404)
 })
 
 t.test('an upgrade that is still in its hooks when the server closes gets 503', async (t) => {
@@ -54,21 +57,4 @@ t.test('an app that was never listening closes', async () => {
   const app = Fastify()
   await app.register(fastifyWireDefault)
   await app.close()
-})
-
-t.test('a protocols function picks one, none, or fails with what to do', async (t) => {
-  const app = await createApp(t)
-  app.ws('/demo', {
-    protocols: (offered, request) => (request.query as { pick?: string }).pick ?? (offered.includes('none') ? false : undefined)
-  }, (socket) => { socket.send(socket.protocol) })
-  const port = await listen(app)
-  const ask = async (path: string, protocols?: string) => {
-    const client = new RawClient(t, port)
-    return await client.upgrade(path, { 'Sec-WebSocket-Protocol': protocols })
-  }
-  t.match(await ask('/demo?pick=b', 'a, b'), 'Sec-WebSocket-Protocol: b')
-  t.notMatch(await ask('/demo', 'a, b'), 'Sec-WebSocket-Protocol')
-  t.notMatch(await ask('/demo', 'none'), 'Sec-WebSocket-Protocol')
-  t.notMatch(await ask('/demo'), 'Sec-WebSocket-Protocol')
-  t.match(await ask('/demo?pick=c', 'a, b'), ' 500 ')
 })

@@ -6,6 +6,7 @@ import t from 'tap'
 import { fastifyWire } from '../index.js'
 import { createApp, listen } from './fixtures/app.js'
 import { RawClient, text, upgradeHead } from './fixtures/client.js'
+import { converse } from './fixtures/conversation.js'
 
 t.test('a resource and its socket stand at one URL, in either order', async (t) => {
   for (const socketFirst of [true, false]) {
@@ -254,4 +255,39 @@ t.test('with request logging off, the end of a socket is not logged either', asy
     await closed
     t.notMatch(lines.join(''), 'socket closed')
   }
+})
+
+t.test('by default such an error is logged and closes 1011', async (t) => {
+  const lines: string[] = []
+  const app = await createApp(t, {}, { logger: { level: 'error', stream: { write (line: string) { lines.push(line) } } } })
+  app.ws('/demo', () => { throw new Error('of the handler') })
+  const port = await listen(app)
+  const client = new RawClient(t, port)
+  await client.upgrade()
+  t.equal((await client.readFrame()).payload.readUInt16BE(), 1011)
+  t.match(lines.join(''), 'of the handler')
+})
+
+t.test('an errorHandler that fails itself ends the socket', async (t) => {
+  for (const errorHandler of [() => { throw new Error('again') }, async () => { throw new Error('again') }]) {
+    const { client } = await converse(t, { errorHandler, handler: () => { throw new Error('first') } })
+    await client.readEnd()
+  }
+})
+
+t.test('a protocols function picks one, none, or fails with what to do', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', {
+    protocols: (offered, request) => (request.query as { pick?: string }).pick ?? (offered.includes('none') ? false : undefined)
+  }, (socket) => { socket.send(socket.protocol) })
+  const port = await listen(app)
+  const ask = async (path: string, protocols?: string) => {
+    const client = new RawClient(t, port)
+    return await client.upgrade(path, { 'Sec-WebSocket-Protocol': protocols })
+  }
+  t.match(await ask('/demo?pick=b', 'a, b'), 'Sec-WebSocket-Protocol: b')
+  t.notMatch(await ask('/demo', 'a, b'), 'Sec-WebSocket-Protocol')
+  t.notMatch(await ask('/demo', 'none'), 'Sec-WebSocket-Protocol')
+  t.notMatch(await ask('/demo'), 'Sec-WebSocket-Protocol')
+  t.match(await ask('/demo?pick=c', 'a, b'), ' 500 ')
 })

@@ -3,7 +3,7 @@ import { expect, test } from 'tstyche'
 import fastifyWire, { type WireSocket } from '../index.js'
 
 const app = fastify()
-void app.register(fastifyWire, { maxPayload: 1, versions: ['13', 'hixie-75'] })
+app.register(fastifyWire, { maxPayload: 1, versions: ['13', 'hixie-75'] })
 
 test('app.ws takes a handler, with or without options', () => {
   expect(app.ws).type.toBeCallableWith('/demo', () => {})

@@ -1,4 +1,5 @@
 import { ServerResponse, type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, type Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { Duplex } from 'node:stream'
 import { HandshakeTimeout } from '../errors.js'
@@ -157,8 +158,10 @@ export function listenForUpgrades (server: Server, routing: Routing, isOurs: (re
       if (!isAlone && !isOurs(request)) return
       // A reset at any moment must not end the process; 'close' tells those who wait.
       stream.on('error', ignore)
-      if ('setTimeout' in stream && typeof stream.setTimeout === 'function') stream.setTimeout(0)
-      if ('setNoDelay' in stream && typeof stream.setNoDelay === 'function') stream.setNoDelay(true)
+      // The bounds of a request are not those of a conversation.
+      const socket = stream as Socket
+      socket.setTimeout(0)
+      socket.setNoDelay(true)
       routing(request, new UpgradeResponse(request, stream, head))
     } else if (isAlone) {
       handBack(server, request, stream, head)
@@ -175,7 +178,7 @@ function ignore (): void {}
  * it once more, without the header that made it an upgrade.
  */
 function handBack (server: Server, request: IncomingMessage, stream: Duplex, head: Buffer): void {
-  let text = `${request.method ?? 'GET'} ${request.url ?? '/'} HTTP/${request.httpVersion}\r\n`
+  let text = `${request.method as string} ${request.url as string} HTTP/${request.httpVersion}\r\n`
   const lines = request.rawHeaders
   for (let i = 0; i + 1 < lines.length; i += 2) {
     const name = lines[i] as string

@@ -321,24 +321,6 @@ t.test('what a handler or a listener throws or rejects with goes to the errorHan
   }
 })
 
-t.test('by default such an error is logged and closes 1011', async (t) => {
-  const lines: string[] = []
-  const app = await createApp(t, {}, { logger: { level: 'error', stream: { write (line: string) { lines.push(line) } } } })
-  app.ws('/demo', () => { throw new Error('of the handler') })
-  const port = await listen(app)
-  const client = new RawClient(t, port)
-  await client.upgrade()
-  t.equal((await client.readFrame()).payload.readUInt16BE(), 1011)
-  t.match(lines.join(''), 'of the handler')
-})
-
-t.test('an errorHandler that fails itself ends the socket', async (t) => {
-  for (const errorHandler of [() => { throw new Error('again') }, async () => { throw new Error('again') }]) {
-    const { client } = await converse(t, { errorHandler, handler: () => { throw new Error('first') } })
-    await client.readEnd()
-  }
-})
-
 t.test('the EventTarget face gives events with data, type and target', async (t) => {
   const { client, socket } = await converse(t)
   const seen: unknown[] = []
@@ -381,6 +363,18 @@ t.test('for await gives text as a string, binary as a Buffer, and ends at a clea
   t.same(await socket[Symbol.asyncIterator]().next(), { done: true, value: undefined })
 })
 
+t.test('an iterator of messages is iterable itself', async (t) => {
+  const { client, socket } = await converse(t)
+  client.write(text('a'))
+  const messages = socket[Symbol.asyncIterator]()
+  t.equal(messages[Symbol.asyncIterator](), messages)
+  t.same(await messages.next(), { done: false, value: 'a' })
+  await messages.return?.()
+  client.write(text('b'))
+  const data = await new Promise<unknown>((resolve) => { socket.addListener('message', resolve) })
+  t.same(data, Buffer.from('b'))
+})
+
 t.test('for await throws at an unclean close, after what came before it', async (t) => {
   const { client, socket } = await converse(t)
   client.write(text('a'))
@@ -405,6 +399,15 @@ t.test('for await slows the peer down, and a loop that is left loses nothing', a
   }
   t.ok(socket.traffic.messagesReceived < 100)
   await new Promise<void>((resolve) => { socket.on('message', () => { if (++count === 200) resolve() }) })
+})
+
+t.test('stream gives a Duplex', async (t) => {
+  const { client, socket } = await converse(t)
+  const stream = socket.stream()
+  stream.write('a')
+  t.equal(await client.readText(), 'a')
+  stream.destroy()
+  await closeOf(socket)
 })
 
 t.test('await using closes with 1000 and waits', async (t) => {

@@ -14,6 +14,7 @@ t.test('what arrives is read as bytes, what is written is sent', async (t) => {
   stream.write('text')
   stream.write(Buffer.from('bytes'))
   t.same([await client.readFrame(), await client.readFrame()], [{ opcode: 1, payload: Buffer.from('text') }, { opcode: 2, payload: Buffer.from('bytes') }])
+  stream.destroy()
 })
 
 t.test('a stream pipes to itself', async (t) => {

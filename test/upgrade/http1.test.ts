@@ -50,7 +50,11 @@ t.test('a body larger than the buffers of the kernel arrives whole', async (t) =
   const { port } = await setUp(t, (_request, response) => {
     let left = 200
     const write = (): void => {
-      while (left-- > 0) if (!response.write(Buffer.alloc(65_536))) return void response.once('drain', write)
+      while (left-- > 0) {
+        if (response.write(Buffer.alloc(65_536))) continue
+        response.once('drain', write)
+        return
+      }
       response.end()
     }
     write()
@@ -82,22 +86,16 @@ t.test('bytes behind the head are waited for', async (t) => {
 })
 
 t.test('a client that was reset is not a socket', async (t) => {
-  let accept = (): void => {}
-  const routed = new Promise<UpgradeResponse>((resolve) => {
-    accept = () => {}
-    void setUp(t, (_request, response) => { resolve(response) }).then(({ port }) => {
-      const client = connect(port, '127.0.0.1')
-      client.write(upgradeHead())
-      client.on('error', () => {})
-      accept = () => { client.resetAndDestroy() }
-    })
-  })
+  let route = (_response: UpgradeResponse): void => {}
+  const routed = new Promise<UpgradeResponse>((resolve) => { route = resolve })
+  const { port } = await setUp(t, (_request, response) => { route(response) })
+  const client = connect(port, '127.0.0.1')
+  client.write(upgradeHead())
   const response = await routed
   const stream = response.socket!
-  const closed = new Promise<void>((resolve) => { stream.once('close', () => { resolve() }) })
-  accept()
+  client.resetAndDestroy()
   stream.resume()
-  await closed
+  await new Promise<void>((resolve) => { stream.once('close', () => { resolve() }) })
   t.equal(response.isConnected, false)
   response.accept(ANSWER, () => { t.fail('no socket') })
   response.writeHead(101).end()
