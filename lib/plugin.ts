@@ -99,7 +99,6 @@ function requestLogging (instance: FastifyInstance): (request: FastifyRequest) =
 function closeForGood (socket: WireSocket): Promise<void> {
   return new Promise((resolve) => {
     socket._socket.once('close', () => { resolve() })
-    if (socket._socket.destroyed) resolve()
     socket.close(1001)
   })
 }

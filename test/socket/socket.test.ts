@@ -339,6 +339,7 @@ t.test('the EventTarget face gives events with data, type and target', async (t)
   socket.removeEventListener('message', listener)
   socket.onmessage = null
   socket.onopen = () => {}
+  t.type(socket.onopen, 'function')
   socket.onerror = ({ message }) => { seen.push(message) }
   socket.onclose = ({ code, reason, wasClean }) => { seen.push([code, reason, wasClean]) }
   client.write(text('b'))
