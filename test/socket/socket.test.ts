@@ -329,6 +329,7 @@ t.test('the EventTarget face gives events with data, type and target', async (t)
   socket.addEventListener('message', listener)
   socket.addEventListener('nothing' as never, listener as never)
   socket.addEventListener('message', ({ data }) => { seen.push(data) }, { once: true })
+  t.equal(socket.onmessage, null)
   socket.onmessage = ({ data }) => { seen.push(`on ${String(data)}`) }
   t.type(socket.onmessage, 'function')
   t.equal(socket.onopen ?? socket.onclose ?? socket.onerror, null)
