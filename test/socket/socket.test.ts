@@ -70,6 +70,7 @@ t.test('after the close, send calls back with an error and nothing else happens'
   client.write(closeFrame(1000))
   await once(socket, 'close')
   t.equal(socket.readyState, socket.CLOSED)
+  t.same([socket.CONNECTING, socket.OPEN, socket.CLOSING, socket.CLOSED], [0, 1, 2, 3])
   socket.send('silence')
   socket.ping()
   socket.pause()
