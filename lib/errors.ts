@@ -57,9 +57,6 @@ export const ServerClosing = createError(
 
 // Misuse by the application.
 
-export const NotRegistered = createError(
-  'FST_WIRE_NOT_REGISTERED', 'app.ws() was called before fastify-wire was loaded: await app.register(fastifyWire), or call it inside a plugin or after()', 500)
-
 export const BadOption = createError(
   'FST_WIRE_OPTION', 'The option "%s" must be %s, not %s', 500, TypeError)
 
