@@ -33,6 +33,11 @@ export interface SocketOptions {
 export interface WireOptions extends SocketOptions {
   /** How long the eight bytes behind the head of a hixie-76 handshake may take, in milliseconds. Default 10,000. */
   handshakeTimeout?: number
+  /**
+   * Whether connections are read and written in a way that Node does not make public: every read lands in one buffer,
+   * and most writes leave in one call. It is tried at start and used only where it works. Default true.
+   */
+  directIO?: boolean
 }
 
 /** The options of one route, checked and resolved when it was registered. */
@@ -43,6 +48,7 @@ export interface Settings {
   readonly closeTimeout: number
   readonly errorHandler: SocketErrorHandler
   readonly handshakeTimeout: number
+  readonly directIO: boolean
 }
 
 const closeWith1011: SocketErrorHandler = (error, socket, request) => {
@@ -76,8 +82,15 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
     },
     closeTimeout: wholeNumber('closeTimeout', given.closeTimeout, 10_000, 1, MAX_DELAY),
     handshakeTimeout: wholeNumber('handshakeTimeout', given.handshakeTimeout, 10_000, 1, MAX_DELAY),
-    errorHandler: checkErrorHandler(given.errorHandler)
+    errorHandler: checkErrorHandler(given.errorHandler),
+    directIO: checkFlag('directIO', given.directIO, true)
   }
+}
+
+function checkFlag (name: string, value: boolean | undefined, byDefault: boolean): boolean {
+  if (value === undefined) return byDefault
+  if (typeof value !== 'boolean') throw new BadOption(name, 'true or false', inspect(value))
+  return value
 }
 
 function wholeNumber (name: string, value: number | undefined, byDefault: number, min: number, max: number): number {

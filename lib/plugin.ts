@@ -6,6 +6,7 @@ import { isWebSocketUpgrade } from './handshake/handshake.js'
 import { resolveSettings, type WireOptions } from './options.js'
 import { addSocketRoute, markUpgrade, upgradeConstraint, type SocketHandler, type SocketRouteOptions, type Sockets } from './routes.js'
 import type { WireSocket } from './socket/socket.js'
+import { prepareDirectIO } from './transport/direct.js'
 import { listenForUpgrades, UpgradeResponse } from './upgrade/http1.js'
 
 /** The URLs that hold a socket, whatever else they hold. */
@@ -24,7 +25,8 @@ interface ServerState {
 const states = new WeakMap<object, ServerState>()
 
 export async function plugin (instance: FastifyInstance, options: WireOptions): Promise<void> {
-  resolveSettings(options)
+  const { directIO } = resolveSettings(options)
+  if (directIO) await prepareDirectIO()
   const state = states.get(instance.server) ?? attach(instance)
   const sockets: Sockets = {
     open: new Set<WireSocket>(),

@@ -4,8 +4,10 @@ import { HandlerMissing, ProtocolNotOffered, ServerClosing } from './errors.js'
 import { chooseProtocol, readHandshake, type Handshake } from './handshake/handshake.js'
 import { isSocketOption, resolveSettings, type Settings, type SocketOptions, type WireOptions } from './options.js'
 import { Hixie } from './protocol/hixie.js'
+import type { Output } from './codec/encoder.js'
 import type { Protocol, Sink, Version } from './protocol/protocol.js'
 import { Rfc6455 } from './protocol/rfc6455.js'
+import type { SocketRoute } from './socket/conversation.js'
 import { open, WireSocket } from './socket/socket.js'
 import type { UpgradeResponse } from './upgrade/http1.js'
 
@@ -52,6 +54,7 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
   if (typeof handler !== 'function') throw new HandlerMissing(JSON.stringify(url))
   const { own, route } = splitOptions(options)
   const settings = resolveSettings(own, defaults)
+  const socketRoute = createSocketRoute(settings, sockets)
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
   instance.route({
     ...route,
@@ -60,7 +63,7 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
     exposeHeadRoute: false,
     constraints: { ...route.constraints, upgrade: 'websocket' },
     onRequest: [(request, reply, done) => { checkHandshake(settings, request, reply, done) }, ...onRequest] as NonNullable<RouteOptions['onRequest']>,
-    handler: (request, reply) => acceptSocket(instance, settings, sockets, handler, request, reply)
+    handler: (request, reply) => acceptSocket(instance, settings, socketRoute, sockets, handler, request, reply)
   })
 }
 
@@ -95,34 +98,20 @@ function checkHandshake (settings: Settings, request: FastifyRequest, reply: Fas
 
 const NOTHING = Buffer.alloc(0)
 
-async function acceptSocket (instance: FastifyInstance, settings: Settings, sockets: Sockets, handler: SocketHandler, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function acceptSocket (instance: FastifyInstance, settings: Settings, route: SocketRoute, sockets: Sockets, handler: SocketHandler, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const response = reply.raw as unknown as UpgradeResponse
   const handshake = handshakes.get(response) as Handshake
   const subprotocol = agreeOnProtocol(settings, handshake, request)
   const body = handshake.bodyLength === 0 ? NOTHING : await response.readBody(handshake.bodyLength, settings.handshakeTimeout)
   if (sockets.isClosing()) throw new ServerClosing()
   response.accept(handshake.answer(subprotocol, body), (stream, head) => {
-    const openedAt = performance.now()
     const socket = new WireSocket({
       stream,
+      route,
+      version: handshake.version,
       url: request.originalUrl,
       subprotocol: subprotocol ?? '',
-      closeTimeout: settings.closeTimeout,
-      createProtocol: (sink) => createProtocol(handshake.version, sink, settings),
-      failed: (error, failing) => { callErrorHandler(settings, error, failing, request, reply) },
-      closed: (closed, code, reason) => {
-        sockets.open.delete(closed)
-        if (!sockets.logsRequests(request)) return
-        request.log.info({
-          socket: {
-            version: closed.version,
-            code,
-            reason: reason.toString(),
-            ...closed.traffic
-          },
-          duration: performance.now() - openedAt
-        }, 'socket closed')
-      }
+      context: { request, reply, openedAt: performance.now() }
     })
     sockets.open.add(socket)
     socket[open](head, () => handler.call(instance, socket, request))
@@ -140,10 +129,43 @@ function agreeOnProtocol (settings: Settings, handshake: Handshake, request: Fas
   return chosen
 }
 
-function createProtocol (version: Version, sink: Sink, settings: Settings): Protocol {
+/** What a socket's route wants back. */
+interface Context {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly openedAt: number
+}
+
+function createSocketRoute (settings: Settings, sockets: Sockets): SocketRoute {
+  return {
+    closeTimeout: settings.closeTimeout,
+    directIO: settings.directIO,
+    createProtocol: (sink, output, { version }) => createProtocol(version, sink, output, settings),
+    failed: (error, socket, context) => {
+      const { request, reply } = context as Context
+      callErrorHandler(settings, error, socket, request, reply)
+    },
+    closed: (socket, code, reason, context) => {
+      const { request, openedAt } = context as Context
+      sockets.open.delete(socket)
+      if (!sockets.logsRequests(request)) return
+      request.log.info({
+        socket: {
+          version: socket.version,
+          code,
+          reason: reason.toString(),
+          ...socket.traffic
+        },
+        duration: performance.now() - openedAt
+      }, 'socket closed')
+    }
+  }
+}
+
+function createProtocol (version: Version, sink: Sink, output: Output, settings: Settings): Protocol {
   return version === 'hixie-75' || version === 'hixie-76'
-    ? new Hixie(sink, settings.limits, version)
-    : new Rfc6455(sink, settings.limits, version)
+    ? new Hixie(sink, output, settings.limits, version)
+    : new Rfc6455(sink, output, settings.limits, version)
 }
 
 function callErrorHandler (settings: Settings, error: unknown, socket: WireSocket, request: FastifyRequest, reply: FastifyReply): void {

@@ -1,9 +1,13 @@
+import * as page from './page.js'
+
+// What has arrived is at least this part of the room that is made.
+const LEAST_SHARE = 8
 const SMALLEST = 1024
 const NOTHING = Buffer.alloc(0)
 
 /**
- * Joins the pieces of one message. The buffer grows with what has arrived, never with what was announced, so that a
- * peer pays for what it makes us hold; tiny pieces cost no more than their bytes.
+ * Joins the pieces of one message. Room is made for what was announced, but never more than eight times what has
+ * arrived, so that a peer pays for what it makes us hold; tiny pieces cost no more than their bytes.
  */
 export class Assembly {
   #buffer = NOTHING
@@ -13,14 +17,19 @@ export class Assembly {
     return this.#length
   }
 
-  append (bytes: Buffer, start: number, end: number): void {
+  /**
+   * Appends `[start, end)` of the page.
+   * @param announced how long the message will be at least; 0 where nobody says
+   */
+  append (start: number, end: number, announced: number): void {
     const length = this.#length + end - start
     if (length > this.#buffer.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(SMALLEST, length, 2 * this.#buffer.length))
+      const room = announced > length ? Math.min(announced, LEAST_SHARE * length) : 2 * length
+      const grown = Buffer.allocUnsafeSlow(Math.max(SMALLEST, room))
       this.#buffer.copy(grown, 0, 0, this.#length)
       this.#buffer = grown
     }
-    bytes.copy(this.#buffer, this.#length, start, end)
+    page.bytes.copy(this.#buffer, this.#length, start, end)
     this.#length = length
   }
 

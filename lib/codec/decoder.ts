@@ -2,81 +2,98 @@ import {
   FragmentedControl, LengthTooLarge, NonMinimalLength, OversizedControl, ReservedBits, ReservedOpcode, UnmaskedFrame, type Fault
 } from '../errors.js'
 import { isControl, isReserved } from './opcode.js'
-import { unmask } from './unmask.js'
+import * as page from './page.js'
+import { turnKey } from './unmask.js'
 
 /** What a decoder tells. Each call answers whether to go on: after `false` the rest of the chunk is dropped. */
 export interface FrameHandler {
-  /** The head of a frame, before any of its payload: the place to refuse a length. */
-  frame (opcode: number, isLast: boolean, length: number): boolean
-  /** A piece of the payload, unmasked; `ends` with the last one. A payload of length 0 is one empty piece. */
-  payload (bytes: Buffer, start: number, end: number, ends: boolean): boolean
+  /**
+   * The head of a frame, before any of its payload: the place to refuse a length.
+   * @param isCompressed whether RSV1 is set, which permessage-deflate gives a meaning (RFC 7692 §6)
+   */
+  frame (opcode: number, isLast: boolean, isCompressed: boolean, length: number): boolean
+  /**
+   * A piece of the payload, in `[start, end)` of the page, still masked; `ends` with the last one. A payload of
+   * length 0 is one empty piece.
+   * @param key the masking key as it falls to `start`
+   */
+  payload (start: number, end: number, key: number, ends: boolean): boolean
   fault (error: Fault): void
 }
 
 // 2 bytes, 8 of extended length, 4 of mask.
 const LONGEST_HEAD = 14
 
+const RSV1 = 0x40
+const RSV2_RSV3 = 0x30
+
 /**
  * Cuts what a client sends into frames (RFC 6455 §5.2), however it is cut into chunks. Payload is handed on where it
- * lies; all that is kept between two chunks is a head that is not complete.
+ * lies in the page; all that is kept between two chunks is a head that is not complete.
  *
  *   head (2–14 bytes, kept while incomplete) → handler.frame → payload pieces → handler.payload → head …
  */
 export class Decoder {
   readonly #handler: FrameHandler
+  /** Whether an extension gives RSV1 a meaning. */
+  readonly #takesCompressed: boolean
   #head: Buffer | undefined
   #headLength = 0
   /** Bytes of the payload that have not come; -1 between two frames. */
   #remaining = -1
-  #mask = 0
-  #phase = 0
+  #key = 0
 
-  constructor (handler: FrameHandler) {
+  constructor (handler: FrameHandler, takesCompressed: boolean) {
     this.#handler = handler
+    this.#takesCompressed = takesCompressed
   }
 
-  /** Walks a chunk. Its payloads are unmasked in place. */
-  read (bytes: Buffer): void {
-    let at = 0
-    const { length } = bytes
+  /** Walks `[from, length)` of the page. Returns where it stopped, `length` but after a refusal. */
+  read (from: number, length: number): number {
+    let at = from
     while (at < length || this.#remaining === 0) {
       if (this.#remaining < 0) {
-        at = this.#readHead(bytes, at)
-        if (at < 0) return
+        at = this.#readHead(at, length)
+        if (at < 0) return length
         continue
       }
-      const end = Math.min(length, at + this.#remaining)
-      unmask(bytes, at, end, this.#mask, this.#phase)
-      this.#remaining -= end - at
-      this.#phase += end - at
-      const ends = this.#remaining === 0
-      if (ends) this.#remaining = -1
-      const goesOn = this.#handler.payload(bytes, at, end, ends)
-      if (!goesOn) return
-      at = end
+      const size = Math.min(length - at, this.#remaining)
+      const key = this.#key
+      const ends = size === this.#remaining
+      if (ends) {
+        this.#remaining = -1
+      } else {
+        this.#remaining -= size
+        this.#key = turnKey(key, size)
+      }
+      at += size
+      const goesOn = this.#handler.payload(at - size, at, key, ends)
+      if (!goesOn) return at
     }
+    return at
   }
 
   /** Returns where the payload begins, or -1 when the head is not complete or was refused. */
-  #readHead (bytes: Buffer, at: number): number {
+  #readHead (at: number, end: number): number {
     if (this.#headLength === 0) {
-      const length = this.#parseHead(bytes, at, bytes.length)
+      const length = this.#parseHead(page.bytes, at, end)
       if (length > 0) return at + length
-      if (length === 0) this.#keep(bytes, at, bytes.length)
+      if (length === 0) this.#keep(at, end)
       return -1
     }
     // A head that began in an earlier chunk: as many bytes as one can have, of which those of the payload stay.
     const kept = this.#headLength
-    const head = this.#keep(bytes, at, Math.min(bytes.length, at + LONGEST_HEAD - kept))
+    const head = this.#keep(at, Math.min(end, at + LONGEST_HEAD - kept))
     const length = this.#parseHead(head, 0, this.#headLength)
     if (length === 0) return -1
     this.#headLength = 0
+    this.#head = undefined
     return length < 0 ? -1 : at + length - kept
   }
 
-  #keep (bytes: Buffer, start: number, end: number): Buffer {
-    const head = this.#head ??= Buffer.allocUnsafeSlow(LONGEST_HEAD)
-    this.#headLength += bytes.copy(head, this.#headLength, start, end)
+  #keep (start: number, end: number): Buffer {
+    const head = this.#head ??= Buffer.allocUnsafe(LONGEST_HEAD)
+    this.#headLength += page.bytes.copy(head, this.#headLength, start, end)
     return head
   }
 
@@ -87,8 +104,9 @@ export class Decoder {
     const second = bytes[at + 1] as number
     const opcode = first & 0x0f
     const isLast = (first & 0x80) !== 0
+    const isCompressed = (first & RSV1) !== 0
     const short = second & 0x7f
-    if ((first & 0x70) !== 0) return this.#refuse(new ReservedBits())
+    if ((first & RSV2_RSV3) !== 0 || (isCompressed && !this.#takesCompressed)) return this.#refuse(new ReservedBits())
     if (isReserved(opcode)) return this.#refuse(new ReservedOpcode(opcode))
     if ((second & 0x80) === 0) return this.#refuse(new UnmaskedFrame())
     if (isControl(opcode)) {
@@ -112,10 +130,9 @@ export class Decoder {
       next += 8
     }
     if (end < next + 4) return 0
-    this.#mask = bytes.readInt32LE(next)
-    this.#phase = 0
+    this.#key = bytes.readInt32LE(next)
     this.#remaining = length
-    return this.#handler.frame(opcode, isLast, length) ? next + 4 - at : -1
+    return this.#handler.frame(opcode, isLast, isCompressed, length) ? next + 4 - at : -1
   }
 
   #refuse (error: Fault): -1 {

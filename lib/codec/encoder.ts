@@ -13,7 +13,15 @@ export interface Output {
 // Up to here a copy next to the header costs less than a write of two buffers.
 const COPY_UP_TO = 16_384
 
-/** Writes a frame of a server, which is not masked (RFC 6455 §5.1); a large payload is queued uncopied. */
+/** RSV1 on the first frame of a compressed message (RFC 7692 §6). */
+export const COMPRESSED = 0x40
+
+const FIN = 0x80
+
+/**
+ * Writes a frame of a server, which is not masked (RFC 6455 §5.1); a large payload is queued uncopied.
+ * @param opcode with COMPRESSED where that is so
+ */
 export function writeFrame (output: Output, opcode: number, isLast: boolean, payload: Buffer): void {
   const { length } = payload
   if (length > COPY_UP_TO) {
@@ -21,12 +29,15 @@ export function writeFrame (output: Output, opcode: number, isLast: boolean, pay
     output.append(payload)
   } else {
     const at = writeHead(output, opcode, isLast, length, length)
-    payload.copy(output.chunk, at)
+    output.chunk.set(payload, at)
   }
 }
 
-/** Writes a frame whose payload is this text, encoded right behind its header. */
-export function writeTextFrame (output: Output, opcode: number, isLast: boolean, text: string): void {
+/**
+ * Writes a frame whose payload is this text, encoded right behind its header.
+ * @returns the length of the payload in bytes
+ */
+export function writeTextFrame (output: Output, opcode: number, isLast: boolean, text: string): number {
   const length = Buffer.byteLength(text)
   if (length > COPY_UP_TO) {
     writeFrame(output, opcode, isLast, Buffer.from(text))
@@ -34,10 +45,14 @@ export function writeTextFrame (output: Output, opcode: number, isLast: boolean,
     const at = writeHead(output, opcode, isLast, length, length)
     output.chunk.write(text, at, length, 'utf8')
   }
+  return length
 }
 
-/** Writes a text frame of the hixie drafts. Always in one piece: clients of the time break where it is cut. */
-export function writeHixieText (output: Output, payload: string | Buffer): void {
+/**
+ * Writes a text frame of the hixie drafts. Always in one piece: clients of the time break where it is cut.
+ * @returns the length of the payload in bytes
+ */
+export function writeHixieText (output: Output, payload: string | Buffer): number {
   const length = Buffer.byteLength(payload)
   const at = output.reserve(length + 2)
   const { chunk } = output
@@ -45,6 +60,7 @@ export function writeHixieText (output: Output, payload: string | Buffer): void 
   if (typeof payload === 'string') chunk.write(payload, at + 1, length, 'utf8')
   else payload.copy(chunk, at + 1)
   chunk[at + 1 + length] = 0xff
+  return length
 }
 
 /** Reserves a header with `room` bytes behind it, and returns where they start. */
@@ -52,7 +68,7 @@ function writeHead (output: Output, opcode: number, isLast: boolean, length: num
   const headLength = length < 126 ? 2 : length < 0x1_0000 ? 4 : 10
   const at = output.reserve(headLength + room)
   const { chunk } = output
-  chunk[at] = isLast ? 0x80 | opcode : opcode
+  chunk[at] = isLast ? FIN | opcode : opcode
   if (headLength === 2) {
     chunk[at + 1] = length
   } else if (headLength === 4) {

@@ -1,39 +1,33 @@
-// Under this many bytes the set-up of a word loop costs more than it saves.
-const WORDS_FROM = 32
-
 /**
- * Unmasks `bytes[start..end)` in place (RFC 6455 §5.3).
- * @param mask the masking key, its first byte on the wire in the lowest eight bits
- * @param phase how many bytes of the payload came before `start`
+ * Unmasks `[start, end)` of the page in place (RFC 6455 §5.3).
+ * @param key the masking key, the byte that falls to `start` in its lowest eight bits
+ * @returns 0 when what came out is ASCII, which is valid UTF-8 without a further look
  */
-export function unmask (bytes: Buffer, start: number, end: number, mask: number, phase: number): void {
-  const turn = (phase & 3) << 3
-  // The key as it applies from `start` on.
-  let key = turn === 0 ? mask : (mask >>> turn) | (mask << (32 - turn))
-  let at = start
-  if (end - start >= WORDS_FROM) {
-    while (((bytes.byteOffset + at) & 3) !== 0) {
-      bytes[at] = bytes[at] as number ^ (key & 0xff)
-      key = (key >>> 8) | (key << 24)
-      at++
+export type Unmask = (start: number, end: number, key: number) => number
+
+const HIGH_BITS = 0x80808080 | 0
+
+/** Unmasking in TypeScript, four bytes at a time. */
+export function createUnmask (view: DataView): Unmask {
+  return (start, end, key) => {
+    let seen = 0
+    let at = start
+    for (; at + 4 <= end; at += 4) {
+      const word = view.getInt32(at, true) ^ key
+      view.setInt32(at, word, true)
+      seen |= word
     }
-    const count = (end - at) >> 2
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, count)
-    // Words are in the byte order of the machine, which is little-endian wherever Node runs but on s390x.
-    /* c8 ignore next -- a machine has one byte order only */
-    const word = LITTLE_ENDIAN ? key : swapBytes(key)
-    for (let i = 0; i < count; i++) words[i] = words[i] as number ^ word
-    at += count << 2
-  }
-  for (; at < end; at++) {
-    bytes[at] = bytes[at] as number ^ (key & 0xff)
-    key = (key >>> 8) | (key << 24)
+    for (let rest = key; at < end; at++, rest >>>= 8) {
+      const byte = view.getUint8(at) ^ (rest & 0xff)
+      view.setUint8(at, byte)
+      seen |= byte
+    }
+    return seen & HIGH_BITS
   }
 }
 
-const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1
-
-/** Turns the order of the four bytes of a word. */
-export function swapBytes (word: number): number {
-  return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
+/** The key as it falls to the payload `length` bytes further on. */
+export function turnKey (key: number, length: number): number {
+  const turn = (length & 3) << 3
+  return turn === 0 ? key : (key >>> turn) | (key << (32 - turn))
 }

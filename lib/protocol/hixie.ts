@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { Assembly } from '../codec/assembly.js'
-import { writeHixieText } from '../codec/encoder.js'
+import { writeHixieText, type Output } from '../codec/encoder.js'
+import * as page from '../codec/page.js'
 import { BadHixieLength, InvalidText, MessageTooBig, NotSupported, type Fault } from '../errors.js'
 import { ABNORMAL, encodeClose, NO_STATUS } from './close.js'
 import type { Limits, Protocol, ProtocolState, Sink } from './protocol.js'
@@ -32,6 +33,7 @@ export class Hixie implements Protocol {
   readonly closeReason = NOTHING
 
   readonly #sink: Sink
+  readonly #output: Output
   readonly #limits: Limits
   readonly #text = new Assembly()
   #reading: Reading = 'type'
@@ -39,13 +41,15 @@ export class Hixie implements Protocol {
   #length = 0
   #lengthBytes = 0
 
-  constructor (sink: Sink, limits: Limits, version: 'hixie-76' | 'hixie-75') {
+  constructor (sink: Sink, output: Output, limits: Limits, version: 'hixie-76' | 'hixie-75') {
     this.#sink = sink
+    this.#output = output
     this.#limits = limits
     this.version = version
   }
 
-  receive (bytes: Buffer): void {
+  receive (length: number): void {
+    const bytes = page.bytes.subarray(0, length)
     let at = 0
     while (at < bytes.length && this.state !== 'closed') at = this.#read(bytes, at)
   }
@@ -56,11 +60,11 @@ export class Hixie implements Protocol {
     this.#finish()
   }
 
-  send (payload: string | Buffer, isBinary: boolean, isLast: boolean): void {
+  send (payload: string | Buffer, isBinary: boolean, isLast: boolean): number {
     if (isBinary) throw new NotSupported(this.version, 'binary messages')
     if (!isLast) throw new NotSupported(this.version, 'fragments')
     if (typeof payload !== 'string' && !isUtf8(payload)) throw new InvalidText(this.version)
-    if (this.state === 'open') writeHixieText(this.#sink, payload)
+    return this.state === 'open' ? writeHixieText(this.#output, payload) : 0
   }
 
   ping (): void {
@@ -132,7 +136,7 @@ export class Hixie implements Protocol {
       this.#fault(new MessageTooBig(this.#limits.maxPayload))
       return end
     }
-    this.#text.append(bytes, at, end)
+    this.#text.append(at, end, 0)
     if (found < 0) return end
     this.#reading = 'type'
     const data = this.#text.take()
@@ -155,8 +159,8 @@ export class Hixie implements Protocol {
   }
 
   #sendClose (): void {
-    const at = this.#sink.reserve(2)
-    const { chunk } = this.#sink
+    const at = this.#output.reserve(2)
+    const { chunk } = this.#output
     chunk[at] = 0xff
     chunk[at + 1] = 0x00
   }

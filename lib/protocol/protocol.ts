@@ -1,5 +1,4 @@
 import type { Fault } from '../errors.js'
-import type { Output } from '../codec/encoder.js'
 
 /**
  * A conversation, sans-I/O: bytes come in by `receive()`, events and bytes go out through the Sink.
@@ -21,8 +20,8 @@ export type ProtocolState = 'open' | 'closing' | 'closed'
 /** Which protocol a socket speaks: RFC 6455 (`13`), its drafts, or one of the two that came before. */
 export type Version = '13' | '8' | '7' | 'hixie-76' | 'hixie-75'
 
-/** What a conversation tells, and where it writes. */
-export interface Sink extends Output {
+/** What a conversation tells. */
+export interface Sink {
   /** A whole message. `data` belongs to the receiver; text is valid UTF-8. */
   message (data: Buffer, isBinary: boolean): void
   ping (data: Buffer): void
@@ -43,16 +42,17 @@ export interface Protocol {
   readonly closeCode: number
   readonly closeReason: Buffer
 
-  /** Bytes of the peer. They are unmasked in place, and no view of them is kept. */
-  receive (bytes: Buffer): void
+  /** Bytes of the peer, the first `length` of the page. They are unmasked in place, and no view of them is kept. */
+  receive (length: number): void
   /** The peer's stream ended. */
   receiveEnd (): void
 
   /**
    * Sends a message, or one fragment of it when `isLast` is false.
+   * @returns the length of the payload in bytes
    * @throws NotSupported, InvalidText where the version cannot carry the payload.
    */
-  send (payload: string | Buffer, isBinary: boolean, isLast: boolean): void
+  send (payload: string | Buffer, isBinary: boolean, isLast: boolean): number
   /** @throws NotSupported, ControlTooLong */
   ping (payload: Buffer): void
   /** @throws NotSupported, ControlTooLong */

@@ -1,8 +1,9 @@
-import { isUtf8 } from 'node:buffer'
 import { Assembly } from '../codec/assembly.js'
 import { Decoder, type FrameHandler } from '../codec/decoder.js'
-import { writeFrame, writeTextFrame } from '../codec/encoder.js'
+import { writeFrame, writeTextFrame, type Output } from '../codec/encoder.js'
 import { BINARY, CLOSE, CONTINUATION, isControl, PING, PONG, TEXT } from '../codec/opcode.js'
+import * as page from '../codec/page.js'
+import { takeBinary, takeText } from '../codec/payload.js'
 import { Utf8Validator } from '../codec/utf8.js'
 import {
   ControlTooLong, InvalidUtf8, MessageTooBig, MissingContinuation, TooManyFragments, UnexpectedContinuation, type Fault
@@ -27,6 +28,7 @@ export class Rfc6455 implements Protocol, FrameHandler {
   closeReason: Buffer = NOTHING
 
   readonly #sink: Sink
+  readonly #output: Output
   readonly #limits: Limits
   readonly #decoder: Decoder
 
@@ -45,27 +47,29 @@ export class Rfc6455 implements Protocol, FrameHandler {
   /** Whether the message that is being sent has begun in an earlier frame. */
   #sendingFragments = false
 
-  constructor (sink: Sink, limits: Limits, version: '13' | '8' | '7' = '13') {
+  constructor (sink: Sink, output: Output, limits: Limits, version: '13' | '8' | '7' = '13') {
     this.#sink = sink
+    this.#output = output
     this.#limits = limits
     this.version = version
-    this.#decoder = new Decoder(this)
+    this.#decoder = new Decoder(this, false)
   }
 
-  receive (bytes: Buffer): void {
-    if (this.state !== 'closed') this.#decoder.read(bytes)
+  receive (length: number): void {
+    if (this.state !== 'closed') this.#decoder.read(0, length)
   }
 
   receiveEnd (): void {
     this.#finish()
   }
 
-  send (payload: string | Buffer, isBinary: boolean, isLast: boolean): void {
-    if (this.state !== 'open') return
+  send (payload: string | Buffer, isBinary: boolean, isLast: boolean): number {
+    if (this.state !== 'open') return 0
     const opcode = this.#sendingFragments ? CONTINUATION : isBinary ? BINARY : TEXT
     this.#sendingFragments = !isLast
-    if (typeof payload === 'string') writeTextFrame(this.#sink, opcode, isLast, payload)
-    else writeFrame(this.#sink, opcode, isLast, payload)
+    if (typeof payload === 'string') return writeTextFrame(this.#output, opcode, isLast, payload)
+    writeFrame(this.#output, opcode, isLast, payload)
+    return payload.length
   }
 
   ping (payload: Buffer): void {
@@ -85,12 +89,12 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   #sendControl (opcode: number, payload: Buffer): void {
     if (payload.length > 125) throw new ControlTooLong(payload.length)
-    if (this.state === 'open') writeFrame(this.#sink, opcode, true, payload)
+    if (this.state === 'open') writeFrame(this.#output, opcode, true, payload)
   }
 
   // FrameHandler
 
-  frame (opcode: number, isLast: boolean, length: number): boolean {
+  frame (opcode: number, isLast: boolean, _isCompressed: boolean, length: number): boolean {
     this.#opcode = opcode
     this.#isLast = isLast
     if (isControl(opcode)) return true
@@ -109,15 +113,16 @@ export class Rfc6455 implements Protocol, FrameHandler {
     return true
   }
 
-  payload (bytes: Buffer, start: number, end: number, ends: boolean): boolean {
-    if (isControl(this.#opcode)) return this.#receiveControl(bytes, start, end, ends)
-    if (ends && this.#isLast && this.#assembly === undefined) return this.#receiveWhole(bytes, start, end)
+  payload (start: number, end: number, key: number, ends: boolean): boolean {
+    if (isControl(this.#opcode)) return this.#receiveControl(start, end, key, ends)
+    if (ends && this.#isLast && this.#assembly === undefined) return this.#receiveWhole(start, end, key)
+    page.unmask(start, end, key)
     if (this.#message === TEXT) {
       this.#validator ??= new Utf8Validator()
-      if (!this.#validator.append(bytes, start, end)) return this.#refuse(new InvalidUtf8())
+      if (!this.#validator.append(page.bytes, start, end)) return this.#refuse(new InvalidUtf8())
     }
     this.#assembly ??= new Assembly()
-    this.#assembly.append(bytes, start, end)
+    this.#assembly.append(start, end, this.#announced)
     if (!ends || !this.#isLast) return true
     if (this.#validator?.end() === false) return this.#refuse(new InvalidUtf8())
     const data = this.#assembly.take()
@@ -137,11 +142,10 @@ export class Rfc6455 implements Protocol, FrameHandler {
     return false
   }
 
-  // The usual case, a message of one frame in one chunk: one check, one copy.
-  #receiveWhole (bytes: Buffer, start: number, end: number): boolean {
-    const view = bytes.subarray(start, end)
-    if (this.#message === TEXT && !isUtf8(view)) return this.#refuse(new InvalidUtf8())
-    return this.#tell(Buffer.from(view))
+  // The usual case, a message of one frame in one chunk: one copy.
+  #receiveWhole (start: number, end: number, key: number): boolean {
+    const data = this.#message === TEXT ? takeText(start, end, key) : takeBinary(start, end, key)
+    return data === undefined ? this.#refuse(new InvalidUtf8()) : this.#tell(data)
   }
 
   #tell (data: Buffer): boolean {
@@ -151,13 +155,14 @@ export class Rfc6455 implements Protocol, FrameHandler {
     return this.#goesOn()
   }
 
-  #receiveControl (bytes: Buffer, start: number, end: number, ends: boolean): boolean {
+  #receiveControl (start: number, end: number, key: number, ends: boolean): boolean {
     if (!ends || this.#control !== undefined) {
+      page.unmask(start, end, key)
       this.#control ??= new Assembly()
-      this.#control.append(bytes, start, end)
+      this.#control.append(start, end, 0)
       if (!ends) return true
     }
-    const payload = this.#control?.take() ?? Buffer.from(bytes.subarray(start, end))
+    const payload = this.#control?.take() ?? takeBinary(start, end, key)
     this.#control = undefined
     if (this.#opcode === CLOSE) {
       this.#receiveClose(payload)
@@ -180,7 +185,7 @@ export class Rfc6455 implements Protocol, FrameHandler {
     this.closeCode = status.code
     this.closeReason = status.reason
     // §5.5.1: the code that was received is echoed.
-    if (this.state === 'open') writeFrame(this.#sink, CLOSE, true, payload.subarray(0, 2))
+    if (this.state === 'open') writeFrame(this.#output, CLOSE, true, payload.subarray(0, 2))
     this.#finish()
   }
 

@@ -1,4 +1,5 @@
-import type { WireSocket, MessageData } from './socket.js'
+import type { MessageData } from './data.js'
+import type { WireSocket } from './socket.js'
 
 /** What listeners of the EventTarget face receive: the fields of the WHATWG events, without their machinery. */
 export interface SocketEvent<Type extends string = string> {

@@ -1,14 +1,20 @@
 import type { Duplex } from 'node:stream'
+import { getSystemErrorName } from 'node:util'
 import type { Output } from '../codec/encoder.js'
+import { directHandle, writeDirectly, type DirectHandle } from './direct.js'
+import { receiveBytes, startReading, type Receiver } from './reader.js'
+import { Run } from './run.js'
 
 /** What a transport tells of its stream. */
 export interface TransportEvents {
-  /** Bytes of the peer; the buffer may be written to, and must not be kept. */
-  bytes (bytes: Buffer): void
+  /** Bytes of the peer, the first `length` of the page. */
+  bytes (length: number): void
   /** The peer ended its side. */
   ended (): void
-  /** What was queued has left. */
+  /** What had to wait for the peer has left. */
   drained (): void
+  /** The stream failed; 'closed' follows. */
+  failed (error: Error): void
   /** The stream is gone. Comes once. */
   closed (): void
 }
@@ -18,188 +24,382 @@ export type WriteCallback = (error?: Error | null) => void
 const SLAB_SIZE = 65_536
 const NOTHING = Buffer.alloc(0)
 
+// Room that a stalled transport takes at a time, so that what waits does not hold the slab.
+const BACKLOG_SIZE = 16_384
+
 // All transports write into one slab in turn: frames of one socket that follow each other lie side by side and leave
-// as one write, and an idle socket owns no buffer.
+// as one write, and an idle socket owns no buffer. When all regions have left it is written from its start again, so
+// that it stays in the cache.
 let slab = Buffer.allocUnsafeSlow(SLAB_SIZE)
 let slabUsed = 0
+let slabRegions = 0
+
+// Those that have something to send when the tick ends.
+let scheduled: Transport[] = []
+
+const owner = Symbol('transport')
+
+interface OwnedStream extends Duplex {
+  [owner]?: Transport
+}
 
 /**
  * A live stream after the 101. Everything written while a chunk of input is read leaves in one write when the chunk
- * is done, everything else at the end of the tick.
+ * is done, everything else at the end of the tick. One write is under way at a time; what comes meanwhile waits here.
+ *
+ *   reserve(), append(), share() → region, parts or run → flush() → handle or stream
+ *                                        ▲                              │ did not fit
+ *                                        └──────── written() ◀──────────┘
  */
-export class Transport implements Output {
+export class Transport implements Output, Receiver {
+  readonly stream: Duplex
+  readonly #events: TransportEvents
+  readonly #handle: DirectHandle | undefined
+
+  // What waits: either a run, or parts and behind them the region of `chunk` from #start to #end.
   chunk: Buffer = NOTHING
   #start = 0
   #end = 0
-  #parts: Buffer[] = []
+  #run: Run | undefined
+  #parts: Buffer[] | undefined
   #partsLength = 0
-  #callbacks: WriteCallback[] = []
-  #scheduled = false
-  #reading = false
-  #paused = false
-  #ended = false
-  readonly #stream: Duplex
-  readonly #events: TransportEvents
+  #callbacks: WriteCallback[] | undefined
 
-  constructor (stream: Duplex, events: TransportEvents) {
-    this.#stream = stream
+  // What is under way.
+  #isWriting = false
+  #writingLength = 0
+  #writingCallbacks: WriteCallback[] | undefined
+  #onWritten: ((status?: number | Error | null) => void) | undefined
+  #isStalled = false
+
+  #isScheduled = false
+  #isReading = false
+  #isPaused = false
+  #isEnding = false
+  #isEnded = false
+
+  /** @param directly whether to use what Node does not make public, where it works */
+  constructor (stream: Duplex, events: TransportEvents, directly: boolean) {
+    this.stream = stream
     this.#events = events
+    this.#handle = directly ? directHandle(stream) : undefined
   }
 
   /** Starts to read: first `head`, which came with the handshake, then the stream. */
-  open (head: Buffer): void {
-    const stream = this.#stream
-    stream.on('end', () => { this.#events.ended() })
-    stream.on('drain', () => { this.#events.drained() })
-    stream.on('close', () => {
-      this.#dropQueue()
-      this.#events.closed()
-    })
-    stream.on('data', (bytes: Buffer) => { this.#receive(bytes) })
+  open (head: Buffer, directly: boolean): void {
+    const stream = this.stream as OwnedStream
+    stream[owner] = this
+    stream.on('end', onEnd)
+    stream.on('error', onError)
+    stream.on('close', onClose)
+    if (head.length > 0) receiveBytes(this, head)
+    startReading(stream, this, directly)
     // Waiting for the bytes behind a head may have paused it.
-    if (!this.#paused) stream.resume()
-    if (head.length > 0) this.#receive(head)
-  }
-
-  get stream (): Duplex {
-    return this.#stream
+    if (this.#isPaused) stream.pause()
+    else stream.resume()
   }
 
   /** Bytes queued that have not left. */
   get bufferedAmount (): number {
-    return this.#partsLength + (this.#end - this.#start) + this.#stream.writableLength
+    return this.#partsLength + (this.#end - this.#start) + (this.#run?.length ?? 0) + this.#writingLength
   }
 
+  // Queueing
+
   reserve (length: number): number {
-    if (this.chunk === slab && this.#end === slabUsed && slabUsed + length <= SLAB_SIZE) {
-      this.#end = slabUsed += length
-      return slabUsed - length
+    if (this.#run !== undefined) this.#openRun(this.#run)
+    const end = this.#end
+    const isLast = this.chunk === slab ? end === slabUsed : end > 0
+    if (isLast && end + length <= this.chunk.length) {
+      this.#end = end + length
+      if (this.chunk === slab) slabUsed = this.#end
+      return end
     }
     this.#closeRegion()
-    if (length > SLAB_SIZE) {
-      this.chunk = Buffer.allocUnsafeSlow(length)
-      this.#start = 0
-      this.#end = length
-    } else {
-      if (slabUsed + length > SLAB_SIZE) {
-        slab = Buffer.allocUnsafeSlow(SLAB_SIZE)
-        slabUsed = 0
-      }
-      this.chunk = slab
-      this.#start = slabUsed
-      this.#end = slabUsed += length
-    }
-    this.#schedule()
+    if (this.#isWriting || length > SLAB_SIZE) this.#openOwnRegion(length)
+    else this.#openSlabRegion(length)
+    if (!this.#isScheduled && !this.#isReading) this.#schedule()
     return this.#start
   }
 
   append (bytes: Buffer): void {
+    if (this.#run !== undefined) this.#openRun(this.#run)
     this.#closeRegion()
-    this.#parts.push(bytes)
-    this.#partsLength += bytes.length
-    this.#schedule()
+    this.#push(bytes)
+    if (!this.#isScheduled && !this.#isReading) this.#schedule()
   }
 
-  /** Calls back when all that is queued now has left, or with the error that kept it here. */
-  whenWritten (callback: WriteCallback): void {
-    this.#callbacks.push(callback)
-    this.#schedule()
-  }
-
-  pause (): void {
-    this.#paused = true
-    this.#stream.pause()
-  }
-
-  resume (): void {
-    this.#paused = false
-    this.#stream.resume()
-  }
-
-  /** Sends what is queued and ends this side; what still arrives is read on. */
-  end (): void {
-    if (this.#ended) return
-    this.#flush()
-    this.#ended = true
-    this.#stream.end()
-    this.#stream.resume()
-  }
-
-  /** Cuts the connection: nothing queued is sent. */
-  destroy (): void {
-    this.#ended = true
-    this.#dropQueue()
-    this.#stream.destroy()
-  }
-
-  #receive (bytes: Buffer): void {
-    this.#reading = true
-    try {
-      this.#events.bytes(bytes)
-    } finally {
-      this.#reading = false
-      this.#flush()
+  /** Queues a frame that others are sent too. */
+  share (frame: Buffer): void {
+    if (this.#run !== undefined) {
+      this.#run = this.#run.with(frame)
+    } else if (this.#parts === undefined && this.#end === this.#start) {
+      this.#run = Run.of(frame)
+      if (!this.#isScheduled && !this.#isReading) this.#schedule()
+    } else {
+      this.append(frame)
     }
   }
 
-  #schedule (): void {
-    if (this.#scheduled || this.#reading) return
-    this.#scheduled = true
-    process.nextTick(flushLater, this)
+  /** Calls back when all that is queued now has left, or with the error that kept it here. Never within this call. */
+  whenWritten (callback: WriteCallback): void {
+    if (this.#isEnded) process.nextTick(callback, connectionClosed())
+    else if (this.#isEmpty()) this.#callBackWhenWriting(callback)
+    else (this.#callbacks ??= []).push(callback)
   }
 
-  /** The end of the tick has come. */
-  flushScheduled (): void {
-    this.#scheduled = false
-    this.#flush()
+  #callBackWhenWriting (callback: WriteCallback): void {
+    if (this.#isWriting) (this.#writingCallbacks ??= []).push(callback)
+    else process.nextTick(callback)
+  }
+
+  #isEmpty (): boolean {
+    return this.#parts === undefined && this.#end === this.#start && this.#run === undefined
+  }
+
+  #openSlabRegion (length: number): void {
+    if (slabUsed + length > SLAB_SIZE) {
+      slab = Buffer.allocUnsafeSlow(SLAB_SIZE)
+      slabUsed = 0
+      slabRegions = 0
+    }
+    slabRegions++
+    this.chunk = slab
+    this.#start = slabUsed
+    this.#end = slabUsed += length
+  }
+
+  #openOwnRegion (length: number): void {
+    this.chunk = Buffer.allocUnsafeSlow(this.#isWriting ? Math.max(BACKLOG_SIZE, length) : length)
+    this.#start = 0
+    this.#end = length
   }
 
   #closeRegion (): void {
-    if (this.#end > this.#start) {
-      this.#parts.push(this.chunk.subarray(this.#start, this.#end))
-      this.#partsLength += this.#end - this.#start
-    }
+    if (this.#end > this.#start) this.#push(this.chunk.subarray(this.#start, this.#end))
     this.#start = this.#end = 0
     this.chunk = NOTHING
   }
 
-  #flush (): void {
-    this.#closeRegion()
-    if (this.#ended) {
-      this.#dropQueue()
-      return
-    }
-    const parts = this.#parts
-    const callback = this.#takeCallbacks()
-    if (parts.length === 0) {
-      // Only a wait: an empty write keeps its place in the stream's queue.
-      if (callback !== undefined) this.#stream.write(NOTHING, callback)
-      return
-    }
-    this.#parts = []
-    this.#partsLength = 0
-    const last = parts.length - 1
-    if (last > 0) this.#stream.cork()
-    for (let i = 0; i < last; i++) this.#stream.write(parts[i])
-    this.#stream.write(parts[last], callback)
-    if (last > 0) this.#stream.uncork()
+  #openRun (run: Run): void {
+    this.#run = undefined
+    for (const frame of run.parts) this.#push(frame)
   }
 
-  #takeCallbacks (): WriteCallback | undefined {
+  #push (bytes: Buffer): void {
+    (this.#parts ??= []).push(bytes)
+    this.#partsLength += bytes.length
+  }
+
+  #schedule (): void {
+    this.#isScheduled = true
+    if (scheduled.push(this) === 1) process.nextTick(flushScheduled)
+  }
+
+  // Writing
+
+  /** Sends what waits, unless a write is under way. */
+  flush (): void {
+    this.#isScheduled = false
+    if (this.#isWriting || this.#isEmpty()) return
+    if (this.#isEnded) {
+      this.#dropQueue(connectionClosed())
+      return
+    }
     const callbacks = this.#callbacks
-    if (callbacks.length === 0) return undefined
-    this.#callbacks = []
-    return (error) => { for (const callback of callbacks) callback(error) }
+    this.#callbacks = undefined
+    this.#writingCallbacks = callbacks
+    if (this.#parts !== undefined) this.#flushParts()
+    else if (this.#run !== undefined) this.#flushRun(this.#run)
+    else this.#flushRegion()
   }
 
-  #dropQueue (): void {
+  #flushRegion (): void {
+    const { chunk } = this
+    this.#write(chunk.subarray(this.#start, this.#end), this.#end - this.#start)
+    this.#start = this.#end = 0
+    this.chunk = NOTHING
+    // What is still under way keeps its region, and with it the slab.
+    if (chunk === slab && !this.#isWriting && --slabRegions === 0) slabUsed = 0
+  }
+
+  #flushRun (run: Run): void {
+    this.#run = undefined
+    this.#write(run.bytes ?? run.parts, run.length)
+  }
+
+  #flushParts (): void {
     this.#closeRegion()
-    this.#parts = []
+    const parts = this.#parts as Buffer[]
+    const length = this.#partsLength
+    this.#parts = undefined
     this.#partsLength = 0
-    this.#takeCallbacks()?.(new Error('The connection closed before the data left'))
+    this.#write(parts.length === 1 ? parts[0] as Buffer : parts, length)
+  }
+
+  #write (bytes: Buffer | Buffer[], length: number): void {
+    // What others wrote to the stream goes first.
+    if (this.#handle !== undefined && this.stream.writableLength === 0 && !this.stream.destroyed) {
+      this.#onWritten ??= (status) => { this.#written(status) }
+      const result = writeDirectly(this.#handle, bytes, this.#onWritten)
+      if (result === 'done') {
+        if (this.#writingCallbacks !== undefined) this.#callBack(null)
+        return
+      }
+      if (result === 'pending') {
+        this.#isWriting = this.#isStalled = true
+        this.#writingLength = length
+        return
+      }
+      // Refused: the stream will be as well, and knows how to fail.
+    }
+    this.#writeToStream(bytes, length)
+  }
+
+  #writeToStream (bytes: Buffer | Buffer[], length: number): void {
+    const { stream } = this
+    this.#onWritten ??= (status) => { this.#written(status) }
+    this.#isWriting = true
+    this.#writingLength = length
+    if (bytes instanceof Uint8Array) {
+      stream.write(bytes, this.#onWritten)
+    } else {
+      stream.cork()
+      const last = bytes.length - 1
+      for (let i = 0; i < last; i++) stream.write(bytes[i])
+      stream.write(bytes[last], this.#onWritten)
+      stream.uncork()
+    }
+    this.#isStalled = stream.writableNeedDrain
+  }
+
+  // The handle gives a number, the stream an error.
+  #written (status: number | Error | null | undefined): void {
+    this.#isWriting = false
+    this.#writingLength = 0
+    const error = typeof status === 'number' ? writeError(status) : status ?? null
+    this.#callBack(error)
+    // A stream fails by itself, a handle does not.
+    if (error !== null) this.stream.destroy(error)
+    this.flush()
+    if (this.#isWriting) return
+    if (this.#isEnding) {
+      this.#endStream()
+    } else if (this.#isStalled) {
+      this.#isStalled = false
+      this.#events.drained()
+    }
+  }
+
+  #callBack (error: Error | null): void {
+    const callbacks = this.#writingCallbacks
+    if (callbacks === undefined) return
+    this.#writingCallbacks = undefined
+    process.nextTick(callAll, callbacks, error)
+  }
+
+  #dropQueue (error: Error): void {
+    this.#start = this.#end = this.#partsLength = 0
+    this.chunk = NOTHING
+    this.#run = this.#parts = undefined
+    this.#callBack(error)
+    this.#writingCallbacks = this.#callbacks
+    this.#callbacks = undefined
+    this.#callBack(error)
+  }
+
+  // Reading
+
+  receive (length: number): void {
+    this.#isReading = true
+    this.#events.bytes(length)
+    this.#isReading = false
+    this.flush()
+  }
+
+  pause (): void {
+    this.#isPaused = true
+    this.stream.pause()
+  }
+
+  resume (): void {
+    this.#isPaused = false
+    this.stream.resume()
+  }
+
+  // The end
+
+  /** Sends what is queued and ends this side; what still arrives is read on. */
+  end (): void {
+    if (this.#isEnding || this.#isEnded) return
+    this.#isEnding = true
+    this.flush()
+    if (!this.#isWriting) this.#endStream()
+    this.stream.resume()
+  }
+
+  #endStream (): void {
+    this.#isEnding = false
+    this.#isEnded = true
+    this.stream.end()
+  }
+
+  /** Cuts the connection: nothing queued is sent. */
+  destroy (): void {
+    this.#isEnded = true
+    this.#dropQueue(connectionClosed())
+    this.stream.destroy()
+  }
+
+  /** @internal The stream's own events. */
+  streamEnded (): void {
+    this.#events.ended()
+  }
+
+  /** @internal */
+  streamFailed (error: Error): void {
+    this.#events.failed(error)
+  }
+
+  /** @internal */
+  streamClosed (): void {
+    this.#isEnded = true
+    this.#dropQueue(connectionClosed())
+    this.#events.closed()
   }
 }
 
-function flushLater (transport: Transport): void {
-  transport.flushScheduled()
+function flushScheduled (): void {
+  const transports = scheduled
+  scheduled = []
+  for (const transport of transports) transport.flush()
+  Run.release()
+}
+
+function callAll (callbacks: readonly WriteCallback[], error: Error | null): void {
+  for (const callback of callbacks) callback(error)
+}
+
+function connectionClosed (): Error {
+  return new Error('The connection closed before the data left')
+}
+
+function writeError (status: number): Error | null {
+  if (status === 0) return null
+  const code = getSystemErrorName(status)
+  return Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' })
+}
+
+// Shared by all streams, so that an idle socket holds no closures.
+
+function onEnd (this: OwnedStream): void {
+  this[owner]?.streamEnded()
+}
+
+function onError (this: OwnedStream, error: Error): void {
+  this[owner]?.streamFailed(error)
+}
+
+function onClose (this: OwnedStream): void {
+  this[owner]?.streamClosed()
 }

@@ -1,11 +1,16 @@
 import t from 'tap'
 import { Assembly } from '../../lib/codec/assembly.js'
+import * as page from '../../lib/codec/page.js'
+
+/** Appends bytes by way of the page. */
+const append = (assembly: Assembly, bytes: Buffer, announced = 0): void => {
+  assembly.append(100, 100 + bytes.copy(page.bytes, 100), announced)
+}
 
 t.test('pieces are joined in their order', async (t) => {
   const assembly = new Assembly()
-  const bytes = Buffer.from('abcdef')
-  assembly.append(bytes, 0, 2)
-  assembly.append(bytes, 3, 5)
+  append(assembly, Buffer.from('ab'))
+  append(assembly, Buffer.from('de'))
   t.equal(assembly.length, 4)
   t.equal(assembly.take().toString(), 'abde')
   t.equal(assembly.length, 0)
@@ -14,18 +19,32 @@ t.test('pieces are joined in their order', async (t) => {
 
 t.test('a message of one-byte pieces holds no more than its own memory', async (t) => {
   const assembly = new Assembly()
-  const byte = Buffer.from('x')
-  for (let i = 0; i < 5_000; i++) assembly.append(byte, 0, 1)
+  for (let i = 0; i < 5_000; i++) append(assembly, Buffer.from('x'))
   const message = assembly.take()
   t.equal(message.toString(), 'x'.repeat(5_000))
   t.ok(message.buffer.byteLength <= 8_192)
 })
 
+t.test('the room of what was announced is made once, when an eighth of it is there', async (t) => {
+  const assembly = new Assembly()
+  append(assembly, Buffer.alloc(1_000), 8_000)
+  for (let i = 0; i < 7; i++) append(assembly, Buffer.alloc(1_000), 8_000)
+  const message = assembly.take()
+  t.equal(message.length, 8_000)
+  t.equal(message.buffer.byteLength, 8_000)
+})
+
+t.test('a length that is only announced takes no room', async (t) => {
+  const assembly = new Assembly()
+  append(assembly, Buffer.alloc(1_000), 1_000_000_000)
+  t.equal(assembly.take().buffer.byteLength <= 8_192, true)
+})
+
 t.test('what was taken is not touched by the next message', async (t) => {
   const assembly = new Assembly()
-  assembly.append(Buffer.alloc(2_000, 'a'), 0, 2_000)
+  append(assembly, Buffer.alloc(2_000, 'a'))
   const first = assembly.take()
-  assembly.append(Buffer.alloc(2_000, 'b'), 0, 2_000)
+  append(assembly, Buffer.alloc(2_000, 'b'))
   assembly.take()
   t.equal(first.toString(), 'a'.repeat(2_000))
 })

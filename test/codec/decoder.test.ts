@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Decoder, type FrameHandler } from '../../lib/codec/decoder.js'
-import { createRandom } from '../fixtures/sink.js'
+import * as page from '../../lib/codec/page.js'
+import { createRandom, land } from '../fixtures/sink.js'
 
 class Recorder implements FrameHandler {
   readonly events: unknown[] = []
@@ -8,13 +9,14 @@ class Recorder implements FrameHandler {
   refusePayloads = false
   #payload = ''
 
-  frame (opcode: number, isLast: boolean, length: number): boolean {
-    this.events.push(['frame', opcode, isLast, length])
+  frame (opcode: number, isLast: boolean, isCompressed: boolean, length: number): boolean {
+    this.events.push(isCompressed ? ['compressed', opcode, isLast, length] : ['frame', opcode, isLast, length])
     return !this.refuseFrames
   }
 
-  payload (bytes: Buffer, start: number, end: number, ends: boolean): boolean {
-    this.#payload += bytes.toString('latin1', start, end)
+  payload (start: number, end: number, key: number, ends: boolean): boolean {
+    page.unmask(start, end, key)
+    this.#payload += page.bytes.toString('latin1', start, end)
     if (ends) {
       this.events.push(['payload', this.#payload])
       this.#payload = ''
@@ -27,10 +29,14 @@ class Recorder implements FrameHandler {
   }
 }
 
+const receive = (decoder: Decoder, bytes: Buffer): void => {
+  land(bytes, (length) => { decoder.read(0, length) })
+}
+
 const read = (...chunks: Buffer[]): unknown[] => {
   const recorder = new Recorder()
-  const decoder = new Decoder(recorder)
-  for (const chunk of chunks) decoder.read(Buffer.from(chunk))
+  const decoder = new Decoder(recorder, false)
+  for (const chunk of chunks) receive(decoder, chunk)
   return recorder.events
 }
 
@@ -79,25 +85,46 @@ t.test('a refused frame or payload ends the walk', async (t) => {
   const bytes = Buffer.concat([masked('8181', 'a'), masked('8181', 'b')])
   const frames = new Recorder()
   frames.refuseFrames = true
-  new Decoder(frames).read(Buffer.from(bytes))
+  receive(new Decoder(frames, false), bytes)
   t.same(frames.events, [['frame', 1, true, 1]])
   const pieces = new Recorder()
   pieces.refuseFrames = true
-  const decoder = new Decoder(pieces)
-  for (const byte of bytes.subarray(0, 6)) decoder.read(Buffer.from([byte]))
+  const decoder = new Decoder(pieces, false)
+  for (const byte of bytes.subarray(0, 6)) receive(decoder, Buffer.from([byte]))
   t.same(pieces.events, [['frame', 1, true, 1]])
   const payloads = new Recorder()
   payloads.refusePayloads = true
-  new Decoder(payloads).read(Buffer.from(bytes))
+  receive(new Decoder(payloads, false), bytes)
   t.same(payloads.events, [['frame', 1, true, 1], ['payload', 'a']])
+})
+
+t.test('RSV1 is told where an extension gives it a meaning', async (t) => {
+  const recorder = new Recorder()
+  const decoder = new Decoder(recorder, true)
+  receive(decoder, masked('c181', 'a'))
+  receive(decoder, Buffer.from('a180', 'hex'))
+  t.same(recorder.events, [['compressed', 1, true, 1], ['payload', 'a'], 'FST_WIRE_RSV'])
+})
+
+t.test('the walk stops where a payload is refused, and goes on from there', async (t) => {
+  const recorder = new Recorder()
+  recorder.refusePayloads = true
+  const decoder = new Decoder(recorder, false)
+  land(Buffer.concat([masked('8181', 'a'), masked('8181', 'b')]), (length) => {
+    const at = decoder.read(0, length)
+    t.equal(at, 7)
+    recorder.refusePayloads = false
+    t.equal(decoder.read(at, length), length)
+  })
+  t.same(recorder.events, [['frame', 1, true, 1], ['payload', 'a'], ['frame', 1, true, 1], ['payload', 'b']])
 })
 
 t.test('random bytes are read or refused, and never throw', async (t) => {
   const random = createRandom(11)
   for (let round = 0; round < 2_000; round++) {
     const bytes = Buffer.from(Array.from({ length: random(40) }, () => random(256)))
-    const decoder = new Decoder(new Recorder())
-    for (let at = 0; at < bytes.length; at += 7) decoder.read(bytes.subarray(at, at + 7))
+    const decoder = new Decoder(new Recorder(), false)
+    for (let at = 0; at < bytes.length; at += 7) receive(decoder, bytes.subarray(at, at + 7))
   }
   t.pass()
 })

@@ -1,12 +1,12 @@
 import t from 'tap'
 import { Hixie } from '../../lib/protocol/hixie.js'
-import { createRandom, cutEverywhere, RecordingSink } from '../fixtures/sink.js'
+import { createRandom, cutEverywhere, feed, RecordingSink } from '../fixtures/sink.js'
 
 const LIMITS = { maxPayload: 100, maxFragments: 1 }
 
 const setUp = (version: 'hixie-75' | 'hixie-76' = 'hixie-76') => {
   const sink = new RecordingSink()
-  return { sink, protocol: new Hixie(sink, LIMITS, version) }
+  return { sink, protocol: new Hixie(sink, sink, LIMITS, version) }
 }
 
 const framed = (text: string): Buffer => Buffer.concat([Buffer.from([0]), Buffer.from(text), Buffer.from([255])])
@@ -23,7 +23,7 @@ t.test('bytes cut at any place give the same events', async (t) => {
     Buffer.from('ff00', 'hex'),
     framed('behind the close')
   ])
-  for (const { name, sink, protocol } of cutEverywhere(bytes, (sink) => new Hixie(sink, LIMITS, 'hixie-76'))) {
+  for (const { name, sink, protocol } of cutEverywhere(bytes, (sink) => new Hixie(sink, sink, LIMITS, 'hixie-76'))) {
     t.same(sink.events, [['text', 'grüß 😀'], ['text', ''], ['text', 'last'], ['end']], name)
     t.equal(sink.written.toString('hex'), 'ff00', name)
     t.equal(protocol.closeCode, 1005, name)
@@ -33,13 +33,13 @@ t.test('bytes cut at any place give the same events', async (t) => {
 
 t.test('for hixie-75, FF 00 is an empty frame to discard', async (t) => {
   const { sink, protocol } = setUp('hixie-75')
-  protocol.receive(Buffer.concat([Buffer.from('ff00', 'hex'), framed('on')]))
+  feed(protocol, Buffer.concat([Buffer.from('ff00', 'hex'), framed('on')]))
   t.same(sink.events, [['text', 'on']])
 })
 
 t.test('text that is not UTF-8 is mended with U+FFFD', async (t) => {
   const { sink, protocol } = setUp()
-  protocol.receive(Buffer.from('00c328ff', 'hex'))
+  feed(protocol, Buffer.from('00c328ff', 'hex'))
   t.same(sink.events, [['text', '\ufffd(']])
 })
 
@@ -52,11 +52,11 @@ t.test('limits hold before anything is kept', async (t) => {
   ]
   for (const [name, bytes, code] of cases) {
     const { sink, protocol } = setUp()
-    protocol.receive(bytes)
+    feed(protocol, bytes)
     t.match(sink.events, [['fault', code], ['end']], name)
     t.equal(sink.written.toString('hex'), 'ff00', name)
     const old = setUp('hixie-75')
-    old.protocol.receive(bytes)
+    feed(old.protocol, bytes)
     t.match(old.sink.events, [['fault', code], ['end']], name)
     t.equal(old.sink.written.length, 0)
   }
@@ -64,7 +64,7 @@ t.test('limits hold before anything is kept', async (t) => {
 
 t.test('a text of just the limit passes', async (t) => {
   const { sink, protocol } = setUp()
-  protocol.receive(framed('x'.repeat(100)))
+  feed(protocol, framed('x'.repeat(100)))
   t.same(sink.events, [['text', 'x'.repeat(100)]])
 })
 
@@ -86,7 +86,7 @@ t.test('our close of hixie-76 waits for the answer', async (t) => {
   protocol.close()
   protocol.send('late', false, true)
   t.equal(protocol.state, 'closing')
-  protocol.receive(Buffer.concat([framed('crossing'), Buffer.from('ff00', 'hex')]))
+  feed(protocol, Buffer.concat([framed('crossing'), Buffer.from('ff00', 'hex')]))
   t.same(sink.events, [['text', 'crossing'], ['end']])
   t.equal(sink.written.toString('hex'), 'ff00')
   t.throws(() => { setUp().protocol.close(1005) }, { code: 'FST_WIRE_CLOSE_CODE' })
@@ -104,7 +104,7 @@ t.test('our close of hixie-75 ends the stream', async (t) => {
 t.test('an end of the stream is clean for hixie-75 between two frames, and nowhere else', async (t) => {
   for (const [version, bytes, code] of [['hixie-75', framed('a'), 1005], ['hixie-75', Buffer.from([0]), 1006], ['hixie-76', framed('a'), 1006]] as const) {
     const { sink, protocol } = setUp(version)
-    protocol.receive(bytes)
+    feed(protocol, bytes)
     protocol.receiveEnd()
     t.equal(protocol.closeCode, code)
     t.same(sink.events.at(-1), ['end'])
@@ -115,7 +115,7 @@ t.test('random bytes never throw', async (t) => {
   const random = createRandom(5)
   for (let round = 0; round < 3_000; round++) {
     const { protocol } = setUp(random(2) === 0 ? 'hixie-75' : 'hixie-76')
-    for (let i = 0; i < 4; i++) protocol.receive(Buffer.from(Array.from({ length: random(30) }, () => [0, 255, 128, random(256)][random(4)]!)))
+    for (let i = 0; i < 4; i++) feed(protocol, Buffer.from(Array.from({ length: random(30) }, () => [0, 255, 128, random(256)][random(4)]!)))
     protocol.receiveEnd()
     t.equal(protocol.state, 'closed')
   }

@@ -1,18 +1,18 @@
 import t from 'tap'
 import { Rfc6455 } from '../../lib/protocol/rfc6455.js'
 import { frame, text } from '../fixtures/client.js'
-import { createRandom, cutEverywhere, RecordingSink } from '../fixtures/sink.js'
+import { createRandom, cutEverywhere, feed, RecordingSink } from '../fixtures/sink.js'
 
 const LIMITS = { maxPayload: 1024, maxFragments: 17 }
 
 const setUp = (limits = LIMITS) => {
   const sink = new RecordingSink()
-  return { sink, protocol: new Rfc6455(sink, limits) }
+  return { sink, protocol: new Rfc6455(sink, sink, limits) }
 }
 
 const receive = (...frames: Buffer[]) => {
   const { sink, protocol } = setUp()
-  protocol.receive(Buffer.concat(frames))
+  feed(protocol, Buffer.concat(frames))
   return { sink, protocol }
 }
 
@@ -24,7 +24,7 @@ t.test('bytes cut at any place give the same events', async (t) => {
   const expected = [
     ['text', 'grüß 😀'], ['binary', '00ff'], ['text', ''], ['ping', 'ping'], ['text', 'äö'], ['pong', 'pong'], ['end']
   ]
-  for (const { name, sink, protocol } of cutEverywhere(bytes, (sink) => new Rfc6455(sink, LIMITS))) {
+  for (const { name, sink, protocol } of cutEverywhere(bytes, (sink) => new Rfc6455(sink, sink, LIMITS))) {
     t.strictSame(sink.events, expected, name)
     t.equal(sink.written.toString('hex'), '8a0470696e6788020fa0', name)
     t.equal(protocol.closeCode, 4000, name)
@@ -57,7 +57,7 @@ t.test('every broken rule has its close code, and what follows is dropped', asyn
   ]
   for (const [name, frames, code, closeCode] of cases) {
     const { sink, protocol } = receive(...frames, text('dropped'))
-    protocol.receive(text('dropped too'))
+    feed(protocol, text('dropped too'))
     t.same(sink.events, [['fault', code, closeCode], ['end']], name)
     t.equal(sink.written.toString('hex'), `8802${closeCode.toString(16).padStart(4, '0')}`, name)
     t.equal(protocol.closeCode, 1006, name)
@@ -68,9 +68,9 @@ t.test('every broken rule has its close code, and what follows is dropped', asyn
 t.test('invalid text in a frame that has not ended is refused at once', async (t) => {
   const { sink, protocol } = setUp()
   const bytes = frame(1, Buffer.concat([Buffer.from('ok'), Buffer.from('f490', 'hex'), Buffer.from('never read')]))
-  protocol.receive(bytes.subarray(0, 9))
+  feed(protocol, bytes.subarray(0, 9))
   t.same(sink.events, [])
-  protocol.receive(bytes.subarray(9, 10))
+  feed(protocol, bytes.subarray(9, 10))
   t.same(sink.events, [['fault', 'FST_WIRE_UTF8', 1007], ['end']])
 })
 
@@ -94,7 +94,7 @@ t.test('after our close messages still come, and nothing is sent', async (t) => 
   t.equal(protocol.state, 'closing')
   protocol.send('late', false, true)
   protocol.ping(Buffer.alloc(0))
-  protocol.receive(Buffer.concat([text('crossing'), frame(9), frame(8, Buffer.from('03e8', 'hex'))]))
+  feed(protocol, Buffer.concat([text('crossing'), frame(9), frame(8, Buffer.from('03e8', 'hex'))]))
   t.same(sink.events, [['text', 'crossing'], ['ping', ''], ['end']])
   t.equal(sink.written.toString('hex'), '880203e8')
   t.equal(protocol.closeCode, 1000)
@@ -103,7 +103,7 @@ t.test('after our close messages still come, and nothing is sent', async (t) => 
 t.test('a fault after our close sends no second close', async (t) => {
   const { sink, protocol } = setUp()
   protocol.close(1000)
-  protocol.receive(Buffer.from('810161', 'hex'))
+  feed(protocol, Buffer.from('810161', 'hex'))
   t.equal(sink.written.toString('hex'), '880203e8')
 })
 
@@ -138,17 +138,17 @@ t.test('a listener that closes while a chunk is read does not stop it, a fault d
     sink.events.push(data.toString())
     protocol.close(1000)
   }
-  protocol.receive(Buffer.concat([text('a'), text('b')]))
+  feed(protocol, Buffer.concat([text('a'), text('b')]))
   t.same(sink.events, ['a', 'b'])
   const ended = setUp()
   ended.sink.message = () => { ended.protocol.receiveEnd() }
-  ended.protocol.receive(Buffer.concat([text('a'), text('b')]))
+  feed(ended.protocol, Buffer.concat([text('a'), text('b')]))
   t.same(ended.sink.events, [['end']])
 })
 
 t.test('the draft that is spoken is told', async (t) => {
-  t.equal(new Rfc6455(new RecordingSink(), LIMITS).version, '13')
-  t.equal(new Rfc6455(new RecordingSink(), LIMITS, '7').version, '7')
+  t.equal(new Rfc6455(new RecordingSink(), new RecordingSink(), LIMITS).version, '13')
+  t.equal(new Rfc6455(new RecordingSink(), new RecordingSink(), LIMITS, '7').version, '7')
 })
 
 t.test('random bytes never throw, and never end without a fault or a close', async (t) => {
@@ -158,7 +158,7 @@ t.test('random bytes never throw, and never end without a fault or a close', asy
     const pieces = Array.from({ length: 1 + random(6) }, () => random(2) === 0
       ? Buffer.from(Array.from({ length: random(20) }, () => random(256)))
       : frame([0, 1, 2, 8, 9, 10][random(6)]!, Buffer.from(Array.from({ length: random(9) }, () => random(256))), random(2) === 0))
-    for (const piece of pieces) protocol.receive(piece)
+    for (const piece of pieces) feed(protocol, piece)
     protocol.receiveEnd()
     t.equal(sink.events.filter((event) => (event as string[])[0] === 'end').length, 1)
   }

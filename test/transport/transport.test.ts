@@ -1,29 +1,35 @@
 import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import t from 'tap'
+import * as page from '../../lib/codec/page.js'
 import { Transport } from '../../lib/transport/transport.js'
 
-const setUp = (onBytes: (bytes: Buffer, transport: Transport) => void = () => {}) => {
+const setUp = (onBytes: (bytes: Buffer, transport: Transport) => void = () => {}, finishes = true) => {
   const writes: Buffer[][] = []
   const events: unknown[] = []
+  let finish = (_error?: Error): void => {}
   const stream = new Duplex({
     read () {},
     write (chunk: Buffer, _encoding, callback) {
       writes.push([Buffer.from(chunk)])
-      callback()
+      if (finishes) callback()
+      else finish = callback
     },
     writev (chunks, callback) {
       writes.push(chunks.map(({ chunk }) => Buffer.from(chunk)))
-      callback()
+      if (finishes) callback()
+      else finish = callback
     }
   })
   const transport: Transport = new Transport(stream, {
-    bytes: (bytes) => { onBytes(bytes, transport) },
+    bytes: (length) => { onBytes(Buffer.from(page.bytes.subarray(0, length)), transport) },
     ended: () => { events.push('ended') },
     drained: () => { events.push('drained') },
+    failed: ({ message }) => { events.push(message) },
     closed: () => { events.push('closed') }
-  })
-  return { writes, events, stream, transport }
+  }, false)
+  const open = (head = Buffer.alloc(0)): void => { transport.open(head, false) }
+  return { writes, events, stream, transport, open, finish: (error?: Error) => { finish(error) } }
 }
 
 const write = (transport: Transport, text: string): void => {
@@ -75,14 +81,14 @@ t.test('room for more than a slab, and for many slabs, is found', async (t) => {
 })
 
 t.test('answers to a chunk leave when it is read', async (t) => {
-  const { writes, stream, transport } = setUp((bytes, transport) => {
+  const { writes, stream, open } = setUp((bytes, transport) => {
     write(transport, bytes.toString())
     write(transport, '!')
   })
-  transport.open(Buffer.from('head'))
+  open(Buffer.from('head'))
   t.same(writes, [[Buffer.from('head!')]])
   stream.push('more')
-  await once(stream, 'data')
+  await tick()
   t.same(writes[1], [Buffer.from('more!')])
 })
 
@@ -94,8 +100,8 @@ t.test('a callback comes when all before it has left, also with nothing to send'
 })
 
 t.test('destroy drops what is queued, and says so', async (t) => {
-  const { writes, events, stream, transport } = setUp()
-  transport.open(Buffer.alloc(0))
+  const { writes, events, stream, transport, open } = setUp()
+  open()
   write(transport, 'a')
   const error = await new Promise((resolve) => {
     transport.whenWritten(resolve)
@@ -111,8 +117,8 @@ t.test('destroy drops what is queued, and says so', async (t) => {
 
 t.test('end sends what is queued, and reads on', async (t) => {
   const seen: string[] = []
-  const { writes, events, stream, transport } = setUp((bytes) => { seen.push(bytes.toString()) })
-  transport.open(Buffer.alloc(0))
+  const { writes, events, stream, transport, open } = setUp((bytes) => { seen.push(bytes.toString()) })
+  open()
   transport.pause()
   write(transport, 'last')
   transport.end()
@@ -127,18 +133,108 @@ t.test('end sends what is queued, and reads on', async (t) => {
 })
 
 t.test('a stream that was paused in the handler stays so', async (t) => {
-  const { stream, transport } = setUp()
+  const { stream, transport, open } = setUp()
   transport.pause()
-  transport.open(Buffer.alloc(0))
+  open()
   t.equal(stream.isPaused(), true)
   transport.resume()
   t.equal(stream.isPaused(), false)
   t.equal(transport.stream, stream)
 })
 
-t.test('drained is told', async (t) => {
-  const { events, stream, transport } = setUp()
-  transport.open(Buffer.alloc(0))
-  stream.emit('drain')
+t.test('while a write is under way the rest waits, and leaves in one write', async (t) => {
+  const { writes, events, transport, finish, open } = setUp(() => {}, false)
+  open()
+  write(transport, 'first')
+  await tick()
+  write(transport, 'second')
+  await tick()
+  for (let i = 0; i < 3_000; i++) write(transport, 'more in the backlog')
+  transport.append(Buffer.from('part'))
+  transport.share(Buffer.from('shared'))
+  await tick()
+  t.same(writes, [[Buffer.from('first')]])
+  const rest = 'second' + 'more in the backlog'.repeat(3_000) + 'part' + 'shared'
+  t.equal(transport.bufferedAmount, 5 + rest.length)
+  finish()
+  await tick()
+  t.equal(writes.length, 2)
+  t.equal(Buffer.concat(writes[1]!).toString(), rest)
+  t.same(events, [])
+  finish()
+  await tick()
   t.same(events, ['drained'])
+  t.equal(transport.bufferedAmount, 0)
+})
+
+t.test('frames for many are not copied, and stay in order with the others', async (t) => {
+  const { writes, transport } = setUp()
+  const shared = Buffer.from('shared')
+  transport.share(shared)
+  t.equal(transport.bufferedAmount, 6)
+  transport.share(Buffer.from('too'))
+  await tick()
+  t.same(writes, [[Buffer.from('sharedtoo')]])
+  transport.share(shared)
+  write(transport, 'own')
+  transport.share(shared)
+  transport.append(Buffer.from('part'))
+  await tick()
+  t.equal(Buffer.concat(writes[1]!).toString(), 'sharedownsharedpart')
+  transport.share(shared)
+  transport.append(Buffer.from('part'))
+  await tick()
+  t.equal(Buffer.concat(writes[2]!).toString(), 'sharedpart')
+  const large = Buffer.alloc(70_000)
+  transport.share(large)
+  transport.share(large)
+  await tick()
+  t.same(writes[3]!.map(({ length }) => length), [70_000, 70_000])
+})
+
+t.test('a callback waits for what is under way, also with nothing queued behind it', async (t) => {
+  const { transport, finish, open } = setUp(() => {}, false)
+  open()
+  write(transport, 'a')
+  await tick()
+  let called = 0
+  transport.whenWritten(() => { called++ })
+  transport.whenWritten(() => { called++ })
+  await tick()
+  t.equal(called, 0)
+  finish()
+  await tick()
+  await tick()
+  t.equal(called, 2)
+})
+
+t.test('an end waits for what is queued', async (t) => {
+  const { writes, stream, transport, finish, open } = setUp(() => {}, false)
+  open()
+  write(transport, 'a')
+  await tick()
+  write(transport, 'b')
+  transport.end()
+  t.equal(stream.writableEnded, false)
+  finish()
+  await tick()
+  t.same(writes.flat().map(String), ['a', 'b'])
+  t.equal(stream.writableEnded, false)
+  finish()
+  await tick()
+  t.equal(stream.writableEnded, true)
+})
+
+t.test('a write that fails tells its callbacks, and the stream its error', async (t) => {
+  const { events, stream, transport, finish, open } = setUp(() => {}, false)
+  open()
+  write(transport, 'a')
+  const error = new Promise((resolve) => { transport.whenWritten(resolve) })
+  const closed = new Promise((resolve) => { stream.on('close', resolve) })
+  await tick()
+  finish(new Error('broken'))
+  t.match(await error, { message: 'broken' })
+  await closed
+  t.same(events, ['broken', 'closed'])
+  t.match(await new Promise((resolve) => { transport.whenWritten(resolve) }), { message: 'The connection closed before the data left' })
 })

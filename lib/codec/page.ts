@@ -1,0 +1,54 @@
+import { KERNEL } from './kernel.js'
+import { createUnmask, type Unmask } from './unmask.js'
+
+/** The memory into which every read lands, and the way to unmask there. */
+export interface Page {
+  readonly bytes: Buffer
+  readonly view: DataView
+  readonly unmask: Unmask
+}
+
+/** As much of WebAssembly as is used here; the types of Node have none of it. */
+export interface Wasm {
+  readonly Memory: new (size: { initial: number, maximum: number }) => { readonly buffer: ArrayBuffer }
+  readonly Module: new (code: Uint8Array) => object
+  readonly Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> }
+}
+
+const WASM_PAGE = 65_536
+
+/** How many bytes of the peer the page takes at once. What fits the second-level cache is read and unmasked from there. */
+export const PAGE_SIZE = 4 * WASM_PAGE
+
+// The loop that takes small payloads reads whole words, so up to three bytes behind the last one.
+const MARGIN = WASM_PAGE
+
+/**
+ * The page is WebAssembly memory, since a SIMD kernel can only reach that. Where there is no WebAssembly, or no SIMD,
+ * it is plain memory, and unmasking is done in TypeScript.
+ */
+export function createPage (wasm: Wasm | undefined): Page {
+  try {
+    if (wasm !== undefined) return createWasmPage(wasm)
+  } catch {
+    // No SIMD, or no code may be generated here.
+  }
+  const bytes = Buffer.alloc(PAGE_SIZE + MARGIN)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  return { bytes, view, unmask: createUnmask(view) }
+}
+
+function createWasmPage (wasm: Wasm): Page {
+  const memory = new wasm.Memory({ initial: (PAGE_SIZE + MARGIN) / WASM_PAGE, maximum: (PAGE_SIZE + MARGIN) / WASM_PAGE })
+  const kernel = new wasm.Instance(new wasm.Module(Buffer.from(KERNEL, 'base64')), { codec: { page: memory } })
+  return {
+    bytes: Buffer.from(memory.buffer),
+    view: new DataView(memory.buffer),
+    unmask: kernel.exports['unmask'] as Unmask
+  }
+}
+
+const page = createPage((globalThis as { WebAssembly?: Wasm }).WebAssembly)
+
+/** All sockets share this one, since parsing is synchronous. No view of it may leave the codec and the reader. */
+export const { bytes, view, unmask } = page

@@ -1,0 +1,46 @@
+import t from 'tap'
+import * as page from '../../lib/codec/page.js'
+import { takeBinary, takeText } from '../../lib/codec/payload.js'
+import { turnKey } from '../../lib/codec/unmask.js'
+
+const KEY = 0x7856_3412
+
+/** Lays a masked payload into the page, as a frame would have it. */
+const lay = (payload: Buffer, start: number): number => {
+  payload.copy(page.bytes, start)
+  page.unmask(start, start + payload.length, KEY)
+  return start + payload.length
+}
+
+t.test('payloads of every length are taken out whole, wherever they lie', async (t) => {
+  for (const start of [0, 1, 2, 3, 6, page.PAGE_SIZE - 300]) {
+    for (let length = 0; length < 300; length++) {
+      const payload = Buffer.alloc(length, 'abcdefg')
+      page.bytes.fill(0xff, start, start + length + 8)
+      const text = takeText(start, lay(payload, start), KEY)
+      if (text?.equals(payload) !== true) t.fail(`${length} bytes of text at ${start}`)
+      if (!takeBinary(start, lay(payload, start), KEY).equals(payload)) t.fail(`${length} bytes at ${start}`)
+    }
+  }
+})
+
+t.test('what was taken stays as it is when the page is used again', async (t) => {
+  const taken = Array.from({ length: 2_000 }, (_, i) => takeBinary(0, lay(Buffer.from(`message ${i}`), 0), KEY))
+  taken.forEach((data, i) => { if (data.toString() !== `message ${i}`) t.fail(`message ${i}`) })
+})
+
+t.test('text that is not UTF-8 is not taken', async (t) => {
+  for (const size of [3, 200]) {
+    const valid = Buffer.alloc(size, 'ü'.repeat(2))
+    valid.fill('x', size & ~1)
+    t.ok(takeText(0, lay(valid, 0), KEY)?.equals(valid))
+    const broken = Buffer.from(valid)
+    broken[size - 2] = 0xff
+    t.equal(takeText(0, lay(broken, 0), KEY), undefined)
+  }
+})
+
+t.test('a payload that goes on has its key turned', async (t) => {
+  const end = lay(Buffer.from('one two'), 0)
+  t.equal(takeBinary(0, 3, KEY).toString() + takeBinary(3, end, turnKey(KEY, 3)).toString(), 'one two')
+})
