@@ -103,12 +103,13 @@ t.test('destroy drops what is queued, and says so', async (t) => {
   const { writes, events, stream, transport, open } = setUp()
   open()
   write(transport, 'a')
+  const closed = once(stream, 'close')
   const error = await new Promise((resolve) => {
     transport.whenWritten(resolve)
     transport.destroy()
   })
   t.ok(error instanceof Error)
-  await once(stream, 'close')
+  await closed
   write(transport, 'b')
   await tick()
   t.same(writes, [])
