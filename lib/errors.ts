@@ -88,7 +88,7 @@ export const InvalidText = createError(
   'FST_WIRE_TEXT', 'Only valid UTF-8 can be sent as text to a peer of version %s', 500, TypeError)
 
 export const CompressionBusy = createError(
-  'FST_WIRE_COMPRESSION_BUSY', 'A message is still on its way through this compression context: wait for its callback', 500)
+  'FST_WIRE_COMPRESSION_BUSY', 'This compression context cannot work on the spot now: use its asynchronous function, one message at a time', 500)
 
 export const UncleanClose = createError(
   'FST_WIRE_UNCLEAN_CLOSE', 'The socket closed uncleanly with code %s: messages may be missing', 500)
