@@ -44,7 +44,6 @@ export function deflateInPool (stream: ZlibStream, payload: Buffer, done: Deflat
     isDone = true
     stream.off('error', settle)
     if (error != null) return done(error, NOTHING)
-    readRest(stream)
     stream.off('data', gather)
     done(undefined, Buffer.concat(pieces, length - TAIL.length))
   }
@@ -137,8 +136,7 @@ export class InflateJob {
   // The callback comes as well for a stream that failed or was left.
   #endMessage (stream: ZlibStream): void {
     if (this.#stream !== stream || stream.destroyed) return
-    readRest(stream)
-    if (this.#stream === stream) this.#settle(undefined, stream)
+    this.#settle(undefined, stream)
   }
 
   readonly #fail = (): void => {
@@ -156,9 +154,4 @@ export class InflateJob {
     this.#stream = undefined
     return stream.off('data', this.#gather).off('end', this.#endBlock).off('error', this.#fail)
   }
-}
-
-// What the stream has put out and not handed on yet; 'data' tells it.
-function readRest (stream: ZlibStream): void {
-  while (stream.read() !== null);
 }

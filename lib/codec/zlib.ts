@@ -102,27 +102,31 @@ export function canRunZlib (): boolean {
   return (runnable ??= isRunnable(openDeflateStream, openInflateStream))
 }
 
-/** Sends a text there and back, and then a corrupt one. */
+/** Whether streams that are opened like this have the insides that are needed, and whether those do what is expected. */
 export function isRunnable (openDeflate: (options: ZlibOptions) => ZlibStream, openInflate: (options: ZlibOptions) => ZlibStream): boolean {
   const streams = [openDeflate({}), openInflate({})] as const
+  const [deflate, inflate] = streams.map((stream) => ZlibContext.from(stream))
+  let works: boolean
   try {
-    const deflate = ZlibContext.from(streams[0])
-    const inflate = ZlibContext.from(streams[1])
-    if (deflate === undefined || inflate === undefined) return false
-    const text = Buffer.from('there and back, there and back')
-    const there = Buffer.alloc(64)
-    const back = Buffer.alloc(64)
-    for (let round = 0; round < 2; round++) {
-      if (!deflate.run(constants.Z_FULL_FLUSH, text, 0, text.length, there, 1) || deflate.left !== 0) return false
-      const end = there.length - deflate.room
-      if (!inflate.run(constants.Z_SYNC_FLUSH, there, 1, end - 1, back, 2) || inflate.left !== 0) return false
-      if (!back.subarray(2, back.length - inflate.room).equals(text)) return false
-      inflate.reset()
-    }
-    return !inflate.run(constants.Z_SYNC_FLUSH, Buffer.alloc(8, 0xff), 0, 8, back, 0)
+    works = deflate !== undefined && inflate !== undefined && worksThereAndBack(deflate, inflate)
   } catch {
-    return false
-  } finally {
-    for (const stream of streams) stream.close()
+    works = false
   }
+  for (const stream of streams) stream.close()
+  return works
+}
+
+// A text there and back, twice, and then corrupt data.
+function worksThereAndBack (deflate: ZlibContext, inflate: ZlibContext): boolean {
+  const text = Buffer.from('there and back, there and back')
+  const there = Buffer.alloc(64)
+  const back = Buffer.alloc(64)
+  for (let round = 0; round < 2; round++) {
+    if (!deflate.run(constants.Z_FULL_FLUSH, text, 0, text.length, there, 1) || deflate.left !== 0) return false
+    const end = there.length - deflate.room
+    if (!inflate.run(constants.Z_SYNC_FLUSH, there, 1, end - 1, back, 2) || inflate.left !== 0) return false
+    if (!back.subarray(2, back.length - inflate.room).equals(text)) return false
+    inflate.reset()
+  }
+  return !inflate.run(constants.Z_SYNC_FLUSH, Buffer.alloc(8, 0xff), 0, 8, back, 0)
 }
