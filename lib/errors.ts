@@ -49,6 +49,9 @@ export const MissingOrigin = createError(
 export const BadProtocolHeader = createError(
   'FST_WIRE_PROTOCOL_HEADER', '%s must be a list of distinct tokens, one for each subprotocol (RFC 6455 §4.1)', 400)
 
+export const BadExtensionsHeader = createError(
+  'FST_WIRE_EXTENSIONS_HEADER', 'Sec-WebSocket-Extensions is malformed, %s at character %s (RFC 6455 §9.1)', 400)
+
 export const HandshakeTimeout = createError(
   'FST_WIRE_HANDSHAKE_TIMEOUT', 'The handshake was not complete within %s ms', 408)
 
@@ -84,6 +87,9 @@ export const ControlTooLong = createError(
 export const InvalidText = createError(
   'FST_WIRE_TEXT', 'Only valid UTF-8 can be sent as text to a peer of version %s', 500, TypeError)
 
+export const CompressionBusy = createError(
+  'FST_WIRE_COMPRESSION_BUSY', 'This compression context cannot work on the spot now: use its asynchronous function, one message at a time', 500)
+
 export const UncleanClose = createError(
   'FST_WIRE_UNCLEAN_CLOSE', 'The socket closed uncleanly with code %s: messages may be missing', 500)
 
@@ -117,6 +123,7 @@ export const MissingContinuation = fault('FST_WIRE_INTERLEAVED', 'A new message 
 export const BadClosePayload = fault('FST_WIRE_CLOSE_PAYLOAD', 'A close frame has a payload of one byte (RFC 6455 §5.5.1)', 1002)
 export const ForbiddenCloseCode = fault('FST_WIRE_CLOSE_CODE_RECEIVED', 'A close frame carries the code %s, which may not be sent (RFC 6455 §7.4)', 1002)
 export const InvalidUtf8 = fault('FST_WIRE_UTF8', 'A text is not valid UTF-8 (RFC 6455 §8.1)', 1007)
+export const CorruptCompression = fault('FST_WIRE_INFLATE', 'A compressed message is not valid DEFLATE data (RFC 7692 §7.2.2)', 1007)
 export const MessageTooBig = fault('FST_WIRE_MESSAGE_SIZE', 'A message is larger than maxPayload, %s bytes', 1009)
 export const TooManyFragments = fault('FST_WIRE_FRAGMENTS', 'A message has more than maxFragments, %s fragments', 1008)
 export const BadHixieLength = fault('FST_WIRE_HIXIE_LENGTH', 'A frame length of a hixie draft is longer than its limit', 1002)

@@ -1,0 +1,240 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { BadExtensionsHeader } from '../errors.js'
+import { header } from './header.js'
+
+/** One element of Sec-WebSocket-Extensions (RFC 6455 §9.1). */
+export interface ExtensionOffer {
+  readonly name: string
+  /** In their order, repetitions included. A value that came quoted is without its quotes. */
+  readonly parameters: ReadonlyArray<{ readonly name: string, readonly value: string | undefined }>
+}
+
+/** How permessage-deflate is offered by a route, resolved when it was registered. */
+export interface DeflateSettings {
+  /**
+   * Whether the server compresses each message with the help of those before it. Default false: one compressor
+   * serves the whole process. True costs a compressor for each connection that has sent a compressed message.
+   */
+  readonly contextTakeover: boolean
+  /**
+   * Whether the client may do so. Default false: one decompressor serves the whole process. True costs a
+   * decompressor for each connection that has received a compressed message.
+   */
+  readonly clientContextTakeover: boolean
+  /** Base-2 logarithm of the window of what the server sends, 9 to 15. Default 15. */
+  readonly windowBits: number
+  /** The same of what the client sends, 9 to 15. Default 15. Bounds a decompressor that is kept for a connection. */
+  readonly clientWindowBits: number
+  /** zlib's effort, 1 to 9. Default 3. */
+  readonly level: number
+  /** zlib's memory for the compressor, 1 to 9. Default 8. */
+  readonly memLevel: number
+  /** Messages of fewer bytes are sent uncompressed. Default 1024. */
+  readonly threshold: number
+}
+
+/** What two endpoints agreed on (RFC 7692 §7.1). */
+export interface DeflateParameters {
+  readonly serverNoContextTakeover: boolean
+  readonly clientNoContextTakeover: boolean
+  readonly serverMaxWindowBits: number
+  readonly clientMaxWindowBits: number
+}
+
+export interface DeflateAgreement {
+  readonly parameters: DeflateParameters
+  /** The value of Sec-WebSocket-Extensions in the answer. */
+  readonly answer: string
+}
+
+// Browsers send one offer of one parameter, and two offers of four parameters say all there is to say.
+const MAX_OFFERS = 16
+const MAX_PARAMETERS = 16
+
+const SPACE = 0x20
+const TAB = 0x09
+const QUOTE = 0x22
+const COMMA = 0x2c
+const SEMICOLON = 0x3b
+const EQUALS = 0x3d
+const BACKSLASH = 0x5c
+
+// RFC 7230 §3.2.6
+const IS_TOKEN = new Uint8Array(128)
+for (const char of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") IS_TOKEN[char.charCodeAt(0)] = 1
+
+/**
+ * The extensions that a client offers, in its order of preference. An empty header, which some clients send, offers none.
+ * @throws BadExtensionsHeader
+ */
+export function readExtensions (headers: IncomingHttpHeaders): ExtensionOffer[] {
+  const value = header(headers, 'sec-websocket-extensions')
+  return value === undefined ? [] : new Parser(value).read()
+}
+
+/**
+ * Reads the grammar of RFC 6455 §9.1 from left to right, each character once.
+ *
+ *   list      = [ extension ] *( "," [ extension ] )
+ *   extension = token *( ";" token [ "=" ( token / quoted-string ) ] )
+ *
+ * Space is free between any two of these (the implied whitespace of RFC 2616 §2.1).
+ */
+class Parser {
+  readonly #text: string
+  #at = 0
+
+  constructor (text: string) {
+    this.#text = text
+  }
+
+  read (): ExtensionOffer[] {
+    const offers: ExtensionOffer[] = []
+    this.#skipSpace()
+    const isEmpty = this.#isAtEnd()
+    while (!this.#isAtEnd()) {
+      // Empty elements are skipped (RFC 7230 §7).
+      if (!this.#skip(COMMA)) {
+        if (offers.length === MAX_OFFERS) this.#refuse(`more than ${MAX_OFFERS} extensions`)
+        offers.push(this.#readOffer())
+        if (!this.#isAtEnd() && !this.#skip(COMMA)) this.#refuse('a comma is missing')
+      }
+    }
+    if (offers.length === 0 && !isEmpty) this.#refuse('no extension')
+    return offers
+  }
+
+  #readOffer (): ExtensionOffer {
+    const name = this.#readToken()
+    const parameters: Array<ExtensionOffer['parameters'][number]> = []
+    while (this.#skip(SEMICOLON)) {
+      if (parameters.length === MAX_PARAMETERS) this.#refuse(`more than ${MAX_PARAMETERS} parameters`)
+      const name = this.#readToken()
+      parameters.push({ name, value: this.#skip(EQUALS) ? this.#readValue() : undefined })
+    }
+    return { name, parameters }
+  }
+
+  #readToken (): string {
+    const start = this.#at
+    while (IS_TOKEN[this.#text.charCodeAt(this.#at)] === 1) this.#at++
+    if (this.#at === start) this.#refuse('a token is missing')
+    const token = this.#text.slice(start, this.#at)
+    this.#skipSpace()
+    return token
+  }
+
+  // What stands between the quotes must be a token once it is unescaped (RFC 6455 §9.1).
+  #readValue (): string {
+    if (this.#text.charCodeAt(this.#at) !== QUOTE) return this.#readToken()
+    this.#at++
+    let value = ''
+    for (;;) {
+      if (this.#text.charCodeAt(this.#at) === BACKSLASH) this.#at++
+      else if (this.#text.charCodeAt(this.#at) === QUOTE) break
+      if (IS_TOKEN[this.#text.charCodeAt(this.#at)] !== 1) this.#refuse('a quoted value is not a token')
+      value += this.#text[this.#at++]
+    }
+    if (value === '') this.#refuse('a quoted value is empty')
+    this.#at++
+    this.#skipSpace()
+    return value
+  }
+
+  /** Steps over this character and the space behind it, if it comes next. */
+  #skip (char: number): boolean {
+    if (this.#text.charCodeAt(this.#at) !== char) return false
+    this.#at++
+    this.#skipSpace()
+    return true
+  }
+
+  #skipSpace (): void {
+    let char = this.#text.charCodeAt(this.#at)
+    while (char === SPACE || char === TAB) char = this.#text.charCodeAt(++this.#at)
+  }
+
+  #isAtEnd (): boolean {
+    return this.#at >= this.#text.length
+  }
+
+  #refuse (why: string): never {
+    throw new BadExtensionsHeader(why, this.#at)
+  }
+}
+
+/** Accepts the first offer of permessage-deflate that can be kept (RFC 7692 §5), or none. */
+export function negotiateDeflate (offers: readonly ExtensionOffer[], settings: DeflateSettings): DeflateAgreement | undefined {
+  for (const offer of offers) {
+    if (offer.name !== 'permessage-deflate') continue
+    const read = readDeflateOffer(offer)
+    // zlib has no raw stream with a window of 256 bytes: asked for one it makes 512, which such a client cannot
+    // read. (The other way is no trouble: a larger window reads what was made with a smaller one.)
+    if (read !== undefined && read.serverMaxWindowBits !== 8) return agree(read, settings)
+  }
+  return undefined
+}
+
+/** The parameters of an offer; a window of 0 was not spoken of. */
+interface DeflateOffer {
+  serverNoContextTakeover: boolean
+  clientNoContextTakeover: boolean
+  serverMaxWindowBits: number
+  clientMaxWindowBits: number
+}
+
+// An offer with an unknown, a repeated or an invalid parameter is declined, and only that one (RFC 7692 §7.1).
+function readDeflateOffer ({ parameters }: ExtensionOffer): DeflateOffer | undefined {
+  const offer: DeflateOffer = { serverNoContextTakeover: false, clientNoContextTakeover: false, serverMaxWindowBits: 0, clientMaxWindowBits: 0 }
+  for (const { name, value } of parameters) {
+    switch (name) {
+      case 'server_no_context_takeover':
+        if (value !== undefined || offer.serverNoContextTakeover) return undefined
+        offer.serverNoContextTakeover = true
+        break
+      case 'client_no_context_takeover':
+        if (value !== undefined || offer.clientNoContextTakeover) return undefined
+        offer.clientNoContextTakeover = true
+        break
+      case 'server_max_window_bits':
+        if (!isWindowBits(value) || offer.serverMaxWindowBits !== 0) return undefined
+        offer.serverMaxWindowBits = Number(value)
+        break
+      case 'client_max_window_bits':
+        // §7.1.2.2: without a value the client says that it understands the parameter.
+        if ((value !== undefined && !isWindowBits(value)) || offer.clientMaxWindowBits !== 0) return undefined
+        offer.clientMaxWindowBits = Number(value ?? 15)
+        break
+      default:
+        return undefined
+    }
+  }
+  return offer
+}
+
+// RFC 7692 §7.1.2: a decimal integer from 8 to 15 without leading zeroes.
+function isWindowBits (value: string | undefined): boolean {
+  return value === '8' || value === '9' || (value?.length === 2 && value >= '10' && value <= '15')
+}
+
+function agree (offer: DeflateOffer, settings: DeflateSettings): DeflateAgreement {
+  const wasServerWindowAsked = offer.serverMaxWindowBits !== 0
+  const wasClientWindowOffered = offer.clientMaxWindowBits !== 0
+  const parameters: DeflateParameters = {
+    // §7.1.1: either may be said even where it was not asked for; what was asked for is kept.
+    serverNoContextTakeover: offer.serverNoContextTakeover || !settings.contextTakeover,
+    // A client that cannot be told a smaller window would keep us a whole one: it does not get a context at all.
+    clientNoContextTakeover: offer.clientNoContextTakeover || !settings.clientContextTakeover ||
+      (!wasClientWindowOffered && settings.clientWindowBits < 15),
+    serverMaxWindowBits: Math.min(offer.serverMaxWindowBits || 15, settings.windowBits),
+    clientMaxWindowBits: wasClientWindowOffered ? Math.min(offer.clientMaxWindowBits, settings.clientWindowBits) : 15
+  }
+  let answer = 'permessage-deflate'
+  if (parameters.serverNoContextTakeover) answer += '; server_no_context_takeover'
+  if (parameters.clientNoContextTakeover) answer += '; client_no_context_takeover'
+  // §7.1.2.1: accepted by being repeated, with the same value or a smaller one.
+  if (wasServerWindowAsked || parameters.serverMaxWindowBits < 15) answer += `; server_max_window_bits=${parameters.serverMaxWindowBits}`
+  // §7.1.2.2: never said to a client that did not offer it; 15 is what silence means.
+  if (parameters.clientMaxWindowBits < 15) answer += `; client_max_window_bits=${parameters.clientMaxWindowBits}`
+  return { parameters, answer }
+}
