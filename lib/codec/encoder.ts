@@ -8,6 +8,8 @@ export interface Output {
   /** Makes room for `length` bytes in a row and returns the offset in `chunk` where they start. */
   reserve (length: number): number
   append (bytes: Buffer): void
+  /** Queues a whole frame that others are sent too. */
+  share (frame: Buffer): void
 }
 
 // Up to here a copy next to the header costs less than a write of two buffers.
@@ -63,21 +65,48 @@ export function writeHixieText (output: Output, payload: string | Buffer): numbe
   return length
 }
 
+/** A whole frame of its own, for more than one receiver. */
+export function encodeFrame (opcode: number, payload: Buffer): Buffer {
+  const { length } = payload
+  const frame = Buffer.allocUnsafeSlow(headLength(length) + length)
+  payload.copy(frame, putHead(frame, 0, opcode, true, length))
+  return frame
+}
+
+/** The same for the hixie drafts. */
+export function encodeHixieText (payload: Buffer): Buffer {
+  const frame = Buffer.allocUnsafeSlow(payload.length + 2)
+  frame[0] = 0x00
+  payload.copy(frame, 1)
+  frame[frame.length - 1] = 0xff
+  return frame
+}
+
 /** Reserves a header with `room` bytes behind it, and returns where they start. */
 function writeHead (output: Output, opcode: number, isLast: boolean, length: number, room: number): number {
-  const headLength = length < 126 ? 2 : length < 0x1_0000 ? 4 : 10
-  const at = output.reserve(headLength + room)
-  const { chunk } = output
+  const at = output.reserve(headLength(length) + room)
+  return putHead(output.chunk, at, opcode, isLast, length)
+}
+
+function headLength (length: number): number {
+  return length < 126 ? 2 : length < 0x1_0000 ? 4 : 10
+}
+
+/** Returns where the payload starts. */
+function putHead (chunk: Buffer, at: number, opcode: number, isLast: boolean, length: number): number {
   chunk[at] = isLast ? FIN | opcode : opcode
-  if (headLength === 2) {
+  if (length < 126) {
     chunk[at + 1] = length
-  } else if (headLength === 4) {
-    chunk[at + 1] = 126
-    chunk.writeUInt16BE(length, at + 2)
-  } else {
-    chunk[at + 1] = 127
-    chunk.writeUInt32BE(Math.floor(length / 0x1_0000_0000), at + 2)
-    chunk.writeUInt32BE(length % 0x1_0000_0000, at + 6)
+    return at + 2
   }
-  return at + headLength
+  if (length < 0x1_0000) {
+    chunk[at + 1] = 126
+    chunk[at + 2] = length >> 8
+    chunk[at + 3] = length & 0xff
+    return at + 4
+  }
+  chunk[at + 1] = 127
+  chunk.writeUInt32BE(Math.floor(length / 0x1_0000_0000), at + 2)
+  chunk.writeUInt32BE(length % 0x1_0000_0000, at + 6)
+  return at + 10
 }

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { Assembly } from '../codec/assembly.js'
 import { writeHixieText, type Output } from '../codec/encoder.js'
+import type { Message } from '../codec/message.js'
 import * as page from '../codec/page.js'
 import { BadHixieLength, InvalidText, MessageTooBig, NotSupported, type Fault } from '../errors.js'
 import { ABNORMAL, encodeClose, NO_STATUS } from './close.js'
@@ -31,6 +32,8 @@ export class Hixie implements Protocol {
   state: ProtocolState = 'open'
   closeCode = ABNORMAL
   readonly closeReason = NOTHING
+  readonly isHeld = false
+  readonly compressing = 0
 
   readonly #sink: Sink
   readonly #output: Output
@@ -60,11 +63,25 @@ export class Hixie implements Protocol {
     this.#finish()
   }
 
+  abort (): void {
+    this.#finish()
+  }
+
   send (payload: string | Buffer, isBinary: boolean, isLast: boolean): number {
     if (isBinary) throw new NotSupported(this.version, 'binary messages')
     if (!isLast) throw new NotSupported(this.version, 'fragments')
     if (typeof payload !== 'string' && !isUtf8(payload)) throw new InvalidText(this.version)
     return this.state === 'open' ? writeHixieText(this.#output, payload) : 0
+  }
+
+  sendMessage (message: Message): void {
+    if (message.isBinary) throw new NotSupported(this.version, 'binary messages')
+    if (!isUtf8(message.payload)) throw new InvalidText(this.version)
+    if (this.state === 'open') this.#output.share(message.hixie)
+  }
+
+  whenOutput (callback: () => void): void {
+    callback()
   }
 
   ping (): void {

@@ -1,3 +1,4 @@
+import type { Message } from '../codec/message.js'
 import type { Fault } from '../errors.js'
 
 /**
@@ -28,6 +29,10 @@ export interface Sink {
   pong (data: Buffer): void
   /** The peer broke a rule. Comes at most once, before `end()`. */
   fault (error: Fault): void
+  /** A message is being decompressed elsewhere: no more bytes, please. */
+  hold (): void
+  /** It is done: here are the bytes that came behind it, to be received again, and then more. */
+  release (bytes: Buffer): void
   /** The conversation is over: what is queued leaves, then this side of the stream ends. Comes once. */
   end (): void
 }
@@ -41,18 +46,31 @@ export interface Protocol {
    */
   readonly closeCode: number
   readonly closeReason: Buffer
+  /** Whether messages of the peer are still to come though its bytes are here: they are being decompressed elsewhere. */
+  readonly isHeld: boolean
+  /** Payload bytes that were sent and are being compressed elsewhere, or wait behind such. */
+  readonly compressing: number
 
   /** Bytes of the peer, the first `length` of the page. They are unmasked in place, and no view of them is kept. */
   receive (length: number): void
   /** The peer's stream ended. */
   receiveEnd (): void
+  /** Ends the conversation where it stands: nothing more is told or sent. */
+  abort (): void
 
   /**
-   * Sends a message, or one fragment of it when `isLast` is false.
+   * Sends a message, or one fragment of it when `isLast` is false. Fragments are not compressed.
    * @returns the length of the payload in bytes
    * @throws NotSupported, InvalidText where the version cannot carry the payload.
    */
-  send (payload: string | Buffer, isBinary: boolean, isLast: boolean): number
+  send (payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean): number
+  /**
+   * Sends a message that others are sent too.
+   * @throws NotSupported
+   */
+  sendMessage (message: Message): void
+  /** Calls back when all that was sent has been handed to the output: now, if nothing is being compressed elsewhere. */
+  whenOutput (callback: () => void): void
   /** @throws NotSupported, ControlTooLong */
   ping (payload: Buffer): void
   /** @throws NotSupported, ControlTooLong */

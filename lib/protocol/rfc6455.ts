@@ -1,35 +1,41 @@
+import { isUtf8 } from 'node:buffer'
 import { Assembly } from '../codec/assembly.js'
 import { Decoder, type FrameHandler } from '../codec/decoder.js'
 import { writeFrame, writeTextFrame, type Output } from '../codec/encoder.js'
+import type { Message } from '../codec/message.js'
 import { BINARY, CLOSE, CONTINUATION, isControl, PING, PONG, TEXT } from '../codec/opcode.js'
 import * as page from '../codec/page.js'
 import { takeBinary, takeText } from '../codec/payload.js'
 import { Utf8Validator } from '../codec/utf8.js'
 import {
-  ControlTooLong, InvalidUtf8, MessageTooBig, MissingContinuation, TooManyFragments, UnexpectedContinuation, type Fault
+  ControlTooLong, InvalidUtf8, MessageTooBig, MissingContinuation, ReservedBits, TooManyFragments, UnexpectedContinuation, type Fault
 } from '../errors.js'
 import { ABNORMAL, decodeClose, encodeClose } from './close.js'
+import type { Compression } from './compression.js'
 import type { Limits, Protocol, ProtocolState, Sink } from './protocol.js'
 
 const NOTHING = Buffer.alloc(0)
 
 /**
- * RFC 6455, and drafts 7 and 8, whose frames are the same.
+ * RFC 6455, and drafts 7 and 8, whose frames are the same; with permessage-deflate (RFC 7692) where that was agreed on.
  *
  *   messages received:   none ──first frame, not last──▶ in fragments ──last continuation──▶ none
  *                        none ──first frame, last──────▶ none
  *
- * Control frames come and go in either state (§5.5).
+ * Control frames come and go in either state (§5.5). A large compressed message is decompressed elsewhere: until that
+ * is done the bytes behind it are held.
  */
 export class Rfc6455 implements Protocol, FrameHandler {
   readonly version: '13' | '8' | '7'
   state: ProtocolState = 'open'
   closeCode = ABNORMAL
   closeReason: Buffer = NOTHING
+  isHeld = false
 
   readonly #sink: Sink
   readonly #output: Output
   readonly #limits: Limits
+  readonly #compression: Compression | undefined
   readonly #decoder: Decoder
 
   // The frame that is being received.
@@ -39,37 +45,73 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   // The message that is being received: TEXT, BINARY, or 0 for none.
   #message = 0
+  #isCompressed = false
   #fragments = 0
   #announced = 0
   #assembly: Assembly | undefined
   #validator: Utf8Validator | undefined
 
+  // What came behind a message that is being decompressed elsewhere.
+  #held: Buffer[] | undefined
+  #hasEnded = false
+  #hasReceivedClose = false
+
   /** Whether the message that is being sent has begun in an earlier frame. */
   #sendingFragments = false
 
-  constructor (sink: Sink, output: Output, limits: Limits, version: '13' | '8' | '7' = '13') {
+  constructor (sink: Sink, output: Output, limits: Limits, version: '13' | '8' | '7' = '13', compression?: Compression) {
     this.#sink = sink
     this.#output = output
     this.#limits = limits
     this.version = version
-    this.#decoder = new Decoder(this, false)
+    this.#compression = compression
+    this.#decoder = new Decoder(this, compression !== undefined)
   }
 
   receive (length: number): void {
-    if (this.state !== 'closed') this.#decoder.read(0, length)
+    if (!this.#goesOn()) return
+    const at = this.isHeld ? 0 : this.#decoder.read(0, length)
+    // The page is read into again.
+    if (at < length && this.isHeld) (this.#held ??= []).push(Buffer.from(page.bytes.subarray(at, length)))
   }
 
   receiveEnd (): void {
+    if (this.isHeld) this.#hasEnded = true
+    else this.#finish()
+  }
+
+  abort (): void {
     this.#finish()
   }
 
-  send (payload: string | Buffer, isBinary: boolean, isLast: boolean): number {
+  // Sending
+
+  send (payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean): number {
     if (this.state !== 'open') return 0
     const opcode = this.#sendingFragments ? CONTINUATION : isBinary ? BINARY : TEXT
+    const isWhole = isLast && !this.#sendingFragments
     this.#sendingFragments = !isLast
+    if (this.#compression !== undefined) {
+      return this.#compression.send(opcode, isLast, typeof payload === 'string' ? Buffer.from(payload) : payload, isCompressible && isWhole)
+    }
     if (typeof payload === 'string') return writeTextFrame(this.#output, opcode, isLast, payload)
     writeFrame(this.#output, opcode, isLast, payload)
     return payload.length
+  }
+
+  sendMessage (message: Message): void {
+    if (this.state !== 'open') return
+    if (this.#compression === undefined) this.#output.share(message.frame)
+    else this.#compression.sendMessage(message)
+  }
+
+  get compressing (): number {
+    return this.#compression === undefined ? 0 : this.#compression.waiting
+  }
+
+  whenOutput (callback: () => void): void {
+    if (this.#compression === undefined) callback()
+    else this.#compression.inTurn(callback)
   }
 
   ping (payload: Buffer): void {
@@ -83,10 +125,11 @@ export class Rfc6455 implements Protocol, FrameHandler {
   close (code?: number, reason?: string | Buffer): void {
     const payload = encodeClose(code, reason)
     if (this.state !== 'open') return
-    this.#sendControl(CLOSE, payload)
     this.state = 'closing'
+    this.whenOutput(() => { if (this.state === 'closing') writeFrame(this.#output, CLOSE, true, payload) })
   }
 
+  // Control frames may overtake a message that is not sent yet (§5.5), but for the close.
   #sendControl (opcode: number, payload: Buffer): void {
     if (payload.length > 125) throw new ControlTooLong(payload.length)
     if (this.state === 'open') writeFrame(this.#output, opcode, true, payload)
@@ -94,30 +137,38 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   // FrameHandler
 
-  frame (opcode: number, isLast: boolean, _isCompressed: boolean, length: number): boolean {
+  frame (opcode: number, isLast: boolean, isCompressed: boolean, length: number): boolean {
     this.#opcode = opcode
     this.#isLast = isLast
+    // RFC 7692 §6: only the first frame of a message says that it is compressed.
+    if (isCompressed && (isControl(opcode) || opcode === CONTINUATION)) return this.#refuse(new ReservedBits())
     if (isControl(opcode)) return true
     if (opcode === CONTINUATION) {
       if (this.#message === 0) return this.#refuse(new UnexpectedContinuation())
     } else {
       if (this.#message !== 0) return this.#refuse(new MissingContinuation())
       this.#message = opcode
+      this.#isCompressed = isCompressed
       this.#fragments = 0
       this.#announced = 0
     }
     // Both limits hold before a byte of the payload is kept.
     this.#announced += length
-    if (this.#announced > this.#limits.maxPayload) return this.#refuse(new MessageTooBig(this.#limits.maxPayload))
+    if (this.#announced > this.#limits.maxPayload && !this.#mayShrink()) return this.#refuse(new MessageTooBig(this.#limits.maxPayload))
     if (++this.#fragments > this.#limits.maxFragments) return this.#refuse(new TooManyFragments(this.#limits.maxFragments))
     return true
+  }
+
+  // What does not compress is a little longer than it was, five bytes in each block.
+  #mayShrink (): boolean {
+    return this.#isCompressed && this.#announced <= this.#limits.maxPayload + (this.#limits.maxPayload >>> 10) + 64
   }
 
   payload (start: number, end: number, key: number, ends: boolean): boolean {
     if (isControl(this.#opcode)) return this.#receiveControl(start, end, key, ends)
     if (ends && this.#isLast && this.#assembly === undefined) return this.#receiveWhole(start, end, key)
     page.unmask(start, end, key)
-    if (this.#message === TEXT) {
+    if (this.#message === TEXT && !this.#isCompressed) {
       this.#validator ??= new Utf8Validator()
       if (!this.#validator.append(page.bytes, start, end)) return this.#refuse(new InvalidUtf8())
     }
@@ -128,12 +179,12 @@ export class Rfc6455 implements Protocol, FrameHandler {
     const data = this.#assembly.take()
     this.#assembly = undefined
     this.#validator = undefined
-    return this.#tell(data)
+    return this.#isCompressed ? this.#inflate(data, false) : this.#tell(data)
   }
 
   fault (error: Fault): void {
     this.#sink.fault(error)
-    this.close(error.closeCode)
+    if (this.state === 'open') writeFrame(this.#output, CLOSE, true, encodeClose(error.closeCode))
     this.#finish()
   }
 
@@ -144,8 +195,41 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   // The usual case, a message of one frame in one chunk: one copy.
   #receiveWhole (start: number, end: number, key: number): boolean {
+    if (this.#isCompressed) {
+      page.unmask(start, end, key)
+      return this.#inflate(page.bytes.subarray(start, end), true)
+    }
     const data = this.#message === TEXT ? takeText(start, end, key) : takeBinary(start, end, key)
     return data === undefined ? this.#refuse(new InvalidUtf8()) : this.#tell(data)
+  }
+
+  #inflate (payload: Buffer, isInPage: boolean): boolean {
+    const { inflater } = this.#compression as Compression
+    try {
+      const data = inflater.inflate(payload, this.#limits.maxPayload)
+      if (data !== undefined) return this.#tellInflated(data)
+    } catch (fault) {
+      return this.#refuse(fault as Fault)
+    }
+    this.isHeld = true
+    this.#sink.hold()
+    inflater.inflateLater(isInPage ? Buffer.from(payload) : payload, this.#limits.maxPayload, (fault, data) => { this.#inflated(fault, data) })
+    return false
+  }
+
+  #inflated (fault: Fault | undefined, data: Buffer): void {
+    if (this.state === 'closed') return
+    this.isHeld = false
+    if (fault === undefined) this.#tellInflated(data)
+    else this.fault(fault)
+    const held = this.#held
+    this.#held = undefined
+    this.#sink.release(held === undefined ? NOTHING : Buffer.concat(held))
+    if (this.#hasEnded && !this.isHeld) this.#finish()
+  }
+
+  #tellInflated (data: Buffer): boolean {
+    return this.#message === TEXT && !isUtf8(data) ? this.#refuse(new InvalidUtf8()) : this.#tell(data)
   }
 
   #tell (data: Buffer): boolean {
@@ -184,20 +268,31 @@ export class Rfc6455 implements Protocol, FrameHandler {
     }
     this.closeCode = status.code
     this.closeReason = status.reason
-    // §5.5.1: the code that was received is echoed.
-    if (this.state === 'open') writeFrame(this.#output, CLOSE, true, payload.subarray(0, 2))
-    this.#finish()
+    this.#hasReceivedClose = true
+    if (this.state === 'open') {
+      this.state = 'closing'
+      // §5.5.1: the code that was received is echoed, behind what was sent before.
+      this.whenOutput(() => {
+        if (this.state === 'closed') return
+        writeFrame(this.#output, CLOSE, true, payload.subarray(0, 2))
+        this.#finish()
+      })
+    } else {
+      this.#finish()
+    }
   }
 
-  // What the Sink is told may close the conversation.
+  // What the Sink is told may close the conversation; after a close frame nothing counts (§5.5.1).
   #goesOn (): boolean {
-    return this.state !== 'closed'
+    return this.state !== 'closed' && !this.#hasReceivedClose
   }
 
   #finish (): void {
     if (this.state === 'closed') return
     this.state = 'closed'
+    this.isHeld = false
     this.#assembly = undefined
+    this.#compression?.close()
     this.#sink.end()
   }
 }

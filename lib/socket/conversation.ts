@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { NotOpen, type Fault } from '../errors.js'
 import type { Output } from '../codec/encoder.js'
+import type { Message } from '../codec/message.js'
 import type { Protocol, Sink, Version } from '../protocol/protocol.js'
 import { Transport, type TransportEvents, type WriteCallback } from '../transport/transport.js'
 import { Inbox } from './inbox.js'
@@ -69,8 +70,10 @@ export class Conversation implements Sink, TransportEvents {
   #closeTimer: NodeJS.Timeout | undefined
   #isHandlerPending = true
   #isReadingStopped = false
+  #isHeld = false
   #isDrainScheduled = false
   #isCloseTold = false
+  #isGone = false
 
   constructor (socket: WireSocket, opening: Opening) {
     const { route } = opening
@@ -108,21 +111,43 @@ export class Conversation implements Sink, TransportEvents {
     return !this.isClosed && this.protocol.state === 'open'
   }
 
-  send (payload: string | Buffer, isBinary: boolean, isLast: boolean, callback: WriteCallback | undefined): void {
+  send (payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean, callback: WriteCallback | undefined): void {
     if (!this.isOpen) {
       this.#refuseClosed(callback)
       return
     }
     let length: number
     try {
-      length = this.protocol.send(payload, isBinary, isLast)
+      length = this.protocol.send(payload, isBinary, isLast, isCompressible)
     } catch (error) {
       this.#refuse(error, callback)
       return
     }
     this.messagesSent++
     this.bytesSent += length
-    if (callback !== undefined) this.transport.whenWritten(this.#contain(callback))
+    if (callback !== undefined) this.#whenWritten(callback)
+  }
+
+  /** Sends what others are sent too. */
+  sendMessage (message: Message, callback: WriteCallback | undefined): void {
+    if (!this.isOpen) {
+      this.#refuseClosed(callback)
+      return
+    }
+    try {
+      this.protocol.sendMessage(message)
+    } catch (error) {
+      this.#refuse(error, callback)
+      return
+    }
+    this.messagesSent++
+    this.bytesSent += message.payload.length
+    if (callback !== undefined) this.#whenWritten(callback)
+  }
+
+  #whenWritten (callback: WriteCallback): void {
+    const contained = this.#contain(callback)
+    this.protocol.whenOutput(() => { this.transport.whenWritten(contained) })
   }
 
   sendControl (verb: 'ping' | 'pong', payload: Buffer, callback: WriteCallback | undefined): void {
@@ -158,6 +183,11 @@ export class Conversation implements Sink, TransportEvents {
     }
   }
 
+  /** Bytes that were sent and have not left. */
+  get bufferedAmount (): number {
+    return this.transport.bufferedAmount + this.protocol.compressing
+  }
+
   // Closing
 
   close (code: number | undefined, reason: string | Buffer | undefined): void {
@@ -174,6 +204,7 @@ export class Conversation implements Sink, TransportEvents {
   terminate (): void {
     this.#inbox?.clear()
     this.transport.destroy()
+    this.protocol.abort()
   }
 
   get isCloseTold (): boolean {
@@ -211,6 +242,9 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   closed (): void {
+    // A message that came before the end is still to be told.
+    this.#isGone = true
+    if (this.protocol.isHeld) return
     this.isClosed = true
     clearTimeout(this.#closeTimer)
     this.protocol.receiveEnd()
@@ -245,6 +279,18 @@ export class Conversation implements Sink, TransportEvents {
   fault (error: Fault | Error): void {
     // An 'error' that nobody listens to would be thrown; the close that follows tells the rest.
     if (this.#socket.listenerCount('error') > 0) this.#tell('error', error)
+  }
+
+  hold (): void {
+    this.#isHeld = true
+    this.#stopReading()
+  }
+
+  release (bytes: Buffer): void {
+    this.#isHeld = false
+    this.transport.receiveAgain(bytes)
+    this.#continueReading()
+    if (this.#isGone && !this.protocol.isHeld) this.closed()
   }
 
   end (): void {
@@ -324,7 +370,7 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   #continueReading (): void {
-    if (!this.#isReadingStopped || this.isPaused || (this.#inbox !== undefined && this.#inbox.weight > INBOX_LIMIT)) return
+    if (!this.#isReadingStopped || this.isPaused || this.#isHeld || (this.#inbox !== undefined && this.#inbox.weight > INBOX_LIMIT)) return
     this.#isReadingStopped = false
     this.transport.resume()
   }

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
+import { Message } from '../codec/message.js'
 import type { Version } from '../protocol/protocol.js'
 import type { WriteCallback } from '../transport/transport.js'
 import { Conversation, type Opening, type Traffic } from './conversation.js'
@@ -13,7 +14,7 @@ export interface SendOptions {
   binary?: boolean | undefined
   /** Whether this is the last fragment of the message. Default true. */
   fin?: boolean | undefined
-  /** Taken for compatibility: no extension is negotiated, so nothing is compressed. */
+  /** Whether it may be compressed, where that was agreed on. Default true. */
   compress?: boolean | undefined
   /** Taken for compatibility: a server never masks. */
   mask?: boolean | undefined
@@ -102,7 +103,7 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
 
   /** Bytes that `send()` queued and that have not left. */
   get bufferedAmount (): number {
-    return this.#conversation.transport.bufferedAmount
+    return this.#conversation.bufferedAmount
   }
 
   get isPaused (): boolean {
@@ -127,12 +128,17 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
    * @param callback called when the message has left, or with the error that kept it here
    * @throws NotSupported or InvalidText where this version cannot carry it and there is no callback
    */
-  send (data: Sendable, options?: SendOptions | WriteCallback, callback?: WriteCallback): void {
+  send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): void {
+    if (data instanceof Message) {
+      this.#conversation.sendMessage(data, typeof options === 'function' ? options : callback)
+      return
+    }
     const payload = typeof data === 'string' ? data : toBuffer(data)
     if (options === undefined || typeof options === 'function') {
-      this.#conversation.send(payload, isBinaryByDefault(data), true, options ?? callback)
+      this.#conversation.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
     } else {
-      this.#conversation.send(payload, options.binary ?? isBinaryByDefault(data), options.fin ?? true, callback)
+      const { binary = isBinaryByDefault(data), fin = true, compress = true } = options
+      this.#conversation.send(payload, binary, fin, compress, callback)
     }
   }
 

@@ -310,6 +310,11 @@ export class Transport implements Output, Receiver {
 
   // Reading
 
+  /** Hands bytes over that were received before, and put aside. */
+  receiveAgain (bytes: Buffer): void {
+    if (bytes.length > 0) receiveBytes(this, bytes)
+  }
+
   receive (length: number): void {
     this.#isReading = true
     this.#events.bytes(length)

@@ -1,0 +1,122 @@
+import { createDeflater, type Deflater } from '../codec/deflate.js'
+import { COMPRESSED, writeFrame, type Output } from '../codec/encoder.js'
+import { createInflater, type Inflater } from '../codec/inflate.js'
+import type { Message } from '../codec/message.js'
+import { BINARY, TEXT } from '../codec/opcode.js'
+import type { DeflateParameters, DeflateSettings } from '../handshake/extensions.js'
+import { Outbox } from './outbox.js'
+
+/**
+ * What is sent on a connection that agreed on permessage-deflate (RFC 7692). A large message is compressed elsewhere,
+ * and what is sent after it waits for its turn.
+ */
+export class Compression {
+  readonly inflater: Inflater
+  /** Payload bytes that are being compressed elsewhere, or wait behind such. */
+  waiting = 0
+
+  readonly #output: Output
+  readonly #deflater: Deflater
+  /** Whether others have the same deflater, so that what it makes of a message is theirs too. */
+  readonly #isShared: boolean
+  readonly #threshold: number
+  readonly #outbox = new Outbox()
+  #isClosed = false
+
+  constructor (output: Output, parameters: DeflateParameters, settings: DeflateSettings) {
+    this.#output = output
+    this.#deflater = createDeflater(parameters, settings)
+    this.inflater = createInflater(parameters)
+    this.#isShared = parameters.serverNoContextTakeover
+    this.#threshold = settings.threshold
+  }
+
+  /**
+   * Sends one frame.
+   * @param isCompressible whether it is a whole message that may be compressed
+   * @returns the length of the payload in bytes
+   */
+  send (opcode: number, isLast: boolean, payload: Buffer, isCompressible: boolean): number {
+    const { length } = payload
+    if (!isCompressible || length < this.#threshold) {
+      this.#sendInTurn(payload, (bytes) => { writeFrame(this.#output, opcode, isLast, bytes) })
+    } else if (length <= this.#deflater.syncUpTo) {
+      this.#sendInTurn(payload, (bytes) => { writeFrame(this.#output, opcode | COMPRESSED, true, this.#deflater.deflate(bytes)) })
+    } else {
+      this.#sendLater(length, (done) => {
+        this.#deflater.deflateLater(payload, (error, compressed) => {
+          done(() => {
+            if (error === undefined) writeFrame(this.#output, opcode | COMPRESSED, true, compressed)
+            else writeFrame(this.#output, opcode, true, payload)
+          })
+        })
+      })
+    }
+    return length
+  }
+
+  sendMessage (message: Message): void {
+    const { isCompressible, payload: { length } } = message
+    if (!isCompressible || length < this.#threshold) {
+      this.#shareInTurn(message.frame)
+    } else if (!this.#isShared) {
+      this.send(message.isBinary ? BINARY : TEXT, true, message.payload, true)
+    } else {
+      const frame = message.compressedFrame(this.#deflater)
+      if (frame !== undefined) {
+        this.#shareInTurn(frame)
+      } else {
+        this.#sendLater(length, (done) => {
+          message.compressLater(this.#deflater, (frame) => { done(() => { this.#output.share(frame) }) })
+        })
+      }
+    }
+  }
+
+  /** Runs a task when all that was sent so far has been written: now, unless something is being compressed elsewhere. */
+  inTurn (task: () => void): void {
+    this.#outbox.run(task)
+  }
+
+  /** The conversation is over: what waits is not sent any more. */
+  close (): void {
+    this.#isClosed = true
+    this.#deflater.close()
+    this.inflater.close()
+  }
+
+  #sendInTurn (payload: Buffer, write: (bytes: Buffer) => void): void {
+    if (!this.#outbox.isHeld) {
+      write(payload)
+      return
+    }
+    // Whoever sends a small payload may use its memory again at once.
+    const bytes = Buffer.from(payload)
+    this.#wait(bytes.length, () => { write(bytes) })
+  }
+
+  #shareInTurn (frame: Buffer): void {
+    if (this.#outbox.isHeld) this.#wait(frame.length, () => { this.#output.share(frame) })
+    else this.#output.share(frame)
+  }
+
+  #wait (length: number, write: () => void): void {
+    this.waiting += length
+    this.#outbox.run(() => {
+      this.waiting -= length
+      if (!this.#isClosed) write()
+    })
+  }
+
+  #sendLater (length: number, start: (done: (write: () => void) => void) => void): void {
+    this.waiting += length
+    this.#outbox.run(() => {
+      this.#outbox.hold()
+      start((write) => {
+        this.waiting -= length
+        if (!this.#isClosed) write()
+        this.#outbox.release()
+      })
+    })
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Keeps what is sent in its order while a message is being compressed elsewhere.
+ *
+ *   free ── hold() ──▶ held ── release() ──▶ free, after what waited has run, unless that holds again
+ */
+export class Outbox {
+  #isHeld = false
+  #waiting: Array<() => void> = []
+
+  get isHeld (): boolean {
+    return this.#isHeld
+  }
+
+  /** Runs a task when all before it have run: now, if nothing is held. */
+  run (task: () => void): void {
+    if (this.#isHeld) this.#waiting.push(task)
+    else task()
+  }
+
+  hold (): void {
+    this.#isHeld = true
+  }
+
+  release (): void {
+    this.#isHeld = false
+    while (!this.#isHeld) {
+      const task = this.#waiting.shift()
+      if (task === undefined) return
+      task()
+    }
+  }
+}
