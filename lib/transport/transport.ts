@@ -203,7 +203,7 @@ export class Transport implements Output, Receiver {
     this.#isScheduled = false
     if (this.#isWriting || this.#isEmpty()) return
     if (this.#isEnded) {
-      this.#dropQueue(connectionClosed())
+      this.#dropQueue()
       return
     }
     const callbacks = this.#callbacks
@@ -298,10 +298,12 @@ export class Transport implements Output, Receiver {
     process.nextTick(callAll, callbacks, error)
   }
 
-  #dropQueue (error: Error): void {
+  #dropQueue (): void {
     this.#start = this.#end = this.#partsLength = 0
     this.chunk = NOTHING
     this.#run = this.#parts = undefined
+    if (this.#writingCallbacks === undefined && this.#callbacks === undefined) return
+    const error = connectionClosed()
     this.#callBack(error)
     this.#writingCallbacks = this.#callbacks
     this.#callbacks = undefined
@@ -352,7 +354,7 @@ export class Transport implements Output, Receiver {
   /** Cuts the connection: nothing queued is sent. */
   destroy (): void {
     this.#isEnded = true
-    this.#dropQueue(connectionClosed())
+    this.#dropQueue()
     this.stream.destroy()
   }
 
@@ -369,7 +371,7 @@ export class Transport implements Output, Receiver {
   /** @internal */
   streamClosed (): void {
     this.#isEnded = true
-    this.#dropQueue(connectionClosed())
+    this.#dropQueue()
     this.#events.closed()
   }
 }
