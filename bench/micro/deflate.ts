@@ -1,4 +1,4 @@
-// What compression costs: npm exec -- node --expose-gc --import @tapjs/typescript/import bench/micro/deflate.ts
+// What compression costs: node --expose-gc --import @tapjs/typescript/import bench/micro/deflate.ts
 //
 //   levels   time and ratio of the compressor for JSON of several sizes, and of the decompressor
 //   ways     our contexts, run on the spot and in the thread pool, against what node:zlib has for one message
