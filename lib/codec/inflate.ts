@@ -8,17 +8,17 @@ import { enterPool, InflateJob, leavePool, type Beginning, type InflateCallback 
 export interface Inflater {
   /**
    * Decompresses on the spot. What is returned belongs to the caller; undefined means that the message is too large
-   * to be done now: give `inflateLater()` the same payload next. A kept context throws while a job is in it.
+   * to be done now: give `inflateLater()` the same payload, or a copy, next. A kept context throws while a job is in it.
    * @throws MessageTooBig, CorruptCompression, which end the conversation; CompressionBusy
    */
   inflate (payload: Buffer, limit: number): Buffer | undefined
   /**
-   * Decompresses in the thread pool. The payload must not change until `done` is called, which happens once, and after
+   * Decompresses in the thread pool what `inflate()` has just found too large. The payload must not change until `done` is called, which happens once, and after
    * `close()` too. One message at a time for a context that is kept, in the order in which they came.
    * @throws CompressionBusy
    */
   inflateLater (payload: Buffer, limit: number, done: InflateCallback): void
-  /** Frees the context, if it is the connection's own, as soon as no job is in it. */
+  /** Frees the context, if it is the connection's own, as soon as no job is in it. Nothing may be asked afterwards. */
   close (): void
 }
 
@@ -141,6 +141,7 @@ class OwnInflater implements Inflater {
   close (): void {
     this.#isClosed = true
     if (this.#isBusy) return
+    this.#unfinished = undefined
     this.#stream?.close()
     this.#keep(undefined)
   }

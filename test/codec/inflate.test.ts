@@ -1,7 +1,7 @@
 import t from 'tap'
 import { deflateRawSync } from 'node:zlib'
 import { createInflater, INFLATE_SYNC_OUTPUT, INFLATE_SYNC_UP_TO } from '../../lib/codec/inflate.js'
-import { agreed, deflateAlone, inflate, inflateLater, json, messages, randomBytes, WsClient } from '../fixtures/deflate.js'
+import { agreed, deflateAlone, inflate, inflateLater, json, messages, mostHeld, randomBytes, WsClient } from '../fixtures/deflate.js'
 import { createRandom } from '../fixtures/sink.js'
 
 const CORRUPT = { code: 'FST_WIRE_INFLATE', closeCode: 1007 }
@@ -144,7 +144,7 @@ for (const isRunnable of [true, false]) {
       const codes = new Set(['FST_WIRE_INFLATE', 'FST_WIRE_MESSAGE_SIZE'])
       let inflater = create()
       let faults = 0
-      for (let round = 0; round < 1_200; round++) {
+      for (let round = 0; round < 800; round++) {
         const bytes = random(4) === 0 ? randomBytes(random(60), round) : Buffer.from(sources[random(sources.length)]!)
         for (let i = random(3); i >= 0 && bytes.length > 0; i--) bytes[random(bytes.length)] = random(256)
         const cut = bytes.subarray(0, random(3) === 0 ? random(bytes.length + 1) : bytes.length)
@@ -161,7 +161,7 @@ for (const isRunnable of [true, false]) {
         }
         if (!keepsContext && !(await inflate(inflater, good)).equals(json(1_000, 9))) t.fail(cut.toString('hex'))
       }
-      t.ok(faults > 300)
+      t.ok(faults > 200)
       inflater.close()
     })
 
@@ -172,7 +172,7 @@ for (const isRunnable of [true, false]) {
       t.strictSame(first, json(10_000))
       for (const length of [100, 10_000, 65_000, 200_000, 1_000_000]) {
         const data = await inflate(inflater, deflateAlone(json(length)))
-        t.ok(data.buffer.byteLength <= Math.max(data.length, 8_192), `${length}`)
+        t.ok(data.buffer.byteLength <= mostHeld(data.length), `${length}`)
       }
       inflater.close()
     })
@@ -206,10 +206,10 @@ for (const isRunnable of [true, false]) {
   t.test(`${mode}: a message that stands alone and was cut off is a fault`, async (t) => {
     const inflater = createInflater(agreed(false), isRunnable)
     const compressed = deflateAlone(json(2_000))
-    for (let length = 1; length < compressed.length; length++) {
+    for (let length = 1; length < compressed.length; length += 3) {
       const cut = compressed.subarray(0, length)
       await t.rejects(inflate(inflater, cut), CORRUPT)
-      if (length % 50 === 1) await t.rejects(inflateLater(inflater, cut, 5_000), CORRUPT)
+      if (length % 60 === 1) await t.rejects(inflateLater(inflater, cut, 5_000), CORRUPT)
     }
   })
 
