@@ -27,8 +27,7 @@ export interface Outcome {
   readonly notes: Map<string, string>
 }
 
-// A server that has just started runs code that is not compiled yet, for milliseconds.
-const FIRST_WARM = 300
+// A server that was warm when it was left, in milliseconds.
 const WARM = 50
 
 /**
@@ -93,8 +92,9 @@ async function measureOnce ({ row, measured, notes }: Outcome, { name }: Peer, p
     notes.set(name, note)
     return
   }
-  const longer = row.heavy ? 2 : 1
-  const sample = await pair.measure({ warm: longer * Math.min(plan.window, isFirst ? FIRST_WARM : WARM), window: longer * plan.window })
+  // A window is short only where someone wants it to be over at once.
+  const warm = isFirst ? Math.min(row.warm, 3 * plan.window) : WARM
+  const sample = await pair.measure({ warm, window: row.heavy ? 2 * plan.window : plan.window })
   const list = measured.get(name) ?? []
   list.push({ ...sample, bytes: pair.bytes, ratio })
   measured.set(name, list)

@@ -2,24 +2,26 @@ import type { Line } from './figures.js'
 import { peersOf, showFigure } from './report.js'
 
 const WIDTH = 760
-const LEFT = 230
+const MARGIN = 12
+const LEFT = 262
 const BAR = 11
 const GAP = 3
 const GROUP_GAP = 14
-const TOP = 72
+const TOP = 88
 // Room for a figure behind the longest bar.
 const LONGEST = WIDTH - LEFT - 90
 
-// Legible on white and on GitHub's dark grey alike; ours is the one that stands out.
+// Legible on white and on dark grey alike; ours is the one that stands out.
 const STYLE = `
   text { font: 12px system-ui, sans-serif; fill: #1f2328 }
   .title { font-size: 15px; font-weight: 600 }
   .faint { fill: #59636e }
-  .peer-0 { fill: #0969da } .peer-1 { fill: #9a6700 } .peer-2 { fill: #bf8700 } .peer-3 { fill: #8c959f } .peer-4 { fill: #1a7f37 }
+  .figure { font-size: 11px }
+  .peer-0 { fill: #0969da } .peer-1 { fill: #6e7781 } .peer-2 { fill: #afb8c1 } .peer-3 { fill: #d4a72c } .peer-4 { fill: #2da44e }
   @media (prefers-color-scheme: dark) {
     text { fill: #f0f6fc }
     .faint { fill: #9198a1 }
-    .peer-0 { fill: #58a6ff } .peer-1 { fill: #d29922 } .peer-2 { fill: #9e6a03 } .peer-3 { fill: #656c76 } .peer-4 { fill: #3fb950 }
+    .peer-0 { fill: #58a6ff } .peer-1 { fill: #8b949e } .peer-2 { fill: #57606a } .peer-3 { fill: #bb8009 } .peer-4 { fill: #3fb950 }
   }`
 
 /** The figures as bars, one group for each line; the longest bar of a group is the costliest peer. */
@@ -27,8 +29,8 @@ export function drawChart (lines: readonly Line[], title: string): string {
   const drawn = lines.filter(({ unit, values }) => (unit === 'µs' || unit === 'bytes') && Object.keys(values).length > 1)
   const peers = peersOf(drawn)
   const parts: string[] = [
-    `<text class="title" x="0" y="16">${escape(title)}</text>`,
-    '<text class="faint" x="0" y="34">CPU time of the server, in microseconds a message; bytes where it says so. Shorter is better.</text>',
+    `<text class="title" x="${MARGIN}" y="24">${escape(title)}</text>`,
+    `<text class="faint" x="${MARGIN}" y="44">CPU time of the server, in microseconds a message; bytes where it says so. Shorter is better.</text>`,
     legend(peers)
   ]
   let y = TOP
@@ -43,7 +45,7 @@ export function drawChart (lines: readonly Line[], title: string): string {
       const figure = showFigure(value, line.unit) + (line.unit === 'µs' ? ' µs' : '')
       parts.push(
         `<rect class="peer-${peers.indexOf(peer)}" x="${LEFT}" y="${y}" width="${length.toFixed(1)}" height="${BAR}" rx="2"/>`,
-        `<text class="faint" x="${(LEFT + length + 6).toFixed(1)}" y="${y + BAR - 1}" style="font-size: 11px">${figure}</text>`)
+        `<text class="faint figure" x="${(LEFT + length + 6).toFixed(1)}" y="${y + BAR - 1}">${figure}</text>`)
       y += BAR + GAP
     }
     y += GROUP_GAP
@@ -53,12 +55,12 @@ export function drawChart (lines: readonly Line[], title: string): string {
 }
 
 function legend (peers: readonly string[]): string {
-  let x = 0
+  let x = MARGIN
   return peers.map((peer, i) => {
     const at = x
     // Letters are not measured here: seven pixels each is more than they take.
-    x += 34 + 7 * peer.length
-    return `<rect class="peer-${i}" x="${at}" y="46" width="${BAR}" height="${BAR}" rx="2"/><text x="${at + BAR + 6}" y="56">${escape(peer)}</text>`
+    x += 40 + 7 * peer.length
+    return `<rect class="peer-${i}" x="${at}" y="58" width="${BAR}" height="${BAR}" rx="2"/><text x="${at + BAR + 6}" y="68">${escape(peer)}</text>`
   }).join('\n')
 }
 

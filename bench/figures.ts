@@ -11,6 +11,7 @@ export interface Spread {
 export interface Line {
   readonly name: string
   readonly title: string
+  /** Microseconds of CPU time; resident bytes; a part of the whole; how many times as much. */
   readonly unit: 'µs' | 'bytes' | 'part' | 'times'
   readonly values: Record<string, Spread>
   /** Ours divided by theirs, round by round. */
@@ -38,9 +39,9 @@ export function linesOf (outcomes: readonly Outcome[]): Line[] {
     lines.push({ ...line(outcome, row.name, row.title, 'µs', ({ cost }) => cost), p50: spreads(outcome, ({ p50 }) => p50), p99: spreads(outcome, ({ p99 }) => p99) })
     if (row.deflate) {
       lines.push(line(outcome, 'deflate-ratio', '… compressed to', 'part', ({ ratio }) => ratio))
-      lines.push(line(outcome, 'deflate-bytes', '… resident, a connection', 'bytes', ({ bytes }) => bytes))
+      lines.push(line(outcome, 'deflate-bytes', 'compressed connection, resident', 'bytes', ({ bytes }) => bytes))
     } else if (row.memory) {
-      lines.push(line(outcome, 'idle-bytes', `idle connection of ${row.sockets.toLocaleString('en')}, resident`, 'bytes', ({ bytes }) => bytes))
+      lines.push(line(outcome, 'idle-bytes', `idle connection, resident (of ${row.sockets.toLocaleString('en')})`, 'bytes', ({ bytes }) => bytes))
     }
   }
   const few = lines.find(({ name }) => name === 'echo-64')

@@ -37,6 +37,7 @@ export function showFigure (value: number, unit: Line['unit']): string {
   if (unit === 'bytes') return Math.round(value).toLocaleString('en') + ' B'
   if (unit === 'part') return (100 * value).toFixed(1) + ' %'
   if (unit === 'times') return '× ' + value.toFixed(2)
+  if (value >= 1000) return Math.round(value).toLocaleString('en')
   return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
 }
 

@@ -80,5 +80,11 @@ async function main (): Promise<void> {
 process.once('SIGINT', () => { process.exit(130) })
 process.once('SIGTERM', () => { process.exit(143) })
 
-if (options.help) console.log(HELP)
-else await main()
+if (options.help) {
+  console.log(HELP)
+} else {
+  await main().catch((error: Error) => {
+    console.error(error.message)
+    process.exitCode = 1
+  })
+}

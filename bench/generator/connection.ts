@@ -11,6 +11,19 @@ export interface Target {
 
 // All connections read into one buffer in turn, and keep nothing of it.
 const buffer = Buffer.allocUnsafeSlow(256 * 1024)
+
+// The source address of what is opened, when it is not the usual one.
+let sourceAddress: string | undefined
+let addresses = 1
+
+/** The ports of an address have run out. Only Linux has the whole of 127.0.0.0/8 on its loopback. */
+function useNextAddress (exhausted: string | undefined): boolean {
+  if (exhausted !== sourceAddress) return true
+  if (process.platform !== 'linux' || addresses === 254) return false
+  sourceAddress = `127.0.0.${++addresses}`
+  return true
+}
+
 const HEAD_END = '\r\n\r\n'
 
 /** The request of a handshake, with the key of RFC 6455 §1.3. */
@@ -55,9 +68,15 @@ export class Connection {
     this.socket = socket
   }
 
-  /** @param localAddress a source address, where the ports of one may run out */
-  static open (target: Target, request: Buffer, localAddress?: string): Promise<Connection> {
-    return new Promise((resolve, reject) => { new Connection(target, request, localAddress, resolve, reject) }) // eslint-disable-line no-new
+  static async open (target: Target, request: Buffer): Promise<Connection> {
+    for (;;) {
+      const localAddress = sourceAddress
+      try {
+        return await new Promise((resolve, reject) => { new Connection(target, request, localAddress, resolve, reject) }) // eslint-disable-line no-new
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL' || !useNextAddress(localAddress)) throw error
+      }
+    }
   }
 
   /** Whom to tell when the connection breaks; it may not, in a benchmark. */

@@ -3,12 +3,6 @@ import { Connection, handshakeRequest, type Target } from './connection.js'
 import type { Facts, Load } from './load.js'
 import type { Meter } from './meter.js'
 
-// A port that was closed here stays taken for a while: 4,000 of one address, then the next one.
-const PORTS_OF_ADDRESS = 4_000
-const ADDRESSES = 250
-// Elsewhere 127.0.0.1 is the only address of the loopback.
-const HAS_ADDRESSES = process.platform === 'linux'
-
 /** Opens connections, a few at once, and closes each when its handshake has been answered. */
 export class HandshakeLoad implements Load {
   readonly #row: Row
@@ -16,7 +10,6 @@ export class HandshakeLoad implements Load {
   readonly #request: Buffer
   readonly #meter: Meter
   #isRunning = false
-  #opened = 0
   #lanes: Promise<unknown> = Promise.resolve()
 
   constructor (row: Row, target: Target, meter: Meter) {
@@ -54,8 +47,7 @@ export class HandshakeLoad implements Load {
   }
 
   async #openOne (): Promise<Connection> {
-    const address = Math.floor(this.#opened++ / PORTS_OF_ADDRESS) % ADDRESSES
-    const connection = await Connection.open(this.#target, this.#request, HAS_ADDRESSES ? `127.0.0.${1 + address}` : undefined)
+    const connection = await Connection.open(this.#target, this.#request)
     connection.close()
     return connection
   }
