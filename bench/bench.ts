@@ -29,6 +29,8 @@ export interface Outcome {
 
 // A server that was warm when it was left, in milliseconds.
 const WARM = 50
+// One message of each of so many sockets takes a tenth of a second and more: a window has to hold several.
+const HEAVY = 4
 
 /**
  * Gives every row to every peer, in turn: A, B, C, A, B, C … so that whatever else the machine does falls on all.
@@ -94,7 +96,7 @@ async function measureOnce ({ row, measured, notes }: Outcome, { name }: Peer, p
   }
   // A window is short only where someone wants it to be over at once.
   const warm = isFirst ? Math.min(row.warm, 3 * plan.window) : WARM
-  const sample = await pair.measure({ warm, window: row.heavy ? 2 * plan.window : plan.window })
+  const sample = await pair.measure({ warm, window: row.heavy ? HEAVY * plan.window : plan.window })
   const list = measured.get(name) ?? []
   list.push({ ...sample, bytes: pair.bytes, ratio })
   measured.set(name, list)

@@ -54,13 +54,18 @@ export function drawChart (lines: readonly Line[], title: string): string {
     `<style>${STYLE}\n</style>\n${parts.join('\n')}\n</svg>\n`
 }
 
+/** A chart is read by those who do not know who we are. */
+function publicName (peer: string): string {
+  return peer === 'net' ? 'net, raw sockets without a protocol' : peer.replace(/^ours/, 'fastify-wire')
+}
+
 function legend (peers: readonly string[]): string {
   let x = MARGIN
-  return peers.map((peer, i) => {
+  return peers.map(publicName).map((name, i) => {
     const at = x
     // Letters are not measured here: seven pixels each is more than they take.
-    x += 40 + 7 * peer.length
-    return `<rect class="peer-${i}" x="${at}" y="58" width="${BAR}" height="${BAR}" rx="2"/><text x="${at + BAR + 6}" y="68">${escape(peer)}</text>`
+    x += 40 + 7 * name.length
+    return `<rect class="peer-${i}" x="${at}" y="58" width="${BAR}" height="${BAR}" rx="2"/><text x="${at + BAR + 6}" y="68">${escape(name)}</text>`
   }).join('\n')
 }
 

@@ -1,4 +1,4 @@
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import { styleText } from 'node:util'
 import type { Line, Spread } from './figures.js'
 
@@ -19,7 +19,8 @@ export function report (lines: readonly Line[]): string {
       title,
       ...peers.map((peer) => peer in p99 ? `${whole(p50[peer] as Spread)} / ${whole(p99[peer] as Spread)}` : '–')
     ]))
-  return `${costs}\n\n${latencies}\n\nRatios are medians of interleaved rounds, with the least and the greatest.${remarks(lines)}`
+  return `${costs}\n\n${latencies}\n\nRatios are medians of interleaved rounds, with the least and the greatest.\n` +
+    `The machine has ${cpus().length} cores, and a load average of ${(loadavg()[0] as number).toFixed(1)}; this alone makes it 2.${remarks(lines)}`
 }
 
 export function peersOf (lines: readonly Line[]): string[] {
@@ -29,7 +30,7 @@ export function peersOf (lines: readonly Line[]): string[] {
 /** Everything that was measured, for machines. */
 export function toJson (lines: readonly Line[], form: { rounds: number, window: number }): string {
   const processors = cpus()
-  const machine = { cpu: processors[0]?.model ?? 'unknown', cores: processors.length, platform: process.platform, node: process.version }
+  const machine = { cpu: processors[0]?.model ?? 'unknown', cores: processors.length, platform: process.platform, loadAverage: loadavg()[0], node: process.version }
   return JSON.stringify({ date: new Date().toISOString(), machine, ...form, lines }, null, 2) + '\n'
 }
 

@@ -19,7 +19,7 @@ const HELP = `npm run bench -- [options]
   --native COMMAND     a server that echoes on /echo as well; {port} in the command, or PORT, says where
   --native-rows a,b    the rows that it takes (default: echo,handshake,crowd)
   --rounds N           how often each peer is measured (default: 3; long: 9)
-  --window MS          for how long each time (default: 400; long: 1500)
+  --window MS          for how long each time (default: 300; long: 1500)
   --no-pin             does not hold server and load on a core each
   --json FILE          where the figures go (default: bench/results/latest.json)
   --svg FILE           draws the comparison
@@ -66,13 +66,13 @@ function write (file: string, text: string): void {
 
 async function main (): Promise<void> {
   const rounds = wholeNumber('rounds', options.rounds, options.long ? 9 : 3)
-  const window = wholeNumber('window', options.window, options.long ? 1500 : 400)
+  const window = wholeNumber('window', options.window, options.long ? 1500 : 300)
   const rows = pickRows(allRows(console.log), list(options.rows))
   const outcomes = await runBench({ rows, peers: choosePeers(), rounds, window, pin: !options['no-pin'] }, console.log)
   const lines = linesOf(outcomes)
   console.log(`\n${report(lines)}\n`)
   write(options.json, toJson(lines, { rounds, window }))
-  if (options.svg !== undefined) write(options.svg, drawChart(lines, 'fastify-wire, and what else there is'))
+  if (options.svg !== undefined) write(options.svg, drawChart(lines, 'What a message costs the server'))
   if (lines.some(({ notes }) => Object.values(notes).some((note) => note.startsWith('failed')))) process.exitCode = 1
 }
 
