@@ -12,6 +12,9 @@ import { unmaskCases } from '../bench/micro/unmask.js'
 import { pickPeers } from '../bench/peers.js'
 import { allRows, pickRows } from '../bench/rows.js'
 
+// Five processes load TypeScript, which a busy machine takes its time over.
+t.setTimeout(90_000)
+
 const SCRIPT = fileURLToPath(new URL('../bench/run.ts', import.meta.url))
 
 // What a benchmark says of speed is no matter for a test: only that it says something.
