@@ -1,5 +1,6 @@
 import { connect as connectNet, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { losePatience, PATIENCE } from './patience.js'
 
 export interface Target {
   readonly port: number
@@ -93,13 +94,13 @@ export class Connection {
   async converse (bytes: Buffer, isWhole: (answer: Buffer) => boolean): Promise<Buffer> {
     return await new Promise((resolve, reject) => {
       const pieces: Buffer[] = []
-      const timer = setTimeout(() => { reject(new Error('no whole answer came in 5 s')) }, 5_000)
+      const end = losePatience(() => { reject(new Error(`no whole answer came in ${PATIENCE} s`)) })
       this.#fail = reject
       this.onBytes = (length, piece) => {
         pieces.push(Buffer.from(piece.subarray(0, length)))
         const answer = Buffer.concat(pieces)
         if (!isWhole(answer)) return
-        clearTimeout(timer)
+        end()
         resolve(answer)
       }
       if (bytes.length > 0) this.socket.write(bytes)

@@ -1,6 +1,7 @@
 import type { Row } from '../rows.js'
 import { Connection, handshakeRequest, type Target } from './connection.js'
 import type { Meter, Work } from './meter.js'
+import { losePatience, PATIENCE } from './patience.js'
 
 /** What was found out before anything is measured. */
 export interface Facts {
@@ -73,11 +74,11 @@ export abstract class HeldConnections {
     this.isRunning = false
     if (this.#failure !== undefined) throw this.#failure
     if (this.pending === 0) return
-    const timer = setTimeout(() => { this.#settle?.reject(new Error(`${this.pending} answers did not come in 10 s`)) }, 10_000)
+    const end = losePatience(() => { this.#settle?.reject(new Error(`${this.pending} answers did not come in ${PATIENCE} s`)) })
     try {
       await new Promise<void>((resolve, reject) => { this.#settle = { resolve, reject } })
     } finally {
-      clearTimeout(timer)
+      end()
       this.#settle = undefined
     }
   }

@@ -1,5 +1,6 @@
 import { createHistogram } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
+import { PATIENCE } from './patience.js'
 
 export interface Timing {
   /** Before the window, and the window itself, in milliseconds. */
@@ -16,9 +17,6 @@ export interface Sample {
   readonly p50: number
   readonly p99: number
 }
-
-// How long a window waits for its first answer, in milliseconds.
-const PATIENCE = 10_000
 
 /** Something that keeps the server busy between `start` and the end of `stop`, and tells a meter of each operation. */
 export interface Work {
@@ -54,13 +52,12 @@ export class Meter {
     const began = performance.now()
     this.#isOpen = true
     // On a machine that is busy with other things a packet may be lost, and come again much later.
-    do await delay(window)
-    while (this.#count === 0 && performance.now() - began < PATIENCE)
+    for (let windows = 1000 * PATIENCE / window; windows > 0 && this.#count === 0; windows--) await delay(window)
     const cpu = await this.#readCpu() - cpuBefore
     const elapsed = performance.now() - began
     this.#isOpen = false
     await work.stop()
-    if (this.#count === 0) throw new Error(`nothing was answered in ${PATIENCE / 1000} s`)
+    if (this.#count === 0) throw new Error(`nothing was answered in ${PATIENCE} s`)
     return {
       cost: cpu / this.#count,
       perSecond: this.#count / elapsed * 1000,
