@@ -7,13 +7,14 @@ export class Outbox {
   #isHeld = false
   #waiting: Array<() => void> = []
 
+  /** Whether a task would have to wait. */
   get isHeld (): boolean {
-    return this.#isHeld
+    return this.#isHeld || this.#waiting.length > 0
   }
 
   /** Runs a task when all before it have run: now, if nothing is held. */
   run (task: () => void): void {
-    if (this.#isHeld) this.#waiting.push(task)
+    if (this.isHeld) this.#waiting.push(task)
     else task()
   }
 

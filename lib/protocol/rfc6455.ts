@@ -55,6 +55,7 @@ export class Rfc6455 implements Protocol, FrameHandler {
   #held: Buffer[] | undefined
   #hasEnded = false
   #hasReceivedClose = false
+  #hasSentClose = false
 
   /** Whether the message that is being sent has begun in an earlier frame. */
   #sendingFragments = false
@@ -126,7 +127,13 @@ export class Rfc6455 implements Protocol, FrameHandler {
     const payload = encodeClose(code, reason)
     if (this.state !== 'open') return
     this.state = 'closing'
-    this.whenOutput(() => { if (this.state === 'closing') writeFrame(this.#output, CLOSE, true, payload) })
+    this.whenOutput(() => { this.#sendClose(payload) })
+  }
+
+  #sendClose (payload: Buffer): void {
+    if (this.state === 'closed' || this.#hasSentClose) return
+    this.#hasSentClose = true
+    writeFrame(this.#output, CLOSE, true, payload)
   }
 
   // Control frames may overtake a message that is not sent yet (§5.5), but for the close.
@@ -184,7 +191,7 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   fault (error: Fault): void {
     this.#sink.fault(error)
-    if (this.state === 'open') writeFrame(this.#output, CLOSE, true, encodeClose(error.closeCode))
+    this.#sendClose(encodeClose(error.closeCode))
     this.#finish()
   }
 
@@ -269,17 +276,12 @@ export class Rfc6455 implements Protocol, FrameHandler {
     this.closeCode = status.code
     this.closeReason = status.reason
     this.#hasReceivedClose = true
-    if (this.state === 'open') {
-      this.state = 'closing'
-      // §5.5.1: the code that was received is echoed, behind what was sent before.
-      this.whenOutput(() => {
-        if (this.state === 'closed') return
-        writeFrame(this.#output, CLOSE, true, payload.subarray(0, 2))
-        this.#finish()
-      })
-    } else {
+    if (this.state === 'open') this.state = 'closing'
+    // §5.5.1: the code that was received is echoed, behind what was sent before; or our close is still to be sent.
+    this.whenOutput(() => {
+      this.#sendClose(payload.subarray(0, 2))
       this.#finish()
-    }
+    })
   }
 
   // What the Sink is told may close the conversation; after a close frame nothing counts (§5.5.1).

@@ -43,13 +43,13 @@ export class Run {
   get bytes (): Buffer | undefined {
     if (this.#before === undefined) return this.frame
     if (this.length > JOIN_UP_TO) return undefined
-    return this.#bytes ??= Buffer.concat(this.parts, this.length)
+    return (this.#bytes ??= Buffer.concat(this.parts, this.length))
   }
 
   /** The frames, one by one. */
   get parts (): Buffer[] {
     const parts: Buffer[] = []
-    for (let run: Run | undefined = this; run !== undefined; run = run.#before) parts.push(run.frame) // eslint-disable-line @typescript-eslint/no-this-alias
+    for (let run: Run | undefined = this; run !== undefined; run = run.#before) parts.push(run.frame)
     return parts.reverse()
   }
 }

@@ -109,7 +109,8 @@ export class Transport implements Output, Receiver {
   reserve (length: number): number {
     if (this.#run !== undefined) this.#openRun(this.#run)
     const end = this.#end
-    const isLast = this.chunk === slab ? end === slabUsed : end > 0
+    // Behind a region of an earlier slab lie those of others; an own chunk of that size is full.
+    const isLast = this.chunk === slab ? end === slabUsed : end > 0 && this.chunk.length !== SLAB_SIZE
     if (isLast && end + length <= this.chunk.length) {
       this.#end = end + length
       if (this.chunk === slab) slabUsed = this.#end
@@ -216,9 +217,11 @@ export class Transport implements Output, Receiver {
 
   #flushRegion (): void {
     const { chunk } = this
-    this.#write(chunk.subarray(this.#start, this.#end), this.#end - this.#start)
+    const bytes = chunk.subarray(this.#start, this.#end)
+    // A stream in memory may bring an answer, and that another message, before its write returns.
     this.#start = this.#end = 0
     this.chunk = NOTHING
+    this.#write(bytes, bytes.length)
     // What is still under way keeps its region, and with it the slab.
     if (chunk === slab && !this.#isWriting && --slabRegions === 0) slabUsed = 0
   }
@@ -270,7 +273,7 @@ export class Transport implements Output, Receiver {
       stream.write(bytes[last], this.#onWritten)
       stream.uncork()
     }
-    this.#isStalled = stream.writableNeedDrain
+    if (stream.writableNeedDrain) this.#isStalled = true
   }
 
   // The handle gives a number, the stream an error.
@@ -287,7 +290,7 @@ export class Transport implements Output, Receiver {
       this.#endStream()
     } else if (this.#isStalled) {
       this.#isStalled = false
-      this.#events.drained()
+      if (!this.stream.destroyed) this.#events.drained()
     }
   }
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { writeFrame, writeHixieText, writeTextFrame } from '../../lib/codec/encoder.js'
+import { COMPRESSED, encodeFrame, encodeHixieText, writeFrame, writeHixieText, writeTextFrame } from '../../lib/codec/encoder.js'
 import { RecordingSink } from '../fixtures/sink.js'
 
 t.test('each length has its shortest form', async (t) => {
@@ -40,5 +40,26 @@ t.test('a hixie text is one piece at every size', async (t) => {
       t.equal(sink.pieces, 1)
       t.ok(sink.written.equals(Buffer.concat([Buffer.from([0]), Buffer.from(text), Buffer.from([255])])))
     }
+  }
+})
+
+t.test('a frame for many is the same as one that is written', async (t) => {
+  for (const length of [0, 125, 126, 16_384, 16_385, 65_535, 65_536]) {
+    const payload = Buffer.alloc(length, 1)
+    const sink = new RecordingSink()
+    writeFrame(sink, 1, true, payload)
+    const frame = encodeFrame(1, payload)
+    t.ok(frame.equals(sink.written), `${length} bytes`)
+    payload.fill(2)
+    t.ok(frame.equals(encodeFrame(1, Buffer.alloc(length, 1))), 'and does not change with the payload')
+  }
+  t.equal(encodeFrame(2 | COMPRESSED, Buffer.from([0])).toString('hex'), 'c20100')
+})
+
+t.test('so is a hixie text for many', async (t) => {
+  for (const text of ['', 'é', 'x'.repeat(100_000)]) {
+    const sink = new RecordingSink()
+    writeHixieText(sink, text)
+    t.ok(encodeHixieText(Buffer.from(text)).equals(sink.written), `${text.length} characters`)
   }
 })

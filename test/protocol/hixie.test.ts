@@ -1,4 +1,5 @@
 import t from 'tap'
+import { Message } from '../../lib/codec/message.js'
 import { Hixie } from '../../lib/protocol/hixie.js'
 import { createRandom, cutEverywhere, feed, RecordingSink } from '../fixtures/sink.js'
 
@@ -118,5 +119,45 @@ t.test('random bytes never throw', async (t) => {
     for (let i = 0; i < 4; i++) feed(protocol, Buffer.from(Array.from({ length: random(30) }, () => [0, 255, 128, random(256)][random(4)]!)))
     protocol.receiveEnd()
     t.equal(protocol.state, 'closed')
+  }
+})
+
+t.test('a message for many is one frame for all, and only text can be one', async (t) => {
+  const peers = [setUp(), setUp('hixie-75')]
+  const message = new Message(Buffer.from('é'), false, true)
+  const shared: Buffer[] = []
+  for (const { sink, protocol } of peers) {
+    sink.share = (frame) => { shared.push(frame) }
+    protocol.sendMessage(message)
+    t.throws(() => { protocol.sendMessage(new Message(Buffer.from('é'), true, true)) }, { code: 'FST_WIRE_NOT_SUPPORTED' })
+    t.throws(() => { protocol.sendMessage(new Message(Buffer.from([0xff]), false, true)) }, { code: 'FST_WIRE_TEXT' })
+    protocol.close()
+    protocol.sendMessage(message)
+  }
+  t.equal(shared.length, 2)
+  t.equal(shared[0], shared[1])
+  t.equal(shared[0]?.toString('hex'), '00c3a9ff')
+})
+
+t.test('nothing is compressed, held or kept back', async (t) => {
+  const { protocol } = setUp()
+  let called = false
+  protocol.whenOutput(() => { called = true })
+  t.equal(called, true)
+  t.equal(protocol.compressing, 0)
+  t.equal(protocol.isHeld, false)
+})
+
+t.test('after an abort nothing is told or sent', async (t) => {
+  for (const version of ['hixie-75', 'hixie-76'] as const) {
+    const { sink, protocol } = setUp(version)
+    protocol.abort()
+    protocol.abort()
+    protocol.send('late', false, true)
+    protocol.close()
+    feed(protocol, framed('late'))
+    t.same(sink.events, [['end']])
+    t.equal(sink.written.length, 0)
+    t.equal(protocol.closeCode, 1006)
   }
 })

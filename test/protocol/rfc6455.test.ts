@@ -1,6 +1,10 @@
 import t from 'tap'
+import { Message } from '../../lib/codec/message.js'
+import { Compression } from '../../lib/protocol/compression.js'
 import { Rfc6455 } from '../../lib/protocol/rfc6455.js'
 import { frame, text } from '../fixtures/client.js'
+import { agreed, deflateAlone, inflateAlone, json, randomBytes, SETTINGS, WsClient } from '../fixtures/deflate.js'
+import { clientFrame, readFrames } from '../fixtures/frames.js'
 import { createRandom, cutEverywhere, feed, RecordingSink } from '../fixtures/sink.js'
 
 const LIMITS = { maxPayload: 1024, maxFragments: 17 }
@@ -92,7 +96,7 @@ t.test('after our close messages still come, and nothing is sent', async (t) => 
   protocol.close(1000)
   protocol.close(1001)
   t.equal(protocol.state, 'closing')
-  protocol.send('late', false, true)
+  protocol.send('late', false, true, true)
   protocol.ping(Buffer.alloc(0))
   feed(protocol, Buffer.concat([text('crossing'), frame(9), frame(8, Buffer.from('03e8', 'hex'))]))
   t.same(sink.events, [['text', 'crossing'], ['ping', ''], ['end']])
@@ -117,11 +121,11 @@ t.test('an end of the stream without a close is 1006', async (t) => {
 
 t.test('messages and fragments are sent with their opcodes', async (t) => {
   const { sink, protocol } = setUp()
-  protocol.send('a', false, true)
-  protocol.send(Buffer.from('b'), true, true)
-  protocol.send('c', false, false)
-  protocol.send('d', true, true)
-  protocol.send('e', false, true)
+  protocol.send('a', false, true, true)
+  protocol.send(Buffer.from('b'), true, true, true)
+  protocol.send('c', false, false, true)
+  protocol.send('d', true, true, true)
+  protocol.send('e', false, true, true)
   protocol.ping(Buffer.from('p'))
   protocol.pong(Buffer.from('q'))
   t.equal(sink.written.toString('hex'), '810161' + '820162' + '010163' + '800164' + '810165' + '890170' + '8a0171')
@@ -135,11 +139,11 @@ t.test('control frames of more than 125 bytes are refused', async (t) => {
 t.test('a listener that closes while a chunk is read does not stop it, a fault does', async (t) => {
   const { sink, protocol } = setUp()
   sink.message = (data) => {
-    sink.events.push(data.toString())
+    sink.events.push(['text', data.toString()])
     protocol.close(1000)
   }
   feed(protocol, Buffer.concat([text('a'), text('b')]))
-  t.same(sink.events, ['a', 'b'])
+  t.same(sink.events, [['text', 'a'], ['text', 'b']])
   const ended = setUp()
   ended.sink.message = () => { ended.protocol.receiveEnd() }
   feed(ended.protocol, Buffer.concat([text('a'), text('b')]))
@@ -160,6 +164,319 @@ t.test('random bytes never throw, and never end without a fault or a close', asy
       : frame([0, 1, 2, 8, 9, 10][random(6)]!, Buffer.from(Array.from({ length: random(9) }, () => random(256))), random(2) === 0))
     for (const piece of pieces) feed(protocol, piece)
     protocol.receiveEnd()
-    t.equal(sink.events.filter((event) => (event as string[])[0] === 'end').length, 1)
+    t.equal(sink.events.filter(([kind]) => kind === 'end').length, 1)
+  }
+})
+
+// permessage-deflate (RFC 7692)
+
+const LARGE = 70_000
+
+/** A conversation that agreed on compression; what its Sink is given back is received again. */
+const setUpCompression = ({ keepsContext = false, maxPayload = 1_048_576 } = {}) => {
+  const sink = new RecordingSink()
+  const protocol: Rfc6455 = new Rfc6455(sink, sink, { maxPayload, maxFragments: 17 }, '13', new Compression(sink, agreed(keepsContext), SETTINGS))
+  let released = (): void => {}
+  sink.release = (bytes) => {
+    sink.events.push(['release', bytes.length])
+    feed(protocol, bytes)
+    released()
+  }
+  return {
+    sink,
+    protocol,
+    /** When the message that is being decompressed has been told. */
+    released: () => new Promise<void>((resolve) => { released = resolve }),
+    /** When what is being compressed has been written. */
+    written: () => new Promise<void>((resolve) => { protocol.whenOutput(resolve) })
+  }
+}
+
+/** The payload of a client's frame, compressed; large ones are made of what does not compress. */
+const compressed = (payload: Buffer | string, opcode = 1): Buffer => clientFrame(opcode, deflateAlone(Buffer.from(payload)), { isCompressed: true })
+
+const LARGE_BINARY = randomBytes(LARGE)
+
+t.test('compressed and plain messages may follow each other, wherever the bytes are cut', async (t) => {
+  const bytes = Buffer.concat([compressed('grüß 😀'), text('plain'), compressed(Buffer.from([0, 255]), 2), compressed(''), clientFrame(1, '', { isCompressed: true })])
+  const create = (sink: RecordingSink) => new Rfc6455(sink, sink, LIMITS, '13', new Compression(sink, agreed(false), SETTINGS))
+  for (const { name, sink } of cutEverywhere(bytes, create)) {
+    t.strictSame(sink.events, [['text', 'grüß 😀'], ['text', 'plain'], ['binary', '00ff'], ['text', ''], ['text', '']], name)
+  }
+})
+
+t.test('RSV1 stands on the first frame of a message, and nowhere else', async (t) => {
+  const payload = deflateAlone(Buffer.from('in three pieces, compressed as one'))
+  const pieces = [payload.subarray(0, 7), payload.subarray(7, 8), payload.subarray(8)] as const
+  const first = clientFrame(1, pieces[0], { isLast: false, isCompressed: true })
+  const { sink, protocol } = setUpCompression()
+  feed(protocol, Buffer.concat([first, clientFrame(9, 'ping'), clientFrame(0, pieces[1], { isLast: false }), clientFrame(10, 'pong'), clientFrame(0, pieces[2])]))
+  t.same(sink.events, [['ping', 'ping'], ['pong', 'pong'], ['text', 'in three pieces, compressed as one']])
+  for (const [name, broken] of [
+    ['a continuation', [first, clientFrame(0, pieces[1], { isCompressed: true })]],
+    ['a ping', [clientFrame(9, '', { isCompressed: true })]],
+    ['a ping within a message', [first, clientFrame(9, '', { isCompressed: true })]],
+    ['a close', [clientFrame(8, '', { isCompressed: true })]]
+  ] as const) {
+    const { sink, protocol } = setUpCompression()
+    feed(protocol, Buffer.concat(broken))
+    t.same(sink.events, [['fault', 'FST_WIRE_RSV', 1002], ['end']], name)
+  }
+})
+
+t.test('a large compressed message is decompressed elsewhere, and what comes behind it waits', async (t) => {
+  for (const keepsContext of [false, true]) {
+    const { sink, protocol, released } = setUpCompression({ keepsContext })
+    feed(protocol, Buffer.concat([text('before'), compressed(LARGE_BINARY, 2), text('behind')]))
+    t.equal(protocol.isHeld, true)
+    const later = Buffer.concat([clientFrame(9, 'ping'), text('later')])
+    feed(protocol, later)
+    t.same(sink.events.splice(0), [['text', 'before'], ['hold']])
+    await released()
+    t.equal(protocol.isHeld, false)
+    const waited = text('behind').length + later.length
+    t.same(sink.events, [['binary', LARGE_BINARY.toString('hex')], ['release', waited], ['text', 'behind'], ['ping', 'ping'], ['text', 'later']])
+    protocol.abort()
+  }
+})
+
+t.test('it may come in fragments, and another one behind it', async (t) => {
+  const { sink, protocol, released } = setUpCompression()
+  const payload = deflateAlone(LARGE_BINARY)
+  feed(protocol, Buffer.concat([
+    clientFrame(2, payload.subarray(0, 30_000), { isLast: false, isCompressed: true }), clientFrame(0, payload.subarray(30_000)),
+    compressed(LARGE_BINARY, 2), text('last')
+  ]))
+  await released()
+  t.equal(protocol.isHeld, true)
+  await released()
+  const kinds = sink.events.map(([kind]) => kind)
+  t.same(kinds, ['hold', 'binary', 'release', 'hold', 'binary', 'release', 'text'])
+})
+
+t.test('the end of the stream waits behind it, and so does a close', async (t) => {
+  const ending = setUpCompression()
+  feed(ending.protocol, compressed(LARGE_BINARY, 2))
+  ending.protocol.receiveEnd()
+  t.equal(ending.protocol.state, 'open')
+  await ending.released()
+  t.same(ending.sink.events.map(([kind]) => kind), ['hold', 'binary', 'release', 'end'])
+  t.equal(ending.protocol.closeCode, 1006)
+
+  const closing = setUpCompression()
+  feed(closing.protocol, Buffer.concat([compressed(LARGE_BINARY, 2), clientFrame(8, Buffer.from('03e8', 'hex')), text('dropped')]))
+  closing.protocol.receiveEnd()
+  t.equal(closing.protocol.state, 'open')
+  await closing.released()
+  t.same(closing.sink.events.map(([kind]) => kind), ['hold', 'binary', 'release', 'end'])
+  t.equal(closing.sink.written.toString('hex'), '880203e8')
+  t.equal(closing.protocol.closeCode, 1000)
+})
+
+t.test('the end of the stream waits for every message that is held', async (t) => {
+  const { sink, protocol, released } = setUpCompression()
+  feed(protocol, Buffer.concat([compressed(LARGE_BINARY, 2), compressed(LARGE_BINARY, 2)]))
+  protocol.receiveEnd()
+  await released()
+  t.equal(protocol.state, 'open')
+  await released()
+  t.same(sink.events.map(([kind]) => kind), ['hold', 'binary', 'release', 'hold', 'binary', 'release', 'end'])
+})
+
+t.test('after an abort nothing more is told', async (t) => {
+  const { sink, protocol } = setUpCompression()
+  feed(protocol, Buffer.concat([compressed(LARGE_BINARY, 2), text('behind')]))
+  protocol.abort()
+  protocol.abort()
+  t.equal(protocol.isHeld, false)
+  t.same(sink.events, [['hold'], ['end']])
+  // Another message goes the same way, behind it.
+  const other = setUpCompression()
+  feed(other.protocol, compressed(LARGE_BINARY, 2))
+  await other.released()
+  t.same(sink.events, [['hold'], ['end']])
+})
+
+t.test('what decompresses to more than the limit is refused at the limit', async (t) => {
+  for (const [name, payload] of [['on the spot', Buffer.alloc(20_001)], ['with a large limit', Buffer.alloc(50_000_000)]] as const) {
+    const { sink, protocol, released } = setUpCompression({ maxPayload: payload.length - 1 })
+    feed(protocol, Buffer.concat([compressed(payload, 2), text('dropped')]))
+    if (protocol.isHeld) await released()
+    t.same(sink.events.filter(([kind]) => kind === 'fault' || kind === 'end' || kind === 'binary' || kind === 'text'), [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']], name)
+    t.equal(sink.written.toString('hex'), '880203f1', name)
+  }
+})
+
+t.test('corrupt data is 1007, and so is text that is not UTF-8 once it is decompressed', async (t) => {
+  const cases: Array<[string, Buffer, string]> = [
+    ['corrupt', clientFrame(1, Buffer.alloc(8, 0xff), { isCompressed: true }), 'FST_WIRE_INFLATE'],
+    ['corrupt, large', clientFrame(1, Buffer.alloc(LARGE, 0xff), { isCompressed: true }), 'FST_WIRE_INFLATE'],
+    ['not UTF-8', compressed(Buffer.from([0xff])), 'FST_WIRE_UTF8'],
+    ['not UTF-8, large', compressed(LARGE_BINARY), 'FST_WIRE_UTF8']
+  ]
+  for (const keepsContext of [false, true]) {
+    for (const [name, bytes, code] of cases) {
+      const { sink, protocol, released } = setUpCompression({ keepsContext })
+      feed(protocol, Buffer.concat([bytes, text('dropped')]))
+      if (protocol.isHeld) await released()
+      t.same(sink.events.filter(([kind]) => kind !== 'hold' && kind !== 'release'), [['fault', code, 1007], ['end']], name)
+      t.equal(sink.written.toString('hex'), '880203ef', name)
+      t.equal(protocol.state, 'closed')
+    }
+  }
+})
+
+t.test('a message that does not compress passes with just the limit, and not with a byte less', async (t) => {
+  for (const length of [10, 1_000, 16_000, LARGE]) {
+    for (const [maxPayload, kind] of [[length, 'binary'], [length - 1, 'fault']] as const) {
+      const payload = randomBytes(length)
+      const { sink, protocol, released } = setUpCompression({ maxPayload })
+      const bytes = compressed(payload, 2)
+      t.ok(bytes.length > length + 5)
+      feed(protocol, bytes)
+      if (protocol.isHeld) await released()
+      t.equal(sink.events.find(([kind]) => kind !== 'hold')?.[0], kind, `${length} bytes, a limit of ${maxPayload}`)
+    }
+  }
+})
+
+t.test('compressed bytes that cannot be within the limit are refused before they come', async (t) => {
+  const { sink, protocol } = setUpCompression({ maxPayload: 100 })
+  feed(protocol, clientFrame(2, Buffer.alloc(165), { isCompressed: true }).subarray(0, 8))
+  t.same(sink.events, [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
+})
+
+t.test('with context takeover each side compresses with the help of the messages before', async (t) => {
+  const { sink, protocol, released } = setUpCompression({ keepsContext: true })
+  const client = new WsClient(true, 15)
+  const payloads = [json(3_000), json(3_000), LARGE_BINARY, json(3_000), json(60_000, 2), json(60_000, 2)]
+  const sizes: number[] = []
+  for (const payload of payloads) {
+    const bytes = await client.compress(payload)
+    sizes.push(bytes.length)
+    feed(protocol, clientFrame(2, bytes, { isCompressed: true }))
+    if (protocol.isHeld) await released()
+  }
+  t.same(sink.events.filter(([kind]) => kind === 'binary').map(([, hex]) => hex), payloads.map((payload) => payload.toString('hex')))
+  t.ok(sizes[1]! < sizes[0]! / 5)
+  for (const payload of payloads) protocol.send(payload, true, true, true)
+  await new Promise<void>((resolve) => { protocol.whenOutput(resolve) })
+  const frames = readFrames(sink.written)
+  t.ok(frames[1]!.payload.length < frames[0]!.payload.length / 5)
+  for (const [i, { payload }] of frames.entries()) t.ok((await client.decompress(payload)).equals(payloads[i]!), `message ${i}`)
+  protocol.abort()
+  client.close()
+})
+
+t.test('messages keep their order while a large one is being compressed; a ping may overtake them', async (t) => {
+  const { sink, protocol, written } = setUpCompression()
+  const large = json(LARGE)
+  t.equal(protocol.send(large.toString(), false, true, true), LARGE)
+  protocol.send('small', false, true, true)
+  protocol.send('a fragment ', false, false, true)
+  protocol.send('and its end', false, true, true)
+  protocol.sendMessage(new Message(Buffer.from('for many'), false, true))
+  protocol.ping(Buffer.from('now'))
+  t.equal(protocol.compressing, LARGE + 5 + 22 + 10)
+  await written()
+  t.equal(protocol.compressing, 0)
+  t.same(readFrames(sink.written).map(({ opcode, isLast, isCompressed, payload }) => [opcode, isLast, isCompressed, (isCompressed ? inflateAlone(payload) : payload).toString()]), [
+    [9, true, false, 'now'], [1, true, true, large.toString()], [1, true, false, 'small'],
+    [1, false, false, 'a fragment '], [0, true, false, 'and its end'], [1, true, false, 'for many']
+  ])
+})
+
+t.test('what may not be compressed is not, and without the extension nothing is', async (t) => {
+  const { sink, protocol } = setUpCompression()
+  protocol.send(json(2_000), true, true, false)
+  t.equal(readFrames(sink.written)[0]!.isCompressed, false)
+  const plain = setUp()
+  t.equal(plain.protocol.compressing, 0)
+  plain.protocol.send(json(2_000), true, true, true)
+  plain.protocol.sendMessage(new Message(json(2_000), true, true))
+  t.same(readFrames(plain.sink.written).map(({ isCompressed, payload }) => [isCompressed, payload.length]), [[false, 2_000], [false, 2_000]])
+  let called = false
+  plain.protocol.whenOutput(() => { called = true })
+  t.equal(called, true)
+  plain.protocol.close()
+  plain.protocol.sendMessage(new Message(Buffer.from('late'), true, true))
+  t.equal(readFrames(plain.sink.written).length, 3)
+})
+
+const CLOSE_1000 = Buffer.from('03e8', 'hex')
+
+t.test('our close waits for what is being compressed, and the answer to it ends the conversation', async (t) => {
+  const { sink, protocol, written } = setUpCompression()
+  protocol.send(json(LARGE), false, true, true)
+  protocol.send('small', false, true, true)
+  protocol.close(1000)
+  t.equal(sink.pieces, 0)
+  await written()
+  t.same(readFrames(sink.written).map(({ opcode }) => opcode), [1, 1, 8])
+  feed(protocol, clientFrame(8, CLOSE_1000))
+  t.same(sink.events, [['end']])
+})
+
+t.test('a close of the peer is answered behind what is being compressed', async (t) => {
+  const { sink, protocol, written } = setUpCompression()
+  protocol.send(json(LARGE), false, true, true)
+  protocol.send('small', false, true, true)
+  feed(protocol, Buffer.concat([clientFrame(8, CLOSE_1000), text('dropped')]))
+  feed(protocol, text('dropped too'))
+  t.equal(protocol.state, 'closing')
+  protocol.send('too late', false, true, true)
+  await written()
+  t.same(readFrames(sink.written).map(({ opcode }) => opcode), [1, 1, 8])
+  t.same(sink.events, [['end']])
+  t.equal(protocol.closeCode, 1000)
+})
+
+t.test('two closes that cross while a message is being compressed: ours is sent behind it', async (t) => {
+  const { sink, protocol, written } = setUpCompression()
+  protocol.send(json(LARGE), false, true, true)
+  protocol.close(4000)
+  feed(protocol, clientFrame(8, CLOSE_1000))
+  t.same(sink.events, [])
+  await written()
+  const frames = readFrames(sink.written)
+  t.same(frames.map(({ opcode }) => opcode), [1, 8])
+  t.equal(frames[1]!.payload.readUInt16BE(), 4000)
+  t.same(sink.events, [['end']])
+  t.equal(protocol.closeCode, 1000)
+})
+
+t.test('the peer is gone, or breaks a rule, while a message is being compressed: that is not sent', async (t) => {
+  const gone = setUpCompression()
+  gone.protocol.send(json(LARGE), false, true, true)
+  gone.protocol.close(1000)
+  gone.protocol.receiveEnd()
+  await gone.written()
+  t.equal(gone.sink.pieces, 0)
+  t.same(gone.sink.events, [['end']])
+  const closed = setUpCompression()
+  closed.protocol.send(json(LARGE), false, true, true)
+  feed(closed.protocol, clientFrame(8, CLOSE_1000))
+  closed.protocol.receiveEnd()
+  await closed.written()
+  t.equal(closed.sink.pieces, 0)
+  t.same(closed.sink.events, [['end']])
+  const broken = setUpCompression()
+  broken.protocol.send(json(LARGE), false, true, true)
+  broken.protocol.close(1000)
+  feed(broken.protocol, Buffer.from('810161', 'hex'))
+  await broken.written()
+  t.equal(broken.sink.written.toString('hex'), '880203ea', 'one close, and its code is that of the fault')
+})
+
+t.test('random bytes never throw with compression either', async (t) => {
+  const random = createRandom(8)
+  for (let round = 0; round < 1_000; round++) {
+    const { sink, protocol } = setUpCompression()
+    for (let i = random(5); i >= 0; i--) {
+      const payload = random(2) === 0 ? deflateAlone(Buffer.alloc(random(40), random(128))) : Buffer.from(Array.from({ length: random(9) }, () => random(256)))
+      feed(protocol, clientFrame([0, 1, 2, 8, 9, 10][random(6)]!, payload, { isLast: random(3) > 0, isCompressed: random(3) > 0 }))
+    }
+    protocol.receiveEnd()
+    t.equal(sink.events.filter(([kind]) => kind === 'end').length, 1)
   }
 })

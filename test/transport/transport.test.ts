@@ -1,7 +1,9 @@
 import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import * as page from '../../lib/codec/page.js'
+import { prepareDirectIO } from '../../lib/transport/direct.js'
 import { Transport } from '../../lib/transport/transport.js'
 
 const setUp = (onBytes: (bytes: Buffer, transport: Transport) => void = () => {}, finishes = true) => {
@@ -238,4 +240,183 @@ t.test('a write that fails tells its callbacks, and the stream its error', async
   await closed
   t.same(events, ['broken', 'closed'])
   t.match(await new Promise((resolve) => { transport.whenWritten(resolve) }), { message: 'The connection closed before the data left' })
+})
+
+t.test('a region that began in an earlier slab is not grown over that of another', async (t) => {
+  const [first, second, third] = [setUp(), setUp(), setUp()]
+  // Whatever the slab holds already, these begin in a new one.
+  write(third.transport, 'x'.repeat(65_536))
+  write(first.transport, 'a')
+  write(second.transport, 'b'.repeat(60_000))
+  write(third.transport, 'c'.repeat(10_000))
+  write(first.transport, 'a'.repeat(1_000))
+  await tick()
+  t.equal(Buffer.concat(first.writes.flat()).toString(), 'a'.repeat(1_001))
+  t.ok(Buffer.concat(second.writes.flat()).equals(Buffer.alloc(60_000, 'b')))
+  t.ok(Buffer.concat(third.writes.flat()).equals(Buffer.from('x'.repeat(65_536) + 'c'.repeat(10_000))))
+})
+
+t.test('what an answer that comes within a write makes us send is not lost', async (t) => {
+  const { writes, stream, transport, open } = setUp((bytes, transport) => {
+    if (bytes.length > 0) write(transport, 'again')
+  })
+  open()
+  const original = stream._write.bind(stream)
+  stream._write = (chunk: Buffer, encoding, callback) => {
+    if (String(chunk) === 'first') transport.receiveAgain(Buffer.from('an answer'))
+    original(chunk, encoding, callback)
+  }
+  write(transport, 'first')
+  t.equal(transport.bufferedAmount, 5)
+  await tick()
+  await tick()
+  t.same(writes.flat().map(String), ['first', 'again'])
+  t.equal(transport.bufferedAmount, 0)
+})
+
+t.test('drained is told once all has left, though what waited last was small', async (t) => {
+  const { events, transport, finish, open } = setUp(() => {}, false)
+  open()
+  write(transport, 'x'.repeat(100_000))
+  await tick()
+  write(transport, 'small')
+  finish()
+  await tick()
+  t.same(events, [])
+  finish()
+  await tick()
+  t.same(events, ['drained'])
+})
+
+t.test('drained is not told by a stream that failed or was cut', async (t) => {
+  for (const cut of [true, false]) {
+    const { events, stream, transport, finish, open } = setUp(() => {}, false)
+    open()
+    write(transport, 'x'.repeat(100_000))
+    await tick()
+    write(transport, 'behind it')
+    const results = [0, 1].map(() => new Promise((resolve) => { transport.whenWritten(resolve) }))
+    const closed = once(stream, 'close').catch(() => {})
+    if (cut) transport.destroy()
+    finish(cut ? undefined : new Error('broken'))
+    for (const result of results) t.ok(await result instanceof Error)
+    await closed
+    await tick()
+    t.same(events, cut ? ['closed'] : ['broken', 'closed'])
+    t.equal(transport.bufferedAmount, 0)
+  }
+})
+
+/** A transport that writes to a connection directly, and the peer, which does not read yet. */
+const setUpDirectly = async (t: Test) => {
+  t.equal(await prepareDirectIO(), true)
+  const server = createServer().listen(0, '127.0.0.1')
+  t.teardown(() => { server.close() })
+  await once(server, 'listening')
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1').pause()
+  const [stream] = await once(server, 'connection') as [Socket]
+  t.teardown(() => {
+    client.destroy()
+    stream.destroy()
+  })
+  const events: unknown[] = []
+  const transport = new Transport(stream, {
+    bytes: () => {},
+    ended: () => {},
+    drained: () => { events.push('drained') },
+    failed: ({ message }) => { events.push(message) },
+    closed: () => { events.push('closed') }
+  }, true)
+  transport.open(Buffer.alloc(0), true)
+  return { client, stream, transport, events }
+}
+
+const readAll = async (stream: Socket): Promise<Buffer> => {
+  const all: Buffer[] = []
+  stream.on('data', (bytes) => { all.push(bytes) }).resume()
+  await once(stream, 'end')
+  return Buffer.concat(all)
+}
+
+t.test('a connection is written to without its stream, and what it does not take at once leaves later', async (t) => {
+  const { client, stream, transport, events } = await setUpDirectly(t)
+  stream.write = () => t.fail('the stream is not asked')
+  write(transport, 'at once')
+  await new Promise<void>((resolve, reject) => { transport.whenWritten((error) => { if (error == null) resolve(); else reject(error) }) })
+  t.equal(transport.bufferedAmount, 0)
+  transport.append(Buffer.alloc(16_000_000, 'x'))
+  const called: number[] = []
+  transport.whenWritten(() => { called.push(1) })
+  transport.flush()
+  t.equal(transport.bufferedAmount, 16_000_000)
+  write(transport, 'behind it')
+  transport.whenWritten(() => { called.push(2) })
+  t.equal(transport.bufferedAmount, 16_000_009)
+  const all = readAll(client)
+  await new Promise<void>((resolve) => { transport.whenWritten(() => { resolve() }) })
+  t.same(called, [1, 2])
+  t.same(events, ['drained'])
+  transport.end()
+  t.ok((await all).equals(Buffer.concat([Buffer.from('at once'), Buffer.alloc(16_000_000, 'x'), Buffer.from('behind it')])))
+})
+
+t.test('what somebody wrote to the stream before goes first', async (t) => {
+  const { client, stream, transport } = await setUpDirectly(t)
+  stream.cork()
+  stream.write('theirs ')
+  write(transport, 'ours')
+  transport.flush()
+  stream.uncork()
+  transport.end()
+  t.equal((await readAll(client)).toString(), 'theirs ours')
+})
+
+t.test('a write that waits fails with the connection, and its callbacks get the error once', async (t) => {
+  const { client, stream, transport, events } = await setUpDirectly(t)
+  transport.append(Buffer.alloc(16_000_000))
+  const errors: unknown[] = []
+  transport.whenWritten((error) => { errors.push(error) })
+  transport.flush()
+  write(transport, 'behind it')
+  transport.whenWritten((error) => { errors.push(error) })
+  const closed = new Promise((resolve) => { stream.on('close', resolve) })
+  client.resetAndDestroy()
+  await closed
+  await tick()
+  t.match(errors, [Error, Error])
+  t.equal(errors.length, 2)
+  t.match(events, [/ECONNRESET|EPIPE/, 'closed'])
+})
+
+t.test('a write that the connection refuses makes the stream fail', async (t) => {
+  const { client, stream, transport, events } = await setUpDirectly(t)
+  const handle = Reflect.get(stream, '_handle') as { writeBuffer: unknown }
+  const closed = new Promise((resolve) => { stream.on('close', resolve) })
+  handle.writeBuffer = () => -32
+  write(transport, 'refused')
+  const error = await new Promise((resolve) => { transport.whenWritten(resolve) })
+  t.match(error, { code: 'EPIPE' })
+  await closed
+  t.match(events, [/EPIPE/, 'closed'])
+  client.destroy()
+})
+
+t.test('the slab is used again from its start when all that lay in it has left', async (t) => {
+  const { client, transport } = await setUpDirectly(t)
+  const all = readAll(client)
+  write(transport, 'x'.repeat(65_536))
+  const { chunk } = transport
+  transport.flush()
+  t.equal(transport.bufferedAmount, 0)
+  t.equal(transport.reserve(4), 0)
+  t.equal(transport.chunk, chunk)
+  transport.chunk.write('next')
+  const other = setUp()
+  write(other.transport, 'not yet')
+  transport.flush()
+  t.equal(transport.reserve(4), 11, 'another region is still there')
+  transport.chunk.write('last', 11)
+  transport.end()
+  t.equal((await all).toString('latin1', 65_536), 'nextlast')
+  t.equal(Buffer.concat(other.writes.flat()).toString(), 'not yet')
 })
