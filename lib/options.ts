@@ -1,12 +1,14 @@
 import { inspect } from 'node:util'
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import { BadOption } from './errors.js'
+import type { FastifyInstance, FastifyReply, FastifyRequest, preCloseAsyncHookHandler, preCloseHookHandler } from 'fastify'
+import { BadOption, ErrorHandlerInvalid, NoServer, PreCloseInvalid } from './errors.js'
 import { VERSIONS } from './handshake/handshake.js'
 import type { Limits, Version } from './protocol/protocol.js'
+import type { WireServerOptions } from './server.js'
 import type { WireSocket } from './socket/socket.js'
+import { isFault, toWsError } from './ws-errors.js'
 
-/** Receives what a socket's handler or one of its listeners throws or rejects with. */
-export type SocketErrorHandler = (error: unknown, socket: WireSocket, request: FastifyRequest, reply: FastifyReply) => void | Promise<void>
+/** Receives what a socket's handler or one of its listeners throws or rejects with: an Error, if the application throws nothing else. */
+export type SocketErrorHandler = (this: FastifyInstance, error: Error, socket: WireSocket, request: FastifyRequest, reply: FastifyReply) => void | Promise<void>
 
 /** Picks one of the subprotocols that the client offered, or none. */
 export type ProtocolChooser = (offered: readonly string[], request: FastifyRequest) => string | false | undefined
@@ -33,6 +35,10 @@ export interface SocketOptions {
 export interface WireOptions extends SocketOptions {
   /** How long the eight bytes behind the head of a hixie-76 handshake may take, in milliseconds. Default 10,000. */
   handshakeTimeout?: number
+  /** The options of `app.websocketServer`, named as those of the server of `ws`. */
+  options?: WireServerOptions
+  /** Runs in place of what closes the sockets when the application closes: see `app.websocketServer`. */
+  preClose?: preCloseHookHandler | preCloseAsyncHookHandler
 }
 
 /** The options of one route, checked and resolved when it was registered. */
@@ -42,6 +48,10 @@ export interface Settings {
   readonly limits: Limits
   readonly closeTimeout: number
   readonly errorHandler: SocketErrorHandler
+  /** Whether the error handler gets the faults of the peer and of the connection as well. */
+  readonly reportsErrors: boolean
+  /** Makes them what the application expects. */
+  readonly translateError: (error: Error) => void
   readonly handshakeTimeout: number
 }
 
@@ -49,6 +59,15 @@ const closeWith1011: SocketErrorHandler = (error, socket, request) => {
   request.log.error({ err: error }, 'a WebSocket handler failed')
   socket.close(1011)
 }
+
+// The default of @fastify/websocket. A fault has closed the socket already, with the code that says which it was.
+const terminate: SocketErrorHandler = (error, socket, request) => {
+  request.log.error(error)
+  if (!isFault(error)) socket.terminate()
+}
+
+// The default of the server of `ws`.
+const DROP_IN_MAX_PAYLOAD = 104_857_600
 
 // 24.8 days: a longer delay makes a Node timer fire at once.
 const MAX_DELAY = 2 ** 31 - 1
@@ -76,8 +95,26 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
     },
     closeTimeout: wholeNumber('closeTimeout', given.closeTimeout, 10_000, 1, MAX_DELAY),
     handshakeTimeout: wholeNumber('handshakeTimeout', given.handshakeTimeout, 10_000, 1, MAX_DELAY),
-    errorHandler: checkErrorHandler(given.errorHandler)
+    errorHandler: checkErrorHandler(given.errorHandler),
+    reportsErrors: false,
+    translateError: () => {}
   }
+}
+
+/** The options of the routes that are declared as for @fastify/websocket, with its defaults. */
+export function resolveDropInSettings (options: WireOptions): Settings {
+  const maxPayload = options.options?.maxPayload ?? DROP_IN_MAX_PAYLOAD
+  return { ...resolveSettings({ maxPayload, errorHandler: terminate, ...options }), reportsErrors: true, translateError: toWsError }
+}
+
+/**
+ * Checks what only the plugin takes. Its sentences are those of @fastify/websocket, which applications may look for.
+ * @throws ErrorHandlerInvalid, PreCloseInvalid, NoServer
+ */
+export function checkPluginOptions ({ errorHandler, preClose, options }: WireOptions): void {
+  if (errorHandler !== undefined && typeof errorHandler !== 'function') throw new ErrorHandlerInvalid()
+  if (preClose !== undefined && typeof preClose !== 'function') throw new PreCloseInvalid()
+  if (options?.noServer) throw new NoServer()
 }
 
 function wholeNumber (name: string, value: number | undefined, byDefault: number, min: number, max: number): number {

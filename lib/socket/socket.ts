@@ -160,8 +160,8 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
   get CLOSING (): typeof CLOSING { return CLOSING }
   get CLOSED (): typeof CLOSED { return CLOSED }
 
-  /** 1 (OPEN), 2 (CLOSING) or 3 (CLOSED); never 0, since the handshake is done when a socket is made. */
-  get readyState (): typeof OPEN | typeof CLOSING | typeof CLOSED {
+  /** 1 (OPEN), 2 (CLOSING) or 3 (CLOSED); 0 (CONNECTING) only of a client, since the handshake is done when the server makes a socket. */
+  get readyState (): typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED {
     if (this.#isClosed) return CLOSED
     return this.#protocol.state === 'open' ? OPEN : CLOSING
   }
