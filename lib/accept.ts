@@ -7,6 +7,7 @@ import type { WireServer } from './server.js'
 import { open, WireSocket } from './socket/socket.js'
 import type { UpgradeResponse } from './upgrade/http1.js'
 import { createProtocol } from './upgrade/version.js'
+import { toWsError } from './ws-errors.js'
 
 /** Handles the sockets of a route; `this` is the instance on which the route was declared. */
 export type SocketHandler = (this: FastifyInstance, socket: WireSocket, request: FastifyRequest) => void | Promise<void>
@@ -26,6 +27,9 @@ export interface SocketRoute {
   readonly handler: SocketHandler
 }
 
+// Reserved for a name that is none (RFC 2606 §2).
+const NO_HOST = 'host.invalid'
+
 const handshakes = new WeakMap<object, Handshake>()
 
 /** Reads the handshake of an upgrade, before any hook of the route runs. */
@@ -39,7 +43,7 @@ export function checkHandshake (settings: Settings, request: FastifyRequest, rep
       url: request.originalUrl,
       headers: request.headers,
       secure: request.protocol === 'https',
-      host: request.host
+      host: request.host === '' && settings.toleratesMissingHost ? NO_HOST : request.host
     }, settings.versions)
   } catch (error) {
     done(error as Error)
@@ -84,10 +88,10 @@ export async function acceptSocket ({ instance, settings, registration, handler 
         }, 'socket closed')
       }
     })
-    if (settings.reportsErrors) {
+    if (settings.reportsFaults) {
       // The first listener, so that others find the error translated.
       socket.on('error', (error) => {
-        settings.translateError(error)
+        toWsError(error)
         // Later, so that the close frame of a fault has left before the handler can cut the connection.
         process.nextTick(callErrorHandler, instance, settings, error, socket, request, reply)
       })

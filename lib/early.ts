@@ -50,7 +50,8 @@ export function isWatched (instance: FastifyInstance): boolean {
 
 /** The routes that an instance and the contexts in it have so far; each is handed over once. */
 export function takeEarlyRoutes (instance: FastifyInstance): EarlyRoute[] {
-  const routes = routesOf.get(instance.server) ?? []
+  const routes = routesOf.get(instance.server)
+  if (routes === undefined) return []
   const within = routes.filter((early) => early.instance === instance || Object.prototype.isPrototypeOf.call(instance, early.instance))
   routesOf.set(instance.server, routes.filter((early) => !within.includes(early)))
   return within

@@ -5,7 +5,7 @@ import { VERSIONS } from './handshake/handshake.js'
 import type { Limits, Version } from './protocol/protocol.js'
 import type { WireServerOptions } from './server.js'
 import type { WireSocket } from './socket/socket.js'
-import { isFault, toWsError } from './ws-errors.js'
+import { isFault } from './ws-errors.js'
 
 /** Receives what a socket's handler or one of its listeners throws or rejects with: an Error, if the application throws nothing else. */
 export type SocketErrorHandler = (this: FastifyInstance, error: Error, socket: WireSocket, request: FastifyRequest, reply: FastifyReply) => void | Promise<void>
@@ -48,10 +48,10 @@ export interface Settings {
   readonly limits: Limits
   readonly closeTimeout: number
   readonly errorHandler: SocketErrorHandler
-  /** Whether the error handler gets the faults of the peer and of the connection as well. */
-  readonly reportsErrors: boolean
-  /** Makes them what the application expects. */
-  readonly translateError: (error: Error) => void
+  /** Whether the error handler gets the faults of the peer and of the connection as well, by the codes of `ws`. */
+  readonly reportsFaults: boolean
+  /** Whether a handshake may come without a Host header, against RFC 6455 §4.2.1. */
+  readonly toleratesMissingHost: boolean
   readonly handshakeTimeout: number
 }
 
@@ -96,15 +96,15 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
     closeTimeout: wholeNumber('closeTimeout', given.closeTimeout, 10_000, 1, MAX_DELAY),
     handshakeTimeout: wholeNumber('handshakeTimeout', given.handshakeTimeout, 10_000, 1, MAX_DELAY),
     errorHandler: checkErrorHandler(given.errorHandler),
-    reportsErrors: false,
-    translateError: () => {}
+    reportsFaults: false,
+    toleratesMissingHost: false
   }
 }
 
 /** The options of the routes that are declared as for @fastify/websocket, with its defaults. */
 export function resolveDropInSettings (options: WireOptions): Settings {
   const maxPayload = options.options?.maxPayload ?? DROP_IN_MAX_PAYLOAD
-  return { ...resolveSettings({ maxPayload, errorHandler: terminate, ...options }), reportsErrors: true, translateError: toWsError }
+  return { ...resolveSettings({ maxPayload, errorHandler: terminate, ...options }), reportsFaults: true, toleratesMissingHost: true }
 }
 
 /**

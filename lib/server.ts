@@ -12,10 +12,11 @@ export interface ClientInfo {
   readonly req: IncomingMessage
 }
 
-/** Says whether a client may connect; with a second parameter, it says so through that callback. */
-export type VerifyClient =
-  | ((info: ClientInfo) => boolean)
-  | ((info: ClientInfo, callback: (accepted: boolean, status?: number, message?: string, headers?: OutgoingHttpHeaders) => void) => void)
+/** Says whether a client may connect: by what it returns or, when it has a second parameter, through that callback. */
+export type VerifyClient = (
+  info: ClientInfo,
+  callback: (accepted: boolean, status?: number, message?: string, headers?: OutgoingHttpHeaders) => void
+) => boolean | void
 
 /** Picks one of the subprotocols that the client offered, or none. */
 export type HandleProtocols = (offered: Set<string>, request: IncomingMessage) => string | false | undefined

@@ -299,8 +299,9 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
 
   #closed (): void {
     this.#isClosed = true
-    clearTimeout(this.#closeTimer)
+    // The end of a conversation starts the timer, so it is stopped after that.
     this.#protocol.receiveEnd()
+    clearTimeout(this.#closeTimer)
     this.#connection.closed(this, this.#protocol.closeCode, this.#protocol.closeReason)
     this.#puller?.settle()
     this.#tellClose()

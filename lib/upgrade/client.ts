@@ -43,12 +43,17 @@ export class InjectedSocket extends WireSocket {
     const stream = this.#stream
     const protocol = headers['sec-websocket-protocol'] ?? headers['websocket-protocol']
     if (protocol !== undefined) Object.assign(this, { protocol })
-    if (head.length > 0) stream.unshift(head)
-    const readProof = (): void => {
-      if (proofLength > 0 && stream.read(proofLength) === null) stream.once('readable', readProof)
-      else this.#enter(opened)
+    let answer = NOTHING
+    const take = (bytes: Buffer): void => {
+      answer = Buffer.concat([answer, bytes])
+      if (answer.length < proofLength) return
+      stream.off('data', take)
+      stream.pause()
+      if (answer.length > proofLength) stream.unshift(answer.subarray(proofLength))
+      this.#enter(opened)
     }
-    readProof()
+    stream.on('data', take)
+    take(head)
   }
 
   #enter (opened: () => void): void {

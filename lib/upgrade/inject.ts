@@ -52,15 +52,20 @@ export async function injectSocket (server: HttpServer, path = '/', context: Inj
   const isTls = server instanceof TlsServer
   if (!isTls && !(server instanceof HttpServer)) throw new NotInjectable()
   const { version = '13' } = context
+  const lost: Error = new UnexpectedAnswer('none, the connection was closed')
   const { near, far } = createPair(context, isTls, version)
   const client = new InjectedSocket(near, path, version)
-  const closed: Error = new UnexpectedAnswer('none, the connection was closed')
   onInit?.(client)
   server.emit(isTls ? 'secureConnection' : 'connection', far)
   return new Promise((resolve, reject) => {
     const request = httpRequest({ path, headers: handshakeHeaders(version, context), createConnection: () => near })
     request.on('error', reject)
-    request.on('response', (response) => { refusal(response).then(reject, reject) })
+    const onClose = (): void => { reject(lost) }
+    near.on('close', onClose)
+    request.on('response', (response) => {
+      near.off('close', onClose)
+      refusal(response).then(reject, reject)
+    })
     request.on('upgrade', (response, _stream, head) => {
       client.enter(response.headers, head, version === 'hixie-76' ? PROOF_LENGTH : 0, () => {
         try {
@@ -71,7 +76,6 @@ export async function injectSocket (server: HttpServer, path = '/', context: Inj
         }
       })
     })
-    near.on('close', () => { reject(closed) })
     if (version === 'hixie-76') request.on('finish', () => { near.write(KEY3) })
     request.end()
   })

@@ -56,7 +56,7 @@ export class MemorySocket extends Duplex {
 
   #to (peer: MemorySocket, bytes: Buffer, callback: (error?: Error | null) => void): void {
     if (peer.destroyed) callback(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
-    else if (peer.readableEnded || peer.push(bytes)) callback()
+    else if (peer.push(bytes)) callback()
     else peer.#proceed = callback
   }
 
