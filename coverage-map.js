@@ -2,11 +2,13 @@
 // stands between a route and a stream; other people's clients answer for nothing.
 import { existsSync } from 'node:fs'
 
-const CONVERSATION = ['lib/plugin.ts', 'lib/routes.ts', 'lib/options.ts', 'lib/socket/socket.ts', 'lib/upgrade/http1.ts']
+const CONVERSATION = [
+  'lib/plugin.ts', 'lib/routes.ts', 'lib/dropin.ts', 'lib/accept.ts', 'lib/options.ts', 'lib/socket/socket.ts', 'lib/upgrade/http1.ts', 'lib/upgrade/mark.ts'
+]
 
 export default (test) => {
   const path = test.replace(/\\/g, '/')
-  if (/^test\/(behaviour\/|plugin|routes)/.test(path)) return CONVERSATION
+  if (/^test\/(behaviour\/|plugin|routes|dropin\.|accept)/.test(path)) return CONVERSATION
   const module = path.replace(/^test\//, 'lib/').replace(/\.test\.ts$/, '.ts')
   return existsSync(module) ? [module] : null
 }

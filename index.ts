@@ -7,11 +7,19 @@ import type {} from './types/fastify.js'
 /** WebSocket routes for Fastify: `await app.register(fastifyWire)`, then `app.ws('/demo', (socket, request) => {})`. */
 const fastifyWire: FastifyPluginAsync<WireOptions> = fp(plugin, { fastify: '5.x', name: 'fastify-wire' })
 
-export { fastifyWire as default, fastifyWire, fastifyWire as 'module.exports' }
+// For `const { fastifyWebsocket } = require(…)`.
+Object.assign(fastifyWire, { fastifyWebsocket: fastifyWire })
+
+export { fastifyWire as default, fastifyWire, fastifyWire as fastifyWebsocket, fastifyWire as 'module.exports' }
+export type { SocketHandler } from './lib/accept.js'
 export type { ProtocolChooser, SocketErrorHandler, SocketOptions, WireOptions } from './lib/options.js'
-export type { SocketHandler, SocketRouteOptions } from './lib/routes.js'
+export type { SocketRouteOptions } from './lib/routes.js'
 export type { Fault } from './lib/errors.js'
+export type { ClientInfo, HandleProtocols, VerifyClient, WireServer, WireServerEvents, WireServerOptions } from './lib/server.js'
+export type { InjectContext, InjectError, InjectHooks } from './lib/upgrade/inject.js'
 export type { Version } from './lib/protocol/protocol.js'
 export type { CloseEvent, ErrorEvent, MessageEvent, OpenEvent, SocketEvent } from './lib/socket/events.js'
+export type { DeflateOptions } from './lib/deflate.js'
 export type { BinaryType, MessageData, Sendable } from './lib/socket/data.js'
 export type { SendOptions, WireSocket, WireSocketEvents } from './lib/socket/socket.js'
+export type { RouteOptions, WebSocket, WebsocketHandler, WebsocketPluginOptions } from './types/dropin.js'

@@ -58,6 +58,9 @@ export const HandshakeTimeout = createError(
 export const ServerClosing = createError(
   'FST_WIRE_CLOSING', 'The server is closing: connect again later', 503)
 
+export const ClientRefused = createError(
+  'FST_WIRE_CLIENT_REFUSED', '%s', 401)
+
 // Misuse by the application.
 
 export const BadOption = createError(
@@ -66,8 +69,34 @@ export const BadOption = createError(
 export const HandlerMissing = createError(
   'FST_WIRE_HANDLER', 'app.ws(%s) needs a handler function: app.ws(url, handler) or app.ws(url, options, handler)', 500, TypeError)
 
+// These five have the sentences of @fastify/websocket: applications and their tests look for them.
+
+export const ErrorHandlerInvalid = createError(
+  'FST_WIRE_ERROR_HANDLER', 'invalid errorHandler function', 500, TypeError)
+
+export const PreCloseInvalid = createError(
+  'FST_WIRE_PRE_CLOSE', 'invalid preClose function', 500, TypeError)
+
+export const SocketHandlerInvalid = createError(
+  'FST_WIRE_WS_HANDLER', 'invalid wsHandler function', 500, TypeError)
+
+export const SocketMethod = createError(
+  'FST_WIRE_SOCKET_METHOD', 'websocket handler can only be declared in GET method', 500, TypeError)
+
+export const UnexpectedAnswer = createError(
+  'FST_WIRE_UNEXPECTED_ANSWER', 'Unexpected server response: %s', 500)
+
+export const NoServer = createError(
+  'FST_WIRE_NO_SERVER', 'The option "noServer" is not supported: the plugin answers the upgrades of a server, give another one as options.server', 500, TypeError)
+
+export const ServerNotRunning = createError(
+  'FST_WIRE_NOT_RUNNING', 'websocketServer.close() was called on a server that is closed already', 500)
+
+export const NotInjectable = createError(
+  'FST_WIRE_INJECT', 'injectWS() needs an HTTP/1.1 server', 500, TypeError)
+
 export const ProtocolNotOffered = createError(
-  'FST_WIRE_PROTOCOL_NOT_OFFERED', 'The protocols function chose "%s", which the client did not offer (%s): return one of them, or false', 500)
+  'FST_WIRE_PROTOCOL_NOT_OFFERED', 'The function that picks a protocol chose "%s", which the client did not offer (%s): return one of them, or false', 500)
 
 export const NotOpen = createError(
   'FST_WIRE_NOT_OPEN', 'The socket is not open (readyState %s): nothing can be sent', 500)

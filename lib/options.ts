@@ -1,12 +1,16 @@
 import { inspect } from 'node:util'
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import { BadOption } from './errors.js'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, preCloseAsyncHookHandler, preCloseHookHandler } from 'fastify'
+import { resolveDeflate, type DeflateOptions } from './deflate.js'
+import { BadOption, ErrorHandlerInvalid, NoServer, PreCloseInvalid } from './errors.js'
+import type { DeflateSettings } from './handshake/extensions.js'
 import { VERSIONS } from './handshake/handshake.js'
 import type { Limits, Version } from './protocol/protocol.js'
+import type { WireServerOptions } from './server.js'
 import type { WireSocket } from './socket/socket.js'
+import { isFault } from './ws-errors.js'
 
-/** Receives what a socket's handler or one of its listeners throws or rejects with. */
-export type SocketErrorHandler = (error: unknown, socket: WireSocket, request: FastifyRequest, reply: FastifyReply) => void | Promise<void>
+/** Receives what a socket's handler or one of its listeners throws or rejects with: an Error, if the application throws nothing else. */
+export type SocketErrorHandler = (this: FastifyInstance, error: Error, socket: WireSocket, request: FastifyRequest, reply: FastifyReply) => void | Promise<void>
 
 /** Picks one of the subprotocols that the client offered, or none. */
 export type ProtocolChooser = (offered: readonly string[], request: FastifyRequest) => string | false | undefined
@@ -26,8 +30,10 @@ export interface SocketOptions {
   maxFragments?: number
   /** How long a closing handshake may take, in milliseconds. Default 10,000; then the connection is cut. */
   closeTimeout?: number
-  /** Default: logs the error and closes the socket with 1011. */
+  /** Default: logs the error and closes the socket with 1011. Where one is given, it costs each socket the memory of its request. */
   errorHandler?: SocketErrorHandler
+  /** Whether and how messages are compressed, where the client agrees (RFC 7692). Default false. */
+  perMessageDeflate?: boolean | DeflateOptions
 }
 
 export interface WireOptions extends SocketOptions {
@@ -38,6 +44,10 @@ export interface WireOptions extends SocketOptions {
    * and most writes leave in one call. It is tried at start and used only where it works. Default true.
    */
   directIO?: boolean
+  /** The options of `app.websocketServer`, named as those of the server of `ws`. */
+  options?: WireServerOptions
+  /** Runs in place of what closes the sockets when the application closes: see `app.websocketServer`. */
+  preClose?: preCloseHookHandler | preCloseAsyncHookHandler
 }
 
 /** The options of one route, checked and resolved when it was registered. */
@@ -46,21 +56,41 @@ export interface Settings {
   readonly protocols: readonly string[] | ProtocolChooser | undefined
   readonly limits: Limits
   readonly closeTimeout: number
-  readonly errorHandler: SocketErrorHandler
+  /** That of the application, which gets the request; undefined where `fail` is enough. */
+  readonly errorHandler: SocketErrorHandler | undefined
+  /** What is done with an error where the application has no handler for it. */
+  readonly fail: DefaultErrorHandler
+  /** Whether the error handler gets the faults of the peer and of the connection as well, by the codes of `ws`. */
+  readonly reportsFaults: boolean
+  /** Whether a handshake may come without a Host header, against RFC 6455 §4.2.1. */
+  readonly toleratesMissingHost: boolean
   readonly handshakeTimeout: number
   readonly directIO: boolean
+  readonly deflate: DeflateSettings | undefined
 }
 
-const closeWith1011: SocketErrorHandler = (error, socket, request) => {
-  request.log.error({ err: error }, 'a WebSocket handler failed')
+/** It needs the log of the request only, so that the request need not be kept for it. */
+type DefaultErrorHandler = (error: unknown, socket: WireSocket, log: FastifyBaseLogger) => void
+
+const closeWith1011: DefaultErrorHandler = (error, socket, log) => {
+  log.error({ err: error }, 'a WebSocket handler failed')
   socket.close(1011)
 }
+
+// The default of @fastify/websocket. A fault has closed the socket already, with the code that says which it was.
+const terminate: DefaultErrorHandler = (error, socket, log) => {
+  log.error(error)
+  if (!(error instanceof Error && isFault(error))) socket.terminate()
+}
+
+// The default of the server of `ws`.
+const DROP_IN_MAX_PAYLOAD = 104_857_600
 
 // 24.8 days: a longer delay makes a Node timer fire at once.
 const MAX_DELAY = 2 ** 31 - 1
 
 const OWN_OPTIONS: ReadonlySet<string> = new Set(
-  ['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'errorHandler'] satisfies Array<keyof SocketOptions>)
+  ['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'errorHandler', 'perMessageDeflate'] satisfies Array<keyof SocketOptions>)
 
 /** Tells the options of the socket from those of the Fastify route. */
 export function isSocketOption (name: string): boolean {
@@ -83,14 +113,28 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
     closeTimeout: wholeNumber('closeTimeout', given.closeTimeout, 10_000, 1, MAX_DELAY),
     handshakeTimeout: wholeNumber('handshakeTimeout', given.handshakeTimeout, 10_000, 1, MAX_DELAY),
     errorHandler: checkErrorHandler(given.errorHandler),
-    directIO: checkFlag('directIO', given.directIO, true)
+    fail: closeWith1011,
+    directIO: checkFlag('directIO', given.directIO, true),
+    deflate: resolveDeflate(given.perMessageDeflate),
+    reportsFaults: false,
+    toleratesMissingHost: false
   }
 }
 
-function checkFlag (name: string, value: boolean | undefined, byDefault: boolean): boolean {
-  if (value === undefined) return byDefault
-  if (typeof value !== 'boolean') throw new BadOption(name, 'true or false', inspect(value))
-  return value
+/** The options of the routes that are declared as for @fastify/websocket, with its defaults. */
+export function resolveDropInSettings (options: WireOptions): Settings {
+  const maxPayload = options.options?.maxPayload ?? DROP_IN_MAX_PAYLOAD
+  return { ...resolveSettings({ maxPayload, ...options }), fail: terminate, reportsFaults: true, toleratesMissingHost: true }
+}
+
+/**
+ * Checks what only the plugin takes. Its sentences are those of @fastify/websocket, which applications may look for.
+ * @throws ErrorHandlerInvalid, PreCloseInvalid, NoServer
+ */
+export function checkPluginOptions ({ errorHandler, preClose, options }: WireOptions): void {
+  if (errorHandler !== undefined && typeof errorHandler !== 'function') throw new ErrorHandlerInvalid()
+  if (preClose !== undefined && typeof preClose !== 'function') throw new PreCloseInvalid()
+  if (options?.noServer) throw new NoServer()
 }
 
 function wholeNumber (name: string, value: number | undefined, byDefault: number, min: number, max: number): number {
@@ -117,8 +161,13 @@ function checkProtocols (protocols: SocketOptions['protocols']): Settings['proto
   return protocols
 }
 
-function checkErrorHandler (errorHandler: SocketErrorHandler | undefined): SocketErrorHandler {
-  if (errorHandler === undefined) return closeWith1011
-  if (typeof errorHandler !== 'function') throw new BadOption('errorHandler', 'a function', inspect(errorHandler))
+function checkFlag (name: string, value: boolean | undefined, byDefault: boolean): boolean {
+  if (value === undefined) return byDefault
+  if (typeof value !== 'boolean') throw new BadOption(name, 'true or false', inspect(value))
+  return value
+}
+
+function checkErrorHandler (errorHandler: SocketErrorHandler | undefined): SocketErrorHandler | undefined {
+  if (errorHandler !== undefined && typeof errorHandler !== 'function') throw new BadOption('errorHandler', 'a function', inspect(errorHandler))
   return errorHandler
 }

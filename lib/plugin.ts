@@ -1,94 +1,147 @@
 import type { Server } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import findMyWay from 'find-my-way'
+import fp from 'fastify-plugin'
+import type { Registration, SocketHandler } from './accept.js'
+import { isDropIn, openToUpgrades, type DropInRoute } from './dropin.js'
+import { isWatched, takeEarlyRoutes } from './early.js'
 import { BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
-import { resolveSettings, type WireOptions } from './options.js'
-import { addSocketRoute, markUpgrade, upgradeConstraint, type SocketHandler, type SocketRouteOptions, type Sockets } from './routes.js'
-import type { WireSocket } from './socket/socket.js'
+import { checkPluginOptions, resolveDropInSettings, resolveSettings, type WireOptions } from './options.js'
+import { addSocketRoute, type SocketRouteOptions } from './routes.js'
+import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
-import { listenForUpgrades, UpgradeResponse } from './upgrade/http1.js'
+import { listenForUpgrades } from './upgrade/http1.js'
+import { injectSocket, type InjectContext, type InjectHooks } from './upgrade/inject.js'
+import { isUpgrade, markUpgrade, upgradeConstraint } from './upgrade/mark.js'
+import { SocketUrls } from './upgrade/urls.js'
 
-/** The URLs that hold a socket, whatever else they hold. */
-interface SocketUrls {
-  add (url: string): void
-  has (url: string): boolean
-}
-
-interface ServerState {
+/** What the registrations of one application share. */
+interface AppState {
   readonly urls: SocketUrls
+  /** One listener serves a server, however many contexts register the plugin. */
+  readonly listening: Set<Server>
   /** Whether a socket may not be opened any more. */
   isClosing: boolean
 }
 
-// One listener serves a server, however many contexts register the plugin.
-const states = new WeakMap<object, ServerState>()
+// By the HTTP server of the application.
+const states = new WeakMap<object, AppState>()
 
-export async function plugin (instance: FastifyInstance, options: WireOptions): Promise<void> {
+export async function plugin (instance: FastifyInstance, given: WireOptions): Promise<void> {
+  checkPluginOptions(given)
+  const options = { ...given }
+  if (given.options?.maxPayload !== undefined) options.maxPayload ??= given.options.maxPayload
+  if (given.options?.perMessageDeflate !== undefined) options.perMessageDeflate ??= given.options.perMessageDeflate
   const { directIO } = resolveSettings(options)
   if (directIO) await prepareDirectIO()
-  const state = states.get(instance.server) ?? attach(instance)
-  const sockets: Sockets = {
-    open: new Set<WireSocket>(),
-    isClosing: () => state.isClosing,
+  if (given.options?.path !== undefined) instance.log.warn('ws server path option shouldn\'t be provided, use a route instead')
+
+  const state = states.get(instance.server) ?? createState(instance)
+  const httpServer = (given.options?.server ?? instance.server) as Server
+  const server = new WireServer({ ...given.options })
+  const registration: Registration = {
+    server,
+    isClosing: () => state.isClosing || server.isClosing,
     logsRequests: requestLogging(instance)
   }
+  listen(instance, state, httpServer)
 
+  instance.decorate('websocketServer', server)
   instance.decorate('ws', function (this: FastifyInstance, url: string, routeOptions: SocketRouteOptions | SocketHandler, handler?: SocketHandler) {
     const isShort = typeof routeOptions === 'function' || routeOptions === undefined
-    addSocketRoute(this, options, sockets, url, isShort ? {} : routeOptions, (isShort ? routeOptions : handler) as SocketHandler)
+    addSocketRoute(this, options, registration, url, isShort ? {} : routeOptions, (isShort ? routeOptions : handler) as SocketHandler)
     return this
   })
-  instance.addHook('onRoute', (route) => {
-    if (route.constraints?.['upgrade'] === 'websocket') state.urls.add(route.url)
+  instance.decorate('injectWS', async function (this: FastifyInstance, path?: string, context?: InjectContext, hooks?: InjectHooks) {
+    await this.ready()
+    return injectSocket(httpServer, path, context, hooks)
   })
-  // Not found: nothing but a socket may stand at this URL.
-  instance.addHook('onRequest', async (request, reply) => {
-    if (request.is404 && state.urls.has(request.url)) refuseMissed(request, reply)
-  })
-  instance.addHook('preClose', async () => {
-    state.isClosing = true
-    await Promise.all(Array.from(sockets.open, closeForGood))
-  })
+  instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
+
+  acceptDropInRoutes(instance, options, registration, state.urls)
+  answerOtherwise(instance, state.urls)
+  closeWith(instance, state, server, given.preClose)
+  // For those who ask for @fastify/websocket by its name.
+  instance.register(fp(async () => {}, { name: '@fastify/websocket' }))
 }
 
-function attach (instance: FastifyInstance): ServerState {
-  const state: ServerState = { urls: createSocketUrls(instance), isClosing: false }
+function createState (instance: FastifyInstance): AppState {
+  const { routerOptions } = instance.initialConfig as { routerOptions?: Record<string, unknown> }
+  const state: AppState = { urls: new SocketUrls(routerOptions), listening: new Set(), isClosing: false }
   states.set(instance.server, state)
   if (!instance.hasConstraintStrategy(upgradeConstraint.name)) {
     instance.addConstraintStrategy({ ...upgradeConstraint } as unknown as Parameters<FastifyInstance['addConstraintStrategy']>[0])
   }
-  const stop = listenForUpgrades(
-    instance.server as Server,
-    (request, response) => {
-      markUpgrade(request)
-      instance.routing(request, response as unknown as FastifyReply['raw'])
-    },
-    (request) => state.urls.has(request.url as string))
-  instance.addHook('onClose', async () => { stop() })
   return state
 }
 
-function createSocketUrls (instance: FastifyInstance): SocketUrls {
-  const { routerOptions } = instance.initialConfig as { routerOptions?: Record<string, unknown> }
-  // The options of Fastify's own router, so that both take the same URLs for the same.
-  const router = findMyWay({ ...routerOptions })
-  /* c8 ignore next -- this router is asked, and never calls */
-  const nothing = (): void => {}
-  return {
-    add: (url) => { if (router.findRoute('GET', url) === null) router.on('GET', url, nothing) },
-    has: (url) => router.find('GET', url) !== null
-  }
+function listen (instance: FastifyInstance, { listening, urls }: AppState, server: Server): void {
+  if (listening.has(server)) return
+  listening.add(server)
+  const stop = listenForUpgrades(
+    server,
+    (request, response) => {
+      markUpgrade(request, urls.find(request.url as string) ?? 'constrained')
+      instance.routing(request, response as unknown as FastifyReply['raw'])
+    },
+    (request) => urls.find(request.url as string) !== undefined)
+  instance.addHook('onClose', async () => { stop() })
 }
 
-function refuseMissed (request: FastifyRequest, reply: FastifyReply): void {
-  if (reply.raw as unknown instanceof UpgradeResponse) {
-    if (request.method === 'GET') return
-    throw Object.assign(new MethodNotAllowed(request.method), { headers: { allow: 'GET' } })
+function acceptDropInRoutes (instance: FastifyInstance, options: WireOptions, registration: Registration, urls: SocketUrls): void {
+  const settings = resolveDropInSettings(options)
+  const accept = (declaring: FastifyInstance, route: DropInRoute): void => {
+    if (openToUpgrades(declaring, route, settings, registration)) addUrls(urls, route, 'shared')
   }
-  if (request.method !== 'GET' && request.method !== 'HEAD') return
-  if (isWebSocketUpgrade(request.headers)) throw new BadConnectionHeader()
-  throw Object.assign(new UpgradeRequired(), { headers: { upgrade: 'websocket', connection: 'Upgrade' } })
+  for (const early of takeEarlyRoutes(instance)) early.change((route) => { accept(early.instance, route) })
+  instance.addHook('onRoute', function (this: FastifyInstance, options) {
+    const route = options as unknown as DropInRoute
+    if (route.constraints?.['upgrade'] === 'websocket') addUrls(urls, route, 'constrained')
+    else if (isDropIn(route)) accept(this, route)
+  })
+}
+
+function addUrls (urls: SocketUrls, { url, routePath, prefix, prefixTrailingSlash }: DropInRoute, marked: 'constrained' | 'shared'): void {
+  urls.add(url, marked)
+  // Fastify tells of a '/' under a prefix once, and declares it without and with the slash.
+  if (routePath === '' && prefix !== '' && prefixTrailingSlash !== 'no-slash') urls.add(`${url}/`, marked)
+}
+
+/** Answers an upgrade where no socket stands, and a plain request where nothing else does. */
+function answerOtherwise (instance: FastifyInstance, urls: SocketUrls): void {
+  instance.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) done(refuseMissed(request, urls))
+    // A resource stands there, more specific than a socket that the upgrade would have been for.
+    else if (isUpgrade(request.raw) && !urls.holds(request.routeOptions.url)) reply.callNotFound()
+    else done()
+  })
+}
+
+function refuseMissed (request: FastifyRequest, urls: SocketUrls): Error | undefined {
+  const { method } = request
+  const found = urls.find(request.url)
+  if (isUpgrade(request.raw)) {
+    if (found === undefined && !isWatched(request.server)) {
+      request.log.warn('an upgrade to a URL without a socket: the routes declared before fastify-wire was loaded have none, await app.register(fastifyWire) before them')
+    }
+    if (found === undefined || method === 'GET') return undefined
+    return Object.assign(new MethodNotAllowed(method), { headers: { allow: 'GET' } })
+  }
+  if (found !== 'constrained' || (method !== 'GET' && method !== 'HEAD')) return undefined
+  if (isWebSocketUpgrade(request.headers)) return new BadConnectionHeader()
+  return Object.assign(new UpgradeRequired(), { headers: { upgrade: 'websocket', connection: 'Upgrade' } })
+}
+
+function closeWith (instance: FastifyInstance, state: AppState, server: WireServer, preClose: WireOptions['preClose']): void {
+  instance.addHook('preClose', async () => {
+    state.isClosing = true
+    if (preClose !== undefined) return
+    await new Promise<void>((resolve) => {
+      server.close(() => { resolve() })
+      for (const socket of server.sockets) socket.close(1001)
+    })
+  })
+  if (preClose !== undefined) instance.addHook('preClose', preClose)
 }
 
 /** Whether Fastify logs this request, which the end of its socket follows. */
@@ -96,11 +149,4 @@ function requestLogging (instance: FastifyInstance): (request: FastifyRequest) =
   const disabled: unknown = instance.initialConfig.disableRequestLogging
   if (typeof disabled === 'function') return (request) => (disabled as (request: FastifyRequest) => boolean)(request) !== true
   return () => disabled !== true
-}
-
-function closeForGood (socket: WireSocket): Promise<void> {
-  return new Promise((resolve) => {
-    socket._socket.once('close', () => { resolve() })
-    socket.close(1001)
-  })
 }

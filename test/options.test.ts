@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isSocketOption, resolveSettings, type WireOptions } from '../lib/options.js'
+import { checkPluginOptions, isSocketOption, resolveDropInSettings, resolveSettings, type WireOptions } from '../lib/options.js'
 
 t.test('the defaults are those of the table', async (t) => {
   const settings = resolveSettings({})
@@ -41,4 +41,22 @@ t.test('a wrong option is named, with what it must be', async (t) => {
 t.test('socket options are told from route options', async (t) => {
   t.ok(isSocketOption('maxPayload'))
   t.notOk(isSocketOption('schema'))
+})
+
+t.test('routes declared as for @fastify/websocket have its defaults', async (t) => {
+  const settings = resolveDropInSettings({})
+  t.equal(settings.limits.maxPayload, 104_857_600)
+  t.match(settings, { reportsFaults: true, toleratesMissingHost: true, closeTimeout: 10_000 })
+  t.equal(resolveDropInSettings({ options: { maxPayload: 5 } }).limits.maxPayload, 5)
+  t.equal(resolveDropInSettings({ maxPayload: 6, options: { maxPayload: 5 } }).limits.maxPayload, 6)
+  const errorHandler = (): void => {}
+  t.equal(resolveDropInSettings({ errorHandler }).errorHandler, errorHandler)
+})
+
+t.test('what only the plugin takes is checked when it is registered', async (t) => {
+  checkPluginOptions({})
+  checkPluginOptions({ errorHandler: () => {}, preClose: (done) => { done() }, options: {} })
+  t.throws(() => { checkPluginOptions({ errorHandler: 1 as never }) }, { code: 'FST_WIRE_ERROR_HANDLER' })
+  t.throws(() => { checkPluginOptions({ preClose: 1 as never }) }, { code: 'FST_WIRE_PRE_CLOSE' })
+  t.throws(() => { checkPluginOptions({ options: { noServer: true } }) }, { code: 'FST_WIRE_NO_SERVER' })
 })

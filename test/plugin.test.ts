@@ -1,3 +1,5 @@
+import { channel } from 'node:diagnostics_channel'
+import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import Fastify from 'fastify'
 import t from 'tap'
@@ -57,4 +59,28 @@ t.test('an app that was never listening closes', async () => {
   const app = Fastify()
   await app.register(fastifyWireDefault)
   await app.close()
+})
+
+t.test('an upgrade that misses a route declared too early is warned of, when that could not be seen', async (t) => {
+  // An application that was there before the module: its announcement reached nobody.
+  const lines: string[] = []
+  const silent = channel('fastify.initialization')
+  const publish = silent.publish
+  silent.publish = () => {}
+  const app = Fastify({ logger: { level: 'warn', stream: { write (line: string) { lines.push(line) } } } })
+  silent.publish = publish
+  t.teardown(() => app.close())
+  app.register(fastifyWireDefault)
+  app.get('/demo', { websocket: true } as object, async () => 'resource')
+  const port = await listen(app)
+  t.match(await new RawClient(t, port).upgrade(), ' 404 ')
+  t.match(lines.join(''), 'await app.register(fastifyWire)')
+})
+
+t.test('app.injectWS opens a socket without a port', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', (socket) => { socket.send('in') })
+  const client = await app.injectWS('/demo')
+  t.equal(String((await once(client, 'message'))[0]), 'in')
+  client.terminate()
 })

@@ -1,8 +1,17 @@
-import type { SocketHandler, SocketRouteOptions } from '../lib/routes.js'
+import type {
+  ContextConfigDefault, FastifyBaseLogger, FastifySchema, FastifyTypeProvider, FastifyTypeProviderDefault,
+  RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface
+} from 'fastify'
+import type { SocketHandler } from '../lib/accept.js'
+import type { SocketRouteOptions } from '../lib/routes.js'
+import type { WireServer } from '../lib/server.js'
+import type { WireSocket } from '../lib/socket/socket.js'
+import type { InjectContext, InjectHooks } from '../lib/upgrade/inject.js'
+import type { WebsocketHandler } from './dropin.js'
 
 declare module 'fastify' {
   // The parameters repeat those of Fastify: a declaration that is merged must have them.
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars
+  /* eslint-disable @typescript-eslint/no-unused-vars */
   interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
     /**
      * Declares a WebSocket at a URL; a resource may stand at the same one.
@@ -10,5 +19,64 @@ declare module 'fastify' {
      */
     ws (url: string, handler: SocketHandler): this
     ws (url: string, options: SocketRouteOptions, handler: SocketHandler): this
+
+    /** What the sockets of this registration have in common. */
+    websocketServer: WireServer
+
+    /**
+     * Opens a socket without a port, for tests. What the server sends waits for a listener.
+     * @throws InjectError, with the status, headers and body of the answer, when the server opens no socket
+     */
+    injectWS (path?: string, context?: InjectContext, hooks?: InjectHooks): Promise<WireSocket>
+
+    // With `websocket: true`, `handler` is that of the socket.
+    route<
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema
+    > (
+      options: Omit<RouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>, 'handler' | 'websocket'> & {
+        websocket: true
+        handler: WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
+      }
+    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
+  }
+
+  interface FastifyRequest {
+    /** Whether the request is an upgrade to a socket. */
+    ws: boolean
+  }
+
+  interface RouteShorthandOptions<RawServer extends RawServerBase = RawServerDefault> {
+    /** Whether the handler is that of a socket, as for @fastify/websocket. Default false. */
+    websocket?: boolean
+  }
+
+  interface RouteShorthandMethod<
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
+    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger
+  > {
+    <RequestGeneric extends RequestGenericInterface = RequestGenericInterface, ContextConfig = ContextConfigDefault, SchemaCompiler extends FastifySchema = FastifySchema, InnerLogger extends Logger = Logger> (
+      path: string,
+      options: RouteShorthandOptions<RawServer, RawRequest, RawReply, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger> & { websocket: true },
+      handler?: WebsocketHandler<RawServer, RawRequest, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger>
+    ): FastifyInstance<RawServer, RawRequest, RawReply, InnerLogger, TypeProvider>
+  }
+
+  interface RouteOptions<
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
+    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+    RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+    ContextConfig = ContextConfigDefault,
+    SchemaCompiler = FastifySchema,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger
+  > {
+    /** Handles the socket at this URL, beside the handler of the resource, as for @fastify/websocket. */
+    wsHandler?: WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler & FastifySchema, TypeProvider, Logger>
   }
 }

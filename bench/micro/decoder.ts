@@ -1,4 +1,6 @@
 import { Decoder, type FrameHandler } from '../../lib/codec/decoder.js'
+import * as page from '../../lib/codec/page.js'
+import { takeBinary } from '../../lib/codec/payload.js'
 import { BINARY, clientFrame } from '../generator/frames.js'
 import { noise } from '../payload.js'
 import type { Case } from './measure.js'
@@ -6,14 +8,16 @@ import type { Case } from './measure.js'
 // What a read brings at most.
 const CHUNK = 65_536
 
-/** Counts, so that no call can be left out. */
+/** Takes each payload, as a protocol does. */
 class Counter implements FrameHandler {
   frames = 0
+  latest: Buffer | undefined
 
   frame (): boolean { return true }
 
-  payload (_bytes: Buffer, _start: number, _end: number, ends: boolean): boolean {
+  payload (start: number, end: number, key: number, ends: boolean): boolean {
     if (ends) this.frames++
+    this.latest = takeBinary(start, end, key)
     return true
   }
 
@@ -26,13 +30,14 @@ export const decoderCases: Case[] = [64, 1024, 16_384].map((bytes) => {
   const count = Math.max(1, Math.floor(CHUNK / frame.length))
   const chunk = Buffer.concat(new Array<Buffer>(count).fill(frame))
   const handler = new Counter()
-  const decoder = new Decoder(handler)
+  const decoder = new Decoder(handler, false)
   return {
-    name: `decode a frame of ${bytes} B`,
+    name: `decode and take ${bytes} B`,
     bytes,
     run: (operations) => {
       const until = handler.frames + operations
-      while (handler.frames < until) decoder.read(chunk)
+      chunk.copy(page.bytes)
+      while (handler.frames < until) decoder.read(0, chunk.length)
     }
   }
 })

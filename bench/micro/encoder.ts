@@ -15,6 +15,8 @@ class Slab implements Output {
   }
 
   append (): void {}
+
+  share (): void {}
 }
 
 const output = new Slab()

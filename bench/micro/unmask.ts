@@ -1,17 +1,16 @@
-import { unmask } from '../../lib/codec/unmask.js'
-import { noise } from '../payload.js'
+import * as page from '../../lib/codec/page.js'
+import { createUnmask, type Unmask } from '../../lib/codec/unmask.js'
 import type { Case } from './measure.js'
 
-const MASK = 0x78563412
+const KEY = 0x78563412
 
 // Behind a head of 8 bytes, and behind one of 6, which lies on no word.
 const OFFSETS = [8, 6]
 
-export const unmaskCases: Case[] = [16, 64, 256, 1024, 16_384, 65_536].flatMap((bytes) => OFFSETS.map((start) => {
-  const chunk = noise(start + bytes)
-  return {
-    name: `unmask ${bytes} B at ${start}`,
-    bytes,
-    run: (operations) => { for (; operations > 0; operations--) unmask(chunk, start, start + bytes, MASK, 0) }
-  }
-}))
+const WAYS: ReadonlyArray<readonly [string, Unmask]> = [['kernel', page.unmask], ['TypeScript', createUnmask(page.view)]]
+
+export const unmaskCases: Case[] = WAYS.flatMap(([way, unmask]) => [16, 64, 256, 1024, 16_384, 65_536].flatMap((bytes) => OFFSETS.map((start) => ({
+  name: `unmask ${bytes} B at ${start}, ${way}`,
+  bytes,
+  run: (operations: number) => { for (; operations > 0; operations--) unmask(start, start + bytes, KEY) }
+}))))

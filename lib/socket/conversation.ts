@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { NotOpen, type Fault } from '../errors.js'
 import type { Output } from '../codec/encoder.js'
 import type { Message } from '../codec/message.js'
-import type { Protocol, Sink, Version } from '../protocol/protocol.js'
+import type { Protocol, Sink } from '../protocol/protocol.js'
 import { Transport, type TransportEvents, type WriteCallback } from '../transport/transport.js'
 import { Inbox } from './inbox.js'
 import { Puller } from './puller.js'
@@ -10,27 +10,30 @@ import { toBinaryType } from './data.js'
 import type { WireSocket, WireSocketEvents } from './socket.js'
 
 /** What the sockets of a route have in common. */
-export interface SocketRoute {
+export interface SocketOwner {
   /** How long a closing handshake may take, in milliseconds. */
   readonly closeTimeout: number
   /** Whether to read and write in the way that Node does not make public. */
   readonly directIO: boolean
-  createProtocol (sink: Sink, output: Output, opening: Opening): Protocol
   /** Takes what the handler or a listener throws or rejects with. */
   failed (error: unknown, socket: WireSocket, context: unknown): void
+  /** The peer broke a rule, or the connection failed: told before listeners of 'error' are. */
+  faulted? (error: Error, socket: WireSocket, context: unknown): void
   closed (socket: WireSocket, code: number, reason: Buffer, context: unknown): void
 }
 
 /** What a socket is made of; routes make them. */
 export interface Opening {
   readonly stream: Duplex
-  readonly route: SocketRoute
-  readonly version: Version
+  readonly owner: SocketOwner
   /** Path and query of the upgrade. */
   readonly url: string
   /** The chosen subprotocol, '' for none. */
   readonly subprotocol: string
-  /** What the route wants back in `failed()` and `closed()`. */
+  /** The extensions agreed on, '' for none. */
+  readonly extensions: string
+  createProtocol (sink: Sink, output: Output): Protocol
+  /** What the owner wants back. */
   readonly context: unknown
 }
 
@@ -63,7 +66,7 @@ export class Conversation implements Sink, TransportEvents {
   bytesSent = 0
 
   readonly #socket: WireSocket
-  readonly #route: SocketRoute
+  readonly #owner: SocketOwner
   readonly #context: unknown
   #inbox: Inbox | undefined
   #puller: Puller | undefined
@@ -76,12 +79,12 @@ export class Conversation implements Sink, TransportEvents {
   #isGone = false
 
   constructor (socket: WireSocket, opening: Opening) {
-    const { route } = opening
+    const { owner } = opening
     this.#socket = socket
-    this.#route = route
+    this.#owner = owner
     this.#context = opening.context
-    this.transport = new Transport(opening.stream, this, route.directIO)
-    this.protocol = route.createProtocol(this, this.transport, opening)
+    this.transport = new Transport(opening.stream, this, owner.directIO)
+    this.protocol = opening.createProtocol(this, this.transport)
   }
 
   /** Runs the route's handler, and starts to read. */
@@ -97,7 +100,7 @@ export class Conversation implements Sink, TransportEvents {
     } else {
       this.#settled()
     }
-    this.transport.open(head, this.#route.directIO)
+    this.transport.open(head, this.#owner.directIO)
   }
 
   #settled (): void {
@@ -212,7 +215,7 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   #boundClosing (): void {
-    this.#closeTimer ??= setTimeout(() => { this.transport.destroy() }, this.#route.closeTimeout)
+    this.#closeTimer ??= setTimeout(() => { this.transport.destroy() }, this.#owner.closeTimeout)
   }
 
   // What came before the close is delivered before it, while somebody may still ask for it.
@@ -246,9 +249,10 @@ export class Conversation implements Sink, TransportEvents {
     this.#isGone = true
     if (this.protocol.isHeld) return
     this.isClosed = true
-    clearTimeout(this.#closeTimer)
+    // The end of a conversation starts the timer, so it is stopped after that.
     this.protocol.receiveEnd()
-    this.#route.closed(this.#socket, this.protocol.closeCode, this.protocol.closeReason, this.#context)
+    clearTimeout(this.#closeTimer)
+    this.#owner.closed(this.#socket, this.protocol.closeCode, this.protocol.closeReason, this.#context)
     this.#puller?.settle()
     this.#tellClose()
   }
@@ -277,6 +281,7 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   fault (error: Fault | Error): void {
+    this.#owner.faulted?.(error, this.#socket, this.#context)
     // An 'error' that nobody listens to would be thrown; the close that follows tells the rest.
     if (this.#socket.listenerCount('error') > 0) this.#tell('error', error)
   }
@@ -387,7 +392,7 @@ export class Conversation implements Sink, TransportEvents {
 
   /** What the handler or a listener threw or rejected with. */
   fail (error: unknown): void {
-    this.#route.failed(error, this.#socket, this.#context)
+    this.#owner.failed(error, this.#socket, this.#context)
   }
 }
 

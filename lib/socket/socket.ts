@@ -60,7 +60,7 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
   /** The subprotocol agreed on, or ''. */
   readonly protocol: string
   /** The extensions agreed on, or ''. */
-  readonly extensions: string = ''
+  readonly extensions: string
   /** How binary messages come. Default 'nodebuffer'. */
   binaryType: BinaryType = 'nodebuffer'
 
@@ -72,6 +72,7 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
     super(EMITTER_OPTIONS)
     this.url = opening.url
     this.protocol = opening.subprotocol
+    this.extensions = opening.extensions
     this.#conversation = new Conversation(this, opening)
   }
 
@@ -90,8 +91,8 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
   get CLOSING (): typeof CLOSING { return CLOSING }
   get CLOSED (): typeof CLOSED { return CLOSED }
 
-  /** 1 (OPEN), 2 (CLOSING) or 3 (CLOSED); never 0, since the handshake is done when a socket is made. */
-  get readyState (): typeof OPEN | typeof CLOSING | typeof CLOSED {
+  /** 1 (OPEN), 2 (CLOSING) or 3 (CLOSED); 0 (CONNECTING) only of a client, since the handshake is done when the server makes a socket. */
+  get readyState (): typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED {
     if (this.#conversation.isClosed) return CLOSED
     return this.#conversation.isOpen ? OPEN : CLOSING
   }

@@ -155,7 +155,7 @@ export function listenForUpgrades (server: Server, routing: Routing, isOurs: (re
   const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     const isAlone = server.listenerCount('upgrade') === 1
     if (isWebSocketUpgrade(request.headers)) {
-      if (!isAlone && !isOurs(request)) return
+      if (isTaken(stream) || (!isAlone && !isOurs(request))) return
       // A reset at any moment must not end the process; 'close' tells those who wait.
       stream.on('error', ignore)
       // The bounds of a request are not those of a conversation.
@@ -172,6 +172,11 @@ export function listenForUpgrades (server: Server, routing: Routing, isOurs: (re
 }
 
 function ignore (): void {}
+
+/** Whether a listener before us has answered: a stream takes one response at a time. */
+function isTaken (stream: Duplex & { _httpMessage?: unknown }): boolean {
+  return stream.destroyed || stream._httpMessage != null
+}
 
 /**
  * An upgrade to something that nobody here speaks (h2c, say) is an ordinary request (RFC 9110 §7.8): the server reads

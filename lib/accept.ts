@@ -1,0 +1,139 @@
+import { STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { ClientRefused, ProtocolNotOffered, ServerClosing } from './errors.js'
+import { chooseProtocol, readHandshake, type Answer, type Handshake } from './handshake/handshake.js'
+import { negotiateDeflate, readExtensions, type DeflateAgreement, type DeflateSettings } from './handshake/extensions.js'
+import type { Settings } from './options.js'
+import { createContext } from './owner.js'
+import { Compression } from './protocol/compression.js'
+import type { WireServer } from './server.js'
+import type { SocketOwner } from './socket/conversation.js'
+import { open, WireSocket } from './socket/socket.js'
+import type { UpgradeResponse } from './upgrade/http1.js'
+import { createProtocol } from './upgrade/version.js'
+
+/** Handles the sockets of a route; `this` is the instance on which the route was declared. */
+export type SocketHandler = (this: FastifyInstance, socket: WireSocket, request: FastifyRequest) => void | Promise<void>
+
+/** What the routes of one registration share. */
+export interface Registration {
+  readonly server: WireServer
+  readonly isClosing: () => boolean
+  readonly logsRequests: (request: FastifyRequest) => boolean
+}
+
+/** A route that accepts sockets. */
+export interface SocketRoute {
+  readonly instance: FastifyInstance
+  readonly settings: Settings
+  readonly registration: Registration
+  readonly handler: SocketHandler
+  readonly owner: SocketOwner
+}
+
+// Reserved for a name that is none (RFC 2606 §2).
+const NO_HOST = 'host.invalid'
+
+const handshakes = new WeakMap<object, Handshake>()
+
+/** Reads the handshake of an upgrade, before any hook of the route runs. */
+export function checkHandshake (settings: Settings, request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+  const { raw } = request
+  let handshake: Handshake
+  try {
+    handshake = readHandshake({
+      method: request.method,
+      httpVersion: raw.httpVersion,
+      url: request.originalUrl,
+      headers: request.headers,
+      secure: request.protocol === 'https',
+      host: request.host === '' && settings.toleratesMissingHost ? NO_HOST : request.host
+    }, settings.versions)
+  } catch (error) {
+    done(error as Error)
+    return
+  }
+  handshakes.set(reply.raw, handshake)
+  done()
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/** Answers a handshake, after all hooks of the route have run, and opens the socket. */
+export async function acceptSocket (route: SocketRoute, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const { instance, settings, registration, handler, owner } = route
+  const response = reply.raw as unknown as UpgradeResponse
+  const handshake = handshakes.get(response) as Handshake
+  const { server } = registration
+  if (typeof server.options.verifyClient === 'function') await verifyClient(server, handshake, request)
+  const subprotocol = agreeOnProtocol(settings, server, handshake, request)
+  const body = handshake.bodyLength === 0 ? NOTHING : await response.readBody(handshake.bodyLength, settings.handshakeTimeout)
+  if (registration.isClosing()) throw new ServerClosing()
+  const agreement = agreeOnDeflate(settings, handshake, request)
+  const answer = handshake.answer(subprotocol, body)
+  if (agreement !== undefined) answer.headers.push('Sec-WebSocket-Extensions', agreement.answer)
+  response.accept(tellHeaders(server, answer, request.raw), (stream, head) => {
+    const { version } = handshake
+    const socket = new WireSocket({
+      stream,
+      owner,
+      url: request.originalUrl,
+      subprotocol: subprotocol ?? '',
+      extensions: agreement === undefined ? '' : 'permessage-deflate',
+      createProtocol: (sink, output) => createProtocol(version, sink, output, settings.limits,
+        agreement === undefined ? undefined : new Compression(output, agreement.parameters, settings.deflate as DeflateSettings)),
+      context: createContext(settings, registration.logsRequests(request), request, reply)
+    })
+    socket[open](head, () => {
+      server.add(socket, request.raw)
+      return handler.call(instance, socket, request)
+    })
+  })
+  return reply.code(101).send()
+}
+
+function agreeOnDeflate ({ deflate }: Settings, { version }: Handshake, request: FastifyRequest): DeflateAgreement | undefined {
+  if (deflate === undefined || version !== '13') return undefined
+  return negotiateDeflate(readExtensions(request.headers), deflate)
+}
+
+function verifyClient (server: WireServer, handshake: Handshake, request: FastifyRequest): Promise<void> {
+  const { options } = server
+  return new Promise((resolve, reject) => {
+    const settle = (accepted: boolean, status = 401, message = STATUS_CODES[status] ?? '', headers: OutgoingHttpHeaders = {}): void => {
+      if (accepted) resolve()
+      else reject(Object.assign(new ClientRefused(message), { statusCode: status, headers }))
+    }
+    const verify = options.verifyClient as (info: object, callback?: typeof settle) => boolean
+    const info = { origin: handshake.origin as string, secure: request.protocol === 'https', req: request.raw }
+    if (verify.length >= 2) verify.call(options, info, settle)
+    else settle(verify.call(options, info))
+  })
+}
+
+function agreeOnProtocol ({ protocols }: Settings, { options }: WireServer, handshake: Handshake, request: FastifyRequest): string | undefined {
+  const { offered } = handshake
+  if (Array.isArray(protocols)) return chooseProtocol(offered, protocols)
+  if (offered.length === 0) return undefined
+  const chosen = typeof protocols === 'function'
+    ? protocols(offered, request)
+    : typeof options.handleProtocols === 'function'
+      ? options.handleProtocols(new Set(offered), request.raw)
+      : chooseProtocol(offered, undefined)
+  if (typeof chosen !== 'string' || chosen === '') return undefined
+  if (!offered.includes(chosen)) throw new ProtocolNotOffered(chosen, offered.join(', '))
+  return chosen
+}
+
+/** Lets listeners of 'headers' add lines to the 101. */
+function tellHeaders (server: WireServer, answer: Answer, request: IncomingMessage): Answer {
+  if (server.listenerCount('headers') === 0) return answer
+  const lines = [`HTTP/1.1 101 ${answer.reason}`]
+  for (let i = 0; i < answer.headers.length; i += 2) lines.push(`${answer.headers[i]}: ${answer.headers[i + 1]}`)
+  server.emit('headers', lines, request)
+  const headers = lines.slice(1).flatMap((line) => {
+    const colon = line.indexOf(':')
+    return [line.slice(0, colon), line.slice(colon + 1).trim()]
+  })
+  return { ...answer, headers }
+}

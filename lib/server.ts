@@ -1,0 +1,129 @@
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage, OutgoingHttpHeaders, Server as HttpServer } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
+import type { DeflateOptions } from './deflate.js'
+import { ServerNotRunning } from './errors.js'
+import type { WireSocket } from './socket/socket.js'
+
+export interface ClientInfo {
+  /** The Origin header, or that of the older drafts. */
+  readonly origin: string
+  /** Whether the connection is encrypted. */
+  readonly secure: boolean
+  readonly req: IncomingMessage
+}
+
+/** Says whether a client may connect: by what it returns or, when it has a second parameter, through that callback. */
+export type VerifyClient = (
+  info: ClientInfo,
+  callback: (accepted: boolean, status?: number, message?: string, headers?: OutgoingHttpHeaders) => void
+) => boolean | void
+
+/** Picks one of the subprotocols that the client offered, or none. */
+export type HandleProtocols = (offered: Set<string>, request: IncomingMessage) => string | false | undefined
+
+/**
+ * The options of the server of `ws`, as @fastify/websocket takes them. `verifyClient` and `handleProtocols` are read at
+ * each handshake, so they may be assigned later.
+ */
+export interface WireServerOptions {
+  /** The largest message received, in bytes. The plugin's `maxPayload` goes before it. */
+  maxPayload?: number | undefined
+  verifyClient?: VerifyClient | undefined
+  /** Asked where neither the route nor the plugin says which `protocols` are spoken. */
+  handleProtocols?: HandleProtocols | undefined
+  /** Whether and how messages are compressed. The plugin's `perMessageDeflate` goes before it. */
+  perMessageDeflate?: boolean | DeflateOptions | undefined
+  /** Whether `clients` holds the open sockets. Default true. */
+  clientTracking?: boolean | undefined
+  /** The server whose upgrades are answered. Default: that of the application. */
+  server?: HttpServer | HttpsServer | undefined
+  /** Refused: the plugin answers the upgrades of a server, that is what it is for. */
+  noServer?: boolean | undefined
+  /** Taken for compatibility, with a warning: the URL of a socket is that of its route. */
+  path?: string | undefined
+  /** Taken for compatibility: the application listens. */
+  host?: string | undefined
+  /** Taken for compatibility: the application listens. */
+  port?: number | undefined
+  /** Taken for compatibility: the application listens. */
+  backlog?: number | undefined
+  /** Taken for compatibility: a ping is always answered. */
+  autoPong?: boolean | undefined
+  /** Taken for compatibility: text is always checked. */
+  skipUTF8Validation?: boolean | undefined
+  /** Taken for compatibility: events are always synchronous. */
+  allowSynchronousEvents?: boolean | undefined
+  /** Taken for compatibility: a socket is a WireSocket. */
+  WebSocket?: unknown
+}
+
+export interface WireServerEvents {
+  /** A socket is open; its route's handler follows. */
+  connection: [socket: WireSocket, request: IncomingMessage]
+  /** The head of the 101, line by line; lines may be added. */
+  headers: [lines: string[], request: IncomingMessage]
+  error: [error: Error]
+  /** Closed by `close()`, and the last socket is gone. */
+  close: []
+}
+
+/**
+ * What the sockets of one registration have in common.
+ *
+ *   running ── close() ──▶ closing (new handshakes get 503) ── last socket gone ──▶ closed, 'close'
+ */
+export class WireServer extends EventEmitter<WireServerEvents> {
+  /** @see WireServerOptions */
+  options: WireServerOptions
+  /** The open sockets; undefined with `clientTracking: false`. */
+  readonly clients: Set<WireSocket>
+
+  /** @internal All of them, whether they are tracked for the application or not. */
+  readonly sockets = new Set<WireSocket>()
+  #state: 'running' | 'closing' | 'closed' = 'running'
+
+  constructor (options: WireServerOptions = {}) {
+    super()
+    this.options = options
+    this.clients = (options.clientTracking === false ? undefined : this.sockets) as Set<WireSocket>
+  }
+
+  /** Whether a socket may not be opened any more. */
+  get isClosing (): boolean {
+    return this.#state !== 'running'
+  }
+
+  /**
+   * Opens no more sockets. Those that are open stay so: close them, or wait for their peers.
+   * @param callback called when the last of them is gone, or with an error when it was so before
+   */
+  close (callback?: (error?: Error) => void): void {
+    if (this.#state === 'closed') {
+      if (callback !== undefined) process.nextTick(callback, new ServerNotRunning())
+      return
+    }
+    if (callback !== undefined) this.once('close', callback)
+    if (this.#state === 'closing') return
+    this.#state = 'closing'
+    if (this.sockets.size === 0) process.nextTick(() => { this.#closed() })
+  }
+
+  /** @internal */
+  add (socket: WireSocket, request: IncomingMessage): void {
+    this.sockets.add(socket)
+    this.emit('connection', socket, request)
+  }
+
+  /** @internal */
+  delete (socket: WireSocket): void {
+    this.sockets.delete(socket)
+    if (this.#state === 'closing' && this.sockets.size === 0) this.#closed()
+  }
+
+  #closed (): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.emit('close')
+  }
+}

@@ -1,0 +1,35 @@
+import findMyWay from 'find-my-way'
+import type { Marked } from './mark.js'
+
+/** The URLs that hold a socket, whatever else they hold. */
+export class SocketUrls {
+  readonly #router: ReturnType<typeof findMyWay>
+  readonly #patterns = new Set<string>()
+
+  /** @param options those of the application's router, so that both take the same URLs for the same */
+  constructor (options: Record<string, unknown> | undefined) {
+    this.#router = findMyWay({ ...options })
+  }
+
+  add (pattern: string, marked: Marked): void {
+    this.#patterns.add(pattern)
+    const known = this.#router.findRoute('GET', pattern)
+    // Of two routes at one URL, that under the constraint is the more specific.
+    if (known === null) this.#router.on('GET', pattern, nothing, { marked })
+    else if (marked === 'constrained') (known.store as { marked: Marked }).marked = marked
+  }
+
+  /** How the socket at a URL was declared; undefined where there is none. */
+  find (url: string): Marked | undefined {
+    const found = this.#router.find('GET', url)
+    return found === null ? undefined : (found.store as { marked: Marked }).marked
+  }
+
+  /** Whether a route of this very pattern has a socket. */
+  holds (pattern: string | undefined): boolean {
+    return pattern !== undefined && this.#patterns.has(pattern)
+  }
+}
+
+/* c8 ignore next -- this router is asked, and never calls */
+function nothing (): void {}

@@ -1,0 +1,81 @@
+import { EventEmitter, once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import t from 'tap'
+import { WireServer } from '../lib/server.js'
+import type { WireSocket } from '../lib/socket/socket.js'
+import { createApp, listen } from './fixtures/app.js'
+import { RawClient } from './fixtures/client.js'
+
+const socket = new EventEmitter() as unknown as WireSocket
+const request = {} as IncomingMessage
+
+t.test('a socket that is added is a client, and a connection', async (t) => {
+  const server = new WireServer()
+  const connections: unknown[] = []
+  server.on('connection', (...args) => { connections.push(args) })
+  server.add(socket, request)
+  t.same(connections, [[socket, request]])
+  t.same([...server.clients], [socket])
+  server.delete(socket)
+  t.equal(server.clients.size, 0)
+})
+
+t.test('with clientTracking off there are no clients to see', async (t) => {
+  const server = new WireServer({ clientTracking: false })
+  server.add(socket, request)
+  t.equal(server.clients, undefined)
+  t.equal(server.sockets.size, 1)
+})
+
+t.test('close() calls back when the last socket is gone, and once', async (t) => {
+  const server = new WireServer()
+  server.add(socket, request)
+  const closed: string[] = []
+  server.close(() => { closed.push('first') })
+  server.close(() => { closed.push('second') })
+  server.close()
+  t.ok(server.isClosing)
+  t.same(closed, [])
+  server.delete(socket)
+  server.delete(socket)
+  t.same(closed, ['first', 'second'])
+  const again = await new Promise<Error | undefined>((resolve) => { server.close(resolve) })
+  t.match(again, { code: 'FST_WIRE_NOT_RUNNING' })
+  server.close()
+})
+
+t.test('close() without sockets calls back in the next tick', async (t) => {
+  const server = new WireServer()
+  t.notOk(server.isClosing)
+  server.close()
+  await once(server, 'close')
+  const passing = new WireServer()
+  passing.close()
+  // The last socket may go before the tick ends.
+  passing.delete(socket)
+  await new Promise<void>((resolve) => { setImmediate(resolve) })
+  t.ok(passing.isClosing)
+})
+
+t.test('app.websocketServer tells of connections, and its options are read at each handshake', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', (opened) => { opened.send(opened.protocol) })
+  const port = await listen(app)
+  const connected = once(app.websocketServer, 'connection')
+  const first = new RawClient(t, port)
+  await first.upgrade('/demo', { 'Sec-WebSocket-Protocol': 'a, b' })
+  t.equal(await first.readText(), 'a')
+  const [opened, raw] = await connected
+  t.ok(app.websocketServer.clients.has(opened))
+  t.equal(raw.url, '/demo')
+
+  app.websocketServer.options.handleProtocols = (offered, asked) => offered.has('b') && asked.url === '/demo' && 'b'
+  const second = new RawClient(t, port)
+  await second.upgrade('/demo', { 'Sec-WebSocket-Protocol': 'a, b' })
+  t.equal(await second.readText(), 'b')
+  t.equal(app.websocketServer.clients.size, 2)
+
+  app.websocketServer.close()
+  const late = new RawClient(t, port)
+  t.match(await late.upgrade(), / 503 /)
+})

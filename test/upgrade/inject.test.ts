@@ -1,0 +1,115 @@
+import { once } from 'node:events'
+import { Server } from 'node:net'
+import Fastify from 'fastify'
+import cookie from '@fastify/cookie'
+import t from 'tap'
+import { fastifyWire, type InjectError, type Version } from '../../index.js'
+import { injectSocket } from '../../lib/upgrade/inject.js'
+import { createApp } from '../fixtures/app.js'
+
+t.test('the server sees a real request', async (t) => {
+  const app = await createApp(t)
+  await app.register(cookie)
+  app.get('/demo', { websocket: true }, (socket, request) => {
+    const { ip, protocol, host, headers, cookies, url, query, ws } = request
+    socket.send(JSON.stringify({ ip, protocol, host, cookies, url, query, ws, own: headers['x-own'], port: request.socket.remotePort, same: request.raw.socket === request.socket, protocols: socket.protocol }))
+  })
+  const client = await app.injectWS('/demo?a=b', { headers: { 'x-own': 'yes', cookie: 'sid=42', host: 'demo.example', 'x-none': undefined }, protocols: ['one', 'two'], remoteAddress: '192.0.2.7' })
+  const [data] = await once(client, 'message')
+  t.same(JSON.parse(data.toString()), {
+    ip: '192.0.2.7', protocol: 'http', host: 'demo.example', cookies: { sid: '42' }, url: '/demo?a=b', query: { a: 'b' }, ws: true, own: 'yes', port: 49_152, same: true, protocols: 'one'
+  })
+  t.equal(client.protocol, 'one')
+  client.terminate()
+})
+
+t.test('the address may be of either family, or come with a socket', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', (socket, request) => { socket.send(`${request.ip} ${request.socket.remoteFamily} ${request.socket.localAddress}`) })
+  for (const [context, told] of [
+    [{ remoteAddress: '2001:db8::7' }, '2001:db8::7 IPv6 ::1'],
+    [{ socket: { remoteAddress: '192.0.2.8' } }, '192.0.2.8 IPv4 127.0.0.1'],
+    [undefined, '127.0.0.1 IPv4 127.0.0.1']
+  ] as const) {
+    const client = await app.injectWS('/demo', context)
+    t.equal(String((await once(client, 'message'))[0]), told)
+    client.terminate()
+  }
+})
+
+t.test('every version can be spoken', async (t) => {
+  const app = await createApp(t)
+  app.ws('/', (socket) => {
+    socket.send(`${socket.version} ${socket.protocol}`)
+    socket.on('message', (data) => { socket.send(`echo ${data.toString()}`) })
+  })
+  for (const version of ['13', '8', '7', 'hixie-76', 'hixie-75'] satisfies Version[]) {
+    const client = await app.injectWS(undefined, { version, protocols: 'one' })
+    t.equal(client.protocol, 'one')
+    t.equal(String((await once(client, 'message'))[0]), `${version} one`)
+    client.send('é'.repeat(70_000))
+    t.ok(String((await once(client, 'message'))[0]) === `echo ${'é'.repeat(70_000)}`)
+    client.terminate()
+  }
+})
+
+t.test('the proof of hixie-76 is read off, however it is cut', async (t) => {
+  const app = await createApp(t)
+  app.ws('/', (socket) => { socket.send('after the proof') })
+  // Head and proof of the answer come in one packet each.
+  const client = await app.injectWS('/', { version: 'hixie-76' })
+  t.equal(String((await once(client, 'message'))[0]), 'after the proof')
+  client.terminate()
+})
+
+t.test('a refusal rejects, with the whole answer', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', { onRequest: async (_request, reply) => reply.code(401).header('www-authenticate', 'Bearer').send({ message: 'who?' }) }, () => { t.fail('no socket') })
+  const error = await app.injectWS('/demo').then(() => undefined, (reason: InjectError) => reason)
+  t.match(error, { code: 'FST_WIRE_UNEXPECTED_ANSWER', name: 'Error', message: 'Unexpected server response: 401', statusCode: 401, headers: { 'www-authenticate': 'Bearer' }, body: '{"message":"who?"}' })
+  const refusalOf = async (...args: Parameters<typeof app.injectWS>) => await app.injectWS(...args).then(() => undefined, (reason: InjectError) => reason)
+  t.match(await refusalOf('/none'), { statusCode: 404 })
+  t.match(await refusalOf('/demo', { headers: { 'sec-websocket-version': '9' } }), { statusCode: 426, headers: { 'sec-websocket-version': '13, 8, 7' } })
+})
+
+t.test('a connection that is cut before the answer rejects', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', { onRequest: async (request) => { request.raw.destroy() } }, () => {})
+  await t.rejects(app.injectWS('/demo'))
+  await t.rejects(app.injectWS('/demo', {}, { onInit: (client) => { client.terminate() } }))
+})
+
+t.test('what onOpen throws rejects', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', () => {})
+  let opened = 0
+  const client = await app.injectWS('/demo', {}, { onOpen: () => { opened++ } })
+  t.equal(opened, 1)
+  client.terminate()
+  const failed = app.injectWS('/demo', {}, { onInit: (other) => { other.on('open', () => { other.terminate() }) }, onOpen: () => { throw new Error('mine') } })
+  await t.rejects(failed, { message: 'mine' })
+})
+
+t.test('the application is made ready first, and closes its sockets as ever', async (t) => {
+  const app = Fastify()
+  await app.register(fastifyWire)
+  app.register(async (child) => { child.ws('/child', (socket) => { socket.send('in') }) })
+  const client = await app.injectWS('/child')
+  const closed = once(client, 'close')
+  await app.close()
+  t.equal((await closed)[0], 1001)
+})
+
+t.test('an application with TLS gets a secure request', async (t) => {
+  const app = Fastify({ https: {} })
+  t.teardown(() => app.close())
+  await app.register(fastifyWire)
+  app.ws('/demo', (socket, request) => { socket.send(request.protocol) })
+  const client = await app.injectWS('/demo')
+  t.equal(String((await once(client, 'message'))[0]), 'https')
+  client.terminate()
+})
+
+t.test('a server of another kind is refused', async (t) => {
+  await t.rejects(injectSocket(new Server() as never), { code: 'FST_WIRE_INJECT' })
+})
