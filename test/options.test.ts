@@ -8,7 +8,9 @@ t.test('the defaults are those of the table', async (t) => {
   t.same(settings.limits, { maxPayload: 1_048_576, maxFragments: 16_385 })
   t.equal(settings.closeTimeout, 10_000)
   t.equal(settings.handshakeTimeout, 10_000)
-  t.type(settings.errorHandler, 'function')
+  t.equal(settings.errorHandler, undefined)
+  t.equal(settings.directIO, true)
+  t.equal(settings.deflate, undefined)
 })
 
 t.test('a route overrides the plugin', async (t) => {
@@ -20,6 +22,7 @@ t.test('a route overrides the plugin', async (t) => {
   t.equal(settings.errorHandler, errorHandler)
   const choose = (): false => false
   t.equal(resolveSettings({ protocols: choose }).protocols, choose)
+  t.match(resolveSettings({ perMessageDeflate: true, directIO: false }), { directIO: false, deflate: { threshold: 1024 } })
 })
 
 t.test('the fragment limit scales with maxPayload', async (t) => {
@@ -31,7 +34,7 @@ t.test('a wrong option is named, with what it must be', async (t) => {
   const wrong: Array<[keyof WireOptions, unknown]> = [
     ['maxPayload', -1], ['maxPayload', '1'], ['maxFragments', 0], ['closeTimeout', 0], ['closeTimeout', 2 ** 31],
     ['handshakeTimeout', 1.5], ['versions', []], ['versions', ['14']], ['versions', '13'], ['protocols', 'a'], ['protocols', [1]],
-    ['errorHandler', true]
+    ['errorHandler', true], ['directIO', 1], ['perMessageDeflate', 1]
   ]
   for (const [name, value] of wrong) {
     t.throws(() => resolveSettings({ [name]: value }), { code: 'FST_WIRE_OPTION', message: new RegExp(`"${name}" must be `) })

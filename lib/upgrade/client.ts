@@ -95,8 +95,14 @@ export class InjectedSocket extends WireSocket {
   }
 
   override send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): void {
-    // Nobody would learn that it is lost.
-    if (this.#isConnecting && callback === undefined && typeof options !== 'function') throw new NotOpen(this.readyState)
-    super.send(data, options, callback)
+    if (!this.#isConnecting) {
+      super.send(data, options, callback)
+      return
+    }
+    const done = typeof options === 'function' ? options : callback
+    const error = new NotOpen(this.readyState)
+    // Without a callback nobody would learn that it is lost.
+    if (done === undefined) throw error
+    process.nextTick(done, error)
   }
 }

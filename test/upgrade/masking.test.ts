@@ -2,7 +2,8 @@ import t from 'tap'
 import { Decoder } from '../../lib/codec/decoder.js'
 import { writeFrame } from '../../lib/codec/encoder.js'
 import { Masking } from '../../lib/upgrade/masking.js'
-import { RecordingSink } from '../fixtures/sink.js'
+import { takeBinary } from '../../lib/codec/payload.js'
+import { land, RecordingSink } from '../fixtures/sink.js'
 
 const SIZES = [0, 1, 125, 126, 65_535, 65_536]
 
@@ -17,11 +18,11 @@ function frames (): Buffer {
 function decode (bytes: Buffer): Array<number | string> {
   const read: Array<number | string> = []
   const decoder = new Decoder({
-    frame: (_opcode, _isLast, length) => { read.push(length); return true },
-    payload: (piece, start, end) => piece.subarray(start, end).every((byte) => byte === 7),
+    frame: (_opcode, _isLast, _isCompressed, length) => { read.push(length); return true },
+    payload: (start, end, key) => takeBinary(start, end, key).every((byte) => byte === 7),
     fault: (error) => { read.push(error.code) }
-  })
-  decoder.read(Buffer.from(bytes))
+  }, false)
+  land(bytes, (length) => { decoder.read(0, length) })
   return read
 }
 

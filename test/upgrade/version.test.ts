@@ -6,9 +6,9 @@ import { RecordingSink } from '../fixtures/sink.js'
 t.test('each version has its protocol', async (t) => {
   for (const version of VERSIONS) {
     const sink = new RecordingSink()
-    const protocol = createProtocol(version, sink, { maxPayload: 100, maxFragments: 100 })
+    const protocol = createProtocol(version, sink, sink, { maxPayload: 100, maxFragments: 100 })
     t.equal(protocol.version, version)
-    protocol.send('hi', false, true)
+    protocol.send('hi', false, true, true)
     t.equal(sink.written.toString('hex'), version.startsWith('hixie') ? '006869ff' : '81026869')
   }
 })
