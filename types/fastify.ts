@@ -27,7 +27,7 @@ declare module 'fastify' {
      * Opens a socket without a port, for tests. What the server sends waits for a listener.
      * @throws InjectError, with the status, headers and body of the answer, when the server opens no socket
      */
-    injectWS (path?: string, context?: InjectContext, hooks?: InjectHooks): Promise<WireSocket>
+    injectWS: InjectWSFn<RawRequest>
 
     // With `websocket: true`, `handler` is that of the socket.
     route<
@@ -41,6 +41,10 @@ declare module 'fastify' {
       }
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
   }
+
+  interface InjectWSOption extends InjectHooks {}
+
+  type InjectWSFn<RawRequest> = (path?: string, context?: InjectContext | Partial<RawRequest>, hooks?: InjectWSOption) => Promise<WireSocket>
 
   interface FastifyRequest {
     /** Whether the request is an upgrade to a socket. */

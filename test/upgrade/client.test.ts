@@ -127,3 +127,15 @@ t.test('what belongs to the answer is read off, wherever it is cut', async (t) =
     client.terminate()
   }
 })
+
+t.test('an end that is cut leaves no timer that keeps the process', async (t) => {
+  const app = await createApp(t)
+  const ended = new Promise<number>((resolve) => { app.ws('/demo', (socket) => { socket.on('close', resolve) }) })
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
+  const client = await app.injectWS('/demo')
+  const closed = closeOf(client)
+  client.terminate()
+  t.same(await Promise.all([closed, ended]), [1006, 1006])
+  t.equal(timers(), before)
+})

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage } from 'node:http'
-import { connect, type AddressInfo } from 'node:net'
+import { createServer, ServerResponse, type IncomingMessage } from 'node:http'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import type { Test } from 'tap'
 import t from 'tap'
 import { listenForUpgrades, type UpgradeResponse } from '../../lib/upgrade/http1.js'
@@ -117,4 +117,26 @@ t.test('another listener keeps its path and its protocols; alone, a foreign prot
   t.equal(await ask('/demo', 'h2c'), 'theirs')
   stop()
   t.equal(server.listenerCount('upgrade'), 1)
+})
+
+t.test('a stream that a listener before us has answered, or is answering, is not ours', async (t) => {
+  const { server, port } = await setUp(t, () => { t.fail('not routed') })
+  server.prependListener('upgrade', (request, socket) => {
+    if (request.headers['x-cut'] !== undefined) {
+      socket.destroy()
+      return
+    }
+    const response = new ServerResponse(request)
+    response.assignSocket(socket as Socket)
+    setImmediate(() => {
+      response.end('theirs')
+      socket.end()
+    })
+  })
+  const answered = new RawClient(t, port)
+  answered.write(upgradeHead())
+  t.match((await answered.readEnd()).toString(), /theirs$|theirs\r\n0\r\n\r\n$/)
+  const cut = new RawClient(t, port)
+  cut.write(upgradeHead('/demo', { 'X-Cut': 'yes' }))
+  t.equal((await cut.readEnd()).length, 0)
 })
