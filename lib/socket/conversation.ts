@@ -147,7 +147,11 @@ export class Conversation implements Sink, TransportEvents {
 
   #whenWritten (callback: WriteCallback): void {
     const contained = this.#contain(callback)
-    this.protocol.whenOutput(() => { this.transport.whenWritten(contained) })
+    this.protocol.whenOutput(() => {
+      // A message that was being compressed is not sent any more.
+      if (this.protocol.state === 'closed') process.nextTick(contained, new NotOpen(this.#socket.readyState))
+      else this.transport.whenWritten(contained)
+    })
   }
 
   sendControl (verb: 'ping' | 'pong', payload: Buffer, callback: WriteCallback | undefined): void {
@@ -246,8 +250,9 @@ export class Conversation implements Sink, TransportEvents {
     this.#isGone = true
     if (this.protocol.isHeld) return
     this.isClosed = true
-    clearTimeout(this.#closeTimer)
     this.protocol.receiveEnd()
+    // An end without a close has just set it.
+    clearTimeout(this.#closeTimer)
     this.#route.closed(this.#socket, this.protocol.closeCode, this.protocol.closeReason, this.#context)
     this.#puller?.settle()
     this.#tellClose()
