@@ -114,7 +114,7 @@ export const ControlTooLong = createError(
   'FST_WIRE_CONTROL_LENGTH', 'The payload of a ping or pong is at most 125 bytes, this one has %s (RFC 6455 §5.5)', 500, RangeError)
 
 export const InvalidText = createError(
-  'FST_WIRE_TEXT', 'Only valid UTF-8 can be sent as text to a peer of version %s', 500, TypeError)
+  'FST_WIRE_TEXT', 'Only valid UTF-8 can be sent as text (RFC 6455 §5.6): send it as binary', 500, TypeError)
 
 export const CompressionBusy = createError(
   'FST_WIRE_COMPRESSION_BUSY', 'This compression context cannot work on the spot now: use its asynchronous function, one message at a time', 500)

@@ -1,9 +1,15 @@
+import { isUtf8 } from 'node:buffer'
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, OutgoingHttpHeaders, Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { DeflateOptions } from './deflate.js'
-import { ServerNotRunning } from './errors.js'
+import { InvalidText, ServerNotRunning } from './errors.js'
+import { Message } from './codec/message.js'
+import { isHixie } from './protocol/protocol.js'
+import { isBinaryByDefault, toBuffer, type Sendable } from './socket/data.js'
 import type { WireSocket } from './socket/socket.js'
+
+const NO_OPTIONS = {}
 
 export interface ClientInfo {
   /** The Origin header, or that of the older drafts. */
@@ -68,6 +74,20 @@ export interface WireServerEvents {
   close: []
 }
 
+export interface MessageOptions {
+  /** Whether the message is binary. Default: false for a string, true for all else. */
+  binary?: boolean | undefined
+  /** Whether it may be compressed, where that was agreed on. Default true. */
+  compress?: boolean | undefined
+}
+
+export interface BroadcastOptions extends MessageOptions {
+  /** Those who do not get it. */
+  except?: WireSocket | Iterable<WireSocket> | undefined
+  /** Says who gets it. */
+  filter?: ((socket: WireSocket) => boolean) | undefined
+}
+
 /**
  * What the sockets of one registration have in common.
  *
@@ -92,6 +112,36 @@ export class WireServer extends EventEmitter<WireServerEvents> {
   /** Whether a socket may not be opened any more. */
   get isClosing (): boolean {
     return this.#state !== 'running'
+  }
+
+  /**
+   * Makes a message that many sockets can be sent by `socket.send(message)`: its bytes are made once for each version
+   * and compression, and shared by all. What it is made of must not change afterwards.
+   * @throws InvalidText
+   */
+  prepare (data: Sendable, { binary = isBinaryByDefault(data), compress = true }: MessageOptions = NO_OPTIONS): Message {
+    const payload = toBuffer(data)
+    if (!binary && typeof data !== 'string' && !isUtf8(payload)) throw new InvalidText()
+    return new Message(payload, binary, compress)
+  }
+
+  /**
+   * Sends a message to all open sockets. Sockets of the hixie drafts, which carry text only, get no binary one.
+   * @returns how many it was sent to
+   * @throws InvalidText
+   */
+  broadcast (data: Sendable | Message, options: BroadcastOptions = NO_OPTIONS): number {
+    const message = data instanceof Message ? data : this.prepare(data, options)
+    const { filter } = options
+    const except = toSet(options.except)
+    let count = 0
+    for (const socket of this.sockets) {
+      if (socket.readyState !== socket.OPEN || (message.isBinary && isHixie(socket.version))) continue
+      if (except?.has(socket) === true || (filter !== undefined && !filter(socket))) continue
+      socket.send(message)
+      count++
+    }
+    return count
   }
 
   /**
@@ -126,4 +176,9 @@ export class WireServer extends EventEmitter<WireServerEvents> {
     this.#state = 'closed'
     this.emit('close')
   }
+}
+
+function toSet (sockets: WireSocket | Iterable<WireSocket> | undefined): ReadonlySet<WireSocket> | undefined {
+  if (sockets === undefined) return undefined
+  return new Set(Symbol.iterator in sockets ? sockets : [sockets])
 }

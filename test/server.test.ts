@@ -79,3 +79,52 @@ t.test('app.websocketServer tells of connections, and its options are read at ea
   const late = new RawClient(t, port)
   t.match(await late.upgrade(), / 503 /)
 })
+
+t.test('a broadcast reaches every open socket but those that are excepted or filtered out', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', () => {})
+  const port = await listen(app)
+  const { websocketServer } = app
+  const clients: RawClient[] = []
+  for (let i = 0; i < 4; i++) {
+    const client = new RawClient(t, port)
+    const connected = once(websocketServer, 'connection')
+    await client.upgrade('/demo')
+    await connected
+    clients.push(client)
+  }
+  const [first, second, third, fourth] = [...websocketServer.clients] as [WireSocket, WireSocket, WireSocket, WireSocket]
+  t.equal(websocketServer.broadcast('to all'), 4)
+  t.equal(websocketServer.broadcast('but the first', { except: first }), 3)
+  t.equal(websocketServer.broadcast('but two', { except: [first, second] }), 2)
+  t.equal(websocketServer.broadcast('filtered', { filter: (socket) => socket === third }), 1)
+  t.equal(websocketServer.broadcast(websocketServer.prepare(Buffer.from('prepared'), { binary: false }), { except: new Set([third]) }), 3)
+  fourth.close(1000)
+  t.equal(websocketServer.broadcast('the open ones'), 3)
+  const texts = async (client: RawClient, count: number): Promise<string[]> => {
+    const all: string[] = []
+    for (let i = 0; i < count; i++) all.push(await client.readText())
+    return all
+  }
+  t.same(await texts(clients[0]!, 3), ['to all', 'prepared', 'the open ones'])
+  t.same(await texts(clients[1]!, 4), ['to all', 'but the first', 'prepared', 'the open ones'])
+  t.same(await texts(clients[2]!, 5), ['to all', 'but the first', 'but two', 'filtered', 'the open ones'])
+  t.same(await texts(clients[3]!, 4), ['to all', 'but the first', 'but two', 'prepared'])
+})
+
+t.test('what cannot be read as text is not sent as text', async (t) => {
+  const server = new WireServer()
+  t.throws(() => { server.broadcast(Buffer.from([0xff]), { binary: false }) }, { code: 'FST_WIRE_TEXT' })
+  t.equal(server.prepare(Buffer.from([0xff])).isBinary, true)
+  t.equal(server.prepare(7).isBinary, false)
+})
+
+t.test('a binary broadcast passes the sockets of the hixie drafts by', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', () => {})
+  const client = await app.injectWS('/demo', { version: 'hixie-76' })
+  t.equal(app.websocketServer.broadcast(Buffer.from('binary')), 0)
+  t.equal(app.websocketServer.broadcast('text'), 1)
+  t.equal(String((await once(client, 'message'))[0]), 'text')
+  client.terminate()
+})

@@ -24,12 +24,12 @@ export class Message {
 
   /** As an uncompressed frame of RFC 6455. */
   get frame (): Buffer {
-    return this.#frame ??= encodeFrame(this.#opcode, this.payload)
+    return (this.#frame ??= encodeFrame(this.#opcode, this.payload))
   }
 
   /** As a text frame of the hixie drafts. */
   get hixie (): Buffer {
-    return this.#hixie ??= encodeHixieText(this.payload)
+    return (this.#hixie ??= encodeHixieText(this.payload))
   }
 
   /** As a compressed frame, or undefined where it is too large to be made now. */

@@ -70,13 +70,13 @@ export class Hixie implements Protocol {
   send (payload: string | Buffer, isBinary: boolean, isLast: boolean): number {
     if (isBinary) throw new NotSupported(this.version, 'binary messages')
     if (!isLast) throw new NotSupported(this.version, 'fragments')
-    if (typeof payload !== 'string' && !isUtf8(payload)) throw new InvalidText(this.version)
+    if (typeof payload !== 'string' && !isUtf8(payload)) throw new InvalidText()
     return this.state === 'open' ? writeHixieText(this.#output, payload) : 0
   }
 
   sendMessage (message: Message): void {
     if (message.isBinary) throw new NotSupported(this.version, 'binary messages')
-    if (!isUtf8(message.payload)) throw new InvalidText(this.version)
+    if (!isUtf8(message.payload)) throw new InvalidText()
     if (this.state === 'open') this.#output.share(message.hixie)
   }
 

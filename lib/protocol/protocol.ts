@@ -21,6 +21,11 @@ export type ProtocolState = 'open' | 'closing' | 'closed'
 /** Which protocol a socket speaks: RFC 6455 (`13`), its drafts, or one of the two that came before. */
 export type Version = '13' | '8' | '7' | 'hixie-76' | 'hixie-75'
 
+/** Whether a version is one of those before the handshake got a number: they carry text only, and have no ping. */
+export function isHixie (version: Version): version is 'hixie-76' | 'hixie-75' {
+  return version === 'hixie-76' || version === 'hixie-75'
+}
+
 /** What a conversation tells. */
 export interface Sink {
   /** A whole message. `data` belongs to the receiver; text is valid UTF-8. */

@@ -150,7 +150,11 @@ export class Conversation implements Sink, TransportEvents {
 
   #whenWritten (callback: WriteCallback): void {
     const contained = this.#contain(callback)
-    this.protocol.whenOutput(() => { this.transport.whenWritten(contained) })
+    this.protocol.whenOutput(() => {
+      // A message that was being compressed is not sent any more.
+      if (this.protocol.state === 'closed') process.nextTick(contained, new NotOpen(this.#socket.readyState))
+      else this.transport.whenWritten(contained)
+    })
   }
 
   sendControl (verb: 'ping' | 'pong', payload: Buffer, callback: WriteCallback | undefined): void {

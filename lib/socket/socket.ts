@@ -248,7 +248,7 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
   }
 
   get #face (): SocketTarget {
-    return this.#target ??= new SocketTarget(this)
+    return (this.#target ??= new SocketTarget(this))
   }
 
   get onopen (): SocketEventListener<'open'> | null { return this.#face.handler('open') }

@@ -21,16 +21,15 @@ export class SocketTarget {
     const socket = this.#socket
     const known = this.#listeners.get(listener) ?? []
     if (known.some((entry) => entry.type === type)) return
-    const wrapped = toEmitterListener(type, listener)
+    const tell = toEmitterListener(type, listener)
+    const wrapped = isOnce
+      ? (...args: unknown[]) => {
+          this.remove(type, listener)
+          return tell.apply(socket, args)
+        }
+      : tell
     this.#listeners.set(listener, [...known, { type, listener: wrapped }])
-    if (isOnce) {
-      socket.once(type as 'message', (...args) => {
-        this.#forget(type, listener)
-        return wrapped.apply(socket, args)
-      })
-    } else {
-      socket.on(type as 'message', wrapped)
-    }
+    socket.on(type as 'message', wrapped)
   }
 
   remove<Type extends SocketEventType> (type: Type, listener: SocketEventListener<Type>): void {

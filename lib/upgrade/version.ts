@@ -1,12 +1,12 @@
 import type { Output } from '../codec/encoder.js'
 import type { Compression } from '../protocol/compression.js'
 import { Hixie } from '../protocol/hixie.js'
-import type { Limits, Protocol, Sink, Version } from '../protocol/protocol.js'
+import { isHixie, type Limits, type Protocol, type Sink, type Version } from '../protocol/protocol.js'
 import { Rfc6455 } from '../protocol/rfc6455.js'
 
 /** Begins a conversation in the version that was agreed on. */
 export function createProtocol (version: Version, sink: Sink, output: Output, limits: Limits, compression?: Compression): Protocol {
-  return version === 'hixie-75' || version === 'hixie-76'
+  return isHixie(version)
     ? new Hixie(sink, output, limits, version)
     : new Rfc6455(sink, output, limits, version, compression)
 }

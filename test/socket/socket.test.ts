@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
 import type { WireSocket } from '../../index.js'
+import { Message } from '../../lib/codec/message.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { closeFrame, closeOf, frame, RawClient, text, upgradeHead } from '../fixtures/client.js'
 import { converse } from '../fixtures/conversation.js'
@@ -64,6 +65,14 @@ t.test('everything that can be sent arrives', async (t) => {
     got.push([opcode, payload.toString('latin1')])
   }
   t.same(got, [[1, 'text'], [1, '42'], [1, 'text'], [2, '\x01\x02\x03'], [2, '\x01\x02\x03'], [2, '\x01\x02\x03'], [2, 'bin']])
+})
+
+t.test('a message for many is sent as any other', async (t) => {
+  const { client, socket } = await converse(t)
+  const message = new Message(Buffer.from('for many'), false, true)
+  socket.send(message)
+  for (const argument of [[], [undefined]]) await new Promise((resolve) => { Reflect.apply(socket.send, socket, [message, ...argument, resolve]) })
+  for (let i = 0; i < 3; i++) t.same(await client.readFrame(), { opcode: 1, payload: Buffer.from('for many') })
 })
 
 t.test('a message may be sent in fragments', async (t) => {

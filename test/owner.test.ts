@@ -1,0 +1,83 @@
+import t from 'tap'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { resolveDropInSettings, resolveSettings, type Settings, type SocketErrorHandler } from '../lib/options.js'
+import { createContext, createOwner } from '../lib/owner.js'
+import { WireServer } from '../lib/server.js'
+import type { WireSocket } from '../lib/socket/socket.js'
+
+const instance = {} as FastifyInstance
+
+const setUp = (settings: Settings) => {
+  const calls: unknown[] = []
+  const log = {
+    info: (...args: unknown[]) => { calls.push(['info', ...args]) },
+    error: (...args: unknown[]) => { calls.push(['error', ...args]) }
+  } as unknown as FastifyBaseLogger
+  const socket = {
+    version: '13',
+    traffic: { messagesReceived: 1 },
+    close: (code: number) => { calls.push(['close', code]) },
+    terminate: () => { calls.push(['terminate']) }
+  } as unknown as WireSocket
+  const request = { log } as FastifyRequest
+  const reply = {} as FastifyReply
+  const server = new WireServer()
+  const open = (logsClose = true) => createContext(settings, logsClose, request, reply)
+  return { calls, socket, request, reply, server, open, owner: createOwner(instance, settings, server) }
+}
+
+t.test('a request is kept only for an error handler of the application', async (t) => {
+  const lean = setUp(resolveSettings({}))
+  t.same([lean.open().request, lean.open().reply], [undefined, undefined])
+  const keeping = setUp(resolveSettings({ errorHandler () {} }))
+  t.equal(keeping.open().request, keeping.request)
+  t.equal(keeping.open().reply, keeping.reply)
+})
+
+t.test('a failure is logged and closes 1011, where nobody handles it', async (t) => {
+  const { calls, socket, owner, open } = setUp(resolveSettings({}))
+  const error = new Error('failed')
+  owner.failed(error, socket, open())
+  t.same(calls, [['error', { err: error }, 'a WebSocket handler failed'], ['close', 1011]])
+  t.equal(owner.faulted, undefined)
+})
+
+t.test('an error handler gets the instance, the request and the reply', async (t) => {
+  const seen: unknown[] = []
+  const errorHandler: SocketErrorHandler = function (...args) { seen.push(this, ...args) }
+  const { socket, request, reply, owner, open } = setUp(resolveSettings({ errorHandler }))
+  const error = new Error('failed')
+  owner.failed(error, socket, open())
+  t.strictSame(seen, [instance, error, socket, request, reply])
+})
+
+t.test('an error handler that throws or rejects ends the socket', async (t) => {
+  for (const errorHandler of [() => { throw new Error('again') }, async () => { throw new Error('again') }]) {
+    const { calls, socket, owner, open } = setUp(resolveSettings({ errorHandler }))
+    owner.failed(new Error('first'), socket, open())
+    await Promise.resolve()
+    t.match(calls, [['error', { err: { message: 'again' } }, String], ['terminate']])
+  }
+})
+
+t.test('routes declared as for @fastify/websocket have faults handled too, after their close has left', async (t) => {
+  const { calls, socket, owner, open } = setUp(resolveDropInSettings({}))
+  const fault = Object.assign(new Error('broken rule'), { code: 'FST_WIRE_UTF8', closeCode: 1007 })
+  owner.faulted?.(fault, socket, open())
+  t.equal(fault.code, 'WS_ERR_INVALID_UTF8')
+  t.same(calls, [])
+  await new Promise((resolve) => { process.nextTick(resolve) })
+  t.same(calls, [['error', fault]])
+  owner.failed('no error', socket, open())
+  t.same(calls.slice(1), [['error', 'no error'], ['terminate']])
+})
+
+t.test('the close of a socket is logged, and it is a client no more', async (t) => {
+  const { calls, socket, server, owner, open } = setUp(resolveSettings({}))
+  server.sockets.add(socket)
+  owner.closed(socket, 1000, Buffer.from('bye'), open())
+  t.equal(server.sockets.size, 0)
+  t.match(calls, [['info', { socket: { version: '13', code: 1000, reason: 'bye', messagesReceived: 1 }, duration: Number }, 'socket closed']])
+  owner.closed(socket, 1000, Buffer.alloc(0), open(false))
+  t.equal(calls.length, 1)
+})

@@ -1,0 +1,347 @@
+import { once } from 'node:events'
+import t from 'tap'
+import { Message } from '../../lib/codec/message.js'
+import type { WireSocket } from '../../lib/socket/socket.js'
+import { closeOf } from '../fixtures/client.js'
+import { deflateAlone, json, randomBytes } from '../fixtures/deflate.js'
+import { clientFrame } from '../fixtures/frames.js'
+import { createMemorySocket, turn } from '../fixtures/memory.js'
+
+const CLOSE = clientFrame(8, Buffer.from('03e8', 'hex'))
+const LARGE = 70_000
+const LARGE_BINARY = randomBytes(LARGE)
+const heldFrame = (): Buffer => clientFrame(2, deflateAlone(LARGE_BINARY), { isCompressed: true })
+
+const record = (socket: WireSocket): unknown[] => {
+  const seen: unknown[] = []
+  socket.on('message', (data) => { seen.push(Buffer.isBuffer(data) && data.length < 100 ? data.toString() : data) })
+  socket.on('error', (error) => { seen.push(Reflect.get(error, 'code')) })
+  socket.on('close', (code) => { seen.push(code) })
+  return seen
+}
+
+const sent = (act: (callback: (error?: Error | null) => void) => void): Promise<Error | null | undefined> => new Promise((resolve) => { act(resolve) })
+
+t.test('a conversation from its first message to its close', async (t) => {
+  let seen: unknown[] = []
+  const { socket, stream, frames, closes, errors } = createMemorySocket({
+    head: clientFrame(1, 'with the head'),
+    handler: (socket) => {
+      seen = record(socket)
+      socket.on('message', (data) => { socket.send(data, { binary: false }) })
+    }
+  })
+  stream.push(Buffer.concat([clientFrame(9, 'are you there'), clientFrame(10), clientFrame(2, 'b'), CLOSE]))
+  await turn()
+  stream.push(null)
+  await closeOf(socket)
+  t.same(seen, ['with the head', 'b', 1000])
+  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString('latin1')]), [
+    [1, 'with the head'], [10, 'are you there'], [1, 'b'], [8, '\x03\xe8']
+  ])
+  t.same(closes, [1000])
+  t.same(errors, [])
+  t.same(socket.traffic, { messagesReceived: 2, bytesReceived: 14, messagesSent: 2, bytesSent: 14 })
+})
+
+t.test('a message for many is sent to one, counted, and called back', async (t) => {
+  const { socket, frames } = createMemorySocket()
+  const message = new Message(Buffer.from('for many'), false, true)
+  socket.send(message)
+  t.notOk(await sent((callback) => { socket.send(message, callback) }))
+  t.notOk(await sent((callback) => { socket.send(message, {}, callback) }))
+  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString()]), Array(3).fill([1, 'for many']))
+  t.same(socket.traffic, { messagesReceived: 0, bytesReceived: 0, messagesSent: 3, bytesSent: 24 })
+})
+
+t.test('what cannot be sent is thrown, or told to the callback', async (t) => {
+  const { socket } = createMemorySocket({ version: 'hixie-76' })
+  const binary = new Message(Buffer.from('x'), true, true)
+  t.throws(() => { socket.send(binary) }, { code: 'FST_WIRE_NOT_SUPPORTED' })
+  t.throws(() => { socket.send(Buffer.from('x')) }, { code: 'FST_WIRE_NOT_SUPPORTED' })
+  t.throws(() => { socket.ping() }, { code: 'FST_WIRE_NOT_SUPPORTED' })
+  t.match(await sent((callback) => { socket.send(binary, callback) }), { code: 'FST_WIRE_NOT_SUPPORTED' })
+  t.match(await sent((callback) => { socket.send(Buffer.from('x'), callback) }), { code: 'FST_WIRE_NOT_SUPPORTED' })
+  t.match(await sent((callback) => { socket.pong('x', callback) }), { code: 'FST_WIRE_NOT_SUPPORTED' })
+  socket.terminate()
+  for (const act of [
+    (callback?: () => void) => { socket.send(binary, callback) },
+    (callback?: () => void) => { socket.send('x', callback) },
+    (callback?: () => void) => { socket.ping(callback) }
+  ]) {
+    act()
+    t.match(await sent(act), { code: 'FST_WIRE_NOT_OPEN' })
+  }
+})
+
+t.test('a callback comes when a message has left, a ping too, and what it throws is contained', async (t) => {
+  const { socket, errors, stall } = createMemorySocket()
+  const release = stall()
+  const order: string[] = []
+  socket.send('a', () => { order.push('a') })
+  await turn()
+  socket.ping('b', true, () => { order.push('b') })
+  socket.send('c', () => { throw new Error('thrown') })
+  await turn()
+  t.same(order, [])
+  t.equal(socket.bufferedAmount, 3 + 3 + 3)
+  release()
+  await turn()
+  t.same(order, ['a', 'b'])
+  t.match(errors, [{ message: 'thrown' }])
+})
+
+t.test('drain is told when a slow stream has taken what waited', async (t) => {
+  const { socket, stall } = createMemorySocket()
+  const release = stall()
+  let drains = 0
+  socket.on('drain', () => { drains++ })
+  socket.send(Buffer.alloc(100_000))
+  await turn()
+  socket.send('small')
+  await turn()
+  t.equal(drains, 0)
+  release()
+  await turn()
+  t.equal(drains, 1)
+})
+
+t.test('callbacks of a large message come when it was compressed and has left, those behind it later', async (t) => {
+  const { socket, frames } = createMemorySocket({ isCompressed: true })
+  const order: string[] = []
+  const done = sent((callback) => {
+    socket.send(json(LARGE), () => { order.push('large') })
+    socket.send('small', (error) => { order.push('small'); callback(error) })
+  })
+  t.equal(socket.bufferedAmount, LARGE + 5)
+  t.notOk(await done)
+  t.same(order, ['large', 'small'])
+  t.equal(socket.bufferedAmount, 0)
+  t.same(frames().map(({ opcode, isCompressed }) => [opcode, isCompressed]), [[2, true], [1, false]])
+})
+
+t.test('a message that is being compressed when the socket is cut, or breaks off, is not said to be sent', async (t) => {
+  for (const end of ['cut', 'fault'] as const) {
+    const { socket, stream, frames, stall } = createMemorySocket({ isCompressed: true })
+    const release = stall()
+    socket.send('under way')
+    await turn()
+    const results = [
+      sent((callback) => { socket.send(json(LARGE), callback) }),
+      sent((callback) => { socket.send('small', callback) }),
+      sent((callback) => { socket.send(new Message(json(LARGE), false, true), callback) })
+    ]
+    if (end === 'cut') socket.terminate()
+    else stream.push(Buffer.from('810161', 'hex'))
+    for (const result of results) t.match(await result, { code: 'FST_WIRE_NOT_OPEN' })
+    release()
+    await turn()
+    t.same(frames().map(({ opcode }) => opcode), end === 'cut' ? [1] : [1, 8])
+  }
+})
+
+t.test('a stream that ends without a close is 1006, and no timer is left behind', async (t) => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  for (const end of ['end', 'error', 'destroy'] as const) {
+    const before = timers()
+    const { socket, stream, closes } = createMemorySocket()
+    const seen = record(socket)
+    if (end === 'end') stream.push(null)
+    else stream.destroy(end === 'error' ? Object.assign(new Error('broken'), { code: 'EBROKEN' }) : undefined)
+    await closeOf(socket)
+    t.same(seen, end === 'error' ? ['EBROKEN', 1006] : [1006])
+    t.same(closes, [1006])
+    t.equal(timers(), before, end)
+    socket.terminate()
+    t.equal(timers(), before, end)
+  }
+})
+
+t.test('an error that nobody listens to is not thrown', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  stream.destroy(new Error('broken'))
+  t.equal(await closeOf(socket), 1006)
+})
+
+t.test('a peer that does not answer a close is cut', async (t) => {
+  const { socket, stream } = createMemorySocket({ closeTimeout: 10 })
+  socket.close(1000)
+  socket.close(1001)
+  t.equal(await closeOf(socket), 1006)
+  t.equal(stream.destroyed, true)
+})
+
+t.test('messages wait until somebody listens, and a full inbox stops the reading', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  stream.push(clientFrame(2, Buffer.alloc(60_000)))
+  await turn()
+  t.equal(stream.isPaused(), false)
+  stream.push(clientFrame(2, Buffer.alloc(60_000)))
+  stream.push(clientFrame(1, 'last'))
+  await turn()
+  t.equal(stream.isPaused(), true)
+  const seen = record(socket)
+  socket.addListener('message', () => {})
+  t.same(seen, [])
+  await turn()
+  t.equal(stream.isPaused(), false)
+  t.same(seen.map((data) => (data as string).length), [60_000, 60_000, 4])
+})
+
+t.test('pause and resume, and a close that waits for what came before it', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  const seen = record(socket)
+  socket.once('message', () => { socket.pause() })
+  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(1, 'b'), CLOSE]))
+  stream.push(null)
+  await once(stream, 'close')
+  await turn()
+  t.same(seen, ['a'])
+  t.equal(socket.isPaused, true)
+  t.equal(socket.readyState, socket.CLOSED)
+  socket.pause()
+  socket.resume()
+  await turn()
+  t.same(seen, ['a', 'b', 1000])
+  const empty = createMemorySocket()
+  empty.socket.pause()
+  empty.socket.terminate()
+  await once(empty.stream, 'close')
+  t.equal(empty.socket.readyState, empty.socket.CLOSED)
+  empty.socket.resume()
+})
+
+t.test('a close by us drops what nobody asked for, so that the answer gets through', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  stream.push(clientFrame(2, Buffer.alloc(100_000)))
+  await turn()
+  t.equal(stream.isPaused(), true)
+  socket.close(1000)
+  t.equal(stream.isPaused(), false)
+  stream.push(CLOSE)
+  stream.push(null)
+  t.equal(await closeOf(socket), 1000)
+})
+
+t.test('an async handler may come late for message and close, and what it rejects with is told', async (t) => {
+  let proceed = (): void => {}
+  const { socket, stream, errors } = createMemorySocket({
+    handler: async () => {
+      await new Promise<void>((resolve) => { proceed = resolve })
+      record(socket)
+      throw new Error('too late')
+    }
+  })
+  stream.push(Buffer.concat([clientFrame(1, 'early'), CLOSE]))
+  stream.push(null)
+  await once(stream, 'close')
+  const seen: unknown[] = []
+  socket.once('close', (code) => { seen.push(code) })
+  proceed()
+  await turn()
+  t.same(seen, [1000])
+  t.match(errors, [{ message: 'too late' }])
+})
+
+t.test('what a handler or a listener throws is told, and the conversation goes on', async (t) => {
+  const { socket, stream, errors } = createMemorySocket({ handler: () => { throw new Error('in the handler') } })
+  socket.on('message', () => { throw new Error('in a listener') })
+  socket.on('ping', async () => { throw new Error('in an async one') })
+  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(9)]))
+  await turn()
+  t.match(errors.map((error) => (error as Error).message).sort(), ['in a listener', 'in an async one', 'in the handler'])
+  t.equal(socket.readyState, socket.OPEN)
+})
+
+t.test('those who ask get the messages one by one, and listeners after them', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  const messages = socket[Symbol.asyncIterator]()
+  const first = messages.next()
+  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(1, 'b'), clientFrame(1, 'c')]))
+  t.same([(await first).value, (await messages.next()).value], ['a', 'b'])
+  await messages.return?.()
+  socket.binaryType = 'fragments'
+  stream.push(clientFrame(2, 'd'))
+  const seen = record(socket)
+  await turn()
+  t.same(seen, ['c', [Buffer.from('d')]])
+  const ended = createMemorySocket()
+  const last = ended.socket[Symbol.asyncIterator]()
+  ended.stream.push(Buffer.concat([clientFrame(1, 'a'), CLOSE]))
+  ended.stream.push(null)
+  await closeOf(ended.socket)
+  t.same([await last.next(), await last.next()], [{ done: false, value: 'a' }, { done: true, value: undefined }])
+})
+
+t.test('while a message is decompressed elsewhere nothing is read, and all comes in its order', async (t) => {
+  const { socket, stream } = createMemorySocket({ isCompressed: true })
+  const seen = record(socket)
+  stream.push(Buffer.concat([heldFrame(), clientFrame(1, 'behind')]))
+  await turn()
+  t.equal(stream.isPaused(), true)
+  socket.pause()
+  socket.resume()
+  t.equal(stream.isPaused(), true)
+  stream.push(Buffer.concat([heldFrame(), clientFrame(1, 'last'), CLOSE]))
+  stream.push(null)
+  await closeOf(socket)
+  t.same(seen, [LARGE_BINARY, 'behind', LARGE_BINARY, 'last', 1000])
+})
+
+t.test('a connection that is lost meanwhile still tells the message first', async (t) => {
+  const { socket, stream, closes } = createMemorySocket({ isCompressed: true })
+  const seen = record(socket)
+  stream.push(Buffer.concat([heldFrame(), heldFrame(), clientFrame(1, 'behind')]))
+  await turn()
+  stream.destroy()
+  await once(stream, 'close')
+  t.same(seen, [])
+  t.not(socket.readyState, socket.CLOSED)
+  await closeOf(socket)
+  t.same(seen, [LARGE_BINARY, LARGE_BINARY, 'behind', 1006])
+  t.same(closes, [1006])
+})
+
+t.test('but not one that was terminated', async (t) => {
+  const { socket, stream, closes } = createMemorySocket({ isCompressed: true })
+  const seen = record(socket)
+  stream.push(Buffer.concat([heldFrame(), clientFrame(1, 'behind')]))
+  await turn()
+  socket.terminate()
+  await closeOf(socket)
+  const other = createMemorySocket({ isCompressed: true })
+  other.stream.push(heldFrame())
+  await once(other.socket, 'message')
+  t.same(seen, [1006])
+  t.same(closes, [1006])
+})
+
+t.test('a listener that cuts the socket gets nothing of what was held', async (t) => {
+  const { socket, stream } = createMemorySocket({ isCompressed: true })
+  const seen = record(socket)
+  socket.on('message', () => { socket.terminate() })
+  stream.push(Buffer.concat([heldFrame(), clientFrame(1, 'behind')]))
+  await closeOf(socket)
+  t.same(seen, [LARGE_BINARY, 1006])
+})
+
+t.test('what awaits the close is told once it is', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  const disposed = socket[Symbol.asyncDispose]()
+  stream.push(CLOSE)
+  stream.push(null)
+  await disposed
+  t.equal(socket.readyState, socket.CLOSED)
+  await socket[Symbol.asyncDispose]()
+})
+
+t.test('a socket that is cut drops what waits', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  stream.push(clientFrame(1, 'unheard'))
+  await turn()
+  socket.terminate()
+  t.equal(await closeOf(socket), 1006)
+  const seen = record(socket)
+  await turn()
+  t.same(seen, [])
+})
