@@ -34,8 +34,6 @@ export interface SocketRoute {
 // Reserved for a name that is none (RFC 2606 §2).
 const NO_HOST = 'host.invalid'
 
-const handshakes = new WeakMap<object, Handshake>()
-
 /** Reads the handshake of an upgrade, before any hook of the route runs. */
 export function checkHandshake (settings: Settings, request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
   const { raw } = request
@@ -53,26 +51,44 @@ export function checkHandshake (settings: Settings, request: FastifyRequest, rep
     done(error as Error)
     return
   }
-  handshakes.set(reply.raw, handshake)
+  responseOf(reply).handshake = handshake
   done()
 }
 
 const NOTHING = Buffer.alloc(0)
 
-/** Answers a handshake, after all hooks of the route have run, and opens the socket. */
-export async function acceptSocket (route: SocketRoute, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const { instance, settings, registration, handler, owner } = route
-  const response = reply.raw as unknown as UpgradeResponse
-  const handshake = handshakes.get(response) as Handshake
-  const { server } = registration
+// An upgrade gets no other response.
+function responseOf (reply: FastifyReply): UpgradeResponse {
+  return reply.raw as unknown as UpgradeResponse
+}
+
+/** Answers a handshake, after all hooks of the route have run, and opens the socket: at once, unless something has to be waited for. */
+export function acceptSocket (route: SocketRoute, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined {
+  const handshake = responseOf(reply).handshake as Handshake
+  if (handshake.bodyLength > 0 || typeof route.registration.server.options.verifyClient === 'function') {
+    return acceptLater(route, handshake, request, reply)
+  }
+  answerHandshake(route, handshake, NOTHING, request, reply)
+  return undefined
+}
+
+async function acceptLater (route: SocketRoute, handshake: Handshake, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const { server } = route.registration
   if (typeof server.options.verifyClient === 'function') await verifyClient(server, handshake, request)
+  const body = handshake.bodyLength === 0 ? NOTHING : await responseOf(reply).readBody(handshake.bodyLength, route.settings.handshakeTimeout)
+  answerHandshake(route, handshake, body, request, reply)
+  return reply
+}
+
+function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer, request: FastifyRequest, reply: FastifyReply): void {
+  const { instance, settings, registration, handler, owner } = route
+  const { server } = registration
   const subprotocol = agreeOnProtocol(settings, server, handshake, request)
-  const body = handshake.bodyLength === 0 ? NOTHING : await response.readBody(handshake.bodyLength, settings.handshakeTimeout)
   if (registration.isClosing()) throw new ServerClosing()
   const agreement = agreeOnDeflate(settings, handshake, request)
   const answer = handshake.answer(subprotocol, body)
   if (agreement !== undefined) answer.headers.push('Sec-WebSocket-Extensions', agreement.answer)
-  response.accept(tellHeaders(server, answer, request.raw), (stream, head) => {
+  responseOf(reply).accept(tellHeaders(server, answer, request.raw), (stream, head) => {
     const { version } = handshake
     const socket = new WireSocket({
       stream,
@@ -89,7 +105,7 @@ export async function acceptSocket (route: SocketRoute, request: FastifyRequest,
       return handler.call(instance, socket, request)
     })
   })
-  return reply.code(101).send()
+  reply.code(101).send()
 }
 
 function agreeOnDeflate ({ deflate }: Settings, { version }: Handshake, request: FastifyRequest): DeflateAgreement | undefined {

@@ -219,6 +219,7 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   #boundClosing (): void {
+    if (this.#isGone) return
     this.#closeTimer ??= setTimeout(() => { this.transport.destroy() }, this.#owner.closeTimeout)
   }
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { Duplex } from 'node:stream'
 import { HandshakeTimeout } from '../errors.js'
-import { isWebSocketUpgrade, type Answer } from '../handshake/handshake.js'
+import { isWebSocketUpgrade, type Answer, type Handshake } from '../handshake/handshake.js'
 
 // How long a peer that was refused may take to read the answer, in milliseconds.
 const REFUSAL_LINGER = 5_000
@@ -19,6 +19,8 @@ export type Opened = (stream: Duplex, head: Buffer) => void
  * hands the stream over, with any other status it is an ordinary answer, after which the connection ends.
  */
 export class UpgradeResponse extends ServerResponse {
+  /** What was read of the request before its hooks ran. */
+  handshake: Handshake | undefined
   readonly #stream: Duplex
   #head: Buffer
   #answer: Answer | undefined
@@ -109,20 +111,22 @@ export class UpgradeResponse extends ServerResponse {
       return typeof reason === 'string' ? super.writeHead(status, reason, given) : super.writeHead(status, given)
     }
     // Clients of the drafts compare the first lines byte by byte: the answer comes first, as it is.
-    const others: Array<[string, OutgoingHttpHeader | undefined]> = []
-    // What hooks set on the raw response.
+    const answer = this.#answer.headers
+    const names = new Set<string>()
+    for (let i = 0; i < answer.length; i += 2) names.add((answer[i] as string).toLowerCase())
+    const lines: OutgoingHttpHeader[] = [...answer]
+    const add = (name: string, value: OutgoingHttpHeader | undefined): void => {
+      const key = name.toLowerCase()
+      if (value !== undefined && !names.has(key) && !OF_A_BODY.has(key)) lines.push(name, value)
+    }
+    // What hooks set on the raw response, then what they set on the reply.
     for (const name of this.getHeaderNames()) {
-      others.push([name, this.getHeader(name)])
+      add(name, this.getHeader(name))
       this.removeHeader(name)
     }
-    if (given !== undefined && !Array.isArray(given)) others.push(...Object.entries(given))
-    const answer = this.#answer.headers
-    for (let i = 0; i + 1 < answer.length; i += 2) this.setHeader(answer[i] as string, answer[i + 1] as string)
-    for (const [name, value] of others) {
-      if (value !== undefined && !this.hasHeader(name) && !OF_A_BODY.has(name)) this.setHeader(name, value)
-    }
+    if (given !== undefined && !Array.isArray(given)) for (const name in given) add(name, given[name])
     this.sendDate = false
-    return super.writeHead(101, this.#answer.reason)
+    return super.writeHead(101, this.#answer.reason, lines)
   }
 
   override end (chunk?: unknown, encoding?: unknown, callback?: unknown): this {
@@ -139,7 +143,11 @@ export class UpgradeResponse extends ServerResponse {
     if (answer.body !== undefined) stream.write(answer.body)
     stream.uncork()
     this.#release()
-    if (!stream.destroyed) opened(stream, this.#head)
+    if (!stream.destroyed) {
+      opened(stream, this.#head)
+      // Who has the stream now listens to its errors.
+      stream.off('error', ignore)
+    }
     return this
   }
 }
