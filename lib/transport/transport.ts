@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { getSystemErrorName } from 'node:util'
 import type { Output } from '../codec/encoder.js'
 import { directHandle, writeDirectly, type DirectHandle } from './direct.js'
-import { receiveBytes, startReading, type Receiver } from './reader.js'
+import { receiveBytes, receiver, startReading, type Receiver } from './reader.js'
 import { Run } from './run.js'
 
 /** What a transport tells of its stream. */
@@ -37,10 +37,8 @@ let slabRegions = 0
 // Those that have something to send when the tick ends.
 let scheduled: Transport[] = []
 
-const owner = Symbol('transport')
-
-interface OwnedStream extends Duplex {
-  [owner]?: Transport
+interface ReadStream extends Duplex {
+  [receiver]?: Transport
 }
 
 /**
@@ -87,8 +85,8 @@ export class Transport implements Output, Receiver {
 
   /** Starts to read: first `head`, which came with the handshake, then the stream. */
   open (head: Buffer, directly: boolean): void {
-    const stream = this.stream as OwnedStream
-    stream[owner] = this
+    const stream: ReadStream = this.stream
+    stream[receiver] = this
     stream.on('end', onEnd)
     stream.on('error', onError)
     stream.on('close', onClose)
@@ -402,14 +400,14 @@ function writeError (status: number): Error | null {
 
 // Shared by all streams, so that an idle socket holds no closures.
 
-function onEnd (this: OwnedStream): void {
-  this[owner]?.streamEnded()
+function onEnd (this: ReadStream): void {
+  this[receiver]?.streamEnded()
 }
 
-function onError (this: OwnedStream, error: Error): void {
-  this[owner]?.streamFailed(error)
+function onError (this: ReadStream, error: Error): void {
+  this[receiver]?.streamFailed(error)
 }
 
-function onClose (this: OwnedStream): void {
-  this[owner]?.streamClosed()
+function onClose (this: ReadStream): void {
+  this[receiver]?.streamClosed()
 }
