@@ -50,6 +50,9 @@ const internalsOf = (stream: Duplex): Internals => stream as unknown as Internal
 // Enough to fill the buffers of the kernel, so that a write has to wait.
 const MORE_THAN_FITS = 16_777_216
 
+// What has not answered in this time, in milliseconds, does not work, and the server is to start all the same.
+const PATIENCE = 5_000
+
 let slots: Slots | undefined
 // A write that is done at once does not use its request up.
 let spare: WriteRequest | undefined
@@ -57,10 +60,10 @@ let tested: Promise<boolean> | undefined
 
 /** Looks for the slots and tries them, once in a process. Resolves to whether they work. */
 export function prepareDirectIO (): Promise<boolean> {
-  tested ??= testSlots(findReadSlots()).then((found) => {
+  tested ??= findSlots().then((found) => {
     slots = found
     return true
-  }).catch(() => false)
+  }, () => false)
   return tested
 }
 
@@ -96,8 +99,9 @@ type ReadSlots = Pick<Slots, 'buffer' | 'callback' | 'generator'>
 /** A slot is found by what the constructor puts there, not by its name. */
 function findReadSlots (): ReadSlots {
   const buffer = Buffer.alloc(1)
-  const generator = (): Buffer => buffer
-  const callback = (): boolean => true
+  // Any two functions: nothing is read, so nobody calls them.
+  const generator = Buffer.alloc
+  const callback = Boolean
   const withBuffer = internalsOf(new Socket({ onread: { buffer, callback } } as object))
   const withGenerator = internalsOf(new Socket({ onread: { buffer: generator, callback } } as object))
   return {
@@ -123,27 +127,46 @@ function install (slots: ReadSlots, stream: Duplex, buffer: Buffer, callback: Ca
   return true
 }
 
-/** Talks over a connection of this machine to itself, in the way that is to be used. */
-async function testSlots (found: ReadSlots): Promise<Slots> {
+async function findSlots (): Promise<Slots> {
+  const found = findReadSlots()
   const server = createServer().listen(0, '127.0.0.1')
   try {
     await once(server, 'listening')
     const client = new Socket().connect((server.address() as AddressInfo).port, '127.0.0.1')
     const [accepted] = await once(server, 'connection') as [Socket]
-    accepted.on('error', () => {})
-    client.on('error', () => {})
+    const ends = [accepted, client]
+    for (const end of ends) end.on('error', ignore)
     try {
-      const all = { ...found, ...findWriteSlots(accepted) }
-      await testReading(all, accepted, client)
-      await testWriting(all, accepted, client)
-      return all
+      return await inTime(testSlots(found, accepted, client))
     } finally {
-      accepted.destroy()
-      client.destroy()
+      for (const end of ends) end.destroy()
     }
   } finally {
     server.close()
   }
+}
+
+/* c8 ignore next -- whether a broken connection tells an error is up to the kernel */
+function ignore (): void {}
+
+async function inTime<Result> (result: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => { reject(new Error('This version of Node does not call back')) }, PATIENCE)
+  })
+  try {
+    return await Promise.race([result, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Talks over a connection of this machine to itself, in the way that is to be used. */
+async function testSlots (found: ReadSlots, accepted: Socket, client: Socket): Promise<Slots> {
+  const all = { ...found, ...findWriteSlots(accepted) }
+  await testReading(all, accepted, client)
+  await testWriting(all, accepted, client)
+  return all
 }
 
 /** The class of a request has no name that can be reached: it is taken from a write of a stream. */

@@ -345,3 +345,12 @@ t.test('a socket that is cut drops what waits', async (t) => {
   await turn()
   t.same(seen, [])
 })
+
+t.test('a fault is told to the owner, whoever else listens', async (t) => {
+  const faults: Error[] = []
+  const { socket, stream } = createMemorySocket({ faulted: (error) => { faults.push(error) } })
+  stream.push(Buffer.from('810161', 'hex'))
+  stream.push(null)
+  t.equal(await closeOf(socket), 1006)
+  t.match(faults, [{ code: 'FST_WIRE_MASK' }])
+})
