@@ -86,11 +86,11 @@ export function writeDirectly (handle: DirectHandle, bytes: Buffer | readonly Bu
   const { Request } = slots as Slots
   const request = spare ??= new Request()
   const status = bytes instanceof Uint8Array ? handle.writeBuffer(request, bytes) : handle.writev(request, bytes, true)
+  if (status === 0 && request.getAsyncId() === -1) return 'done'
+  spare = undefined
   if (status !== 0) return 'refused'
-  if (request.getAsyncId() === -1) return 'done'
   request.buffer = bytes
   request.oncomplete = written
-  spare = undefined
   return 'pending'
 }
 
