@@ -12,6 +12,7 @@ Object.assign(fastifyWire, { fastifyWebsocket: fastifyWire })
 
 export { fastifyWire as default, fastifyWire, fastifyWire as fastifyWebsocket, fastifyWire as 'module.exports' }
 export type { SocketHandler } from './lib/accept.js'
+export type { BackpressureOptions, HeartbeatOptions, ShutdownOptions } from './lib/life.js'
 export type { ProtocolChooser, SocketErrorHandler, SocketOptions, WireOptions } from './lib/options.js'
 export type { SocketRouteOptions } from './lib/routes.js'
 export type { Message as PreparedMessage } from './lib/codec/message.js'
@@ -22,5 +23,7 @@ export type { Version } from './lib/protocol/protocol.js'
 export type { CloseEvent, ErrorEvent, MessageEvent, OpenEvent, SocketEvent } from './lib/socket/events.js'
 export type { DeflateOptions } from './lib/deflate.js'
 export type { BinaryType, MessageData, Sendable } from './lib/socket/data.js'
+export type { BackpressurePolicy } from './lib/socket/backpressure.js'
+export type { SendResult } from './lib/socket/sending.js'
 export type { SendOptions, WireSocket, WireSocketEvents } from './lib/socket/socket.js'
 export type { RouteOptions, WebSocket, WebsocketHandler, WebsocketPluginOptions } from './types/dropin.js'

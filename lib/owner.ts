@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 import type { Settings } from './options.js'
 import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/conversation.js'
+import { heartbeatOf } from './socket/heartbeat.js'
 import type { WireSocket } from './socket/socket.js'
 import { toWsError } from './ws-errors.js'
 
@@ -31,6 +32,12 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
   const owner: SocketOwner = {
     closeTimeout: settings.closeTimeout,
     directIO: settings.directIO,
+    heartbeat: settings.heartbeat === undefined ? undefined : heartbeatOf(settings.heartbeat),
+    backpressure: settings.backpressure,
+    cut: (reason, socket, context) => {
+      const { log, openedAt } = context as Context
+      log.info({ socket: { version: socket.version, reason, bufferedAmount: socket.bufferedAmount }, duration: performance.now() - openedAt }, 'socket cut')
+    },
     failed: (error, socket, context) => { handleError(instance, settings, error, socket, context as Context) },
     closed: (socket, code, reason, context) => {
       server.delete(socket)

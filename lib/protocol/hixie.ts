@@ -34,6 +34,7 @@ export class Hixie implements Protocol {
   readonly closeReason = NOTHING
   readonly isHeld = false
   readonly compressing = 0
+  readonly isSendingFragments = false
 
   readonly #sink: Sink
   readonly #output: Output
@@ -91,6 +92,8 @@ export class Hixie implements Protocol {
   pong (): void {
     throw new NotSupported(this.version, 'a pong')
   }
+
+  drained (): void {}
 
   close (code?: number, reason?: string | Buffer): void {
     // Neither is sent, but a mistake shows on every version.
