@@ -124,6 +124,7 @@ export class Heartbeat {
   /** Looks at those whose turn it is; the timer calls it. */
   beat (): void {
     const now = this.#now()
+    clearTimeout(this.#timer)
     this.#timer = undefined
     for (const round of takeDue(this.#mute, now)) this.#lookAtMute(round)
     const overdue = takeDue(this.#asked, now)
