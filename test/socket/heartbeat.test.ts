@@ -231,7 +231,7 @@ t.test('it beats by itself, by the clock of the process', async (t) => {
   // The longest delay that there is, and a step more.
   heartbeatOf({ interval: 2 ** 31 - 1, timeout: 2 ** 31 - 1, idle: false })
   const silent = createMemorySocket({ heartbeat })
-  const hixie = createMemorySocket({ heartbeat, version: 'hixie-75' })
+  const hixie = createMemorySocket({ heartbeat, version: 'hixie-76' })
   const answering = createMemorySocket({ heartbeat })
   let read = 0
   answering.socket.on('close', () => {})
