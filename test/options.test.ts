@@ -11,6 +11,9 @@ t.test('the defaults are those of the table', async (t) => {
   t.equal(settings.errorHandler, undefined)
   t.equal(settings.directIO, true)
   t.equal(settings.deflate, undefined)
+  t.same(settings.heartbeat, { interval: 30_000, timeout: 10_000, idle: 600_000 })
+  t.same(settings.backpressure, { limit: 16_777_216, policy: 'close' })
+  t.same(settings.shutdown, { code: 1001, reason: '', drain: 0 })
 })
 
 t.test('a route overrides the plugin', async (t) => {
@@ -34,7 +37,7 @@ t.test('a wrong option is named, with what it must be', async (t) => {
   const wrong: Array<[keyof WireOptions, unknown]> = [
     ['maxPayload', -1], ['maxPayload', '1'], ['maxFragments', 0], ['closeTimeout', 0], ['closeTimeout', 2 ** 31],
     ['handshakeTimeout', 1.5], ['versions', []], ['versions', ['14']], ['versions', '13'], ['protocols', 'a'], ['protocols', [1]],
-    ['errorHandler', true], ['directIO', 1], ['perMessageDeflate', 1]
+    ['errorHandler', true], ['heartbeat', 1], ['backpressure', true], ['shutdown', 1], ['directIO', 1], ['perMessageDeflate', 1]
   ]
   for (const [name, value] of wrong) {
     t.throws(() => resolveSettings({ [name]: value }), { code: 'FST_WIRE_OPTION', message: new RegExp(`"${name}" must be `) })
@@ -42,13 +45,15 @@ t.test('a wrong option is named, with what it must be', async (t) => {
 })
 
 t.test('socket options are told from route options', async (t) => {
-  t.ok(isSocketOption('maxPayload'))
+  for (const name of ['maxPayload', 'heartbeat', 'backpressure']) t.ok(isSocketOption(name), name)
+  t.notOk(isSocketOption('shutdown'))
   t.notOk(isSocketOption('schema'))
 })
 
 t.test('routes declared as for @fastify/websocket have its defaults', async (t) => {
   const settings = resolveDropInSettings({})
   t.equal(settings.limits.maxPayload, 104_857_600)
+  t.equal(settings.backpressure?.limit, 104_857_600)
   t.match(settings, { reportsFaults: true, toleratesMissingHost: true, closeTimeout: 10_000 })
   t.equal(resolveDropInSettings({ options: { maxPayload: 5 } }).limits.maxPayload, 5)
   t.equal(resolveDropInSettings({ maxPayload: 6, options: { maxPayload: 5 } }).limits.maxPayload, 6)

@@ -81,3 +81,13 @@ t.test('the close of a socket is logged, and it is a client no more', async (t) 
   owner.closed(socket, 1000, Buffer.alloc(0), open(false))
   t.equal(calls.length, 1)
 })
+
+t.test('heartbeat and backpressure are those of the settings, and a cut is logged with its reason', async (t) => {
+  const { calls, socket, owner, open } = setUp(resolveSettings({ backpressure: { limit: 5 } }))
+  t.same(owner.backpressure, { limit: 5, policy: 'close' })
+  t.equal(owner.heartbeat, setUp(resolveSettings({})).owner.heartbeat)
+  const without = setUp(resolveSettings({ heartbeat: false, backpressure: false })).owner
+  t.same([without.heartbeat, without.backpressure], [undefined, undefined])
+  owner.cut?.('too slow', Object.assign(socket, { bufferedAmount: 7 }), open())
+  t.match(calls, [['info', { socket: { version: '13', reason: 'too slow', bufferedAmount: 7 }, duration: Number }, 'socket cut']])
+})

@@ -5,6 +5,7 @@ import { WireServer } from '../lib/server.js'
 import type { WireSocket } from '../lib/socket/socket.js'
 import { createApp, listen } from './fixtures/app.js'
 import { RawClient } from './fixtures/client.js'
+import { createMemorySocket, turn } from './fixtures/memory.js'
 
 const socket = new EventEmitter() as unknown as WireSocket
 const request = {} as IncomingMessage
@@ -127,4 +128,21 @@ t.test('a binary broadcast passes the sockets of the hixie drafts by', async (t)
   t.equal(app.websocketServer.broadcast('text'), 1)
   t.equal(String((await once(client, 'message'))[0]), 'text')
   client.terminate()
+})
+
+t.test('a broadcast does not count those that refuse it, and replaces those of its kind', async (t) => {
+  const server = new WireServer()
+  const drops = createMemorySocket({ backpressure: { limit: 10, policy: 'drop' } })
+  const latest = createMemorySocket({ backpressure: { limit: 10, policy: 'latest' } })
+  for (const { socket, stall } of [drops, latest]) {
+    server.sockets.add(socket)
+    stall()
+    socket.send(Buffer.alloc(20_000))
+  }
+  await turn()
+  t.equal(server.broadcast('price 1', { kind: 'price' }), 1)
+  t.equal(server.broadcast('volume', { kind: 'volume' }), 0)
+  t.equal(server.broadcast('price 2', { kind: 'price' }), 1)
+  t.equal(drops.socket.traffic.messagesDropped, 3)
+  t.equal(latest.socket.traffic.messagesDropped, 2)
 })

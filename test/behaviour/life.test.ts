@@ -109,6 +109,17 @@ for (const policy of ['close', 'drop', 'latest', 'wait'] as const) {
   })
 }
 
+t.test('what a fast peer is sent in one tick may be more than the limit', async (t) => {
+  const { client, socket } = await converse(t, { backpressure: { limit: 1_000 } })
+  // Through a stream nobody can see in the same tick what the kernel takes.
+  const isDirect = process.env['WIRE_DIRECT_IO'] !== 'off'
+  for (let i = 0; i < 20; i++) {
+    t.equal(socket.send('x'.repeat(600)), 'sent')
+    if (!isDirect) await turn()
+  }
+  for (let i = 0; i < 20; i++) t.equal((await client.readText()).length, 600)
+})
+
 t.test('the same holds for a message that is sent to all', async (t) => {
   const app = await createApp(t, { backpressure: { limit: LIMIT, policy: 'drop' } })
   const sockets: WireSocket[] = []
@@ -282,6 +293,6 @@ t.test('the process ends by itself, with nothing left, whoever closes the socket
   const script = fileURLToPath(new URL('../fixtures/closing.ts', import.meta.url))
   for (const whose of ['ours', 'theirs']) {
     const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, script, whose], { timeout: 25_000 })
-    t.same(JSON.parse(stdout).filter((name: string) => name === 'Timeout' || name === 'TCPServerWrap'), [], whose)
+    t.same(JSON.parse(stdout).filter((name: string) => name !== 'PipeWrap'), [], whose)
   }
 })

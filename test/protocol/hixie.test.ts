@@ -161,3 +161,10 @@ t.test('after an abort nothing is told or sent', async (t) => {
     t.equal(protocol.closeCode, 1006)
   }
 })
+
+t.test('there is no ping that a drain would have answered', async (t) => {
+  const sink = new RecordingSink()
+  const protocol = new Hixie(sink, sink, { maxPayload: 100, maxFragments: 1 }, 'hixie-76')
+  protocol.drained()
+  t.equal(sink.written.length, 0)
+})

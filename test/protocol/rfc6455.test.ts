@@ -480,3 +480,24 @@ t.test('random bytes never throw with compression either', async (t) => {
     t.equal(sink.events.filter(([kind]) => kind === 'end').length, 1)
   }
 })
+
+t.test('while what is sent has to wait, only the newest ping gets an answer (§5.5.3)', async (t) => {
+  const { protocol, sink } = setUp()
+  sink.isStalled = true
+  feed(protocol, Buffer.concat([clientFrame(9, 'a'), clientFrame(9, 'b')]))
+  t.same(sink.events, [['ping', 'a'], ['ping', 'b']])
+  t.equal(sink.written.length, 0)
+  sink.isStalled = false
+  protocol.drained()
+  protocol.drained()
+  t.equal(sink.written.toString('latin1'), '\x8a\x01b')
+})
+
+t.test('it is known whether a message in fragments is being sent', async (t) => {
+  const { protocol } = setUp()
+  t.equal(protocol.isSendingFragments, false)
+  protocol.send('a', false, false, true)
+  t.equal(protocol.isSendingFragments, true)
+  protocol.send('b', false, true, true)
+  t.equal(protocol.isSendingFragments, false)
+})

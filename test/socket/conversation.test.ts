@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import t from 'tap'
 import { Message } from '../../lib/codec/message.js'
+import { Heartbeat } from '../../lib/socket/heartbeat.js'
 import type { WireSocket } from '../../lib/socket/socket.js'
 import { closeOf } from '../fixtures/client.js'
 import { deflateAlone, json, randomBytes } from '../fixtures/deflate.js'
@@ -353,4 +354,100 @@ t.test('a fault is told to the owner, whoever else listens', async (t) => {
   stream.push(null)
   t.equal(await closeOf(socket), 1006)
   t.match(faults, [{ code: 'FST_WIRE_MASK' }])
+})
+
+t.test('a message for a peer that is too slow meets the backpressure, for one or for many', async (t) => {
+  const { socket, errors, cuts, stall } = createMemorySocket({ backpressure: { limit: 10, policy: 'drop' } })
+  const message = new Message(Buffer.from('for many'), false, true)
+  const dropped: unknown[] = []
+  socket.on('drop', (data, isBinary) => { dropped.push([data.toString(), isBinary]) })
+  t.equal(socket.traffic.messagesDropped, 0)
+  const release = stall()
+  t.equal(socket.send(Buffer.alloc(100)), 'sent')
+  await turn()
+  t.equal(socket.send('for one'), 'refused')
+  t.equal(socket.send(message), 'refused')
+  await t.rejects(socket.sent('paced'), { code: 'FST_WIRE_BACKPRESSURE' })
+  t.same(dropped, [['for one', false], ['for many', false], ['paced', false]])
+  t.equal(socket.traffic.messagesDropped, 3)
+  t.equal(socket.bufferedAmount, 102)
+  release()
+  await turn()
+  await socket.sent('paced')
+  t.same([...errors, ...cuts], [])
+})
+
+t.test('a message that the backpressure lets pass is sent, for one or for many', async (t) => {
+  const { socket } = createMemorySocket({ backpressure: { limit: 1_000, policy: 'latest' } })
+  const message = new Message(Buffer.alloc(100), true, true)
+  for (let i = 0; i < 3; i++) {
+    t.equal(socket.send(message), 'sent')
+    t.equal(socket.send(Buffer.alloc(100)), 'sent')
+    await turn()
+  }
+  t.equal(socket.traffic.messagesSent, 6)
+})
+
+t.test('the newest of the messages that are kept goes before a close', async (t) => {
+  const { socket, frames, stall } = createMemorySocket({ backpressure: { limit: 10, policy: 'latest' } })
+  const release = stall()
+  socket.send(Buffer.alloc(20_000))
+  await turn()
+  socket.send('old')
+  socket.send('new')
+  t.equal(socket.bufferedAmount, 20_004 + 3)
+  socket.close(1000)
+  release()
+  await turn()
+  t.same(frames().slice(1).map(({ payload }) => payload.toString('latin1')), ['new', '\x03\xe8'])
+})
+
+t.test('pongs of the application are told where there is a heartbeat and where there is none', async (t) => {
+  for (const heartbeat of [undefined, new Heartbeat({ interval: 1_000, timeout: 1_000, idle: false })]) {
+    const { socket, stream, frames } = createMemorySocket({ heartbeat })
+    const pongs: string[] = []
+    socket.on('pong', (data) => { pongs.push(data.toString()) })
+    stream.push(clientFrame(10, 'mine'))
+    await turn()
+    t.same(pongs, ['mine'])
+    t.equal(socket.latency, undefined)
+    t.equal(frames().length, 0)
+    socket.terminate()
+  }
+})
+
+t.test('a heartbeat adds a socket when it opens, hears its bytes, keeps its pongs to itself, and lets it go', async (t) => {
+  let now = 0
+  const heartbeat = new Heartbeat({ interval: 1_000, timeout: 1_000, idle: false }, () => now)
+  const { socket, stream, frames, cuts } = createMemorySocket({ heartbeat })
+  socket.on('pong', () => { t.fail('not of the application') })
+  t.equal(heartbeat.size, 1)
+  now = 2_000
+  heartbeat.beat()
+  await turn()
+  stream.push(clientFrame(10, frames()[0]!.payload))
+  await turn()
+  t.equal(socket.latency, 0)
+  const closed = closeOf(socket)
+  for (now = 4_000; now < 7_000; now += 1_500) {
+    heartbeat.beat()
+    await turn()
+    await turn()
+  }
+  t.equal(await closed, 1006)
+  t.same(cuts, ['no answer to a ping within 1000 ms'])
+  t.equal(heartbeat.size, 0)
+})
+
+t.test('a peer that floods pings while it reads nothing is answered the newest when it reads', async (t) => {
+  const { socket, stream, frames, stall } = createMemorySocket()
+  const release = stall()
+  socket.send(Buffer.alloc(20_000))
+  await turn()
+  for (let i = 0; i <= 100; i++) stream.push(clientFrame(9, `ping ${i}`))
+  await turn()
+  t.equal(socket.bufferedAmount, 20_004)
+  release()
+  await turn()
+  t.same(frames().slice(1).map(({ opcode, payload }) => [opcode, payload.toString()]), [[10, 'ping 100']])
 })

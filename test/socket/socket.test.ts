@@ -490,3 +490,22 @@ t.test('a client that is gone before the 101 never becomes a socket', async (t) 
   await new Promise<void>((resolve) => { setImmediate(resolve) })
   t.equal(handled, 0)
 })
+
+t.test('sent() resolves when a message has left, and rejects with what kept it here', async (t) => {
+  const { client, socket } = await converse(t)
+  await socket.sent('text')
+  await socket.sent(Buffer.from('binary'), { compress: false })
+  await socket.sent(Buffer.from('told to be text'), { binary: false })
+  await socket.sent(new Message(Buffer.from('for many'), false, true))
+  const frames = [await client.readFrame(), await client.readFrame(), await client.readFrame(), await client.readFrame()]
+  t.same(frames.map(({ opcode, payload }) => [opcode, payload.toString()]), [[1, 'text'], [2, 'binary'], [1, 'told to be text'], [1, 'for many']])
+  socket.terminate()
+  await t.rejects(socket.sent('late'), { code: 'FST_WIRE_NOT_OPEN' })
+})
+
+t.test('the latency is known when a ping of the heartbeat was answered', async (t) => {
+  const { client, socket } = await converse(t, { heartbeat: { interval: 10, timeout: 5_000 } })
+  t.equal(socket.latency, undefined)
+  for (let i = 0; i < 2; i++) client.write(frame(10, (await client.readFrame()).payload))
+  t.ok((socket.latency as number) >= 0)
+})

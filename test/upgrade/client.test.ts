@@ -15,7 +15,7 @@ t.test('before the handshake a client is connecting, and sends nothing', async (
       t.equal(client.readyState, client.CONNECTING)
       t.throws(() => { client.send('lost') }, { code: 'FST_WIRE_NOT_OPEN' })
       client.send('lost', (reason) => { error = reason })
-      client.send('lost', {}, () => {})
+      t.equal(client.send('lost', {}, () => {}), 'refused')
       client.on('open', () => { t.equal(client.readyState, client.OPEN) })
     }
   })
