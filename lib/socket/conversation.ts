@@ -5,6 +5,7 @@ import type { Message } from '../codec/message.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
 import { Transport, type TransportEvents, type WriteCallback } from '../transport/transport.js'
 import { Inbox } from './inbox.js'
+import { MessageRate, type Rate, type Throttled } from './message-rate.js'
 import { Puller } from './puller.js'
 import { toBinaryType } from './data.js'
 import type { WireSocket, WireSocketEvents } from './socket.js'
@@ -15,6 +16,8 @@ export interface SocketOwner {
   readonly closeTimeout: number
   /** Whether to read and write in the way that Node does not make public. */
   readonly directIO: boolean
+  /** How many messages a socket may receive; undefined for any number. */
+  readonly messageRate?: Rate | undefined
   /** Takes what the handler or a listener throws or rejects with. */
   failed (error: unknown, socket: WireSocket, context: unknown): void
   /** The peer broke a rule, or the connection failed: told before listeners of 'error' are. */
@@ -55,7 +58,7 @@ const INBOX_LIMIT = 65_536
  *   stream → transport → protocol → 'message' listener, when there is one and the socket is not paused
  *                                └→ inbox, until there is one, or `for await` asks; a full inbox stops the reading
  */
-export class Conversation implements Sink, TransportEvents {
+export class Conversation implements Sink, TransportEvents, Throttled {
   readonly transport: Transport
   readonly protocol: Protocol
   isPaused = false
@@ -68,6 +71,7 @@ export class Conversation implements Sink, TransportEvents {
   readonly #socket: WireSocket
   readonly #owner: SocketOwner
   readonly #context: unknown
+  readonly #rate: MessageRate | undefined
   #inbox: Inbox | undefined
   #puller: Puller | undefined
   #closeTimer: NodeJS.Timeout | undefined
@@ -85,6 +89,7 @@ export class Conversation implements Sink, TransportEvents {
     this.#context = opening.context
     this.transport = new Transport(opening.stream, this, owner.directIO)
     this.protocol = opening.createProtocol(this, this.transport)
+    this.#rate = owner.messageRate === undefined ? undefined : new MessageRate(owner.messageRate, this)
   }
 
   /** Runs the route's handler, and starts to read. */
@@ -201,6 +206,7 @@ export class Conversation implements Sink, TransportEvents {
     if (!this.isOpen) return
     this.protocol.close(code, reason)
     this.#boundClosing()
+    this.#rate?.stop()
     // Nobody asked for messages so far: let the peer's answer come through.
     if (!this.#isTaken() && !this.isPaused) {
       this.#inbox?.clear()
@@ -250,6 +256,7 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   closed (): void {
+    this.#rate?.stop()
     // A message that came before the end is still to be told.
     this.#isGone = true
     if (this.protocol.isHeld) return
@@ -267,6 +274,7 @@ export class Conversation implements Sink, TransportEvents {
   message (data: Buffer, isBinary: boolean): void {
     this.messagesReceived++
     this.bytesReceived += data.length
+    if (this.#rate !== undefined && !this.#rate.take()) return
     if (!this.isPaused && !this.#isWaiting() && this.#socket.listenerCount('message') > 0) {
       this.#deliver(data, isBinary)
       return
@@ -306,6 +314,17 @@ export class Conversation implements Sink, TransportEvents {
   end (): void {
     this.#boundClosing()
     this.transport.end()
+  }
+
+  // Throttled
+
+  throttle (): void {
+    this.protocol.hold()
+    this.hold()
+  }
+
+  unthrottle (): void {
+    this.protocol.proceed()
   }
 
   // Receiving

@@ -1,6 +1,9 @@
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
+import { inspect } from 'node:util'
 import { Message } from '../codec/message.js'
+import { BadOption } from '../errors.js'
+import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../protocol/protocol.js'
 import type { WriteCallback } from '../transport/transport.js'
 import { Conversation, type Opening, type Traffic } from './conversation.js'
@@ -195,6 +198,21 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
   }
 
   // Receiving
+
+  /**
+   * The largest message received, in bytes: as the route says, until it is changed, say when a peer has said who it is.
+   * A change is for messages that begin after it.
+   * @throws BadOption, when set to what is no size
+   */
+  get maxPayload (): number {
+    return this.#conversation.protocol.limits.maxPayload
+  }
+
+  set maxPayload (bytes: number) {
+    if (!Number.isSafeInteger(bytes) || bytes < 0) throw new BadOption('maxPayload', 'a whole number of bytes', inspect(bytes))
+    const { protocol } = this.#conversation
+    protocol.limits = withMaxPayload(protocol.limits, bytes)
+  }
 
   /** Stops the messages: what arrives waits, first here, then at the peer. */
   pause (): void {
