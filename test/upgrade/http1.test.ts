@@ -140,3 +140,15 @@ t.test('a stream that a listener before us has answered, or is answering, is not
   cut.write(upgradeHead('/demo', { 'X-Cut': 'yes' }))
   t.equal((await cut.readEnd()).length, 0)
 })
+
+t.test('a server that asks is told which requests are upgrades', async (t) => {
+  const before = (): boolean => true
+  const server = Object.assign(createServer(), { shouldUpgradeCallback: before as (request: IncomingMessage) => boolean })
+  const stop = listenForUpgrades(server, () => {}, () => true)
+  const ask = (upgrade: string): boolean => server.shouldUpgradeCallback({ headers: { upgrade } } as IncomingMessage)
+  t.same([ask('websocket'), ask('h2c')], [true, false])
+  server.on('upgrade', () => {})
+  t.same([ask('websocket'), ask('h2c')], [true, true])
+  stop()
+  t.equal(server.shouldUpgradeCallback, before)
+})
