@@ -233,7 +233,27 @@ export function listenForUpgrades (server: Server, routing: Routing, isOurs: (re
     }
   }
   server.on('upgrade', onUpgrade)
-  return () => { server.off('upgrade', onUpgrade) }
+  const restore = letOthersPass(server)
+  return () => {
+    server.off('upgrade', onUpgrade)
+    restore()
+  }
+}
+
+/** A server of Node 22.21, 24.9 or later. */
+interface AskingServer {
+  shouldUpgradeCallback? (request: IncomingMessage): boolean
+}
+
+/**
+ * Where a server asks which requests are upgrades, it is told: with nobody else there, what is not for a WebSocket is
+ * an ordinary request (RFC 9110 §7.8). Other servers hand such a request over, and it is handed back.
+ */
+function letOthersPass (server: Server & AskingServer): () => void {
+  const before = server.shouldUpgradeCallback
+  if (before === undefined) return ignore
+  server.shouldUpgradeCallback = (request) => isWebSocketUpgrade(request.headers) || (server.listenerCount('upgrade') > 1 && before.call(server, request))
+  return () => { server.shouldUpgradeCallback = before }
 }
 
 function ignore (): void {}

@@ -268,3 +268,15 @@ t.test('it is told at once of a connection that is gone already', async (t) => {
   response.whenOver(() => { isOver = true })
   t.ok(isOver)
 })
+
+t.test('a server that asks is told which requests are upgrades', async (t) => {
+  const before = (): boolean => true
+  const server = Object.assign(createServer(), { shouldUpgradeCallback: before as (request: IncomingMessage) => boolean })
+  const stop = listenForUpgrades(server, () => {}, () => true)
+  const ask = (upgrade: string): boolean => server.shouldUpgradeCallback({ headers: { upgrade } } as IncomingMessage)
+  t.same([ask('websocket'), ask('h2c')], [true, false])
+  server.on('upgrade', () => {})
+  t.same([ask('websocket'), ask('h2c')], [true, true])
+  stop()
+  t.equal(server.shouldUpgradeCallback, before)
+})
