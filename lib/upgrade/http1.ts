@@ -74,11 +74,7 @@ export class UpgradeResponse extends ServerResponse {
 
   /** Calls back once: when a refusal has been answered, or when the connection is gone, whether a socket was opened on it or not. */
   whenOver (callback: () => void): void {
-    let isTold = false
-    const tell = (): void => {
-      if (!isTold) callback()
-      isTold = true
-    }
+    const tell = atMostOnce(callback)
     this.on('finish', () => { if (this.statusCode !== 101) tell() })
     if (this.#stream.closed) tell()
     else this.#stream.once('close', tell)
@@ -257,6 +253,16 @@ function letOthersPass (server: Server & AskingServer): () => void {
 }
 
 function ignore (): void {}
+
+// Out here, so that what a stream keeps does not keep the response.
+function atMostOnce (callback: () => void): () => void {
+  let isCalled = false
+  return () => {
+    if (isCalled) return
+    isCalled = true
+    callback()
+  }
+}
 
 /** Whether a listener before us has answered: a stream takes one response at a time. */
 function isTaken (stream: Duplex & { _httpMessage?: unknown }): boolean {
