@@ -131,6 +131,12 @@ export const InvalidText = createError(
 export const CompressionBusy = createError(
   'FST_WIRE_COMPRESSION_BUSY', 'This compression context cannot work on the spot now: use its asynchronous function, one message at a time', 500)
 
+export const TooMuchWaits = createError(
+  'FST_WIRE_BACKPRESSURE', 'The message is not sent: more than %s bytes wait for the peer, which is backpressure.limit. Send less, or wait for "drain" or for sent()', 500)
+
+export const MessageReplaced = createError(
+  'FST_WIRE_REPLACED', 'The message is not sent: a newer one of the kind %s took its place while the peer was slow', 500)
+
 export const UncleanClose = createError(
   'FST_WIRE_UNCLEAN_CLOSE', 'The socket closed uncleanly with code %s: messages may be missing', 500)
 

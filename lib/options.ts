@@ -6,8 +6,12 @@ import { BadOption, ErrorHandlerInvalid, NoServer, PreCloseInvalid } from './err
 import type { DeflateSettings } from './handshake/extensions.js'
 import { VERSIONS } from './handshake/handshake.js'
 import { fragmentsFor } from './protocol/limits.js'
+import { resolveBackpressure, resolveHeartbeat, resolveShutdown, type BackpressureOptions, type HeartbeatOptions, type ShutdownOptions } from './life.js'
+import type { ShutdownSettings } from './closing.js'
 import type { Limits, Version } from './protocol/protocol.js'
 import type { WireServerOptions } from './server.js'
+import type { BackpressureSettings } from './socket/backpressure.js'
+import type { HeartbeatSettings } from './socket/heartbeat.js'
 import type { WireSocket } from './socket/socket.js'
 import { isFault } from './ws-errors.js'
 
@@ -32,6 +36,10 @@ export interface SocketOptions extends AdmissionOptions {
   maxFragments?: number
   /** How long a closing handshake may take, in milliseconds. Default 10,000; then the connection is cut. */
   closeTimeout?: number
+  /** When a silent peer gets a ping, and is cut: see HeartbeatOptions for the defaults. False turns it off. Default true. */
+  heartbeat?: HeartbeatOptions | boolean
+  /** What is done about a peer that reads slower than we send: see BackpressureOptions for the defaults. False lets all wait. */
+  backpressure?: BackpressureOptions | false
   /** Default: logs the error and closes the socket with 1011. Where one is given, it costs each socket the memory of its request. */
   errorHandler?: SocketErrorHandler
   /** Whether and how messages are compressed, where the client agrees (RFC 7692). Default false. */
@@ -46,6 +54,8 @@ export interface WireOptions extends SocketOptions {
   directIO?: boolean
   /** The options of `app.websocketServer`, named as those of the server of `ws`. */
   options?: WireServerOptions
+  /** How the sockets are closed when the application closes: see ShutdownOptions for the defaults. */
+  shutdown?: ShutdownOptions
   /** Runs in place of what closes the sockets when the application closes: see `app.websocketServer`. */
   preClose?: preCloseHookHandler | preCloseAsyncHookHandler
 }
@@ -56,6 +66,9 @@ export interface Settings extends AdmissionSettings {
   readonly protocols: readonly string[] | ProtocolChooser | undefined
   readonly limits: Limits
   readonly closeTimeout: number
+  readonly heartbeat: HeartbeatSettings | undefined
+  readonly backpressure: BackpressureSettings | undefined
+  readonly shutdown: ShutdownSettings
   /** That of the application, which gets the request; undefined where `fail` is enough. */
   readonly errorHandler: SocketErrorHandler | undefined
   /** What is done with an error where the application has no handler for it. */
@@ -89,7 +102,7 @@ const DROP_IN_MAX_PAYLOAD = 104_857_600
 const MAX_DELAY = 2 ** 31 - 1
 
 const OWN_OPTIONS: ReadonlySet<string> = new Set(
-  ['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'errorHandler', 'perMessageDeflate'] satisfies Array<keyof SocketOptions>)
+  ['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'heartbeat', 'backpressure', 'errorHandler', 'perMessageDeflate'] satisfies Array<keyof SocketOptions>)
 
 /** Tells the options of the socket from those of the Fastify route. */
 export function isSocketOption (name: string): boolean {
@@ -111,6 +124,9 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
       maxFragments: wholeNumber('maxFragments', given.maxFragments, fragmentsFor(maxPayload), 1, Number.MAX_SAFE_INTEGER)
     },
     closeTimeout: wholeNumber('closeTimeout', given.closeTimeout, 10_000, 1, MAX_DELAY),
+    heartbeat: resolveHeartbeat(given.heartbeat),
+    backpressure: resolveBackpressure(given.backpressure, maxPayload),
+    shutdown: resolveShutdown(given.shutdown),
     errorHandler: checkErrorHandler(given.errorHandler),
     fail: closeWith1011,
     directIO: checkFlag('directIO', given.directIO, true),

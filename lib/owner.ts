@@ -3,6 +3,7 @@ import type { Settings } from './options.js'
 import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/conversation.js'
 import { endLifetime } from './socket/lifetime.js'
+import { heartbeatOf } from './socket/heartbeat.js'
 import type { WireSocket } from './socket/socket.js'
 import { toWsError } from './ws-errors.js'
 
@@ -36,6 +37,12 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
     closeTimeout: settings.closeTimeout,
     directIO: settings.directIO,
     messageRate: settings.messageRate,
+    heartbeat: settings.heartbeat === undefined ? undefined : heartbeatOf(settings.heartbeat),
+    backpressure: settings.backpressure,
+    cut: (reason, socket, context) => {
+      const { log, openedAt } = context as Context
+      log.info({ socket: { version: socket.version, reason, bufferedAmount: socket.bufferedAmount }, duration: performance.now() - openedAt }, 'socket cut')
+    },
     failed: (error, socket, context) => { handleError(instance, settings, error, socket, context as Context) },
     closed: (socket, code, reason, context) => {
       server.delete(socket)

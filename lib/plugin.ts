@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Registration, SocketHandler } from './accept.js'
 import { createLimits } from './connection-limits.js'
+import { closeSockets, type ShutdownSettings } from './closing.js'
 import { isDropIn, openToUpgrades, type DropInRoute } from './dropin.js'
 import { isWatched, takeEarlyRoutes } from './early.js'
 import { BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
@@ -63,7 +64,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 
   acceptDropInRoutes(instance, options, registration, state.urls)
   answerOtherwise(instance, state.urls)
-  closeWith(instance, state, server, given.preClose)
+  closeWith(instance, state, server, settings.shutdown, given.preClose)
   // For those who ask for @fastify/websocket by its name.
   instance.register(fp(async () => {}, { name: '@fastify/websocket' }))
 }
@@ -141,13 +142,18 @@ function refuseMissed (request: FastifyRequest, urls: SocketUrls): Error | undef
   return Object.assign(new UpgradeRequired(), { headers: { upgrade: 'websocket', connection: 'Upgrade' } })
 }
 
-function closeWith (instance: FastifyInstance, state: AppState, server: WireServer, preClose: WireOptions['preClose']): void {
+function closeWith (instance: FastifyInstance, state: AppState, server: WireServer, shutdown: ShutdownSettings, preClose: WireOptions['preClose']): void {
   instance.addHook('preClose', async () => {
     state.isClosing = true
     if (preClose !== undefined) return
     await new Promise<void>((resolve) => {
-      server.close(() => { resolve() })
-      for (const socket of server.sockets) socket.close(1001)
+      server.close(() => {
+        stop()
+        resolve()
+      })
+      const stop = closeSockets(server.sockets, shutdown)
+      // One whose hooks ran on while its handshake was answered.
+      server.on('connection', (socket) => { process.nextTick(closeSockets, [socket], shutdown) })
     })
   })
   if (preClose !== undefined) instance.addHook('preClose', preClose)

@@ -34,6 +34,7 @@ export class Hixie implements Protocol {
   readonly closeReason = NOTHING
   isHeld = false
   readonly compressing = 0
+  readonly isSendingFragments = false
 
   readonly #sink: Sink
   readonly #output: Output
@@ -125,6 +126,8 @@ export class Hixie implements Protocol {
   pong (): void {
     throw new NotSupported(this.version, 'a pong')
   }
+
+  drained (): void {}
 
   close (code?: number, reason?: string | Buffer): void {
     // Neither is sent, but a mistake shows on every version.

@@ -57,6 +57,8 @@ export interface Protocol {
   limits: Limits
   /** Payload bytes that were sent and are being compressed elsewhere, or wait behind such. */
   readonly compressing: number
+  /** Whether the last frame sent was a fragment, which others have to follow. */
+  readonly isSendingFragments: boolean
 
   /** Bytes of the peer, the first `length` of the page. They are unmasked in place, and no view of them is kept. */
   receive (length: number): void
@@ -86,6 +88,8 @@ export interface Protocol {
   ping (payload: Buffer): void
   /** @throws NotSupported, ControlTooLong */
   pong (payload: Buffer): void
+  /** What had to wait for the peer has left: the newest ping that came meanwhile is answered. */
+  drained (): void
   /**
    * Begins the closing handshake; nothing when it has begun already.
    * @throws BadCloseCode, CloseReasonTooLong

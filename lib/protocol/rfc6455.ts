@@ -59,8 +59,9 @@ export class Rfc6455 implements Protocol, FrameHandler {
   #hasReceivedClose = false
   #hasSentClose = false
 
-  /** Whether the message that is being sent has begun in an earlier frame. */
-  #sendingFragments = false
+  isSendingFragments = false
+  /** The newest ping that came while what is sent has to wait. */
+  #unanswered: Buffer | undefined
 
   constructor (sink: Sink, output: Output, limits: Limits, version: '13' | '8' | '7' = '13', compression?: Compression) {
     this.#sink = sink
@@ -110,9 +111,9 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   send (payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean): number {
     if (this.state !== 'open') return 0
-    const opcode = this.#sendingFragments ? CONTINUATION : isBinary ? BINARY : TEXT
-    const isWhole = isLast && !this.#sendingFragments
-    this.#sendingFragments = !isLast
+    const opcode = this.isSendingFragments ? CONTINUATION : isBinary ? BINARY : TEXT
+    const isWhole = isLast && !this.isSendingFragments
+    this.isSendingFragments = !isLast
     if (this.#compression !== undefined) {
       return this.#compression.send(opcode, isLast, typeof payload === 'string' ? Buffer.from(payload) : payload, isCompressible && isWhole)
     }
@@ -142,6 +143,13 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   pong (payload: Buffer): void {
     this.#sendControl(PONG, payload)
+  }
+
+  drained (): void {
+    const payload = this.#unanswered
+    this.#unanswered = undefined
+    // After our close nothing may follow.
+    if (payload !== undefined) this.pong(payload)
   }
 
   close (code?: number, reason?: string | Buffer): void {
@@ -290,8 +298,10 @@ export class Rfc6455 implements Protocol, FrameHandler {
     if (this.#opcode === CLOSE) {
       this.#receiveClose(payload)
     } else if (this.#opcode === PING) {
-      // §5.5.2; after our close nothing may follow.
-      this.pong(payload)
+      // §5.5.2. A peer that sends pings and reads nothing would fill the memory with their answers: only the newest need
+      // one (§5.5.3).
+      if (this.#output.isStalled) this.#unanswered = payload
+      else this.pong(payload)
       this.#sink.ping(payload)
     } else {
       this.#sink.pong(payload)

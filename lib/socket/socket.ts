@@ -9,6 +9,7 @@ import type { WriteCallback } from '../transport/transport.js'
 import { Conversation, type Opening, type Traffic } from './conversation.js'
 import { isBinaryByDefault, toBuffer, type BinaryType, type MessageData, type Sendable } from './data.js'
 import type { SocketEventListener, SocketEventType } from './events.js'
+import { sendControl, type SendResult } from './sending.js'
 import { createStream } from './stream.js'
 import { SocketTarget } from './target.js'
 
@@ -19,6 +20,8 @@ export interface SendOptions {
   fin?: boolean | undefined
   /** Whether it may be compressed, where that was agreed on. Default true. */
   compress?: boolean | undefined
+  /** What the message tells of: with the policy 'latest' of `backpressure`, one waits for each kind. Default ''. */
+  kind?: string | undefined
   /** Taken for compatibility: a server never masks. */
   mask?: boolean | undefined
 }
@@ -34,6 +37,8 @@ export interface WireSocketEvents {
   pong: [data: Buffer]
   /** What had to wait for the peer has left. */
   drain: []
+  /** A message was not sent, or will not be, because the peer is slow: see `backpressure`. */
+  drop: [data: string | Buffer, isBinary: boolean]
   open: []
 }
 
@@ -41,6 +46,7 @@ export interface WireSocketEvents {
 export const open = Symbol('open')
 
 const NOTHING = Buffer.alloc(0)
+const NO_OPTIONS = {}
 const EMITTER_OPTIONS = { captureRejections: true }
 
 const CONNECTING = 0
@@ -122,14 +128,19 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
     return this.#conversation.bufferedAmount
   }
 
+  /** The time that the last ping of the heartbeat and its answer took, in milliseconds; undefined before. */
+  get latency (): number | undefined {
+    return this.#conversation.latency
+  }
+
   get isPaused (): boolean {
     return this.#conversation.isPaused
   }
 
   /** What went each way so far. */
   get traffic (): Traffic {
-    const { messagesReceived, bytesReceived, messagesSent, bytesSent } = this.#conversation
-    return { messagesReceived, bytesReceived, messagesSent, bytesSent }
+    const { messagesReceived, bytesReceived, messagesSent, bytesSent, messagesDropped } = this.#conversation
+    return { messagesReceived, bytesReceived, messagesSent, bytesSent, messagesDropped }
   }
 
   /** The stream below, for packages that look at it. What is written to it breaks the conversation. */
@@ -141,21 +152,42 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
 
   /**
    * Sends a message. After the close nothing is sent, and the callback gets an error.
+   * @returns whether it leaves now ('sent'), waits for the peer ('queued') or is not sent ('refused')
    * @param callback called when the message has left, or with the error that kept it here
    * @throws NotSupported or InvalidText where this version cannot carry it and there is no callback
    */
-  send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): void {
+  send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult {
     if (data instanceof Message) {
-      this.#conversation.sendMessage(data, typeof options === 'function' ? options : callback)
-      return
+      return typeof options === 'function'
+        ? this.#conversation.sendMessage(data, options)
+        : this.#conversation.sendMessage(data, callback, options?.kind)
     }
     const payload = typeof data === 'string' ? data : toBuffer(data)
     if (options === undefined || typeof options === 'function') {
-      this.#conversation.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
-    } else {
-      const { binary = isBinaryByDefault(data), fin = true, compress = true } = options
-      this.#conversation.send(payload, binary, fin, compress, callback)
+      return this.#conversation.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
     }
+    const { binary = isBinaryByDefault(data), fin = true, compress = true, kind } = options
+    return this.#conversation.send(payload, binary, fin, compress, callback, kind)
+  }
+
+  /**
+   * Sends a message, and resolves when it has left. With the policy 'wait' of `backpressure` it first waits for room.
+   * Rejects with what kept it from leaving: the close, the policy, or what `send()` throws.
+   */
+  sent (data: Sendable | Message, options: SendOptions = NO_OPTIONS): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done: WriteCallback = (error) => {
+        if (error == null) resolve()
+        else reject(error)
+      }
+      if (data instanceof Message) {
+        this.#conversation.whenRoom(data.payload.length, () => { this.send(data, options, done) })
+      } else {
+        const payload = typeof data === 'string' ? data : toBuffer(data)
+        const { binary = isBinaryByDefault(data) } = options
+        this.#conversation.whenRoom(payload.length, () => { this.send(payload, { ...options, binary }, done) })
+      }
+    })
   }
 
   /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
@@ -171,7 +203,7 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
   #sendControl (verb: 'ping' | 'pong', data?: Sendable | WriteCallback, mask?: boolean | WriteCallback, callback?: WriteCallback): void {
     const done = [data, mask, callback].find((argument) => typeof argument === 'function')
     const payload = data === undefined || typeof data === 'function' ? NOTHING : toBuffer(data)
-    this.#conversation.sendControl(verb, payload, done)
+    sendControl(this.#conversation, verb, payload, done)
   }
 
   // Closing

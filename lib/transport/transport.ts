@@ -68,7 +68,8 @@ export class Transport implements Output, Receiver {
   #writingLength = 0
   #writingCallbacks: WriteCallback[] | undefined
   #onWritten: ((status?: number | Error | null) => void) | undefined
-  #isStalled = false
+  /** Whether what is sent now waits for the peer: `drained()` is told when all has left. */
+  isStalled = false
 
   #isScheduled = false
   #isReading = false
@@ -200,7 +201,11 @@ export class Transport implements Output, Receiver {
   /** Sends what waits, unless a write is under way. */
   flush (): void {
     this.#isScheduled = false
-    if (this.#isWriting || this.#isEmpty()) return
+    if (this.#isEmpty()) return
+    if (this.#isWriting) {
+      this.isStalled = true
+      return
+    }
     if (this.#isEnded) {
       this.#dropQueue()
       return
@@ -248,7 +253,7 @@ export class Transport implements Output, Receiver {
         return
       }
       if (result === 'pending') {
-        this.#isWriting = this.#isStalled = true
+        this.#isWriting = this.isStalled = true
         this.#writingLength = length
         return
       }
@@ -271,7 +276,7 @@ export class Transport implements Output, Receiver {
       stream.write(bytes[last], this.#onWritten)
       stream.uncork()
     }
-    if (stream.writableNeedDrain) this.#isStalled = true
+    if (stream.writableNeedDrain) this.isStalled = true
   }
 
   // The handle gives a number, the stream an error.
@@ -286,8 +291,8 @@ export class Transport implements Output, Receiver {
     if (this.#isWriting) return
     if (this.#isEnding) {
       this.#endStream()
-    } else if (this.#isStalled) {
-      this.#isStalled = false
+    } else if (this.isStalled) {
+      this.isStalled = false
       if (!this.stream.destroyed) this.#events.drained()
     }
   }
@@ -300,15 +305,19 @@ export class Transport implements Output, Receiver {
   }
 
   #dropQueue (): void {
+    if (this.#writingCallbacks !== undefined) this.#callBack(connectionClosed())
+    this.dropWaiting()
+  }
+
+  /** Forgets what has not begun to leave; who waits for it gets an error. */
+  dropWaiting (): void {
     this.#start = this.#end = this.#partsLength = 0
     this.chunk = NOTHING
     this.#run = this.#parts = undefined
-    if (this.#writingCallbacks === undefined && this.#callbacks === undefined) return
-    const error = connectionClosed()
-    this.#callBack(error)
-    this.#writingCallbacks = this.#callbacks
+    const callbacks = this.#callbacks
+    if (callbacks === undefined) return
     this.#callbacks = undefined
-    this.#callBack(error)
+    process.nextTick(callAll, callbacks, connectionClosed())
   }
 
   // Reading

@@ -41,7 +41,7 @@ t.test('a conversation from its first message to its close', async (t) => {
   ])
   t.same(closes, [1000])
   t.same(errors, [])
-  t.same(socket.traffic, { messagesReceived: 2, bytesReceived: 14, messagesSent: 2, bytesSent: 14 })
+  t.same(socket.traffic, { messagesReceived: 2, bytesReceived: 14, messagesSent: 2, bytesSent: 14, messagesDropped: 0 })
 })
 
 t.test('a message for many is sent to one, counted, and called back', async (t) => {
@@ -51,7 +51,7 @@ t.test('a message for many is sent to one, counted, and called back', async (t) 
   t.notOk(await sent((callback) => { socket.send(message, callback) }))
   t.notOk(await sent((callback) => { socket.send(message, {}, callback) }))
   t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString()]), Array(3).fill([1, 'for many']))
-  t.same(socket.traffic, { messagesReceived: 0, bytesReceived: 0, messagesSent: 3, bytesSent: 24 })
+  t.same(socket.traffic, { messagesReceived: 0, bytesReceived: 0, messagesSent: 3, bytesSent: 24, messagesDropped: 0 })
 })
 
 t.test('what cannot be sent is thrown, or told to the callback', async (t) => {
