@@ -103,3 +103,10 @@ t.test('its sockets may receive as many messages as the route says', async (t) =
   t.same(setUp(resolveSettings({ messageRate: { rate: 5 } })).owner.messageRate, { rate: 5, burst: 5, pauses: false })
   t.equal(setUp(resolveSettings({})).owner.messageRate, undefined)
 })
+
+t.test('why a socket was cut is logged', async (t) => {
+  const { calls, socket, owner, open } = setUp(resolveSettings({}))
+  owner.cut?.('it was silent', Object.assign(socket, { bufferedAmount: 7 }), open())
+  t.match(calls, [['info', { socket: { version: '13', reason: 'it was silent', bufferedAmount: 7 }, duration: Number }, 'socket cut']])
+  t.equal(createOwner(instance, resolveSettings({ heartbeat: false }), new WireServer()).heartbeat, undefined)
+})

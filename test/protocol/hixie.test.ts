@@ -205,3 +205,9 @@ t.test('other limits are for messages that begin afterwards', async (t) => {
   feed(protocol, framed('fifth'))
   t.same(sink.events, [['text', 'begun'], ['text', 'four'], ['text', 'fifth'], ['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
 })
+
+t.test('nothing is owed to a peer that reads again', async (t) => {
+  const { sink, protocol } = setUp()
+  protocol.drained()
+  t.equal(sink.written.length, 0)
+})

@@ -558,3 +558,15 @@ t.test('other limits are for messages that begin afterwards', async (t) => {
   feed(protocol, text('fifth'))
   t.same(sink.events, [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
 })
+
+t.test('of the pings of a peer that does not read, the newest is answered when it reads again', async (t) => {
+  const { sink, protocol } = setUp()
+  Object.assign(sink, { isStalled: true })
+  feed(protocol, Buffer.concat([frame(9, 'first'), frame(9, 'newest')]))
+  t.same(sink.events, [['ping', 'first'], ['ping', 'newest']])
+  t.equal(sink.written.length, 0)
+  Object.assign(sink, { isStalled: false })
+  protocol.drained()
+  protocol.drained()
+  t.equal(sink.written.toString('hex'), '8a06' + Buffer.from('newest').toString('hex'))
+})

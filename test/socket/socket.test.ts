@@ -512,3 +512,14 @@ t.test('the largest message may be another once a peer is known', async (t) => {
   client.write(text('fifth'))
   t.equal((await client.readFrame()).payload.readUInt16BE(), 1009)
 })
+
+t.test('sent() resolves when the message has left, and rejects with what kept it', async (t) => {
+  const { client, socket } = await converse(t)
+  await socket.sent('text')
+  await socket.sent(Buffer.from('binary'), { binary: false })
+  await socket.sent(new Message(Buffer.from('for many'), false, true))
+  t.equal(await client.readText() + await client.readText() + await client.readText(), 'textbinaryfor many')
+  socket.terminate()
+  await once(socket, 'close')
+  await t.rejects(socket.sent('too late'), { code: 'FST_WIRE_NOT_OPEN' })
+})
