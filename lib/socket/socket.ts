@@ -104,8 +104,7 @@ export class WireSocket extends SocketEmitterBase {
 
   /** 1 (OPEN), 2 (CLOSING) or 3 (CLOSED); 0 (CONNECTING) only of a client, since the handshake is done when the server makes a socket. */
   get readyState (): typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED {
-    if (this.#conversation.isClosed) return CLOSED
-    return this.#conversation.isOpen ? OPEN : CLOSING
+    return this.#conversation.readyState
   }
 
   /** Which protocol the peer speaks. */
