@@ -12,6 +12,7 @@ Object.assign(fastifyWire, { fastifyWebsocket: fastifyWire })
 
 export { fastifyWire as default, fastifyWire, fastifyWire as fastifyWebsocket, fastifyWire as 'module.exports' }
 export type { SocketHandler } from './lib/accept.js'
+export type { AdmissionOptions, MessageRateOptions, OriginCheck, OriginEntry } from './lib/admission-options.js'
 export type { BackpressureOptions, HeartbeatOptions, ShutdownOptions } from './lib/life.js'
 export type { ProtocolChooser, SocketErrorHandler, SocketOptions, WireOptions } from './lib/options.js'
 export type { SocketRouteOptions } from './lib/routes.js'

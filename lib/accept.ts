@@ -1,5 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { admit } from './admission.js'
+import type { ConnectionLimits } from './connection-limits.js'
 import { ClientRefused, ProtocolNotOffered, ServerClosing } from './errors.js'
 import { chooseProtocol, readHandshake, type Answer, type Handshake } from './handshake/handshake.js'
 import { negotiateDeflate, readExtensions, type DeflateAgreement, type DeflateSettings } from './handshake/extensions.js'
@@ -8,6 +10,7 @@ import { createContext } from './owner.js'
 import { Compression } from './protocol/compression.js'
 import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/conversation.js'
+import { beginLifetime } from './socket/lifetime.js'
 import { open, WireSocket } from './socket/socket.js'
 import type { UpgradeResponse } from './upgrade/http1.js'
 import { createProtocol } from './upgrade/version.js'
@@ -20,6 +23,8 @@ export interface Registration {
   readonly server: WireServer
   readonly isClosing: () => boolean
   readonly logsRequests: (request: FastifyRequest) => boolean
+  /** Those of all its routes together. */
+  readonly limits: readonly ConnectionLimits[]
 }
 
 /** A route that accepts sockets. */
@@ -34,8 +39,8 @@ export interface SocketRoute {
 // Reserved for a name that is none (RFC 2606 §2).
 const NO_HOST = 'host.invalid'
 
-/** Reads the handshake of an upgrade, before any hook of the route runs. */
-export function checkHandshake (settings: Settings, request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+/** Reads the handshake of an upgrade and admits it, before any hook of the route runs. */
+export function checkHandshake (settings: Settings, limits: readonly ConnectionLimits[], request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
   const { raw } = request
   let handshake: Handshake
   try {
@@ -52,7 +57,7 @@ export function checkHandshake (settings: Settings, request: FastifyRequest, rep
     return
   }
   responseOf(reply).handshake = handshake
-  done()
+  admit(settings, limits, handshake, request, responseOf(reply), done)
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -75,8 +80,9 @@ export function acceptSocket (route: SocketRoute, request: FastifyRequest, reply
 async function acceptLater (route: SocketRoute, handshake: Handshake, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { server } = route.registration
   if (typeof server.options.verifyClient === 'function') await verifyClient(server, handshake, request)
-  const body = handshake.bodyLength === 0 ? NOTHING : await responseOf(reply).readBody(handshake.bodyLength, route.settings.handshakeTimeout)
-  answerHandshake(route, handshake, body, request, reply)
+  const body = handshake.bodyLength === 0 ? NOTHING : await responseOf(reply).readBody(handshake.bodyLength)
+  // The time may have run out meanwhile.
+  if (!reply.sent) answerHandshake(route, handshake, body, request, reply)
   return reply
 }
 
@@ -90,6 +96,7 @@ function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer
   if (agreement !== undefined) answer.headers.push('Sec-WebSocket-Extensions', agreement.answer)
   responseOf(reply).accept(tellHeaders(server, answer, request.raw), (stream, head) => {
     const { version } = handshake
+    const context = createContext(settings, registration.logsRequests(request), request, reply)
     const socket = new WireSocket({
       stream,
       owner,
@@ -98,8 +105,9 @@ function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer
       extensions: agreement === undefined ? '' : 'permessage-deflate',
       createProtocol: (sink, output) => createProtocol(version, sink, output, settings.limits,
         agreement === undefined ? undefined : new Compression(output, agreement.parameters, settings.deflate as DeflateSettings)),
-      context: createContext(settings, registration.logsRequests(request), request, reply)
+      context
     })
+    if (settings.lifetime !== undefined) context.lifetimeEnd = beginLifetime(socket, settings.lifetime)
     socket[open](head, () => {
       server.add(socket, request.raw)
       return handler.call(instance, socket, request)

@@ -146,3 +146,12 @@ t.test('a broadcast does not count those that refuse it, and replaces those of i
   t.equal(drops.socket.traffic.messagesDropped, 3)
   t.equal(latest.socket.traffic.messagesDropped, 2)
 })
+
+t.test('a broadcast may be of a kind', async (t) => {
+  const app = await createApp(t, { backpressure: { policy: 'latest' } })
+  app.ws('/demo', () => {})
+  const client = await app.injectWS('/demo')
+  t.equal(app.websocketServer.broadcast('a price', { kind: 'price' }), 1)
+  t.equal(String((await once(client, 'message'))[0]), 'a price')
+  client.terminate()
+})

@@ -51,8 +51,10 @@ export interface Protocol {
    */
   readonly closeCode: number
   readonly closeReason: Buffer
-  /** Whether messages of the peer are still to come though its bytes are here: they are being decompressed elsewhere. */
+  /** Whether messages of the peer are still to come though its bytes are here: one is being decompressed elsewhere, or `hold()` was called. */
   readonly isHeld: boolean
+  /** Those of messages that begin from now on. */
+  limits: Limits
   /** Payload bytes that were sent and are being compressed elsewhere, or wait behind such. */
   readonly compressing: number
   /** Whether the last frame sent was a fragment, which others have to follow. */
@@ -62,6 +64,10 @@ export interface Protocol {
   receive (length: number): void
   /** The peer's stream ended. */
   receiveEnd (): void
+  /** Receives nothing behind the message that is being told: what comes is held, by `isHeld`. */
+  hold (): void
+  /** Receives on, first what was held, which `sink.release()` hands over. */
+  proceed (): void
   /** Ends the conversation where it stands: nothing more is told or sent. */
   abort (): void
 

@@ -23,7 +23,7 @@ const NOTHING = Buffer.alloc(0)
  *                        none ──first frame, last──────▶ none
  *
  * Control frames come and go in either state (§5.5). A large compressed message is decompressed elsewhere: until that
- * is done the bytes behind it are held.
+ * is done the bytes behind it are held, as they are behind a message after which the receiver asks for it.
  */
 export class Rfc6455 implements Protocol, FrameHandler {
   readonly version: '13' | '8' | '7'
@@ -34,7 +34,9 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   readonly #sink: Sink
   readonly #output: Output
-  readonly #limits: Limits
+  #limits: Limits
+  /** Those that begin when the message that is being received ends. */
+  #nextLimits: Limits | undefined
   readonly #compression: Compression | undefined
   readonly #decoder: Decoder
 
@@ -75,6 +77,25 @@ export class Rfc6455 implements Protocol, FrameHandler {
     const at = this.isHeld ? 0 : this.#decoder.read(0, length)
     // The page is read into again.
     if (at < length && this.isHeld) (this.#held ??= []).push(Buffer.from(page.bytes.subarray(at, length)))
+  }
+
+  hold (): void {
+    this.isHeld = true
+  }
+
+  proceed (): void {
+    if (!this.isHeld) return
+    this.isHeld = false
+    this.#releaseHeld()
+  }
+
+  get limits (): Limits {
+    return this.#nextLimits ?? this.#limits
+  }
+
+  set limits (limits: Limits) {
+    if (this.#message === 0) this.#limits = limits
+    else this.#nextLimits = limits
   }
 
   receiveEnd (): void {
@@ -237,6 +258,11 @@ export class Rfc6455 implements Protocol, FrameHandler {
     this.isHeld = false
     if (fault === undefined) this.#tellInflated(data)
     else this.fault(fault)
+    // The message itself may have brought about another hold.
+    if (!this.isHeld) this.#releaseHeld()
+  }
+
+  #releaseHeld (): void {
     const held = this.#held
     this.#held = undefined
     this.#sink.release(held === undefined ? NOTHING : Buffer.concat(held))
@@ -250,8 +276,14 @@ export class Rfc6455 implements Protocol, FrameHandler {
   #tell (data: Buffer): boolean {
     const isBinary = this.#message === BINARY
     this.#message = 0
+    if (this.#nextLimits !== undefined) this.#takeNextLimits(this.#nextLimits)
     this.#sink.message(data, isBinary)
-    return this.#goesOn()
+    return this.#goesOn() && !this.isHeld
+  }
+
+  #takeNextLimits (limits: Limits): void {
+    this.#limits = limits
+    this.#nextLimits = undefined
   }
 
   #receiveControl (start: number, end: number, key: number, ends: boolean): boolean {

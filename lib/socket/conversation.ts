@@ -5,6 +5,7 @@ import { Transport, type TransportEvents, type WriteCallback } from '../transpor
 import { Backpressure, limitOf, type BackpressureSettings } from './backpressure.js'
 import type { Round } from './heartbeat.js'
 import { Inbox } from './inbox.js'
+import { MessageRate, type Throttled } from './message-rate.js'
 import { Puller } from './puller.js'
 import { toBinaryType } from './data.js'
 import type { Opening, SocketOwner, Traffic } from './opening.js'
@@ -23,7 +24,7 @@ const INBOX_LIMIT = 65_536
  *   stream → transport → protocol → 'message' listener, when there is one and the socket is not paused
  *                                └→ inbox, until there is one, or `for await` asks; a full inbox stops the reading
  */
-export class Conversation implements Sink, TransportEvents {
+export class Conversation implements Sink, TransportEvents, Throttled {
   readonly transport: Transport
   readonly protocol: Protocol
   isPaused = false
@@ -44,6 +45,7 @@ export class Conversation implements Sink, TransportEvents {
   readonly #socket: WireSocket
   readonly #owner: SocketOwner
   readonly #context: unknown
+  readonly #rate: MessageRate | undefined
   #inbox: Inbox | undefined
   #puller: Puller | undefined
   #backpressure: Backpressure | undefined
@@ -63,6 +65,7 @@ export class Conversation implements Sink, TransportEvents {
     this.limit = limitOf(owner.backpressure)
     this.transport = new Transport(opening.stream, this, owner.directIO)
     this.protocol = opening.createProtocol(this, this.transport)
+    this.#rate = owner.messageRate === undefined ? undefined : new MessageRate(owner.messageRate, this)
   }
 
   /** Runs the route's handler, and starts to read. */
@@ -149,6 +152,7 @@ export class Conversation implements Sink, TransportEvents {
     this.#backpressure?.sendKept()
     this.protocol.close(code, reason)
     this.#boundClosing()
+    this.#rate?.stop()
     // Nobody asked for messages so far: let the peer's answer come through.
     if (!this.#isTaken() && !this.isPaused) {
       this.#inbox?.clear()
@@ -210,6 +214,7 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   closed (): void {
+    this.#rate?.stop()
     // A message that came before the end is still to be told.
     this.#isGone = true
     if (this.protocol.isHeld) return
@@ -228,6 +233,7 @@ export class Conversation implements Sink, TransportEvents {
   message (data: Buffer, isBinary: boolean): void {
     this.messagesReceived++
     this.bytesReceived += data.length
+    if (this.#rate !== undefined && !this.#rate.take()) return
     if (!this.isPaused && !this.#isWaiting() && this.#socket.listenerCount('message') > 0) {
       this.#deliver(data, isBinary)
       return
@@ -269,6 +275,17 @@ export class Conversation implements Sink, TransportEvents {
   end (): void {
     this.#boundClosing()
     this.transport.end()
+  }
+
+  // Throttled
+
+  throttle (): void {
+    this.protocol.hold()
+    this.hold()
+  }
+
+  unthrottle (): void {
+    this.protocol.proceed()
   }
 
   /** Whether the peer could be heard if it spoke. */

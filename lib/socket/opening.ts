@@ -3,6 +3,7 @@ import type { Output } from '../codec/encoder.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
 import type { BackpressureSettings } from './backpressure.js'
 import type { Heartbeat } from './heartbeat.js'
+import type { Rate } from './message-rate.js'
 import type { WireSocket } from './socket.js'
 
 /** What the sockets of a route have in common. */
@@ -11,6 +12,8 @@ export interface SocketOwner {
   readonly closeTimeout: number
   /** Whether to read and write in the way that Node does not make public. */
   readonly directIO: boolean
+  /** How many messages a socket may receive; undefined for any number. */
+  readonly messageRate?: Rate | undefined
   /** Looks after silent peers. */
   readonly heartbeat?: Heartbeat | undefined
   /** What is done about slow peers; nothing where it is undefined. */

@@ -1,11 +1,15 @@
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
+import { inspect } from 'node:util'
 import { Message } from '../codec/message.js'
+import { BadOption } from '../errors.js'
+import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../protocol/protocol.js'
 import type { WriteCallback } from '../transport/transport.js'
 import { Conversation, type Opening, type Traffic } from './conversation.js'
-import { isBinaryByDefault, toBuffer, type BinaryType, type MessageData, type Sendable } from './data.js'
-import type { SocketEventListener, SocketEventType } from './events.js'
+import { isBinaryByDefault, toBuffer, type BinaryType, type Sendable } from './data.js'
+import { SocketEmitterBase, type AnyListener, type Foreign, type Listener, type WireSocketEvents } from './emitter.js'
+import type { SocketEventHandler, SocketEventListener, SocketEventType } from './events.js'
 import { sendControl, type SendResult } from './sending.js'
 import { createStream } from './stream.js'
 import { SocketTarget } from './target.js'
@@ -23,21 +27,10 @@ export interface SendOptions {
   mask?: boolean | undefined
 }
 
-export interface WireSocketEvents {
-  /** A whole message; text comes as a Buffer of valid UTF-8. */
-  message: [data: MessageData, isBinary: boolean]
-  /** The socket is closed; the code is the one that the peer sent, 1005 or 1006 (RFC 6455 §7.1.5). */
-  close: [code: number, reason: Buffer]
-  /** The peer broke a rule, or the connection failed; 'close' follows. */
-  error: [error: Error]
-  ping: [data: Buffer]
-  pong: [data: Buffer]
-  /** What had to wait for the peer has left. */
-  drain: []
-  /** A message was not sent, or will not be, because the peer is slow: see `backpressure`. */
-  drop: [data: string | Buffer, isBinary: boolean]
-  open: []
-}
+export type { WireSocketEvents }
+
+/** The second is what the types of `ws` have here; it gets no error when all is well, too. */
+export type ControlCallback = WriteCallback | ((error: Error) => void)
 
 /** What only the code that made a socket calls. */
 export const open = Symbol('open')
@@ -66,7 +59,7 @@ Object.setPrototypeOf(Listeners.prototype, null)
  * One WebSocket of a client, with the faces of an EventEmitter, of a browser's WebSocket, of an async iterable and of a
  * Duplex. What goes on behind it is a Conversation.
  */
-export class WireSocket extends EventEmitter<WireSocketEvents> {
+export class WireSocket extends SocketEmitterBase {
   static readonly CONNECTING = CONNECTING
   static readonly OPEN = OPEN
   static readonly CLOSING = CLOSING
@@ -111,8 +104,7 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
 
   /** 1 (OPEN), 2 (CLOSING) or 3 (CLOSED); 0 (CONNECTING) only of a client, since the handshake is done when the server makes a socket. */
   get readyState (): typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED {
-    if (this.#conversation.isClosed) return CLOSED
-    return this.#conversation.isOpen ? OPEN : CLOSING
+    return this.#conversation.readyState
   }
 
   /** Which protocol the peer speaks. */
@@ -153,6 +145,8 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
    * @param callback called when the message has left, or with the error that kept it here
    * @throws NotSupported or InvalidText where this version cannot carry it and there is no callback
    */
+  send (data: Sendable, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult
+  send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult
   send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult {
     if (data instanceof Message) {
       return typeof options === 'function'
@@ -188,19 +182,19 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
   }
 
   /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
-  ping (data?: Sendable | WriteCallback, mask?: boolean | WriteCallback, callback?: WriteCallback): void {
+  ping (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     this.#sendControl('ping', data, mask, callback)
   }
 
   /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
-  pong (data?: Sendable | WriteCallback, mask?: boolean | WriteCallback, callback?: WriteCallback): void {
+  pong (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     this.#sendControl('pong', data, mask, callback)
   }
 
-  #sendControl (verb: 'ping' | 'pong', data?: Sendable | WriteCallback, mask?: boolean | WriteCallback, callback?: WriteCallback): void {
+  #sendControl (verb: 'ping' | 'pong', data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     const done = [data, mask, callback].find((argument) => typeof argument === 'function')
     const payload = data === undefined || typeof data === 'function' ? NOTHING : toBuffer(data)
-    sendControl(this.#conversation, verb, payload, done)
+    sendControl(this.#conversation, verb, payload, done as WriteCallback | undefined)
   }
 
   // Closing
@@ -227,6 +221,21 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
   }
 
   // Receiving
+
+  /**
+   * The largest message received, in bytes: as the route says, until it is changed, say when a peer has said who it is.
+   * A change is for messages that begin after it.
+   * @throws BadOption, when set to what is no size
+   */
+  get maxPayload (): number {
+    return this.#conversation.protocol.limits.maxPayload
+  }
+
+  set maxPayload (bytes: number) {
+    if (!Number.isSafeInteger(bytes) || bytes < 0) throw new BadOption('maxPayload', 'a whole number of bytes', inspect(bytes))
+    const { protocol } = this.#conversation
+    protocol.limits = withMaxPayload(protocol.limits, bytes)
+  }
 
   /** Stops the messages: what arrives waits, first here, then at the peer. */
   pause (): void {
@@ -261,17 +270,23 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
 
   // The EventEmitter face: a first 'message' listener gets what waited for it.
 
-  override on<K>(event: keyof WireSocketEvents | K, listener: K extends keyof WireSocketEvents ? (...args: WireSocketEvents[K]) => void : never): this {
+  override on<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
+  override on<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  override on (event: string | symbol, listener: AnyListener<this>): this {
     super.on(event, listener)
     if (event === 'message') this.#conversation.scheduleDrain()
     return this
   }
 
-  override addListener<K>(event: keyof WireSocketEvents | K, listener: K extends keyof WireSocketEvents ? (...args: WireSocketEvents[K]) => void : never): this {
+  override addListener<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
+  override addListener<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  override addListener (event: string | symbol, listener: AnyListener<this>): this {
     return this.on(event, listener)
   }
 
-  override prependListener<K>(event: keyof WireSocketEvents | K, listener: K extends keyof WireSocketEvents ? (...args: WireSocketEvents[K]) => void : never): this {
+  override prependListener<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
+  override prependListener<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  override prependListener (event: string | symbol, listener: AnyListener<this>): this {
     super.prependListener(event, listener)
     if (event === 'message') this.#conversation.scheduleDrain()
     return this
@@ -295,12 +310,12 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
     return (this.#target ??= new SocketTarget(this))
   }
 
-  get onopen (): SocketEventListener<'open'> | null { return this.#face.handler('open') }
+  get onopen (): SocketEventHandler<'open'> | null { return this.#face.handler('open') as SocketEventHandler<'open'> | null }
   set onopen (listener: SocketEventListener<'open'> | null) { this.#face.setHandler('open', listener) }
-  get onmessage (): SocketEventListener<'message'> | null { return this.#face.handler('message') }
+  get onmessage (): SocketEventHandler<'message'> | null { return this.#face.handler('message') as SocketEventHandler<'message'> | null }
   set onmessage (listener: SocketEventListener<'message'> | null) { this.#face.setHandler('message', listener) }
-  get onclose (): SocketEventListener<'close'> | null { return this.#face.handler('close') }
+  get onclose (): SocketEventHandler<'close'> | null { return this.#face.handler('close') as SocketEventHandler<'close'> | null }
   set onclose (listener: SocketEventListener<'close'> | null) { this.#face.setHandler('close', listener) }
-  get onerror (): SocketEventListener<'error'> | null { return this.#face.handler('error') }
+  get onerror (): SocketEventHandler<'error'> | null { return this.#face.handler('error') as SocketEventHandler<'error'> | null }
   set onerror (listener: SocketEventListener<'error'> | null) { this.#face.setHandler('error', listener) }
 }

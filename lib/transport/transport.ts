@@ -19,7 +19,7 @@ export interface TransportEvents {
   closed (): void
 }
 
-export type WriteCallback = (error?: Error | null) => void
+export type WriteCallback = (error?: Error) => void
 
 const SLAB_SIZE = 65_536
 const NOTHING = Buffer.alloc(0)
@@ -394,7 +394,7 @@ function flushScheduled (): void {
 }
 
 function callAll (callbacks: readonly WriteCallback[], error: Error | null): void {
-  for (const callback of callbacks) callback(error)
+  for (const callback of callbacks) callback(error ?? undefined)
 }
 
 function connectionClosed (): Error {

@@ -132,13 +132,13 @@ t.test('the same holds for a message that is sent to all', async (t) => {
   await fast.upgrade()
   const [socket] = sockets as [WireSocket]
   const counts = new Set<number>()
-  let received = 0
-  fast.socket.removeAllListeners('data').on('data', (bytes: Buffer) => { received += bytes.length })
+  const traffic = { received: 0 }
+  fast.socket.removeAllListeners('data').on('data', (bytes: Buffer) => { traffic.received += bytes.length })
   const most = await overwhelm(socket, (payload) => { counts.add(app.websocketServer.broadcast(payload)) })
   t.ok(most <= LIMIT + 65_546, `${most} bytes`)
   t.ok(counts.has(1) && counts.has(2))
-  while (received < 600 * 65_546) await once(fast.socket, 'data')
-  t.equal(received, 600 * 65_546)
+  while (traffic.received < 600 * 65_546) await once(fast.socket, 'data')
+  t.equal(traffic.received, 600 * 65_546)
   socket.terminate()
 })
 
@@ -165,13 +165,13 @@ t.test('latest: the peer gets the newest of each kind when it reads again', asyn
 
 t.test('sent() paces a producer to its peer', async (t) => {
   const { client, socket } = await converse(t, { backpressure: { limit: 100_000, policy: 'wait' } })
-  let received = 0
-  client.socket.removeAllListeners('data').on('data', (bytes: Buffer) => { received += bytes.length })
+  const traffic = { received: 0 }
+  client.socket.removeAllListeners('data').on('data', (bytes: Buffer) => { traffic.received += bytes.length })
   for (let i = 0; i < 100; i++) {
     await socket.sent(Buffer.alloc(300_000))
     t.ok(socket.bufferedAmount < 300_011)
   }
-  while (received < 100 * 300_010) await once(client.socket, 'data')
+  while (traffic.received < 100 * 300_010) await once(client.socket, 'data')
 })
 
 t.test('a peer that floods pings and reads nothing is answered its newest, and costs no memory', async (t) => {

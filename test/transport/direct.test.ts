@@ -91,6 +91,10 @@ const prepareAnew = async (t: Test, changed: Partial<typeof net>): Promise<boole
   return await fresh.prepareDirectIO()
 }
 
+interface WriteRequest {
+  oncomplete: (status: number) => void
+}
+
 /** Changes the native side of the connection that is accepted. */
 const withHandle = (change: (handle: Record<string, (...args: unknown[]) => unknown>, accepted: Socket) => void): Partial<typeof net> => ({
   createServer: ((...args: []) => createServer(...args).prependListener('connection', (accepted) => {
@@ -148,10 +152,14 @@ t.test('one that does not write several buffers, or a large one, or does not say
   for (const change of [
     (large: () => unknown) => { large(); return -1 },
     () => 0,
-    (large: () => unknown, request: { oncomplete: (status: number) => void }) => {
-      const { oncomplete } = request
-      request.oncomplete = () => { oncomplete(-1) }
-      return large()
+    (large: () => unknown, given: WriteRequest | null) => {
+      const started = large()
+      const request = given ?? started as WriteRequest
+      process.nextTick(() => {
+        const { oncomplete } = request
+        request.oncomplete = () => { oncomplete(-1) }
+      })
+      return started
     }
   ]) {
     t.equal(await prepareAnew(t, withHandle((handle) => {
@@ -166,3 +174,44 @@ t.test('one that does not write several buffers, or a large one, or does not say
     })), false)
   }
 })
+
+t.test('one whose handles make a request themselves, where a write has to wait, is used', async (t) => {
+  const fresh = await t.mockImport<typeof import('../../lib/transport/direct.js')>('../../lib/transport/direct.js', {
+    'node:net': { ...net, ...withHandle(makeRequests) }
+  })
+  t.equal(await fresh.prepareDirectIO(), true)
+  const { accepted, client } = await pair(t)
+  makeRequests(Reflect.get(accepted, '_handle'), accepted)
+  const handle = Reflect.get(accepted, '_handle') as Parameters<typeof fresh.writeDirectly>[0]
+  t.equal(fresh.writeDirectly(handle, Buffer.from('a'), () => {}), 'done')
+  accepted.destroy()
+  t.equal(fresh.writeDirectly(handle, Buffer.from('x'), () => {}), 'refused')
+  client.destroy()
+})
+
+/** Has a connection write as those of Node 26 do. */
+function makeRequests (handle: Record<string, (...args: unknown[]) => unknown>, accepted: Socket): void {
+  const before = Object.getPrototypeOf(handle) as Record<string, (...args: unknown[]) => unknown>
+  let Request: (new () => { getAsyncId (): number }) | undefined
+  Object.defineProperty(handle, 'writeBuffer', {
+    configurable: true,
+    value (request: object | null, bytes: unknown) {
+      Request = request?.constructor as typeof Request
+      return before['writeBuffer']!.call(handle, request, bytes)
+    }
+  })
+  accepted.write(Buffer.from('learn'))
+  Reflect.deleteProperty(handle, 'writeBuffer')
+  // It does so by itself.
+  if (Request === undefined) return
+  const make = (verb: string) => (_given: unknown, ...args: unknown[]) => {
+    const request = new Request!()
+    const status = before[verb]!.call(handle, request, ...args)
+    return status !== 0 || request.getAsyncId() === -1 ? status : request
+  }
+  Object.setPrototypeOf(handle, Object.assign(Object.create(before), { writeBuffer: make('writeBuffer'), writev: make('writev') }))
+  accepted.write = (bytes: unknown) => {
+    (handle['writeBuffer'] as (...args: unknown[]) => unknown)(null, bytes)
+    return true
+  }
+}
