@@ -22,7 +22,7 @@ t.test('oRPC: a call and an event iterator', async (t) => {
   }
   const handler = new RPCHandler(router)
   const app = await createApp(t)
-  app.ws('/orpc', (socket) => { void handler.upgrade(socket, { context: {} }) })
+  app.ws('/orpc', (socket) => { handler.upgrade(socket, { context: {} }) })
   const websocket = new Client(`ws://127.0.0.1:${await listen(app)}/orpc`)
   const client: RouterClient<typeof router> = createORPCClient(new RPCLink({ websocket }))
   t.equal(await client.add(41), 42)
