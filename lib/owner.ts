@@ -2,6 +2,8 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 import type { Settings } from './options.js'
 import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/conversation.js'
+import { endLifetime } from './socket/lifetime.js'
+import { heartbeatOf } from './socket/heartbeat.js'
 import type { WireSocket } from './socket/socket.js'
 import { toWsError } from './ws-errors.js'
 
@@ -10,6 +12,8 @@ export interface Context {
   readonly log: FastifyBaseLogger
   readonly logsClose: boolean
   readonly openedAt: number
+  /** When the socket closes by itself, where its lifetime is limited. */
+  lifetimeEnd: number | undefined
   /** Only for an error handler of the application: an idle socket is not to hold its request. */
   readonly request: FastifyRequest | undefined
   readonly reply: FastifyReply | undefined
@@ -21,6 +25,7 @@ export function createContext (settings: Settings, logsClose: boolean, request: 
     log: request.log,
     logsClose,
     openedAt: performance.now(),
+    lifetimeEnd: undefined,
     request: isKept ? request : undefined,
     reply: isKept ? reply : undefined
   }
@@ -31,10 +36,18 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
   const owner: SocketOwner = {
     closeTimeout: settings.closeTimeout,
     directIO: settings.directIO,
+    messageRate: settings.messageRate,
+    heartbeat: settings.heartbeat === undefined ? undefined : heartbeatOf(settings.heartbeat),
+    backpressure: settings.backpressure,
+    cut: (reason, socket, context) => {
+      const { log, openedAt } = context as Context
+      log.info({ socket: { version: socket.version, reason, bufferedAmount: socket.bufferedAmount }, duration: performance.now() - openedAt }, 'socket cut')
+    },
     failed: (error, socket, context) => { handleError(instance, settings, error, socket, context as Context) },
     closed: (socket, code, reason, context) => {
       server.delete(socket)
-      const { log, logsClose, openedAt } = context as Context
+      const { log, logsClose, openedAt, lifetimeEnd } = context as Context
+      if (lifetimeEnd !== undefined) endLifetime(socket, lifetimeEnd)
       if (!logsClose) return
       log.info({
         socket: { version: socket.version, code, reason: reason.toString(), ...socket.traffic },

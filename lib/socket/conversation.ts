@@ -1,49 +1,18 @@
-import type { Duplex } from 'node:stream'
-import { NotOpen, type Fault } from '../errors.js'
-import type { Output } from '../codec/encoder.js'
+import type { Fault } from '../errors.js'
 import type { Message } from '../codec/message.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
 import { Transport, type TransportEvents, type WriteCallback } from '../transport/transport.js'
+import { Backpressure, limitOf, type BackpressureSettings } from './backpressure.js'
+import type { Round } from './heartbeat.js'
 import { Inbox } from './inbox.js'
+import { MessageRate, type Throttled } from './message-rate.js'
 import { Puller } from './puller.js'
 import { toBinaryType } from './data.js'
+import type { Opening, SocketOwner, Traffic } from './opening.js'
+import { refuseClosed, sendPayload, sendShared, type SendResult } from './sending.js'
 import type { WireSocket, WireSocketEvents } from './socket.js'
 
-/** What the sockets of a route have in common. */
-export interface SocketOwner {
-  /** How long a closing handshake may take, in milliseconds. */
-  readonly closeTimeout: number
-  /** Whether to read and write in the way that Node does not make public. */
-  readonly directIO: boolean
-  /** Takes what the handler or a listener throws or rejects with. */
-  failed (error: unknown, socket: WireSocket, context: unknown): void
-  /** The peer broke a rule, or the connection failed: told before listeners of 'error' are. */
-  faulted? (error: Error, socket: WireSocket, context: unknown): void
-  closed (socket: WireSocket, code: number, reason: Buffer, context: unknown): void
-}
-
-/** What a socket is made of; routes make them. */
-export interface Opening {
-  readonly stream: Duplex
-  readonly owner: SocketOwner
-  /** Path and query of the upgrade. */
-  readonly url: string
-  /** The chosen subprotocol, '' for none. */
-  readonly subprotocol: string
-  /** The extensions agreed on, '' for none. */
-  readonly extensions: string
-  createProtocol (sink: Sink, output: Output): Protocol
-  /** What the owner wants back. */
-  readonly context: unknown
-}
-
-/** Messages and payload bytes each way. */
-export interface Traffic {
-  messagesReceived: number
-  bytesReceived: number
-  messagesSent: number
-  bytesSent: number
-}
+export type { Opening, SocketOwner, Traffic }
 
 // More than this waits in the kernel, and then at the peer, not here.
 const INBOX_LIMIT = 65_536
@@ -55,7 +24,7 @@ const INBOX_LIMIT = 65_536
  *   stream → transport → protocol → 'message' listener, when there is one and the socket is not paused
  *                                └→ inbox, until there is one, or `for await` asks; a full inbox stops the reading
  */
-export class Conversation implements Sink, TransportEvents {
+export class Conversation implements Sink, TransportEvents, Throttled {
   readonly transport: Transport
   readonly protocol: Protocol
   isPaused = false
@@ -64,12 +33,22 @@ export class Conversation implements Sink, TransportEvents {
   bytesReceived = 0
   messagesSent = 0
   bytesSent = 0
+  /** How much may wait before a message meets the Backpressure, in bytes. */
+  limit: number
+
+  // What the heartbeat keeps here.
+  isHeard = false
+  latency: number | undefined = undefined
+  round: Round | undefined = undefined
+  mark = 0
 
   readonly #socket: WireSocket
   readonly #owner: SocketOwner
   readonly #context: unknown
+  readonly #rate: MessageRate | undefined
   #inbox: Inbox | undefined
   #puller: Puller | undefined
+  #backpressure: Backpressure | undefined
   #closeTimer: NodeJS.Timeout | undefined
   #isHandlerPending = true
   #isReadingStopped = false
@@ -83,8 +62,10 @@ export class Conversation implements Sink, TransportEvents {
     this.#socket = socket
     this.#owner = owner
     this.#context = opening.context
+    this.limit = limitOf(owner.backpressure)
     this.transport = new Transport(opening.stream, this, owner.directIO)
     this.protocol = opening.createProtocol(this, this.transport)
+    this.#rate = owner.messageRate === undefined ? undefined : new MessageRate(owner.messageRate, this)
   }
 
   /** Runs the route's handler, and starts to read. */
@@ -100,6 +81,7 @@ export class Conversation implements Sink, TransportEvents {
     } else {
       this.#settled()
     }
+    this.#owner.heartbeat?.add(this)
     this.transport.open(head, this.#owner.directIO)
   }
 
@@ -114,93 +96,63 @@ export class Conversation implements Sink, TransportEvents {
     return !this.isClosed && this.protocol.state === 'open'
   }
 
-  send (payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean, callback: WriteCallback | undefined): void {
-    if (!this.isOpen) {
-      this.#refuseClosed(callback)
-      return
+  send (payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean, callback: WriteCallback | undefined, kind = ''): SendResult {
+    if (!this.isOpen) return refuseClosed(this, callback)
+    if (this.queuedAmount > this.limit) {
+      const result = this.backpressure.meet({ data: payload, isBinary, isLast, isCompressible, kind, callback })
+      if (result !== undefined) return result
     }
-    let length: number
-    try {
-      length = this.protocol.send(payload, isBinary, isLast, isCompressible)
-    } catch (error) {
-      this.#refuse(error, callback)
-      return
-    }
-    this.messagesSent++
-    this.bytesSent += length
-    if (callback !== undefined) this.#whenWritten(callback)
+    return sendPayload(this, payload, isBinary, isLast, isCompressible, callback)
   }
 
   /** Sends what others are sent too. */
-  sendMessage (message: Message, callback: WriteCallback | undefined): void {
-    if (!this.isOpen) {
-      this.#refuseClosed(callback)
-      return
+  sendMessage (message: Message, callback: WriteCallback | undefined, kind = ''): SendResult {
+    if (!this.isOpen) return refuseClosed(this, callback)
+    if (this.queuedAmount > this.limit) {
+      const { isBinary, isCompressible } = message
+      const result = this.backpressure.meet({ data: message, isBinary, isLast: true, isCompressible, kind, callback })
+      if (result !== undefined) return result
     }
-    try {
-      this.protocol.sendMessage(message)
-    } catch (error) {
-      this.#refuse(error, callback)
-      return
-    }
-    this.messagesSent++
-    this.bytesSent += message.payload.length
-    if (callback !== undefined) this.#whenWritten(callback)
+    return sendShared(this, message, callback)
   }
 
-  #whenWritten (callback: WriteCallback): void {
-    const contained = this.#contain(callback)
-    this.protocol.whenOutput(() => {
-      // A message that was being compressed is not sent any more.
-      if (this.protocol.state === 'closed') process.nextTick(contained, new NotOpen(this.#socket.readyState))
-      else this.transport.whenWritten(contained)
-    })
+  /** Calls back when a message may be sent without being refused; at once, where the policy is not to wait. */
+  whenRoom (length: number, go: () => void): void {
+    if (this.queuedAmount > this.limit) this.backpressure.whenRoom(length, go)
+    else go()
   }
 
-  sendControl (verb: 'ping' | 'pong', payload: Buffer, callback: WriteCallback | undefined): void {
-    if (!this.isOpen) {
-      this.#refuseClosed(callback)
-      return
-    }
-    try {
-      this.protocol[verb](payload)
-    } catch (error) {
-      this.#refuse(error, callback)
-      return
-    }
-    if (callback !== undefined) this.transport.whenWritten(this.#contain(callback))
+  /** Only for those whose limit was reached. */
+  get backpressure (): Backpressure {
+    return (this.#backpressure ??= new Backpressure(this, this.#owner.backpressure as BackpressureSettings))
   }
 
-  #refuseClosed (callback: WriteCallback | undefined): void {
-    if (callback !== undefined) process.nextTick(this.#contain(callback), new NotOpen(this.#socket.readyState))
-  }
-
-  #refuse (error: unknown, callback: WriteCallback | undefined): void {
-    if (callback === undefined) throw error
-    process.nextTick(this.#contain(callback), error)
-  }
-
-  #contain (callback: WriteCallback): WriteCallback {
-    return (error) => {
-      try {
-        callback(error)
-      } catch (thrown) {
-        this.fail(thrown)
-      }
-    }
+  /** Bytes that were sent and have not left, but for those that are kept in case newer ones come. */
+  get queuedAmount (): number {
+    return this.transport.bufferedAmount + this.protocol.compressing
   }
 
   /** Bytes that were sent and have not left. */
   get bufferedAmount (): number {
-    return this.transport.bufferedAmount + this.protocol.compressing
+    return this.queuedAmount + (this.#backpressure?.keptBytes ?? 0)
+  }
+
+  get messagesDropped (): number {
+    return this.#backpressure?.dropped ?? 0
+  }
+
+  tellDrop (data: string | Buffer, isBinary: boolean): void {
+    this.#tell('drop', data, isBinary)
   }
 
   // Closing
 
   close (code: number | undefined, reason: string | Buffer | undefined): void {
     if (!this.isOpen) return
+    this.#backpressure?.sendKept()
     this.protocol.close(code, reason)
     this.#boundClosing()
+    this.#rate?.stop()
     // Nobody asked for messages so far: let the peer's answer come through.
     if (!this.#isTaken() && !this.isPaused) {
       this.#inbox?.clear()
@@ -214,11 +166,22 @@ export class Conversation implements Sink, TransportEvents {
     this.protocol.abort()
   }
 
+  /** The connection is about to be cut, or the socket closed, by a rule of ours. */
+  tellCut (reason: string): void {
+    this.#owner.cut?.(reason, this.#socket, this.#context)
+  }
+
+  get readyState (): 1 | 2 | 3 {
+    if (this.isClosed) return 3
+    return this.isOpen ? 1 : 2
+  }
+
   get isCloseTold (): boolean {
     return this.#isCloseTold
   }
 
   #boundClosing (): void {
+    if (this.#isGone) return
     this.#closeTimer ??= setTimeout(() => { this.transport.destroy() }, this.#owner.closeTimeout)
   }
 
@@ -233,6 +196,7 @@ export class Conversation implements Sink, TransportEvents {
   // TransportEvents
 
   bytes (length: number): void {
+    this.isHeard = true
     this.protocol.receive(length)
   }
 
@@ -241,6 +205,7 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   drained (): void {
+    this.protocol.drained()
     this.#tell('drain')
   }
 
@@ -249,6 +214,7 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   closed (): void {
+    this.#rate?.stop()
     // A message that came before the end is still to be told.
     this.#isGone = true
     if (this.protocol.isHeld) return
@@ -256,6 +222,7 @@ export class Conversation implements Sink, TransportEvents {
     // The end of a conversation starts the timer, so it is stopped after that.
     this.protocol.receiveEnd()
     clearTimeout(this.#closeTimer)
+    this.#owner.heartbeat?.remove(this)
     this.#owner.closed(this.#socket, this.protocol.closeCode, this.protocol.closeReason, this.#context)
     this.#puller?.settle()
     this.#tellClose()
@@ -266,6 +233,7 @@ export class Conversation implements Sink, TransportEvents {
   message (data: Buffer, isBinary: boolean): void {
     this.messagesReceived++
     this.bytesReceived += data.length
+    if (this.#rate !== undefined && !this.#rate.take()) return
     if (!this.isPaused && !this.#isWaiting() && this.#socket.listenerCount('message') > 0) {
       this.#deliver(data, isBinary)
       return
@@ -281,6 +249,8 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   pong (data: Buffer): void {
+    // Ours are not told: who listens waits for the answers to pings of his own.
+    if (this.#owner.heartbeat?.isAnswer(this, data) === true) return
     this.#tell('pong', data)
   }
 
@@ -305,6 +275,22 @@ export class Conversation implements Sink, TransportEvents {
   end (): void {
     this.#boundClosing()
     this.transport.end()
+  }
+
+  // Throttled
+
+  throttle (): void {
+    this.protocol.hold()
+    this.hold()
+  }
+
+  unthrottle (): void {
+    this.protocol.proceed()
+  }
+
+  /** Whether the peer could be heard if it spoke. */
+  get isListening (): boolean {
+    return this.isOpen && !this.#isReadingStopped
   }
 
   // Receiving

@@ -12,6 +12,8 @@ export interface WireSocketEvents {
   pong: [data: Buffer]
   /** What had to wait for the peer has left. */
   drain: []
+  /** A message was not sent, or will not be, because the peer is slow: see `backpressure`. */
+  drop: [data: string | Buffer, isBinary: boolean]
   open: []
 }
 

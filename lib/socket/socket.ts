@@ -1,12 +1,16 @@
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
+import { inspect } from 'node:util'
 import { Message } from '../codec/message.js'
+import { BadOption } from '../errors.js'
+import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../protocol/protocol.js'
 import type { WriteCallback } from '../transport/transport.js'
 import { Conversation, type Opening, type Traffic } from './conversation.js'
 import { isBinaryByDefault, toBuffer, type BinaryType, type Sendable } from './data.js'
 import { SocketEmitterBase, type AnyListener, type Foreign, type Listener, type WireSocketEvents } from './emitter.js'
 import type { SocketEventHandler, SocketEventListener, SocketEventType } from './events.js'
+import { sendControl, type SendResult } from './sending.js'
 import { createStream } from './stream.js'
 import { SocketTarget } from './target.js'
 
@@ -17,6 +21,8 @@ export interface SendOptions {
   fin?: boolean | undefined
   /** Whether it may be compressed, where that was agreed on. Default true. */
   compress?: boolean | undefined
+  /** What the message tells of: with the policy 'latest' of `backpressure`, one waits for each kind. Default ''. */
+  kind?: string | undefined
   /** Taken for compatibility: a server never masks. */
   mask?: boolean | undefined
 }
@@ -30,12 +36,24 @@ export type ControlCallback = WriteCallback | ((error: Error) => void)
 export const open = Symbol('open')
 
 const NOTHING = Buffer.alloc(0)
+const NO_OPTIONS = {}
 const EMITTER_OPTIONS = { captureRejections: true }
 
 const CONNECTING = 0
 const OPEN = 1
 const CLOSING = 2
 const CLOSED = 3
+
+/** Where an EventEmitter keeps its listeners: by default a dictionary of 216 bytes, with a shape known before 72. */
+class Listeners {
+  message = undefined
+  close = undefined
+  error = undefined
+  ping = undefined
+  pong = undefined
+  drain = undefined
+}
+Object.setPrototypeOf(Listeners.prototype, null)
 
 /**
  * One WebSocket of a client, with the faces of an EventEmitter, of a browser's WebSocket, of an async iterable and of a
@@ -62,6 +80,7 @@ export class WireSocket extends SocketEmitterBase {
   /** @internal Routes make sockets. */
   constructor (opening: Opening) {
     super(EMITTER_OPTIONS)
+    Object.assign(this, { _events: new Listeners() })
     this.url = opening.url
     this.protocol = opening.subprotocol
     this.extensions = opening.extensions
@@ -85,8 +104,7 @@ export class WireSocket extends SocketEmitterBase {
 
   /** 1 (OPEN), 2 (CLOSING) or 3 (CLOSED); 0 (CONNECTING) only of a client, since the handshake is done when the server makes a socket. */
   get readyState (): typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED {
-    if (this.#conversation.isClosed) return CLOSED
-    return this.#conversation.isOpen ? OPEN : CLOSING
+    return this.#conversation.readyState
   }
 
   /** Which protocol the peer speaks. */
@@ -99,14 +117,19 @@ export class WireSocket extends SocketEmitterBase {
     return this.#conversation.bufferedAmount
   }
 
+  /** The time that the last ping of the heartbeat and its answer took, in milliseconds; undefined before. */
+  get latency (): number | undefined {
+    return this.#conversation.latency
+  }
+
   get isPaused (): boolean {
     return this.#conversation.isPaused
   }
 
   /** What went each way so far. */
   get traffic (): Traffic {
-    const { messagesReceived, bytesReceived, messagesSent, bytesSent } = this.#conversation
-    return { messagesReceived, bytesReceived, messagesSent, bytesSent }
+    const { messagesReceived, bytesReceived, messagesSent, bytesSent, messagesDropped } = this.#conversation
+    return { messagesReceived, bytesReceived, messagesSent, bytesSent, messagesDropped }
   }
 
   /** The stream below, for packages that look at it. What is written to it breaks the conversation. */
@@ -118,23 +141,44 @@ export class WireSocket extends SocketEmitterBase {
 
   /**
    * Sends a message. After the close nothing is sent, and the callback gets an error.
+   * @returns whether it leaves now ('sent'), waits for the peer ('queued') or is not sent ('refused')
    * @param callback called when the message has left, or with the error that kept it here
    * @throws NotSupported or InvalidText where this version cannot carry it and there is no callback
    */
-  send (data: Sendable, options?: SendOptions | WriteCallback, callback?: WriteCallback): void
-  send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): void
-  send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): void {
+  send (data: Sendable, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult
+  send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult
+  send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult {
     if (data instanceof Message) {
-      this.#conversation.sendMessage(data, typeof options === 'function' ? options : callback)
-      return
+      return typeof options === 'function'
+        ? this.#conversation.sendMessage(data, options)
+        : this.#conversation.sendMessage(data, callback, options?.kind)
     }
     const payload = typeof data === 'string' ? data : toBuffer(data)
     if (options === undefined || typeof options === 'function') {
-      this.#conversation.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
-    } else {
-      const { binary = isBinaryByDefault(data), fin = true, compress = true } = options
-      this.#conversation.send(payload, binary, fin, compress, callback)
+      return this.#conversation.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
     }
+    const { binary = isBinaryByDefault(data), fin = true, compress = true, kind } = options
+    return this.#conversation.send(payload, binary, fin, compress, callback, kind)
+  }
+
+  /**
+   * Sends a message, and resolves when it has left. With the policy 'wait' of `backpressure` it first waits for room.
+   * Rejects with what kept it from leaving: the close, the policy, or what `send()` throws.
+   */
+  sent (data: Sendable | Message, options: SendOptions = NO_OPTIONS): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done: WriteCallback = (error) => {
+        if (error == null) resolve()
+        else reject(error)
+      }
+      if (data instanceof Message) {
+        this.#conversation.whenRoom(data.payload.length, () => { this.send(data, options, done) })
+      } else {
+        const payload = typeof data === 'string' ? data : toBuffer(data)
+        const { binary = isBinaryByDefault(data) } = options
+        this.#conversation.whenRoom(payload.length, () => { this.send(payload, { ...options, binary }, done) })
+      }
+    })
   }
 
   /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
@@ -150,7 +194,7 @@ export class WireSocket extends SocketEmitterBase {
   #sendControl (verb: 'ping' | 'pong', data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     const done = [data, mask, callback].find((argument) => typeof argument === 'function')
     const payload = data === undefined || typeof data === 'function' ? NOTHING : toBuffer(data)
-    this.#conversation.sendControl(verb, payload, done as WriteCallback | undefined)
+    sendControl(this.#conversation, verb, payload, done as WriteCallback | undefined)
   }
 
   // Closing
@@ -177,6 +221,21 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   // Receiving
+
+  /**
+   * The largest message received, in bytes: as the route says, until it is changed, say when a peer has said who it is.
+   * A change is for messages that begin after it.
+   * @throws BadOption, when set to what is no size
+   */
+  get maxPayload (): number {
+    return this.#conversation.protocol.limits.maxPayload
+  }
+
+  set maxPayload (bytes: number) {
+    if (!Number.isSafeInteger(bytes) || bytes < 0) throw new BadOption('maxPayload', 'a whole number of bytes', inspect(bytes))
+    const { protocol } = this.#conversation
+    protocol.limits = withMaxPayload(protocol.limits, bytes)
+  }
 
   /** Stops the messages: what arrives waits, first here, then at the peer. */
   pause (): void {

@@ -50,7 +50,7 @@ t.test('createWebSocketStream of ws: a reader that does not read holds the peer 
   let length = 0
   stream.on('data', (chunk: Buffer) => { length += chunk.length })
   client.close()
-  await once(stream, 'end')
+  await finished(stream, { writable: false })
   t.equal(length, count * 10_000)
 })
 
