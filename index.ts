@@ -2,7 +2,6 @@ import fp from 'fastify-plugin'
 import type { FastifyPluginAsync } from 'fastify'
 import type { WireOptions } from './lib/options.js'
 import { plugin } from './lib/plugin.js'
-import type {} from './types/fastify.js'
 
 /** WebSocket routes for Fastify: `await app.register(fastifyWire)`, then `app.ws('/demo', (socket, request) => {})`. */
 const fastifyWire: FastifyPluginAsync<WireOptions> = fp(plugin, { fastify: '5.x', name: 'fastify-wire' })
@@ -11,6 +10,8 @@ const fastifyWire: FastifyPluginAsync<WireOptions> = fp(plugin, { fastify: '5.x'
 Object.assign(fastifyWire, { fastifyWebsocket: fastifyWire })
 
 export { fastifyWire as default, fastifyWire, fastifyWire as fastifyWebsocket, fastifyWire as 'module.exports' }
+// Not an import of types alone: that would not be in the declarations of the package, and what it adds to Fastify neither.
+export type * from './types/fastify.js'
 export type { SocketHandler } from './lib/accept.js'
 export type { AdmissionOptions, MessageRateOptions, OriginCheck, OriginEntry } from './lib/admission-options.js'
 export type { BackpressureOptions, HeartbeatOptions, ShutdownOptions } from './lib/life.js'

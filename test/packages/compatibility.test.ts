@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+const versionOf = (name: string): string => (JSON.parse(read(`node_modules/${name}/package.json`)) as { version: string }).version
+
+/** What a caret lets change: 11.2.0 is told by 11, 0.21.2 by 0.21. */
+const series = (version: string): string => (/^(0\.\d+|\d+)\./.exec(version)?.[1]) as string
+
+const rows = read('docs/compatibility.md').split('\n')
+  .map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()))
+  .filter(([, version]) => /^\d/.test(version ?? ''))
+
+t.test('the table of compatibility tells the versions that are tested', async (t) => {
+  t.equal(rows.length, 16)
+  for (const [name, version] of rows as Array<[string, string]>) t.equal(series(version), series(versionOf(name)), name)
+})
+
+t.test('each package of the table is loaded by the test that it names', async (t) => {
+  for (const [name, , , , test] of rows as Array<[string, string, string, string, string]>) {
+    t.match(read(`test/packages/${test.replaceAll('`', '')}`), new RegExp(`'${name}(/[^']*)?'`), name)
+  }
+})
