@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Settings } from './options.js'
+import { isRefusedMessage, type MessageSchemas } from './schema.js'
 import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/conversation.js'
 import type { WireSocket } from './socket/socket.js'
@@ -27,10 +28,12 @@ export function createContext (settings: Settings, logsClose: boolean, request: 
 }
 
 /** What the sockets of a route tell it. */
-export function createOwner (instance: FastifyInstance, settings: Settings, server: WireServer): SocketOwner {
+export function createOwner (instance: FastifyInstance, settings: Settings, server: WireServer, messages?: MessageSchemas): SocketOwner {
   const owner: SocketOwner = {
     closeTimeout: settings.closeTimeout,
     directIO: settings.directIO,
+    inbound: messages?.inbound,
+    outbound: messages?.outbound,
     failed: (error, socket, context) => { handleError(instance, settings, error, socket, context as Context) },
     closed: (socket, code, reason, context) => {
       server.delete(socket)
@@ -55,7 +58,11 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
 }
 
 function handleError (instance: FastifyInstance, settings: Settings, error: unknown, socket: WireSocket, { log, request, reply }: Context): void {
-  const { errorHandler } = settings
+  const { errorHandler, refuse } = settings
+  if (refuse !== undefined && isRefusedMessage(error)) {
+    refuse(error, socket, log)
+    return
+  }
   if (errorHandler === undefined) {
     settings.fail(error, socket, log)
     return

@@ -51,7 +51,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
     const isShort = typeof routeOptions === 'function' || routeOptions === undefined
     addSocketRoute(this, options, registration, url, isShort ? {} : routeOptions, (isShort ? routeOptions : handler) as SocketHandler)
     return this
-  })
+  } as FastifyInstance['ws'])
   instance.decorate('injectWS', async function (this: FastifyInstance, path?: string, context?: InjectContext, hooks?: InjectHooks) {
     await this.ready()
     return injectSocket(httpServer, path, context, hooks)

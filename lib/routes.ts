@@ -3,9 +3,10 @@ import { acceptSocket, checkHandshake, type Registration, type SocketHandler, ty
 import { HandlerMissing } from './errors.js'
 import { isSocketOption, resolveSettings, type SocketOptions, type WireOptions } from './options.js'
 import { createOwner } from './owner.js'
+import { describesMessages, MessageSchemas, type SocketSchema } from './schema.js'
 
 /** The options of a socket route: those of a Fastify route, and those of its sockets. */
-export type SocketRouteOptions = SocketOptions & Omit<RouteShorthandOptions, 'errorHandler' | 'exposeHeadRoute' | 'bodyLimit' | 'websocket'>
+export type SocketRouteOptions = SocketOptions & Omit<RouteShorthandOptions, 'errorHandler' | 'exposeHeadRoute' | 'bodyLimit' | 'websocket' | 'schema'> & { schema?: SocketSchema }
 
 /**
  * Declares a socket at a URL: an ordinary route under the constraint that only an upgrade satisfies.
@@ -15,7 +16,9 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
   if (typeof handler !== 'function') throw new HandlerMissing(JSON.stringify(url))
   const { own, route } = splitOptions(options)
   const settings = resolveSettings(own, defaults)
-  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server), handler }
+  const messages = describesMessages(route.schema) ? new MessageSchemas(instance, route.schema, settings.passesBinary, url, route.schemaErrorFormatter) : undefined
+  if (messages !== undefined) route.schema = messages.routeSchema
+  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler }
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
   instance.route({
     ...route,
@@ -24,8 +27,12 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
     exposeHeadRoute: false,
     constraints: { ...route.constraints, upgrade: 'websocket' },
     onRequest: [(request, reply, done) => { checkHandshake(settings, request, reply, done) }, ...onRequest] as NonNullable<RouteOptions['onRequest']>,
-    handler: (request, reply) => acceptSocket(socketRoute, request, reply)
+    handler: (request, reply) => {
+      messages?.take(request, reply)
+      return acceptSocket(socketRoute, request, reply)
+    }
   })
+  messages?.compileWithRoute(instance)
 }
 
 function splitOptions (options: SocketRouteOptions): { own: SocketOptions, route: Omit<RouteShorthandOptions, 'errorHandler' | 'websocket'> } {

@@ -8,6 +8,7 @@ import { Message } from './codec/message.js'
 import { isHixie } from './protocol/protocol.js'
 import { isBinaryByDefault, toBuffer, type Sendable } from './socket/data.js'
 import type { WireSocket } from './socket/socket.js'
+import type { AnySocket } from '../types/schema.js'
 
 const NO_OPTIONS = {}
 
@@ -83,7 +84,7 @@ export interface MessageOptions {
 
 export interface BroadcastOptions extends MessageOptions {
   /** Those who do not get it. */
-  except?: WireSocket | Iterable<WireSocket> | undefined
+  except?: AnySocket | Iterable<AnySocket> | undefined
   /** Says who gets it. */
   filter?: ((socket: WireSocket) => boolean) | undefined
 }
@@ -178,7 +179,7 @@ export class WireServer extends EventEmitter<WireServerEvents> {
   }
 }
 
-function toSet (sockets: WireSocket | Iterable<WireSocket> | undefined): ReadonlySet<WireSocket> | undefined {
+function toSet (sockets: BroadcastOptions['except']): ReadonlySet<AnySocket> | undefined {
   if (sockets === undefined) return undefined
   return new Set(Symbol.iterator in sockets ? sockets : [sockets])
 }

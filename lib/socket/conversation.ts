@@ -1,12 +1,13 @@
 import type { Duplex } from 'node:stream'
 import { NotOpen, type Fault } from '../errors.js'
+import type { Inbound, Outbound } from '../schema.js'
 import type { Output } from '../codec/encoder.js'
 import type { Message } from '../codec/message.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
 import { Transport, type TransportEvents, type WriteCallback } from '../transport/transport.js'
 import { Inbox } from './inbox.js'
 import { Puller } from './puller.js'
-import { toBinaryType } from './data.js'
+import { toBinaryType, type MessageData } from './data.js'
 import type { WireSocket, WireSocketEvents } from './socket.js'
 
 /** What the sockets of a route have in common. */
@@ -15,6 +16,10 @@ export interface SocketOwner {
   readonly closeTimeout: number
   /** Whether to read and write in the way that Node does not make public. */
   readonly directIO: boolean
+  /** Makes the values that listeners get of messages, where the route has `schema.message`. */
+  readonly inbound?: Inbound | undefined
+  /** Makes messages of the values that are sent, where the route has `schema.send`. */
+  readonly outbound?: Outbound | undefined
   /** Takes what the handler or a listener throws or rejects with. */
   failed (error: unknown, socket: WireSocket, context: unknown): void
   /** The peer broke a rule, or the connection failed: told before listeners of 'error' are. */
@@ -47,6 +52,8 @@ export interface Traffic {
 
 // More than this waits in the kernel, and then at the peer, not here.
 const INBOX_LIMIT = 65_536
+
+const REFUSED = Symbol('refused')
 
 /**
  * What goes on behind a socket: the transport and the protocol, and the messages that wait between them and the
@@ -129,6 +136,30 @@ export class Conversation implements Sink, TransportEvents {
     this.messagesSent++
     this.bytesSent += length
     if (callback !== undefined) this.#whenWritten(callback)
+  }
+
+  get inbound (): Inbound | undefined {
+    return this.#owner.inbound
+  }
+
+  get outbound (): Outbound | undefined {
+    return this.#owner.outbound
+  }
+
+  /** Sends a value by the schema of the route. */
+  sendValue (outbound: Outbound, value: unknown, isCompressible: boolean, callback: WriteCallback | undefined): void {
+    if (!this.isOpen) {
+      this.#refuseClosed(callback)
+      return
+    }
+    let text: string
+    try {
+      text = outbound.write(value)
+    } catch (error) {
+      this.#refuse(error, callback)
+      return
+    }
+    this.send(text, false, true, isCompressible, callback)
   }
 
   /** Sends what others are sent too. */
@@ -346,9 +377,9 @@ export class Conversation implements Sink, TransportEvents {
   pull (): Puller {
     this.#puller ??= new Puller(
       () => {
-        const message = this.#inbox?.take()
+        const result = this.#takeResult()
         this.#continueReading()
-        return message
+        return result
       },
       () => this.isClosed ? this.protocol.closeCode : undefined)
     return this.#puller
@@ -359,7 +390,36 @@ export class Conversation implements Sink, TransportEvents {
     this.scheduleDrain()
   }
 
+  #takeResult (): IteratorResult<unknown, undefined> | undefined {
+    const { inbound } = this.#owner
+    for (;;) {
+      const message = this.#inbox?.take()
+      if (message === undefined) return undefined
+      const { data, isBinary } = message
+      if (inbound === undefined || (isBinary && inbound.passesBinary)) return { done: false, value: isBinary ? data : data.toString() }
+      const value = this.#read(inbound, data, isBinary)
+      if (value !== REFUSED) return { done: false, value }
+    }
+  }
+
+  /** The value of a message, or REFUSED where the schema of the route refuses it. */
+  #read (inbound: Inbound, data: Buffer, isBinary: boolean): unknown {
+    try {
+      return inbound.read(data, isBinary)
+    } catch (error) {
+      this.fail(error)
+      return REFUSED
+    }
+  }
+
   #deliver (data: Buffer, isBinary: boolean): void {
+    const { inbound } = this.#owner
+    if (inbound !== undefined && !(isBinary && inbound.passesBinary)) {
+      const value = this.#read(inbound, data, isBinary)
+      // The type of a message without a schema stands for all in the table of events.
+      if (value !== REFUSED) this.#tell('message', value as MessageData, isBinary)
+      return
+    }
     const { binaryType } = this.#socket
     this.#tell('message', isBinary && binaryType !== 'nodebuffer' ? toBinaryType(data, binaryType) : data, isBinary)
   }

@@ -134,6 +134,12 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
       this.#conversation.sendMessage(data, typeof options === 'function' ? options : callback)
       return
     }
+    const { outbound } = this.#conversation
+    if (outbound !== undefined && (typeof options !== 'object' || options.binary === undefined)) {
+      const isCompressible = typeof options !== 'object' || options.compress !== false
+      this.#conversation.sendValue(outbound, data, isCompressible, typeof options === 'function' ? options : callback)
+      return
+    }
     const payload = typeof data === 'string' ? data : toBuffer(data)
     if (options === undefined || typeof options === 'function') {
       this.#conversation.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
@@ -201,7 +207,7 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
     const conversation = this.#conversation
     const puller = conversation.pull()
     return {
-      next: () => puller.pull(),
+      next: () => puller.pull() as Promise<IteratorResult<string | Buffer, undefined>>,
       return: async () => {
         conversation.stopPulling()
         return { done: true, value: undefined }
@@ -210,9 +216,13 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
     }
   }
 
-  /** A Duplex over this socket: each chunk written is a message, what arrives is read as bytes. */
+  /**
+   * A Duplex over this socket: each chunk written is a message, what arrives is read as bytes; with a schema, each
+   * side that has one is in object mode.
+   */
   stream (): Duplex {
-    return createStream(this)
+    const { inbound, outbound } = this.#conversation
+    return createStream(this, inbound !== undefined, outbound !== undefined)
   }
 
   // The EventEmitter face: a first 'message' listener gets what waited for it.
