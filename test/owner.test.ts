@@ -1,7 +1,9 @@
 import t from 'tap'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { MessageInvalid } from '../lib/errors.js'
 import { resolveDropInSettings, resolveSettings, type Settings, type SocketErrorHandler } from '../lib/options.js'
 import { createContext, createOwner } from '../lib/owner.js'
+import { MessageSchemas } from '../lib/schema.js'
 import { WireServer } from '../lib/server.js'
 import type { WireSocket } from '../lib/socket/socket.js'
 
@@ -15,6 +17,8 @@ const setUp = (settings: Settings) => {
   } as unknown as FastifyBaseLogger
   const socket = {
     version: '13',
+    OPEN: 1,
+    readyState: 1,
     traffic: { messagesReceived: 1 },
     close: (code: number) => { calls.push(['close', code]) },
     terminate: () => { calls.push(['terminate']) }
@@ -40,6 +44,24 @@ t.test('a failure is logged and closes 1011, where nobody handles it', async (t)
   owner.failed(error, socket, open())
   t.same(calls, [['error', { err: error }, 'a WebSocket handler failed'], ['close', 1011]])
   t.equal(owner.faulted, undefined)
+})
+
+t.test('a message that a schema refused closes as it says, or goes to the error handler', async (t) => {
+  const error = new MessageInvalid('x is wrong')
+  const { calls, socket, owner, open } = setUp(resolveSettings({}))
+  owner.failed(error, socket, open())
+  t.same(calls, [['info', { err: error }, 'a message was refused'], ['close', 1008]])
+  const seen: unknown[] = []
+  const handled = setUp(resolveSettings({ errorHandler: (error) => { seen.push(error) } }))
+  handled.owner.failed(error, handled.socket, handled.open())
+  t.same(seen, [error])
+})
+
+t.test('what makes values of messages and messages of values is that of the schemas', async (t) => {
+  const schemas = new MessageSchemas({ initialConfig: {} } as FastifyInstance, { message: {}, send: {} }, false, '/demo')
+  const owner = createOwner(instance, resolveSettings({}), new WireServer(), schemas)
+  t.equal(owner.inbound, schemas.inbound)
+  t.equal(owner.outbound, schemas.outbound)
 })
 
 t.test('an error handler gets the instance, the request and the reply', async (t) => {

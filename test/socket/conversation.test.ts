@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import t from 'tap'
 import { Message } from '../../lib/codec/message.js'
+import type { Inbound, Outbound } from '../../lib/schema.js'
 import type { WireSocket } from '../../lib/socket/socket.js'
 import { closeOf } from '../fixtures/client.js'
 import { deflateAlone, json, randomBytes } from '../fixtures/deflate.js'
@@ -344,4 +345,76 @@ t.test('a socket that is cut drops what waits', async (t) => {
   const seen = record(socket)
   await turn()
   t.same(seen, [])
+})
+
+// A route with a schema
+
+const inbound: Inbound = {
+  passesBinary: false,
+  read: (data, isBinary) => {
+    if (isBinary || data.length === 0) throw new Error('refused')
+    return [data.toString()]
+  }
+}
+const outbound: Outbound = {
+  write: (value) => {
+    if (value === undefined) throw new Error('not sent')
+    return `<${String(value)}>`
+  }
+}
+
+t.test('with a schema listeners get values, and what is refused is a failure', async (t) => {
+  const { socket, stream, errors } = createMemorySocket({ owner: { inbound } })
+  const seen: unknown[] = []
+  socket.on('message', (value, isBinary) => { seen.push(value, isBinary) })
+  socket.addEventListener('message', ({ data }) => { seen.push(data) })
+  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(1, ''), clientFrame(2, 'b'), clientFrame(1, 'c')]))
+  await turn()
+  t.same(seen, [['a'], false, ['a'], ['c'], false, ['c']])
+  t.match(errors, [{ message: 'refused' }, { message: 'refused' }])
+  socket.terminate()
+})
+
+t.test('with a schema values are iterated over, refused messages are passed by', async (t) => {
+  const { socket, stream, errors } = createMemorySocket({ owner: { inbound } })
+  stream.push(Buffer.concat([clientFrame(1, ''), clientFrame(1, 'a'), clientFrame(2, 'b'), clientFrame(1, 'c'), CLOSE]))
+  stream.push(null)
+  const seen: unknown[] = []
+  t.equal(socket.stream().readableObjectMode, true)
+  for await (const value of socket) seen.push(value)
+  t.same(seen, [['a'], ['c']])
+  t.equal(errors.length, 2)
+})
+
+t.test('with a schema binary messages may pass', async (t) => {
+  const passing = { owner: { inbound: { ...inbound, passesBinary: true } } }
+  const listening = createMemorySocket(passing)
+  const seen: unknown[] = []
+  listening.socket.binaryType = 'arraybuffer'
+  listening.socket.on('message', (value, isBinary) => { seen.push(value instanceof ArrayBuffer, isBinary) })
+  listening.stream.push(clientFrame(2, 'b'))
+  await turn()
+  t.same(seen, [true, true])
+  listening.socket.terminate()
+  const iterating = createMemorySocket(passing)
+  iterating.stream.push(Buffer.concat([clientFrame(2, 'b'), clientFrame(1, 'c')]))
+  const values = iterating.socket[Symbol.asyncIterator]()
+  t.same([(await values.next()).value, (await values.next()).value], [Buffer.from('b'), ['c']])
+  iterating.socket.terminate()
+})
+
+t.test('with a schema values are sent, but for what is binary or prepared', async (t) => {
+  const { socket, frames } = createMemorySocket({ owner: { outbound } })
+  socket.send(7)
+  t.notOk(await sent((callback) => { socket.send('a', callback) }))
+  t.notOk(await sent((callback) => { socket.send('b', { compress: false }, callback) }))
+  socket.send('c', { binary: false })
+  socket.send(new Message(Buffer.from('d'), false, true))
+  await turn()
+  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString()]), [[1, '<7>'], [1, '<a>'], [1, '<b>'], [1, 'c'], [1, 'd']])
+  t.throws(() => { socket.send(undefined as never) }, { message: 'not sent' })
+  t.match(await sent((callback) => { socket.send(undefined as never, callback) }), { message: 'not sent' })
+  socket.terminate()
+  socket.send('after the end')
+  t.match(await sent((callback) => { socket.send('after the end', callback) }), { code: 'FST_WIRE_NOT_OPEN' })
 })

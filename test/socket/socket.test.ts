@@ -490,3 +490,16 @@ t.test('a client that is gone before the 101 never becomes a socket', async (t) 
   await new Promise<void>((resolve) => { setImmediate(resolve) })
   t.equal(handled, 0)
 })
+
+t.test('with a schema send() takes values, with or without options, and bytes as they are', async (t) => {
+  const { client, socket } = await converse(t, { schema: { send: {} } })
+  socket.send('text')
+  socket.send({ a: 1 } as never, { compress: false })
+  socket.send('as it is', { binary: false })
+  t.same([await client.readText(), await client.readText(), await client.readText()], ['"text"', '{"a":1}', 'as it is'])
+  const sent = [
+    new Promise((resolve) => { socket.send('b', resolve) }),
+    new Promise((resolve) => { socket.send('b', { compress: true }, resolve) })
+  ]
+  t.same(await Promise.all(sent), [undefined, undefined])
+})
