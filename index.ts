@@ -13,6 +13,10 @@ Object.assign(fastifyWire, { fastifyWebsocket: fastifyWire })
 export { fastifyWire as default, fastifyWire, fastifyWire as fastifyWebsocket, fastifyWire as 'module.exports' }
 export type { SocketHandler } from './lib/accept.js'
 export type { ProtocolChooser, SocketErrorHandler, SocketOptions, WireOptions } from './lib/options.js'
+export type {
+  CloseReport, DropReport, ErrorReport, MessageReport, OpenReport, PingReport, RefuseReport, SocketFacts, UpgradeReport
+} from './lib/diagnostics.js'
+export type { Counts, LatencyMetrics, RouteMetrics, WireMetrics } from './lib/metrics.js'
 export type { SocketRouteOptions } from './lib/routes.js'
 export type { SocketSchema } from './lib/schema.js'
 export type { Message as PreparedMessage } from './lib/codec/message.js'

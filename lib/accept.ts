@@ -1,10 +1,11 @@
 import { STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { upgradeChannel } from './diagnostics.js'
 import { ClientRefused, ProtocolNotOffered, ServerClosing } from './errors.js'
 import { chooseProtocol, readHandshake, type Answer, type Handshake } from './handshake/handshake.js'
 import { negotiateDeflate, readExtensions, type DeflateAgreement, type DeflateSettings } from './handshake/extensions.js'
 import type { Settings } from './options.js'
-import { createContext } from './owner.js'
+import { createContext, socketOpened } from './owner.js'
 import { Compression } from './protocol/compression.js'
 import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/conversation.js'
@@ -54,6 +55,9 @@ export function checkHandshake (settings: Settings, request: FastifyRequest, rep
     return
   }
   handshakes.set(reply.raw, handshake)
+  if (upgradeChannel.hasSubscribers) {
+    upgradeChannel.publish({ requestId: request.id, route: request.routeOptions.url as string, version: handshake.version, request })
+  }
   done()
 }
 
@@ -74,6 +78,7 @@ export async function acceptSocket (route: SocketRoute, request: FastifyRequest,
   if (agreement !== undefined) answer.headers.push('Sec-WebSocket-Extensions', agreement.answer)
   response.accept(tellHeaders(server, answer, request.raw), (stream, head) => {
     const { version } = handshake
+    const context = createContext(settings, registration.logsRequests(request), request, reply)
     const socket = new WireSocket({
       stream,
       owner,
@@ -82,9 +87,10 @@ export async function acceptSocket (route: SocketRoute, request: FastifyRequest,
       extensions: agreement === undefined ? '' : 'permessage-deflate',
       createProtocol: (sink, output) => createProtocol(version, sink, output, settings.limits,
         agreement === undefined ? undefined : new Compression(output, agreement.parameters, settings.deflate as DeflateSettings)),
-      context: createContext(settings, registration.logsRequests(request), request, reply)
+      context
     })
     socket[open](head, () => {
+      socketOpened(server, socket, request, context)
       server.add(socket, request.raw)
       return handler.call(instance, socket, request)
     })

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { closeChannel, dropChannel, errorChannel, openChannel, type Details, type ReportChannel, type SocketReport } from './diagnostics.js'
 import type { Settings } from './options.js'
 import { isRefusedMessage, type MessageSchemas } from './schema.js'
 import type { WireServer } from './server.js'
@@ -9,6 +10,10 @@ import { toWsError } from './ws-errors.js'
 /** What is kept of a request while its socket is open. */
 export interface Context {
   readonly log: FastifyBaseLogger
+  readonly requestId: string
+  /** The URL of the route, as it was declared. */
+  readonly route: string
+  readonly ip: string
   readonly logsClose: boolean
   readonly openedAt: number
   /** Only for an error handler of the application: an idle socket is not to hold its request. */
@@ -20,11 +25,28 @@ export function createContext (settings: Settings, logsClose: boolean, request: 
   const isKept = settings.errorHandler !== undefined
   return {
     log: request.log,
+    requestId: request.id,
+    route: request.routeOptions.url as string,
+    ip: request.ip,
     logsClose,
     openedAt: performance.now(),
     request: isKept ? request : undefined,
     reply: isKept ? reply : undefined
   }
+}
+
+function publish<Report extends SocketReport> (channel: ReportChannel<Report>, details: Details<Report>, socket: WireSocket, { requestId, route }: Context): void {
+  channel.publish({ requestId, route, version: socket.version, socket, ...details } as unknown as Report)
+}
+
+/** Tells those who follow that a socket is open. */
+export function socketOpened (server: WireServer, socket: WireSocket, request: FastifyRequest, context: Context): void {
+  const { log, logsClose, route, ip } = context
+  const { version, protocol, extensions } = socket
+  server.measurements.opened(route, version)
+  // Fastify has logged the 101 of the same request as info; the line of the close says the rest.
+  if (logsClose) log.debug({ socket: { route, version, ip, protocol, extensions } }, 'socket opened')
+  if (openChannel.hasSubscribers) publish(openChannel, { request }, socket, context)
 }
 
 /** What the sockets of a route tell it. */
@@ -34,15 +56,23 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
     directIO: settings.directIO,
     inbound: messages?.inbound,
     outbound: messages?.outbound,
-    failed: (error, socket, context) => { handleError(instance, settings, error, socket, context as Context) },
+    publish: (channel, details, socket, context) => { publish(channel, details, socket, context as Context) },
+    failed: (error, socket, context) => {
+      if (errorChannel.hasSubscribers) publish(errorChannel, { error, source: isRefusedMessage(error) ? 'peer' : 'application' }, socket, context as Context)
+      handleError(instance, settings, error, socket, context as Context)
+    },
+    dropped: (messages, socket, context) => {
+      server.measurements.dropped(messages)
+      if (dropChannel.hasSubscribers) publish(dropChannel, { messages }, socket, context as Context)
+    },
     closed: (socket, code, reason, context) => {
       server.delete(socket)
-      const { log, logsClose, openedAt } = context as Context
-      if (!logsClose) return
-      log.info({
-        socket: { version: socket.version, code, reason: reason.toString(), ...socket.traffic },
-        duration: performance.now() - openedAt
-      }, 'socket closed')
+      const { log, logsClose, openedAt, route, ip } = context as Context
+      const { version, traffic } = socket
+      const duration = performance.now() - openedAt
+      server.measurements.closed(route, version, code, traffic)
+      if (logsClose) log.info({ socket: { route, version, ip, code, reason: reason.toString(), ...traffic }, duration }, 'socket closed')
+      if (closeChannel.hasSubscribers) publish(closeChannel, { code, reason: reason.toString(), duration }, socket, context as Context)
     }
   }
   if (!settings.reportsFaults) return owner

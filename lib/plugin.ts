@@ -7,6 +7,7 @@ import { isWatched, takeEarlyRoutes } from './early.js'
 import { BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
 import { checkPluginOptions, resolveDropInSettings, resolveSettings, type WireOptions } from './options.js'
+import { claimUpgrade, noteRefusals, watchUpgrade } from './refusals.js'
 import { addSocketRoute, type SocketRouteOptions } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
@@ -44,7 +45,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
     isClosing: () => state.isClosing || server.isClosing,
     logsRequests: requestLogging(instance)
   }
-  listen(instance, state, httpServer)
+  listen(instance, state, httpServer, server)
 
   instance.decorate('websocketServer', server)
   instance.decorate('ws', function (this: FastifyInstance, url: string, routeOptions: SocketRouteOptions | SocketHandler, handler?: SocketHandler) {
@@ -59,7 +60,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
 
   acceptDropInRoutes(instance, options, registration, state.urls)
-  answerOtherwise(instance, state.urls)
+  answerOtherwise(instance, state.urls, server)
   closeWith(instance, state, server, given.preClose)
   // For those who ask for @fastify/websocket by its name.
   instance.register(fp(async () => {}, { name: '@fastify/websocket' }))
@@ -75,13 +76,14 @@ function createState (instance: FastifyInstance): AppState {
   return state
 }
 
-function listen (instance: FastifyInstance, { listening, urls }: AppState, server: Server): void {
+function listen (instance: FastifyInstance, { listening, urls }: AppState, server: Server, first: WireServer): void {
   if (listening.has(server)) return
   listening.add(server)
   const stop = listenForUpgrades(
     server,
     (request, response) => {
       markUpgrade(request, urls.find(request.url as string) ?? 'constrained')
+      watchUpgrade(first, request, response)
       instance.routing(request, response as unknown as FastifyReply['raw'])
     },
     (request) => urls.find(request.url as string) !== undefined)
@@ -108,8 +110,10 @@ function addUrls (urls: SocketUrls, { url, routePath, prefix, prefixTrailingSlas
 }
 
 /** Answers an upgrade where no socket stands, and a plain request where nothing else does. */
-function answerOtherwise (instance: FastifyInstance, urls: SocketUrls): void {
+function answerOtherwise (instance: FastifyInstance, urls: SocketUrls, server: WireServer): void {
+  noteRefusals(instance)
   instance.addHook('onRequest', (request, reply, done) => {
+    claimUpgrade(server, request, reply)
     if (request.is404) done(refuseMissed(request, urls))
     // A resource stands there, more specific than a socket that the upgrade would have been for.
     else if (isUpgrade(request.raw) && !urls.holds(request.routeOptions.url)) reply.callNotFound()

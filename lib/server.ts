@@ -5,6 +5,7 @@ import type { Server as HttpsServer } from 'node:https'
 import type { DeflateOptions } from './deflate.js'
 import { InvalidText, ServerNotRunning } from './errors.js'
 import { Message } from './codec/message.js'
+import { Metrics, type WireMetrics } from './metrics.js'
 import { isHixie } from './protocol/protocol.js'
 import { isBinaryByDefault, toBuffer, type Sendable } from './socket/data.js'
 import type { WireSocket } from './socket/socket.js'
@@ -102,6 +103,8 @@ export class WireServer extends EventEmitter<WireServerEvents> {
 
   /** @internal All of them, whether they are tracked for the application or not. */
   readonly sockets = new Set<WireSocket>()
+  /** @internal What is counted of them. */
+  readonly measurements = new Metrics()
   #state: 'running' | 'closing' | 'closed' = 'running'
 
   constructor (options: WireServerOptions = {}) {
@@ -143,6 +146,11 @@ export class WireServer extends EventEmitter<WireServerEvents> {
       count++
     }
     return count
+  }
+
+  /** Counts of sockets, messages, refusals and closes so far; they are added up at each call. */
+  metrics (): WireMetrics {
+    return this.measurements.read(this.sockets)
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { errorChannel, messageInChannel, messageOutChannel, pingChannel, type Details, type ReportChannel, type SocketReport } from '../diagnostics.js'
 import { NotOpen, type Fault } from '../errors.js'
 import type { Inbound, Outbound } from '../schema.js'
 import type { Output } from '../codec/encoder.js'
@@ -24,6 +25,10 @@ export interface SocketOwner {
   failed (error: unknown, socket: WireSocket, context: unknown): void
   /** The peer broke a rule, or the connection failed: told before listeners of 'error' are. */
   faulted? (error: Error, socket: WireSocket, context: unknown): void
+  /** Tells on a channel, where somebody listens. */
+  publish? <Report extends SocketReport>(channel: ReportChannel<Report>, details: Details<Report>, socket: WireSocket, context: unknown): void
+  /** Messages were not sent since the peer reads too slowly. */
+  dropped? (messages: number, socket: WireSocket, context: unknown): void
   closed (socket: WireSocket, code: number, reason: Buffer, context: unknown): void
 }
 
@@ -135,6 +140,7 @@ export class Conversation implements Sink, TransportEvents {
     }
     this.messagesSent++
     this.bytesSent += length
+    if (messageOutChannel.hasSubscribers) this.#publish(messageOutChannel, { data: payload, isBinary })
     if (callback !== undefined) this.#whenWritten(callback)
   }
 
@@ -176,6 +182,7 @@ export class Conversation implements Sink, TransportEvents {
     }
     this.messagesSent++
     this.bytesSent += message.payload.length
+    if (messageOutChannel.hasSubscribers) this.#publish(messageOutChannel, { data: message.payload, isBinary: message.isBinary })
     if (callback !== undefined) this.#whenWritten(callback)
   }
 
@@ -199,6 +206,7 @@ export class Conversation implements Sink, TransportEvents {
       this.#refuse(error, callback)
       return
     }
+    if (pingChannel.hasSubscribers) this.#publish(pingChannel, { kind: verb, direction: 'out', data: payload })
     if (callback !== undefined) this.transport.whenWritten(this.#contain(callback))
   }
 
@@ -297,6 +305,7 @@ export class Conversation implements Sink, TransportEvents {
   message (data: Buffer, isBinary: boolean): void {
     this.messagesReceived++
     this.bytesReceived += data.length
+    if (messageInChannel.hasSubscribers) this.#publish(messageInChannel, { data, isBinary })
     if (!this.isPaused && !this.#isWaiting() && this.#socket.listenerCount('message') > 0) {
       this.#deliver(data, isBinary)
       return
@@ -308,14 +317,17 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   ping (data: Buffer): void {
+    if (pingChannel.hasSubscribers) this.#publish(pingChannel, { kind: 'ping', direction: 'in', data })
     this.#tell('ping', data)
   }
 
   pong (data: Buffer): void {
+    if (pingChannel.hasSubscribers) this.#publish(pingChannel, { kind: 'pong', direction: 'in', data })
     this.#tell('pong', data)
   }
 
   fault (error: Fault | Error): void {
+    if (errorChannel.hasSubscribers) this.#publish(errorChannel, { error, source: 'peer' })
     this.#owner.faulted?.(error, this.#socket, this.#context)
     // An 'error' that nobody listens to would be thrown; the close that follows tells the rest.
     if (this.#socket.listenerCount('error') > 0) this.#tell('error', error)
@@ -452,6 +464,14 @@ export class Conversation implements Sink, TransportEvents {
     } catch (error) {
       this.fail(error)
     }
+  }
+
+  get context (): unknown {
+    return this.#context
+  }
+
+  #publish<Report extends SocketReport> (channel: ReportChannel<Report>, details: Details<Report>): void {
+    this.#owner.publish?.(channel, details, this.#socket, this.#context)
   }
 
   /** What the handler or a listener threw or rejected with. */

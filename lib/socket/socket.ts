@@ -36,6 +36,7 @@ export interface WireSocketEvents {
 
 /** What only the code that made a socket calls. */
 export const open = Symbol('open')
+export const context = Symbol('context')
 
 const NOTHING = Buffer.alloc(0)
 const EMITTER_OPTIONS = { captureRejections: true }
@@ -82,6 +83,14 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
    */
   [open] (head: Buffer, handler: () => unknown): void {
     this.#conversation.open(head, handler)
+  }
+
+  /**
+   * What the route knows of this socket.
+   * @internal
+   */
+  get [context] (): unknown {
+    return this.#conversation.context
   }
 
   // The state

@@ -347,6 +347,15 @@ t.test('a socket that is cut drops what waits', async (t) => {
   t.same(seen, [])
 })
 
+t.test('text is iterated over as strings, what is binary as Buffers', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(2, 'b'), CLOSE]))
+  stream.push(null)
+  const seen: unknown[] = []
+  for await (const message of socket) seen.push(message)
+  t.same(seen, ['a', Buffer.from('b')])
+})
+
 // A route with a schema
 
 const inbound: Inbound = {
