@@ -1,5 +1,5 @@
 // Each test file answers for the module it mirrors. Whole conversations, which are held through routes, answer for all that
-// stands between a route and a stream; other people's clients answer for nothing.
+// stands between a route and a stream, those of a part of the socket for the socket as well; other people's clients answer for nothing.
 import { existsSync } from 'node:fs'
 
 const CONVERSATION = [
@@ -10,5 +10,6 @@ export default (test) => {
   const path = test.replace(/\\/g, '/')
   if (/^test\/(behaviour\/|plugin|routes|dropin\.|accept)/.test(path)) return CONVERSATION
   const module = path.replace(/^test\//, 'lib/').replace(/\.test\.ts$/, '.ts')
+  if (path.startsWith('test/socket/')) return [module, 'lib/socket/conversation.ts', 'lib/socket/socket.ts']
   return existsSync(module) ? [module] : null
 }

@@ -12,6 +12,8 @@ Object.assign(fastifyWire, { fastifyWebsocket: fastifyWire })
 
 export { fastifyWire as default, fastifyWire, fastifyWire as fastifyWebsocket, fastifyWire as 'module.exports' }
 export type { SocketHandler } from './lib/accept.js'
+export type { AdmissionOptions, MessageRateOptions, OriginCheck, OriginEntry } from './lib/admission-options.js'
+export type { BackpressureOptions, HeartbeatOptions, ShutdownOptions } from './lib/life.js'
 export type { ProtocolChooser, SocketErrorHandler, SocketOptions, WireOptions } from './lib/options.js'
 export type {
   CloseReport, DropReport, ErrorReport, MessageReport, OpenReport, PingReport, RefuseReport, SocketFacts, UpgradeReport
@@ -27,6 +29,8 @@ export type { Version } from './lib/protocol/protocol.js'
 export type { CloseEvent, ErrorEvent, MessageEvent, OpenEvent, SocketEvent } from './lib/socket/events.js'
 export type { DeflateOptions } from './lib/deflate.js'
 export type { BinaryType, MessageData, Sendable } from './lib/socket/data.js'
+export type { BackpressurePolicy } from './lib/socket/backpressure.js'
+export type { SendResult } from './lib/socket/sending.js'
 export type { SendOptions, WireSocket, WireSocketEvents } from './lib/socket/socket.js'
 export type { AnySocket, SchemaSocket, SocketMessages } from './types/schema.js'
 export type { RouteOptions, WebSocket, WebsocketHandler, WebsocketPluginOptions } from './types/dropin.js'

@@ -1,5 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { admit } from './admission.js'
+import type { ConnectionLimits } from './connection-limits.js'
 import { upgradeChannel } from './diagnostics.js'
 import { ClientRefused, ProtocolNotOffered, ServerClosing } from './errors.js'
 import { chooseProtocol, readHandshake, type Answer, type Handshake } from './handshake/handshake.js'
@@ -9,6 +11,7 @@ import { createContext, socketOpened } from './owner.js'
 import { Compression } from './protocol/compression.js'
 import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/conversation.js'
+import { beginLifetime } from './socket/lifetime.js'
 import { open, WireSocket } from './socket/socket.js'
 import type { UpgradeResponse } from './upgrade/http1.js'
 import { createProtocol } from './upgrade/version.js'
@@ -21,6 +24,8 @@ export interface Registration {
   readonly server: WireServer
   readonly isClosing: () => boolean
   readonly logsRequests: (request: FastifyRequest) => boolean
+  /** Those of all its routes together. */
+  readonly limits: readonly ConnectionLimits[]
 }
 
 /** A route that accepts sockets. */
@@ -35,10 +40,8 @@ export interface SocketRoute {
 // Reserved for a name that is none (RFC 2606 §2).
 const NO_HOST = 'host.invalid'
 
-const handshakes = new WeakMap<object, Handshake>()
-
-/** Reads the handshake of an upgrade, before any hook of the route runs. */
-export function checkHandshake (settings: Settings, request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+/** Reads the handshake of an upgrade and admits it, before any hook of the route runs. */
+export function checkHandshake (settings: Settings, limits: readonly ConnectionLimits[], request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
   const { raw } = request
   let handshake: Handshake
   try {
@@ -54,29 +57,48 @@ export function checkHandshake (settings: Settings, request: FastifyRequest, rep
     done(error as Error)
     return
   }
-  handshakes.set(reply.raw, handshake)
+  responseOf(reply).handshake = handshake
   if (upgradeChannel.hasSubscribers) {
     upgradeChannel.publish({ requestId: request.id, route: request.routeOptions.url as string, version: handshake.version, request })
   }
-  done()
+  admit(settings, limits, handshake, request, responseOf(reply), done)
 }
 
 const NOTHING = Buffer.alloc(0)
 
-/** Answers a handshake, after all hooks of the route have run, and opens the socket. */
-export async function acceptSocket (route: SocketRoute, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const { instance, settings, registration, handler, owner } = route
-  const response = reply.raw as unknown as UpgradeResponse
-  const handshake = handshakes.get(response) as Handshake
-  const { server } = registration
+// An upgrade gets no other response.
+function responseOf (reply: FastifyReply): UpgradeResponse {
+  return reply.raw as unknown as UpgradeResponse
+}
+
+/** Answers a handshake, after all hooks of the route have run, and opens the socket: at once, unless something has to be waited for. */
+export function acceptSocket (route: SocketRoute, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined {
+  const handshake = responseOf(reply).handshake as Handshake
+  if (handshake.bodyLength > 0 || typeof route.registration.server.options.verifyClient === 'function') {
+    return acceptLater(route, handshake, request, reply)
+  }
+  answerHandshake(route, handshake, NOTHING, request, reply)
+  return undefined
+}
+
+async function acceptLater (route: SocketRoute, handshake: Handshake, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const { server } = route.registration
   if (typeof server.options.verifyClient === 'function') await verifyClient(server, handshake, request)
+  const body = handshake.bodyLength === 0 ? NOTHING : await responseOf(reply).readBody(handshake.bodyLength)
+  // The time may have run out meanwhile.
+  if (!reply.sent) answerHandshake(route, handshake, body, request, reply)
+  return reply
+}
+
+function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer, request: FastifyRequest, reply: FastifyReply): void {
+  const { instance, settings, registration, handler, owner } = route
+  const { server } = registration
   const subprotocol = agreeOnProtocol(settings, server, handshake, request)
-  const body = handshake.bodyLength === 0 ? NOTHING : await response.readBody(handshake.bodyLength, settings.handshakeTimeout)
   if (registration.isClosing()) throw new ServerClosing()
   const agreement = agreeOnDeflate(settings, handshake, request)
   const answer = handshake.answer(subprotocol, body)
   if (agreement !== undefined) answer.headers.push('Sec-WebSocket-Extensions', agreement.answer)
-  response.accept(tellHeaders(server, answer, request.raw), (stream, head) => {
+  responseOf(reply).accept(tellHeaders(server, answer, request.raw), (stream, head) => {
     const { version } = handshake
     const context = createContext(settings, registration.logsRequests(request), request, reply)
     const socket = new WireSocket({
@@ -89,13 +111,14 @@ export async function acceptSocket (route: SocketRoute, request: FastifyRequest,
         agreement === undefined ? undefined : new Compression(output, agreement.parameters, settings.deflate as DeflateSettings)),
       context
     })
+    if (settings.lifetime !== undefined) context.lifetimeEnd = beginLifetime(socket, settings.lifetime)
     socket[open](head, () => {
       socketOpened(server, socket, request, context)
       server.add(socket, request.raw)
       return handler.call(instance, socket, request)
     })
   })
-  return reply.code(101).send()
+  reply.code(101).send()
 }
 
 function agreeOnDeflate ({ deflate }: Settings, { version }: Handshake, request: FastifyRequest): DeflateAgreement | undefined {

@@ -59,10 +59,8 @@ export interface PingReport extends SocketFacts {
   readonly data: Buffer
 }
 
-/** On `fastify-wire:drop`: messages were not sent, for the peer reads too slowly. */
-export interface DropReport extends SocketFacts {
-  readonly messages: number
-}
+/** On `fastify-wire:drop`: a message is not sent, for the peer reads too slowly. */
+export interface DropReport extends MessageReport {}
 
 /** On `fastify-wire:error`: code of the application failed, or the peer or the connection did. */
 export interface ErrorReport extends SocketFacts {

@@ -3,6 +3,7 @@ import { acceptSocket, checkHandshake, type Registration, type SocketHandler, ty
 import { SocketMethod, SocketHandlerInvalid } from './errors.js'
 import type { Settings } from './options.js'
 import { createOwner } from './owner.js'
+import type { handshakeTimeout } from './routes.js'
 import { isUpgrade } from './upgrade/mark.js'
 
 /** A route as Fastify hands it to an onRoute hook, with what @fastify/websocket reads of it. */
@@ -13,6 +14,8 @@ export interface DropInRoute extends Omit<RouteOptions, 'handler' | 'websocket' 
   /** Without the prefix. */
   routePath: string
   prefix: string
+  /** Of a route of `app.ws()`. */
+  [handshakeTimeout]?: number
 }
 
 /** Whether a route was declared as for @fastify/websocket: `{ websocket: true }`, or a `wsHandler` beside its handler. */
@@ -44,7 +47,7 @@ export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, s
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
   route.onRequest = [
     (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
-      if (isUpgrade(request.raw)) checkHandshake(settings, request, reply, done)
+      if (isUpgrade(request.raw)) checkHandshake(settings, registration.limits, request, reply, done)
       else done()
     },
     ...onRequest

@@ -55,6 +55,18 @@ export const BadExtensionsHeader = createError(
 export const HandshakeTimeout = createError(
   'FST_WIRE_HANDSHAKE_TIMEOUT', 'The handshake was not complete within %s ms', 408)
 
+export const HandshakeUnanswered = createError(
+  'FST_WIRE_HANDSHAKE_UNANSWERED', 'The hooks of this URL did not answer the handshake within %s ms', 503)
+
+export const OriginRefused = createError(
+  'FST_WIRE_ORIGIN', 'Pages of the origin "%s" may not connect here', 403)
+
+export const TooManyConnections = createError(
+  'FST_WIRE_CONNECTIONS', 'There are as many connections here as there may be: connect again later', 503)
+
+export const TooManyFromAddress = createError(
+  'FST_WIRE_CONNECTIONS_ADDRESS', 'There are as many connections of your address as there may be: close one, or connect again later', 429)
+
 export const ServerClosing = createError(
   'FST_WIRE_CLOSING', 'The server is closing: connect again later', 503)
 
@@ -127,6 +139,12 @@ export const AsyncSchema = createError(
 
 export const NullInStream = createError(
   'FST_WIRE_STREAM_NULL', 'A message is null, which a stream takes for its end: read this socket with for await, or forbid null in schema.message', 500, TypeError)
+
+export const TooMuchWaits = createError(
+  'FST_WIRE_BACKPRESSURE', 'The message is not sent: more than %s bytes wait for the peer, which is backpressure.limit. Send less, or wait for "drain" or for sent()', 500)
+
+export const MessageReplaced = createError(
+  'FST_WIRE_REPLACED', 'The message is not sent: a newer one of the kind %s took its place while the peer was slow', 500)
 
 export const UncleanClose = createError(
   'FST_WIRE_UNCLEAN_CLOSE', 'The socket closed uncleanly with code %s: messages may be missing', 500)

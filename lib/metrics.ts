@@ -38,8 +38,6 @@ export interface WireMetrics {
   readonly refusals: Record<string, number>
   /** Sockets that are gone, by their close code. */
   readonly closes: Record<string, number>
-  /** Messages that were not sent since the peer reads too slowly. */
-  readonly drops: number
   readonly latency: LatencyMetrics
 }
 
@@ -74,7 +72,6 @@ export class Metrics {
   readonly #routes = new Map<string, Map<Version, RouteMetrics>>()
   readonly #refusals = new Map<string, number>()
   readonly #closes = new Map<number, number>()
-  #drops = 0
 
   opened (route: string, version: Version): void {
     entryOf(this.#routes, route, version).opened++
@@ -88,10 +85,6 @@ export class Metrics {
   /** @param reason the code of an error, or a status */
   refused (reason: string): void {
     increase(this.#refusals, reason)
-  }
-
-  dropped (messages: number): void {
-    this.#drops += messages
   }
 
   /** @param sockets those that are open */
@@ -114,14 +107,13 @@ export class Metrics {
       routes: all,
       refusals: Object.fromEntries(this.#refusals),
       closes: Object.fromEntries(this.#closes),
-      drops: this.#drops,
       latency: this.latency.read()
     }
   }
 }
 
 function createCounts (): Counts {
-  return { open: 0, opened: 0, bufferedBytes: 0, messagesReceived: 0, bytesReceived: 0, messagesSent: 0, bytesSent: 0 }
+  return { open: 0, opened: 0, bufferedBytes: 0, messagesReceived: 0, bytesReceived: 0, messagesSent: 0, bytesSent: 0, messagesDropped: 0 }
 }
 
 function entryOf (routes: Map<string, Map<Version, RouteMetrics>>, route: string, version: Version): RouteMetrics {
@@ -144,6 +136,7 @@ function addTraffic (sum: Traffic, traffic: Traffic): void {
   sum.bytesReceived += traffic.bytesReceived
   sum.messagesSent += traffic.messagesSent
   sum.bytesSent += traffic.bytesSent
+  sum.messagesDropped += traffic.messagesDropped
 }
 
 function increase<Key> (counts: Map<Key, number>, key: Key): void {

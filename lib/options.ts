@@ -1,12 +1,18 @@
 import { inspect } from 'node:util'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, preCloseAsyncHookHandler, preCloseHookHandler } from 'fastify'
+import { isAdmissionOption, resolveAdmission, type AdmissionOptions, type AdmissionSettings } from './admission-options.js'
 import { resolveDeflate, type DeflateOptions } from './deflate.js'
 import { BadOption, ErrorHandlerInvalid, NoServer, PreCloseInvalid, type RefusedMessage } from './errors.js'
 import type { DeflateSettings } from './handshake/extensions.js'
 import { VERSIONS } from './handshake/handshake.js'
+import { fragmentsFor } from './protocol/limits.js'
+import { resolveBackpressure, resolveHeartbeat, resolveShutdown, type BackpressureOptions, type HeartbeatOptions, type ShutdownOptions } from './life.js'
+import type { ShutdownSettings } from './closing.js'
 import type { Limits, Version } from './protocol/protocol.js'
 import { toErrorText, toReason } from './schema.js'
 import type { WireServerOptions } from './server.js'
+import type { BackpressureSettings } from './socket/backpressure.js'
+import type { HeartbeatSettings } from './socket/heartbeat.js'
 import type { WireSocket } from './socket/socket.js'
 import { isFault } from './ws-errors.js'
 
@@ -17,7 +23,7 @@ export type SocketErrorHandler = (this: FastifyInstance, error: Error, socket: W
 export type ProtocolChooser = (offered: readonly string[], request: FastifyRequest) => string | false | undefined
 
 /** What a route may say of its sockets; given to the plugin, it is the default of every route. */
-export interface SocketOptions {
+export interface SocketOptions extends AdmissionOptions {
   /** The protocol versions accepted. Default: all of them. */
   versions?: readonly Version[]
   /** The subprotocols spoken, or a function that picks one. Default: the first that the client offers. */
@@ -31,6 +37,10 @@ export interface SocketOptions {
   maxFragments?: number
   /** How long a closing handshake may take, in milliseconds. Default 10,000; then the connection is cut. */
   closeTimeout?: number
+  /** When a silent peer gets a ping, and is cut: see HeartbeatOptions for the defaults. False turns it off. Default true. */
+  heartbeat?: HeartbeatOptions | boolean
+  /** What is done about a peer that reads slower than we send: see BackpressureOptions for the defaults. False lets all wait. */
+  backpressure?: BackpressureOptions | false
   /** Default: logs the error and closes the socket with 1011. Where one is given, it costs each socket the memory of its request. */
   errorHandler?: SocketErrorHandler
   /** Whether and how messages are compressed, where the client agrees (RFC 7692). Default false. */
@@ -46,8 +56,6 @@ export interface SocketOptions {
 }
 
 export interface WireOptions extends SocketOptions {
-  /** How long the eight bytes behind the head of a hixie-76 handshake may take, in milliseconds. Default 10,000. */
-  handshakeTimeout?: number
   /**
    * Whether connections are read and written in a way that Node does not make public: every read lands in one buffer,
    * and most writes leave in one call. It is tried at start and used only where it works. Default true.
@@ -55,16 +63,21 @@ export interface WireOptions extends SocketOptions {
   directIO?: boolean
   /** The options of `app.websocketServer`, named as those of the server of `ws`. */
   options?: WireServerOptions
+  /** How the sockets are closed when the application closes: see ShutdownOptions for the defaults. */
+  shutdown?: ShutdownOptions
   /** Runs in place of what closes the sockets when the application closes: see `app.websocketServer`. */
   preClose?: preCloseHookHandler | preCloseAsyncHookHandler
 }
 
 /** The options of one route, checked and resolved when it was registered. */
-export interface Settings {
+export interface Settings extends AdmissionSettings {
   readonly versions: readonly Version[]
   readonly protocols: readonly string[] | ProtocolChooser | undefined
   readonly limits: Limits
   readonly closeTimeout: number
+  readonly heartbeat: HeartbeatSettings | undefined
+  readonly backpressure: BackpressureSettings | undefined
+  readonly shutdown: ShutdownSettings
   /** That of the application, which gets the request; undefined where `fail` is enough. */
   readonly errorHandler: SocketErrorHandler | undefined
   /** What is done with an error where the application has no handler for it. */
@@ -73,7 +86,6 @@ export interface Settings {
   readonly reportsFaults: boolean
   /** Whether a handshake may come without a Host header, against RFC 6455 §4.2.1. */
   readonly toleratesMissingHost: boolean
-  readonly handshakeTimeout: number
   readonly directIO: boolean
   readonly deflate: DeflateSettings | undefined
   /** What is done with a message that a schema refuses; undefined where that is for the error handler. */
@@ -114,11 +126,11 @@ const DROP_IN_MAX_PAYLOAD = 104_857_600
 const MAX_DELAY = 2 ** 31 - 1
 
 const OWN_OPTIONS: ReadonlySet<string> = new Set(
-  ['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'errorHandler', 'perMessageDeflate', 'onInvalid', 'onBinary'] satisfies Array<keyof SocketOptions>)
+  ['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'heartbeat', 'backpressure', 'errorHandler', 'perMessageDeflate', 'onInvalid', 'onBinary'] satisfies Array<keyof SocketOptions>)
 
 /** Tells the options of the socket from those of the Fastify route. */
 export function isSocketOption (name: string): boolean {
-  return OWN_OPTIONS.has(name)
+  return OWN_OPTIONS.has(name) || isAdmissionOption(name)
 }
 
 /**
@@ -128,14 +140,17 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
   const given: WireOptions = { ...defaults, ...options }
   const maxPayload = wholeNumber('maxPayload', given.maxPayload, 1_048_576, 0, Number.MAX_SAFE_INTEGER)
   return {
+    ...resolveAdmission(given, options),
     versions: checkVersions(given.versions),
     protocols: checkProtocols(given.protocols),
     limits: {
       maxPayload,
-      maxFragments: wholeNumber('maxFragments', given.maxFragments, Math.max(1024, Math.ceil(maxPayload / 64) + 1), 1, Number.MAX_SAFE_INTEGER)
+      maxFragments: wholeNumber('maxFragments', given.maxFragments, fragmentsFor(maxPayload), 1, Number.MAX_SAFE_INTEGER)
     },
     closeTimeout: wholeNumber('closeTimeout', given.closeTimeout, 10_000, 1, MAX_DELAY),
-    handshakeTimeout: wholeNumber('handshakeTimeout', given.handshakeTimeout, 10_000, 1, MAX_DELAY),
+    heartbeat: resolveHeartbeat(given.heartbeat),
+    backpressure: resolveBackpressure(given.backpressure, maxPayload),
+    shutdown: resolveShutdown(given.shutdown),
     errorHandler: checkErrorHandler(given.errorHandler),
     fail: closeWith1011,
     directIO: checkFlag('directIO', given.directIO, true),
@@ -150,7 +165,7 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
 /** The options of the routes that are declared as for @fastify/websocket, with its defaults. */
 export function resolveDropInSettings (options: WireOptions): Settings {
   const maxPayload = options.options?.maxPayload ?? DROP_IN_MAX_PAYLOAD
-  return { ...resolveSettings({ maxPayload, ...options }), fail: terminate, reportsFaults: true, toleratesMissingHost: true }
+  return { ...resolveSettings({ maxPayload, ...options, origin: options.origin ?? true }), fail: terminate, reportsFaults: true, toleratesMissingHost: true }
 }
 
 /**

@@ -1,9 +1,11 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { closeChannel, dropChannel, errorChannel, openChannel, type Details, type ReportChannel, type SocketReport } from './diagnostics.js'
+import { closeChannel, errorChannel, openChannel, type Details, type ReportChannel, type SocketReport } from './diagnostics.js'
 import type { Settings } from './options.js'
 import { isRefusedMessage, type MessageSchemas } from './schema.js'
 import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/conversation.js'
+import { endLifetime } from './socket/lifetime.js'
+import { heartbeatOf } from './socket/heartbeat.js'
 import type { WireSocket } from './socket/socket.js'
 import { toWsError } from './ws-errors.js'
 
@@ -16,6 +18,8 @@ export interface Context {
   readonly ip: string
   readonly logsClose: boolean
   readonly openedAt: number
+  /** When the socket closes by itself, where its lifetime is limited. */
+  lifetimeEnd: number | undefined
   /** Only for an error handler of the application: an idle socket is not to hold its request. */
   readonly request: FastifyRequest | undefined
   readonly reply: FastifyReply | undefined
@@ -30,6 +34,7 @@ export function createContext (settings: Settings, logsClose: boolean, request: 
     ip: request.ip,
     logsClose,
     openedAt: performance.now(),
+    lifetimeEnd: undefined,
     request: isKept ? request : undefined,
     reply: isKept ? reply : undefined
   }
@@ -56,18 +61,23 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
     directIO: settings.directIO,
     inbound: messages?.inbound,
     outbound: messages?.outbound,
+    messageRate: settings.messageRate,
+    heartbeat: settings.heartbeat === undefined ? undefined : heartbeatOf(settings.heartbeat),
+    backpressure: settings.backpressure,
+    cut: (reason, socket, context) => {
+      const { log, openedAt, route, ip } = context as Context
+      log.info({ socket: { route, version: socket.version, ip, reason, bufferedAmount: socket.bufferedAmount }, duration: performance.now() - openedAt }, 'socket cut')
+    },
     publish: (channel, details, socket, context) => { publish(channel, details, socket, context as Context) },
+    measured: (latency) => { server.measurements.latency.record(latency) },
     failed: (error, socket, context) => {
       if (errorChannel.hasSubscribers) publish(errorChannel, { error, source: isRefusedMessage(error) ? 'peer' : 'application' }, socket, context as Context)
       handleError(instance, settings, error, socket, context as Context)
     },
-    dropped: (messages, socket, context) => {
-      server.measurements.dropped(messages)
-      if (dropChannel.hasSubscribers) publish(dropChannel, { messages }, socket, context as Context)
-    },
     closed: (socket, code, reason, context) => {
       server.delete(socket)
-      const { log, logsClose, openedAt, route, ip } = context as Context
+      const { log, logsClose, openedAt, lifetimeEnd, route, ip } = context as Context
+      if (lifetimeEnd !== undefined) endLifetime(socket, lifetimeEnd)
       const { version, traffic } = socket
       const duration = performance.now() - openedAt
       server.measurements.closed(route, version, code, traffic)

@@ -2,15 +2,18 @@ import type { Server } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Registration, SocketHandler } from './accept.js'
+import { createLimits } from './connection-limits.js'
+import { closeSockets, type ShutdownSettings } from './closing.js'
 import { isDropIn, openToUpgrades, type DropInRoute } from './dropin.js'
 import { isWatched, takeEarlyRoutes } from './early.js'
 import { BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
 import { checkPluginOptions, resolveDropInSettings, resolveSettings, type WireOptions } from './options.js'
 import { claimUpgrade, noteRefusals, watchUpgrade } from './refusals.js'
-import { addSocketRoute, type SocketRouteOptions } from './routes.js'
+import { addSocketRoute, handshakeTimeout, type SocketRouteOptions } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
+import { boundHeads } from './upgrade/head-timeout.js'
 import { listenForUpgrades } from './upgrade/http1.js'
 import { injectSocket, type InjectContext, type InjectHooks } from './upgrade/inject.js'
 import { isUpgrade, markUpgrade, upgradeConstraint } from './upgrade/mark.js'
@@ -33,8 +36,8 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   const options = { ...given }
   if (given.options?.maxPayload !== undefined) options.maxPayload ??= given.options.maxPayload
   if (given.options?.perMessageDeflate !== undefined) options.perMessageDeflate ??= given.options.perMessageDeflate
-  const { directIO } = resolveSettings(options)
-  if (directIO) await prepareDirectIO()
+  const settings = resolveSettings(options)
+  if (settings.directIO) await prepareDirectIO()
   if (given.options?.path !== undefined) instance.log.warn('ws server path option shouldn\'t be provided, use a route instead')
 
   const state = states.get(instance.server) ?? createState(instance)
@@ -43,9 +46,10 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   const registration: Registration = {
     server,
     isClosing: () => state.isClosing || server.isClosing,
-    logsRequests: requestLogging(instance)
+    logsRequests: requestLogging(instance),
+    limits: createLimits(settings)
   }
-  listen(instance, state, httpServer, server)
+  listen(instance, state, httpServer, settings.handshakeTimeout, server)
 
   instance.decorate('websocketServer', server)
   instance.decorate('ws', function (this: FastifyInstance, url: string, routeOptions: SocketRouteOptions | SocketHandler, handler?: SocketHandler) {
@@ -61,7 +65,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 
   acceptDropInRoutes(instance, options, registration, state.urls)
   answerOtherwise(instance, state.urls, server)
-  closeWith(instance, state, server, given.preClose)
+  closeWith(instance, state, server, settings.shutdown, given.preClose)
   // For those who ask for @fastify/websocket by its name.
   instance.register(fp(async () => {}, { name: '@fastify/websocket' }))
 }
@@ -76,13 +80,19 @@ function createState (instance: FastifyInstance): AppState {
   return state
 }
 
-function listen (instance: FastifyInstance, { listening, urls }: AppState, server: Server, first: WireServer): void {
+function listen (instance: FastifyInstance, { listening, urls }: AppState, server: Server, timeout: number, first: WireServer): void {
   if (listening.has(server)) return
   listening.add(server)
+  boundHeads(server, timeout)
   const stop = listenForUpgrades(
     server,
     (request, response) => {
-      markUpgrade(request, urls.find(request.url as string) ?? 'constrained')
+      const url = urls.find(request.url as string)
+      const limit = url?.handshakeTimeout ?? timeout
+      response.limitTime(limit, () => {
+        instance.log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
+      })
+      markUpgrade(request, url?.marked ?? 'constrained')
       watchUpgrade(first, request, response)
       instance.routing(request, response as unknown as FastifyReply['raw'])
     },
@@ -93,20 +103,20 @@ function listen (instance: FastifyInstance, { listening, urls }: AppState, serve
 function acceptDropInRoutes (instance: FastifyInstance, options: WireOptions, registration: Registration, urls: SocketUrls): void {
   const settings = resolveDropInSettings(options)
   const accept = (declaring: FastifyInstance, route: DropInRoute): void => {
-    if (openToUpgrades(declaring, route, settings, registration)) addUrls(urls, route, 'shared')
+    if (openToUpgrades(declaring, route, settings, registration)) addUrls(urls, route, 'shared', settings.handshakeTimeout)
   }
   for (const early of takeEarlyRoutes(instance)) early.change((route) => { accept(early.instance, route) })
   instance.addHook('onRoute', function (this: FastifyInstance, options) {
     const route = options as unknown as DropInRoute
-    if (route.constraints?.['upgrade'] === 'websocket') addUrls(urls, route, 'constrained')
+    if (route.constraints?.['upgrade'] === 'websocket') addUrls(urls, route, 'constrained', route[handshakeTimeout] ?? settings.handshakeTimeout)
     else if (isDropIn(route)) accept(this, route)
   })
 }
 
-function addUrls (urls: SocketUrls, { url, routePath, prefix, prefixTrailingSlash }: DropInRoute, marked: 'constrained' | 'shared'): void {
-  urls.add(url, marked)
+function addUrls (urls: SocketUrls, { url, routePath, prefix, prefixTrailingSlash }: DropInRoute, marked: 'constrained' | 'shared', timeout: number): void {
+  urls.add(url, marked, timeout)
   // Fastify tells of a '/' under a prefix once, and declares it without and with the slash.
-  if (routePath === '' && prefix !== '' && prefixTrailingSlash !== 'no-slash') urls.add(`${url}/`, marked)
+  if (routePath === '' && prefix !== '' && prefixTrailingSlash !== 'no-slash') urls.add(`${url}/`, marked, timeout)
 }
 
 /** Answers an upgrade where no socket stands, and a plain request where nothing else does. */
@@ -123,7 +133,7 @@ function answerOtherwise (instance: FastifyInstance, urls: SocketUrls, server: W
 
 function refuseMissed (request: FastifyRequest, urls: SocketUrls): Error | undefined {
   const { method } = request
-  const found = urls.find(request.url)
+  const found = urls.find(request.url)?.marked
   if (isUpgrade(request.raw)) {
     if (found === undefined && !isWatched(request.server)) {
       request.log.warn('an upgrade to a URL without a socket: the routes declared before fastify-wire was loaded have none, await app.register(fastifyWire) before them')
@@ -136,13 +146,18 @@ function refuseMissed (request: FastifyRequest, urls: SocketUrls): Error | undef
   return Object.assign(new UpgradeRequired(), { headers: { upgrade: 'websocket', connection: 'Upgrade' } })
 }
 
-function closeWith (instance: FastifyInstance, state: AppState, server: WireServer, preClose: WireOptions['preClose']): void {
+function closeWith (instance: FastifyInstance, state: AppState, server: WireServer, shutdown: ShutdownSettings, preClose: WireOptions['preClose']): void {
   instance.addHook('preClose', async () => {
     state.isClosing = true
     if (preClose !== undefined) return
     await new Promise<void>((resolve) => {
-      server.close(() => { resolve() })
-      for (const socket of server.sockets) socket.close(1001)
+      server.close(() => {
+        stop()
+        resolve()
+      })
+      const stop = closeSockets(server.sockets, shutdown)
+      // One whose hooks ran on while its handshake was answered.
+      server.on('connection', (socket) => { process.nextTick(closeSockets, [socket], shutdown) })
     })
   })
   if (preClose !== undefined) instance.addHook('preClose', preClose)

@@ -30,7 +30,7 @@ export function watchUpgrade (server: WireServer, raw: IncomingMessage, response
   })
 }
 
-/** An upgrade has come to the hooks of a registration; of two that are nested, the inner one is the last to be told. */
+/** An upgrade has come to the hooks of a registration, which is the one that counts it. */
 export function claimUpgrade (server: WireServer, request: FastifyRequest, reply: FastifyReply): void {
   const upgrade = pending.get(reply.raw)
   if (upgrade === undefined) return

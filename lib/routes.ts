@@ -1,9 +1,13 @@
 import type { FastifyInstance, RouteOptions, RouteShorthandOptions } from 'fastify'
 import { acceptSocket, checkHandshake, type Registration, type SocketHandler, type SocketRoute } from './accept.js'
+import { createLimits } from './connection-limits.js'
 import { HandlerMissing } from './errors.js'
 import { isSocketOption, resolveSettings, type SocketOptions, type WireOptions } from './options.js'
 import { createOwner } from './owner.js'
 import { describesMessages, MessageSchemas, type SocketSchema } from './schema.js'
+
+/** Where the onRoute hook of the plugin finds how long the handshakes of a route may take. */
+export const handshakeTimeout = Symbol('handshakeTimeout')
 
 /** The options of a socket route: those of a Fastify route, and those of its sockets. */
 export type SocketRouteOptions = SocketOptions & Omit<RouteShorthandOptions, 'errorHandler' | 'exposeHeadRoute' | 'bodyLimit' | 'websocket' | 'schema'> & { schema?: SocketSchema }
@@ -16,22 +20,25 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
   if (typeof handler !== 'function') throw new HandlerMissing(JSON.stringify(url))
   const { own, route } = splitOptions(options)
   const settings = resolveSettings(own, defaults)
+  const limits = [...registration.limits, ...createLimits(settings)]
   const messages = describesMessages(route.schema) ? new MessageSchemas(instance, route.schema, settings.passesBinary, url, route.schemaErrorFormatter) : undefined
   if (messages !== undefined) route.schema = messages.routeSchema
   const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler }
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
-  instance.route({
+  const declared: RouteOptions & { [handshakeTimeout]: number } = {
     ...route,
+    [handshakeTimeout]: settings.handshakeTimeout,
     method: 'GET',
     url,
     exposeHeadRoute: false,
     constraints: { ...route.constraints, upgrade: 'websocket' },
-    onRequest: [(request, reply, done) => { checkHandshake(settings, request, reply, done) }, ...onRequest] as NonNullable<RouteOptions['onRequest']>,
+    onRequest: [(request, reply, done) => { checkHandshake(settings, limits, request, reply, done) }, ...onRequest] as NonNullable<RouteOptions['onRequest']>,
     handler: (request, reply) => {
       messages?.take(request, reply)
       return acceptSocket(socketRoute, request, reply)
     }
-  })
+  }
+  instance.route(declared)
   messages?.compileWithRoute(instance)
 }
 

@@ -88,6 +88,8 @@ export interface BroadcastOptions extends MessageOptions {
   except?: AnySocket | Iterable<AnySocket> | undefined
   /** Says who gets it. */
   filter?: ((socket: WireSocket) => boolean) | undefined
+  /** What the message tells of, as in `socket.send()`. */
+  kind?: string | undefined
 }
 
 /**
@@ -136,14 +138,14 @@ export class WireServer extends EventEmitter<WireServerEvents> {
    */
   broadcast (data: Sendable | Message, options: BroadcastOptions = NO_OPTIONS): number {
     const message = data instanceof Message ? data : this.prepare(data, options)
-    const { filter } = options
+    const { filter, kind } = options
+    const sendOptions = kind === undefined ? undefined : { kind }
     const except = toSet(options.except)
     let count = 0
     for (const socket of this.sockets) {
       if (socket.readyState !== socket.OPEN || (message.isBinary && isHixie(socket.version))) continue
       if (except?.has(socket) === true || (filter !== undefined && !filter(socket))) continue
-      socket.send(message)
-      count++
+      if (socket.send(message, sendOptions) !== 'refused') count++
     }
     return count
   }

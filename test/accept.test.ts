@@ -4,7 +4,7 @@ import { createApp, listen } from './fixtures/app.js'
 import { RawClient, upgradeHead } from './fixtures/client.js'
 
 t.test('verifyClient says whether a client may connect, at once or later', async (t) => {
-  const app = await createApp(t)
+  const app = await createApp(t, { origin: true })
   app.ws('/demo', () => {})
   const port = await listen(app)
   const { options } = app.websocketServer

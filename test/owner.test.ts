@@ -5,6 +5,7 @@ import { resolveDropInSettings, resolveSettings, type Settings, type SocketError
 import { createContext, createOwner } from '../lib/owner.js'
 import { MessageSchemas } from '../lib/schema.js'
 import { WireServer } from '../lib/server.js'
+import { beginLifetime } from '../lib/socket/lifetime.js'
 import type { WireSocket } from '../lib/socket/socket.js'
 
 const instance = {} as FastifyInstance
@@ -102,4 +103,32 @@ t.test('the close of a socket is logged, and it is a client no more', async (t) 
   t.match(calls, [['info', { socket: { version: '13', code: 1000, reason: 'bye', messagesReceived: 1 }, duration: Number }, 'socket closed']])
   owner.closed(socket, 1000, Buffer.alloc(0), open(false))
   t.equal(calls.length, 1)
+})
+
+t.test('a socket that closes has no lifetime left to end', async (t) => {
+  const { calls, socket, owner, open } = setUp(resolveSettings({ maxLifetime: 20, lifetimeJitter: 0 }))
+  const context = open(false)
+  context.lifetimeEnd = beginLifetime(socket, { longest: 20, jitter: 0 })
+  const other = { ...socket, close: (code: number) => { calls.push(['close of another', code]) } } as WireSocket
+  const late = new Promise<void>((resolve) => {
+    beginLifetime({ ...other, close: (code: number) => { other.close(code); resolve() } } as WireSocket, { longest: 40, jitter: 0 })
+  })
+  owner.closed(socket, 1000, Buffer.alloc(0), context)
+  // The timer of lifetimes keeps no process alive.
+  const alive = setInterval(() => {}, 1_000)
+  await late
+  clearInterval(alive)
+  t.same(calls, [['close of another', 1001]])
+})
+
+t.test('its sockets may receive as many messages as the route says', async (t) => {
+  t.same(setUp(resolveSettings({ messageRate: { rate: 5 } })).owner.messageRate, { rate: 5, burst: 5, pauses: false })
+  t.equal(setUp(resolveSettings({})).owner.messageRate, undefined)
+})
+
+t.test('why a socket was cut is logged', async (t) => {
+  const { calls, socket, owner, open } = setUp(resolveSettings({}))
+  owner.cut?.('it was silent', Object.assign(socket, { bufferedAmount: 7 }), open())
+  t.match(calls, [['info', { socket: { version: '13', reason: 'it was silent', bufferedAmount: 7 }, duration: Number }, 'socket cut']])
+  t.equal(createOwner(instance, resolveSettings({ heartbeat: false }), new WireServer()).heartbeat, undefined)
 })

@@ -84,3 +84,15 @@ t.test('app.injectWS opens a socket without a port', async (t) => {
   t.equal(String((await once(client, 'message'))[0]), 'in')
   client.terminate()
 })
+
+t.test('a route under the constraint that is nobody\'s socket has the time of the plugin', async (t) => {
+  const app = await createApp(t, { handshakeTimeout: 60 })
+  app.route({ method: 'GET', url: '/own', constraints: { upgrade: 'websocket' }, handler: async (request) => (request.query as object) })
+  app.route({ method: 'GET', url: '/hangs', constraints: { upgrade: 'websocket' }, handler: () => {} })
+  const port = await listen(app)
+  for (const [path, status] of [['/own', 200], ['/hangs', 503]] as const) {
+    const client = new RawClient(t, port)
+    t.match(await client.upgrade(path), ` ${status} `)
+    await client.readEnd()
+  }
+})

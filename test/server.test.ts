@@ -128,3 +128,12 @@ t.test('a binary broadcast passes the sockets of the hixie drafts by', async (t)
   t.equal(String((await once(client, 'message'))[0]), 'text')
   client.terminate()
 })
+
+t.test('a broadcast may be of a kind', async (t) => {
+  const app = await createApp(t, { backpressure: { policy: 'latest' } })
+  app.ws('/demo', () => {})
+  const client = await app.injectWS('/demo')
+  t.equal(app.websocketServer.broadcast('a price', { kind: 'price' }), 1)
+  t.equal(String((await once(client, 'message'))[0]), 'a price')
+  client.terminate()
+})

@@ -13,6 +13,14 @@ test('app.ws takes a handler, with or without options', () => {
   expect(app.ws).type.not.toBeCallableWith('/demo', { versions: ['14'] }, () => {})
 })
 
+test('who may connect, and how much a socket may take, is said by the route or the plugin', () => {
+  expect(app.ws).type.toBeCallableWith('/demo', { origin: ['https://a.example', /b/, 'same-origin'], maxConnections: 1, messageRate: { rate: 1, policy: 'pause' } }, () => {})
+  expect(app.ws).type.toBeCallableWith('/demo', { origin: async (origin: string, request: FastifyRequest) => origin === request.host }, () => {})
+  expect(app.ws).type.not.toBeCallableWith('/demo', { origin: false }, () => {})
+  expect(app.ws).type.not.toBeCallableWith('/demo', { messageRate: { burst: 1 } }, () => {})
+  expect(app.ws).type.not.toBeCallableWith('/demo', { messageRate: { rate: 1, policy: 'drop' } }, () => {})
+})
+
 test('a handler gets the socket, the request and the instance', () => {
   app.ws('/demo', function (socket, request) {
     expect(this).type.toBe<FastifyInstance>()

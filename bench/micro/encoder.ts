@@ -5,6 +5,7 @@ import type { Case } from './measure.js'
 
 /** A chunk that is written over and over. */
 class Slab implements Output {
+  readonly isStalled = false
   readonly chunk = Buffer.allocUnsafeSlow(65_536)
   #used = 0
 

@@ -5,6 +5,8 @@
 export interface Output {
   /** The buffer that holds what was last reserved; read it after `reserve()`, which may change it. */
   readonly chunk: Buffer
+  /** Whether what is written now waits for the peer. */
+  readonly isStalled: boolean
   /** Makes room for `length` bytes in a row and returns the offset in `chunk` where they start. */
   reserve (length: number): number
   append (bytes: Buffer): void

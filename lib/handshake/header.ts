@@ -13,7 +13,10 @@ export function elements (value: string): string[] {
 
 /** Whether a comma list holds a token, which must be given in lower case. */
 export function hasToken (value: string | undefined, token: string): boolean {
-  return value !== undefined && elements(value).some(element => element.toLowerCase() === token)
+  if (value === undefined) return false
+  // The usual case, one token and nothing else.
+  if (value.length === token.length) return value.toLowerCase() === token
+  return elements(value).some(element => element.toLowerCase() === token)
 }
 
 // Only space and tab are optional whitespace (RFC 7230 §3.2.3): trim() would take a no-break space as well,

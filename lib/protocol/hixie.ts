@@ -32,17 +32,24 @@ export class Hixie implements Protocol {
   state: ProtocolState = 'open'
   closeCode = ABNORMAL
   readonly closeReason = NOTHING
-  readonly isHeld = false
+  isHeld = false
   readonly compressing = 0
+  readonly isSendingFragments = false
 
   readonly #sink: Sink
   readonly #output: Output
-  readonly #limits: Limits
+  #limits: Limits
+  /** Those that begin when the message that is being received ends. */
+  #nextLimits: Limits | undefined
   readonly #text = new Assembly()
   #reading: Reading = 'type'
   #type = 0
   #length = 0
   #lengthBytes = 0
+
+  // What came behind a message after which nothing more was to be received.
+  #held: Buffer[] | undefined
+  #hasEnded = false
 
   constructor (sink: Sink, output: Output, limits: Limits, version: 'hixie-76' | 'hixie-75') {
     this.#sink = sink
@@ -54,10 +61,38 @@ export class Hixie implements Protocol {
   receive (length: number): void {
     const bytes = page.bytes.subarray(0, length)
     let at = 0
-    while (at < bytes.length && this.state !== 'closed') at = this.#read(bytes, at)
+    while (at < bytes.length && this.state !== 'closed' && !this.isHeld) at = this.#read(bytes, at)
+    // The page is read into again.
+    if (at < bytes.length && this.isHeld) (this.#held ??= []).push(Buffer.from(bytes.subarray(at)))
+  }
+
+  hold (): void {
+    this.isHeld = true
+  }
+
+  proceed (): void {
+    if (!this.isHeld) return
+    const held = this.#held
+    this.isHeld = false
+    this.#held = undefined
+    this.#sink.release(held === undefined ? NOTHING : Buffer.concat(held))
+    if (this.#hasEnded && !this.isHeld) this.receiveEnd()
+  }
+
+  get limits (): Limits {
+    return this.#nextLimits ?? this.#limits
+  }
+
+  set limits (limits: Limits) {
+    if (this.#reading === 'text') this.#nextLimits = limits
+    else this.#limits = limits
   }
 
   receiveEnd (): void {
+    if (this.isHeld) {
+      this.#hasEnded = true
+      return
+    }
     // hixie-75 has no closing handshake: the end between two frames is its clean close.
     if (this.state !== 'closed' && this.version === 'hixie-75' && this.#reading === 'type') this.closeCode = NO_STATUS
     this.#finish()
@@ -91,6 +126,8 @@ export class Hixie implements Protocol {
   pong (): void {
     throw new NotSupported(this.version, 'a pong')
   }
+
+  drained (): void {}
 
   close (code?: number, reason?: string | Buffer): void {
     // Neither is sent, but a mistake shows on every version.
@@ -157,6 +194,10 @@ export class Hixie implements Protocol {
     if (found < 0) return end
     this.#reading = 'type'
     const data = this.#text.take()
+    if (this.#nextLimits !== undefined) {
+      this.#limits = this.#nextLimits
+      this.#nextLimits = undefined
+    }
     // §4.2: what is not UTF-8 becomes U+FFFD, so that it can be sent on to anybody.
     this.#sink.message(isUtf8(data) ? data : Buffer.from(data.toString()), false)
     return end + 1
@@ -187,6 +228,7 @@ export class Hixie implements Protocol {
     // hixie-75 ended its side when it closed.
     const ended = this.state === 'closing' && this.version === 'hixie-75'
     this.state = 'closed'
+    this.isHeld = false
     if (!ended) this.#sink.end()
   }
 }

@@ -51,15 +51,23 @@ export interface Protocol {
    */
   readonly closeCode: number
   readonly closeReason: Buffer
-  /** Whether messages of the peer are still to come though its bytes are here: they are being decompressed elsewhere. */
+  /** Whether messages of the peer are still to come though its bytes are here: one is being decompressed elsewhere, or `hold()` was called. */
   readonly isHeld: boolean
+  /** Those of messages that begin from now on. */
+  limits: Limits
   /** Payload bytes that were sent and are being compressed elsewhere, or wait behind such. */
   readonly compressing: number
+  /** Whether the last frame sent was a fragment, which others have to follow. */
+  readonly isSendingFragments: boolean
 
   /** Bytes of the peer, the first `length` of the page. They are unmasked in place, and no view of them is kept. */
   receive (length: number): void
   /** The peer's stream ended. */
   receiveEnd (): void
+  /** Receives nothing behind the message that is being told: what comes is held, by `isHeld`. */
+  hold (): void
+  /** Receives on, first what was held, which `sink.release()` hands over. */
+  proceed (): void
   /** Ends the conversation where it stands: nothing more is told or sent. */
   abort (): void
 
@@ -80,6 +88,8 @@ export interface Protocol {
   ping (payload: Buffer): void
   /** @throws NotSupported, ControlTooLong */
   pong (payload: Buffer): void
+  /** What had to wait for the peer has left: the newest ping that came meanwhile is answered. */
+  drained (): void
   /**
    * Begins the closing handshake; nothing when it has begun already.
    * @throws BadCloseCode, CloseReasonTooLong

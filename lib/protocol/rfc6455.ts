@@ -23,7 +23,7 @@ const NOTHING = Buffer.alloc(0)
  *                        none ──first frame, last──────▶ none
  *
  * Control frames come and go in either state (§5.5). A large compressed message is decompressed elsewhere: until that
- * is done the bytes behind it are held.
+ * is done the bytes behind it are held, as they are behind a message after which the receiver asks for it.
  */
 export class Rfc6455 implements Protocol, FrameHandler {
   readonly version: '13' | '8' | '7'
@@ -34,7 +34,9 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   readonly #sink: Sink
   readonly #output: Output
-  readonly #limits: Limits
+  #limits: Limits
+  /** Those that begin when the message that is being received ends. */
+  #nextLimits: Limits | undefined
   readonly #compression: Compression | undefined
   readonly #decoder: Decoder
 
@@ -57,8 +59,9 @@ export class Rfc6455 implements Protocol, FrameHandler {
   #hasReceivedClose = false
   #hasSentClose = false
 
-  /** Whether the message that is being sent has begun in an earlier frame. */
-  #sendingFragments = false
+  isSendingFragments = false
+  /** The newest ping that came while what is sent has to wait. */
+  #unanswered: Buffer | undefined
 
   constructor (sink: Sink, output: Output, limits: Limits, version: '13' | '8' | '7' = '13', compression?: Compression) {
     this.#sink = sink
@@ -76,6 +79,25 @@ export class Rfc6455 implements Protocol, FrameHandler {
     if (at < length && this.isHeld) (this.#held ??= []).push(Buffer.from(page.bytes.subarray(at, length)))
   }
 
+  hold (): void {
+    this.isHeld = true
+  }
+
+  proceed (): void {
+    if (!this.isHeld) return
+    this.isHeld = false
+    this.#releaseHeld()
+  }
+
+  get limits (): Limits {
+    return this.#nextLimits ?? this.#limits
+  }
+
+  set limits (limits: Limits) {
+    if (this.#message === 0) this.#limits = limits
+    else this.#nextLimits = limits
+  }
+
   receiveEnd (): void {
     if (this.isHeld) this.#hasEnded = true
     else this.#finish()
@@ -89,9 +111,9 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   send (payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean): number {
     if (this.state !== 'open') return 0
-    const opcode = this.#sendingFragments ? CONTINUATION : isBinary ? BINARY : TEXT
-    const isWhole = isLast && !this.#sendingFragments
-    this.#sendingFragments = !isLast
+    const opcode = this.isSendingFragments ? CONTINUATION : isBinary ? BINARY : TEXT
+    const isWhole = isLast && !this.isSendingFragments
+    this.isSendingFragments = !isLast
     if (this.#compression !== undefined) {
       return this.#compression.send(opcode, isLast, typeof payload === 'string' ? Buffer.from(payload) : payload, isCompressible && isWhole)
     }
@@ -121,6 +143,13 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   pong (payload: Buffer): void {
     this.#sendControl(PONG, payload)
+  }
+
+  drained (): void {
+    const payload = this.#unanswered
+    this.#unanswered = undefined
+    // After our close nothing may follow.
+    if (payload !== undefined) this.pong(payload)
   }
 
   close (code?: number, reason?: string | Buffer): void {
@@ -229,6 +258,11 @@ export class Rfc6455 implements Protocol, FrameHandler {
     this.isHeld = false
     if (fault === undefined) this.#tellInflated(data)
     else this.fault(fault)
+    // The message itself may have brought about another hold.
+    if (!this.isHeld) this.#releaseHeld()
+  }
+
+  #releaseHeld (): void {
     const held = this.#held
     this.#held = undefined
     this.#sink.release(held === undefined ? NOTHING : Buffer.concat(held))
@@ -242,8 +276,14 @@ export class Rfc6455 implements Protocol, FrameHandler {
   #tell (data: Buffer): boolean {
     const isBinary = this.#message === BINARY
     this.#message = 0
+    if (this.#nextLimits !== undefined) this.#takeNextLimits(this.#nextLimits)
     this.#sink.message(data, isBinary)
-    return this.#goesOn()
+    return this.#goesOn() && !this.isHeld
+  }
+
+  #takeNextLimits (limits: Limits): void {
+    this.#limits = limits
+    this.#nextLimits = undefined
   }
 
   #receiveControl (start: number, end: number, key: number, ends: boolean): boolean {
@@ -258,8 +298,10 @@ export class Rfc6455 implements Protocol, FrameHandler {
     if (this.#opcode === CLOSE) {
       this.#receiveClose(payload)
     } else if (this.#opcode === PING) {
-      // §5.5.2; after our close nothing may follow.
-      this.pong(payload)
+      // §5.5.2. A peer that sends pings and reads nothing would fill the memory with their answers: only the newest need
+      // one (§5.5.3).
+      if (this.#output.isStalled) this.#unanswered = payload
+      else this.pong(payload)
       this.#sink.ping(payload)
     } else {
       this.#sink.pong(payload)

@@ -1,64 +1,23 @@
-import type { Duplex } from 'node:stream'
-import { errorChannel, messageInChannel, messageOutChannel, pingChannel, type Details, type ReportChannel, type SocketReport } from '../diagnostics.js'
-import { NotOpen, type Fault } from '../errors.js'
-import type { Inbound, Outbound } from '../schema.js'
-import type { Output } from '../codec/encoder.js'
+import { dropChannel, errorChannel, messageInChannel, pingChannel, type Details, type ReportChannel, type SocketReport } from '../diagnostics.js'
+import type { Fault } from '../errors.js'
 import type { Message } from '../codec/message.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
 import { Transport, type TransportEvents, type WriteCallback } from '../transport/transport.js'
+import { Backpressure, limitOf, type BackpressureSettings } from './backpressure.js'
+import type { Round } from './heartbeat.js'
 import { Inbox } from './inbox.js'
+import { MessageRate, type Throttled } from './message-rate.js'
 import { Puller } from './puller.js'
 import { toBinaryType, type MessageData } from './data.js'
+import type { Opening, SocketOwner, Traffic } from './opening.js'
+import { refuseClosed, sendPayload, sendShared, type SendResult } from './sending.js'
 import type { WireSocket, WireSocketEvents } from './socket.js'
+import { readValue, REFUSED, takeNext } from './values.js'
 
-/** What the sockets of a route have in common. */
-export interface SocketOwner {
-  /** How long a closing handshake may take, in milliseconds. */
-  readonly closeTimeout: number
-  /** Whether to read and write in the way that Node does not make public. */
-  readonly directIO: boolean
-  /** Makes the values that listeners get of messages, where the route has `schema.message`. */
-  readonly inbound?: Inbound | undefined
-  /** Makes messages of the values that are sent, where the route has `schema.send`. */
-  readonly outbound?: Outbound | undefined
-  /** Takes what the handler or a listener throws or rejects with. */
-  failed (error: unknown, socket: WireSocket, context: unknown): void
-  /** The peer broke a rule, or the connection failed: told before listeners of 'error' are. */
-  faulted? (error: Error, socket: WireSocket, context: unknown): void
-  /** Tells on a channel, where somebody listens. */
-  publish? <Report extends SocketReport>(channel: ReportChannel<Report>, details: Details<Report>, socket: WireSocket, context: unknown): void
-  /** Messages were not sent since the peer reads too slowly. */
-  dropped? (messages: number, socket: WireSocket, context: unknown): void
-  closed (socket: WireSocket, code: number, reason: Buffer, context: unknown): void
-}
-
-/** What a socket is made of; routes make them. */
-export interface Opening {
-  readonly stream: Duplex
-  readonly owner: SocketOwner
-  /** Path and query of the upgrade. */
-  readonly url: string
-  /** The chosen subprotocol, '' for none. */
-  readonly subprotocol: string
-  /** The extensions agreed on, '' for none. */
-  readonly extensions: string
-  createProtocol (sink: Sink, output: Output): Protocol
-  /** What the owner wants back. */
-  readonly context: unknown
-}
-
-/** Messages and payload bytes each way. */
-export interface Traffic {
-  messagesReceived: number
-  bytesReceived: number
-  messagesSent: number
-  bytesSent: number
-}
+export type { Opening, SocketOwner, Traffic }
 
 // More than this waits in the kernel, and then at the peer, not here.
 const INBOX_LIMIT = 65_536
-
-const REFUSED = Symbol('refused')
 
 /**
  * What goes on behind a socket: the transport and the protocol, and the messages that wait between them and the
@@ -67,7 +26,7 @@ const REFUSED = Symbol('refused')
  *   stream → transport → protocol → 'message' listener, when there is one and the socket is not paused
  *                                └→ inbox, until there is one, or `for await` asks; a full inbox stops the reading
  */
-export class Conversation implements Sink, TransportEvents {
+export class Conversation implements Sink, TransportEvents, Throttled {
   readonly transport: Transport
   readonly protocol: Protocol
   isPaused = false
@@ -76,12 +35,22 @@ export class Conversation implements Sink, TransportEvents {
   bytesReceived = 0
   messagesSent = 0
   bytesSent = 0
+  /** How much may wait before a message meets the Backpressure, in bytes. */
+  limit: number
+
+  // What the heartbeat keeps here.
+  isHeard = false
+  latency: number | undefined = undefined
+  round: Round | undefined = undefined
+  mark = 0
 
   readonly #socket: WireSocket
   readonly #owner: SocketOwner
   readonly #context: unknown
+  readonly #rate: MessageRate | undefined
   #inbox: Inbox | undefined
   #puller: Puller | undefined
+  #backpressure: Backpressure | undefined
   #closeTimer: NodeJS.Timeout | undefined
   #isHandlerPending = true
   #isReadingStopped = false
@@ -95,8 +64,10 @@ export class Conversation implements Sink, TransportEvents {
     this.#socket = socket
     this.#owner = owner
     this.#context = opening.context
+    this.limit = limitOf(owner.backpressure)
     this.transport = new Transport(opening.stream, this, owner.directIO)
     this.protocol = opening.createProtocol(this, this.transport)
+    this.#rate = owner.messageRate === undefined ? undefined : new MessageRate(owner.messageRate, this)
   }
 
   /** Runs the route's handler, and starts to read. */
@@ -112,7 +83,22 @@ export class Conversation implements Sink, TransportEvents {
     } else {
       this.#settled()
     }
+    this.#owner.heartbeat?.add(this)
     this.transport.open(head, this.#owner.directIO)
+  }
+
+  // What the route says
+
+  get owner (): SocketOwner {
+    return this.#owner
+  }
+
+  get context (): unknown {
+    return this.#context
+  }
+
+  publish<Report extends SocketReport> (channel: ReportChannel<Report>, details: Details<Report>): void {
+    this.#owner.publish?.(channel, details, this.#socket, this.#context)
   }
 
   #settled (): void {
@@ -126,120 +112,64 @@ export class Conversation implements Sink, TransportEvents {
     return !this.isClosed && this.protocol.state === 'open'
   }
 
-  send (payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean, callback: WriteCallback | undefined): void {
-    if (!this.isOpen) {
-      this.#refuseClosed(callback)
-      return
+  send (payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean, callback: WriteCallback | undefined, kind = ''): SendResult {
+    if (!this.isOpen) return refuseClosed(this, callback)
+    if (this.queuedAmount > this.limit) {
+      const result = this.backpressure.meet({ data: payload, isBinary, isLast, isCompressible, kind, callback })
+      if (result !== undefined) return result
     }
-    let length: number
-    try {
-      length = this.protocol.send(payload, isBinary, isLast, isCompressible)
-    } catch (error) {
-      this.#refuse(error, callback)
-      return
-    }
-    this.messagesSent++
-    this.bytesSent += length
-    if (messageOutChannel.hasSubscribers) this.#publish(messageOutChannel, { data: payload, isBinary })
-    if (callback !== undefined) this.#whenWritten(callback)
-  }
-
-  get inbound (): Inbound | undefined {
-    return this.#owner.inbound
-  }
-
-  get outbound (): Outbound | undefined {
-    return this.#owner.outbound
-  }
-
-  /** Sends a value by the schema of the route. */
-  sendValue (outbound: Outbound, value: unknown, isCompressible: boolean, callback: WriteCallback | undefined): void {
-    if (!this.isOpen) {
-      this.#refuseClosed(callback)
-      return
-    }
-    let text: string
-    try {
-      text = outbound.write(value)
-    } catch (error) {
-      this.#refuse(error, callback)
-      return
-    }
-    this.send(text, false, true, isCompressible, callback)
+    return sendPayload(this, payload, isBinary, isLast, isCompressible, callback)
   }
 
   /** Sends what others are sent too. */
-  sendMessage (message: Message, callback: WriteCallback | undefined): void {
-    if (!this.isOpen) {
-      this.#refuseClosed(callback)
-      return
+  sendMessage (message: Message, callback: WriteCallback | undefined, kind = ''): SendResult {
+    if (!this.isOpen) return refuseClosed(this, callback)
+    if (this.queuedAmount > this.limit) {
+      const { isBinary, isCompressible } = message
+      const result = this.backpressure.meet({ data: message, isBinary, isLast: true, isCompressible, kind, callback })
+      if (result !== undefined) return result
     }
-    try {
-      this.protocol.sendMessage(message)
-    } catch (error) {
-      this.#refuse(error, callback)
-      return
-    }
-    this.messagesSent++
-    this.bytesSent += message.payload.length
-    if (messageOutChannel.hasSubscribers) this.#publish(messageOutChannel, { data: message.payload, isBinary: message.isBinary })
-    if (callback !== undefined) this.#whenWritten(callback)
+    return sendShared(this, message, callback)
   }
 
-  #whenWritten (callback: WriteCallback): void {
-    const contained = this.#contain(callback)
-    this.protocol.whenOutput(() => {
-      // A message that was being compressed is not sent any more.
-      if (this.protocol.state === 'closed') process.nextTick(contained, new NotOpen(this.#socket.readyState))
-      else this.transport.whenWritten(contained)
-    })
+  /** Calls back when a message may be sent without being refused; at once, where the policy is not to wait. */
+  whenRoom (length: number, go: () => void): void {
+    if (this.queuedAmount > this.limit) this.backpressure.whenRoom(length, go)
+    else go()
   }
 
-  sendControl (verb: 'ping' | 'pong', payload: Buffer, callback: WriteCallback | undefined): void {
-    if (!this.isOpen) {
-      this.#refuseClosed(callback)
-      return
-    }
-    try {
-      this.protocol[verb](payload)
-    } catch (error) {
-      this.#refuse(error, callback)
-      return
-    }
-    if (pingChannel.hasSubscribers) this.#publish(pingChannel, { kind: verb, direction: 'out', data: payload })
-    if (callback !== undefined) this.transport.whenWritten(this.#contain(callback))
+  /** Only for those whose limit was reached. */
+  get backpressure (): Backpressure {
+    return (this.#backpressure ??= new Backpressure(this, this.#owner.backpressure as BackpressureSettings))
   }
 
-  #refuseClosed (callback: WriteCallback | undefined): void {
-    if (callback !== undefined) process.nextTick(this.#contain(callback), new NotOpen(this.#socket.readyState))
-  }
-
-  #refuse (error: unknown, callback: WriteCallback | undefined): void {
-    if (callback === undefined) throw error
-    process.nextTick(this.#contain(callback), error)
-  }
-
-  #contain (callback: WriteCallback): WriteCallback {
-    return (error) => {
-      try {
-        callback(error)
-      } catch (thrown) {
-        this.fail(thrown)
-      }
-    }
+  /** Bytes that were sent and have not left, but for those that are kept in case newer ones come. */
+  get queuedAmount (): number {
+    return this.transport.bufferedAmount + this.protocol.compressing
   }
 
   /** Bytes that were sent and have not left. */
   get bufferedAmount (): number {
-    return this.transport.bufferedAmount + this.protocol.compressing
+    return this.queuedAmount + (this.#backpressure?.keptBytes ?? 0)
+  }
+
+  get messagesDropped (): number {
+    return this.#backpressure?.dropped ?? 0
+  }
+
+  tellDrop (data: string | Buffer, isBinary: boolean): void {
+    if (dropChannel.hasSubscribers) this.publish(dropChannel, { data, isBinary })
+    this.#tell('drop', data, isBinary)
   }
 
   // Closing
 
   close (code: number | undefined, reason: string | Buffer | undefined): void {
     if (!this.isOpen) return
+    this.#backpressure?.sendKept()
     this.protocol.close(code, reason)
     this.#boundClosing()
+    this.#rate?.stop()
     // Nobody asked for messages so far: let the peer's answer come through.
     if (!this.#isTaken() && !this.isPaused) {
       this.#inbox?.clear()
@@ -253,11 +183,22 @@ export class Conversation implements Sink, TransportEvents {
     this.protocol.abort()
   }
 
+  /** The connection is about to be cut, or the socket closed, by a rule of ours. */
+  tellCut (reason: string): void {
+    this.#owner.cut?.(reason, this.#socket, this.#context)
+  }
+
+  get readyState (): 1 | 2 | 3 {
+    if (this.isClosed) return 3
+    return this.isOpen ? 1 : 2
+  }
+
   get isCloseTold (): boolean {
     return this.#isCloseTold
   }
 
   #boundClosing (): void {
+    if (this.#isGone) return
     this.#closeTimer ??= setTimeout(() => { this.transport.destroy() }, this.#owner.closeTimeout)
   }
 
@@ -272,6 +213,7 @@ export class Conversation implements Sink, TransportEvents {
   // TransportEvents
 
   bytes (length: number): void {
+    this.isHeard = true
     this.protocol.receive(length)
   }
 
@@ -280,6 +222,7 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   drained (): void {
+    this.protocol.drained()
     this.#tell('drain')
   }
 
@@ -288,6 +231,7 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   closed (): void {
+    this.#rate?.stop()
     // A message that came before the end is still to be told.
     this.#isGone = true
     if (this.protocol.isHeld) return
@@ -295,6 +239,7 @@ export class Conversation implements Sink, TransportEvents {
     // The end of a conversation starts the timer, so it is stopped after that.
     this.protocol.receiveEnd()
     clearTimeout(this.#closeTimer)
+    this.#owner.heartbeat?.remove(this)
     this.#owner.closed(this.#socket, this.protocol.closeCode, this.protocol.closeReason, this.#context)
     this.#puller?.settle()
     this.#tellClose()
@@ -305,7 +250,8 @@ export class Conversation implements Sink, TransportEvents {
   message (data: Buffer, isBinary: boolean): void {
     this.messagesReceived++
     this.bytesReceived += data.length
-    if (messageInChannel.hasSubscribers) this.#publish(messageInChannel, { data, isBinary })
+    if (messageInChannel.hasSubscribers) this.publish(messageInChannel, { data, isBinary })
+    if (this.#rate !== undefined && !this.#rate.take()) return
     if (!this.isPaused && !this.#isWaiting() && this.#socket.listenerCount('message') > 0) {
       this.#deliver(data, isBinary)
       return
@@ -317,17 +263,19 @@ export class Conversation implements Sink, TransportEvents {
   }
 
   ping (data: Buffer): void {
-    if (pingChannel.hasSubscribers) this.#publish(pingChannel, { kind: 'ping', direction: 'in', data })
+    if (pingChannel.hasSubscribers) this.publish(pingChannel, { kind: 'ping', direction: 'in', data })
     this.#tell('ping', data)
   }
 
   pong (data: Buffer): void {
-    if (pingChannel.hasSubscribers) this.#publish(pingChannel, { kind: 'pong', direction: 'in', data })
+    if (pingChannel.hasSubscribers) this.publish(pingChannel, { kind: 'pong', direction: 'in', data })
+    // Ours are not told: who listens waits for the answers to pings of his own.
+    if (this.#owner.heartbeat?.isAnswer(this, data) === true) return
     this.#tell('pong', data)
   }
 
   fault (error: Fault | Error): void {
-    if (errorChannel.hasSubscribers) this.#publish(errorChannel, { error, source: 'peer' })
+    if (errorChannel.hasSubscribers) this.publish(errorChannel, { error, source: 'peer' })
     this.#owner.faulted?.(error, this.#socket, this.#context)
     // An 'error' that nobody listens to would be thrown; the close that follows tells the rest.
     if (this.#socket.listenerCount('error') > 0) this.#tell('error', error)
@@ -348,6 +296,22 @@ export class Conversation implements Sink, TransportEvents {
   end (): void {
     this.#boundClosing()
     this.transport.end()
+  }
+
+  // Throttled
+
+  throttle (): void {
+    this.protocol.hold()
+    this.hold()
+  }
+
+  unthrottle (): void {
+    this.protocol.proceed()
+  }
+
+  /** Whether the peer could be heard if it spoke. */
+  get isListening (): boolean {
+    return this.isOpen && !this.#isReadingStopped
   }
 
   // Receiving
@@ -389,7 +353,7 @@ export class Conversation implements Sink, TransportEvents {
   pull (): Puller {
     this.#puller ??= new Puller(
       () => {
-        const result = this.#takeResult()
+        const result = takeNext(this, this.#inbox)
         this.#continueReading()
         return result
       },
@@ -402,32 +366,10 @@ export class Conversation implements Sink, TransportEvents {
     this.scheduleDrain()
   }
 
-  #takeResult (): IteratorResult<unknown, undefined> | undefined {
-    const { inbound } = this.#owner
-    for (;;) {
-      const message = this.#inbox?.take()
-      if (message === undefined) return undefined
-      const { data, isBinary } = message
-      if (inbound === undefined || (isBinary && inbound.passesBinary)) return { done: false, value: isBinary ? data : data.toString() }
-      const value = this.#read(inbound, data, isBinary)
-      if (value !== REFUSED) return { done: false, value }
-    }
-  }
-
-  /** The value of a message, or REFUSED where the schema of the route refuses it. */
-  #read (inbound: Inbound, data: Buffer, isBinary: boolean): unknown {
-    try {
-      return inbound.read(data, isBinary)
-    } catch (error) {
-      this.fail(error)
-      return REFUSED
-    }
-  }
-
   #deliver (data: Buffer, isBinary: boolean): void {
     const { inbound } = this.#owner
     if (inbound !== undefined && !(isBinary && inbound.passesBinary)) {
-      const value = this.#read(inbound, data, isBinary)
+      const value = readValue(this, inbound, data, isBinary)
       // The type of a message without a schema stands for all in the table of events.
       if (value !== REFUSED) this.#tell('message', value as MessageData, isBinary)
       return
@@ -464,14 +406,6 @@ export class Conversation implements Sink, TransportEvents {
     } catch (error) {
       this.fail(error)
     }
-  }
-
-  get context (): unknown {
-    return this.#context
-  }
-
-  #publish<Report extends SocketReport> (channel: ReportChannel<Report>, details: Details<Report>): void {
-    this.#owner.publish?.(channel, details, this.#socket, this.#context)
   }
 
   /** What the handler or a listener threw or rejected with. */

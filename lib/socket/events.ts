@@ -38,6 +38,10 @@ export type SocketEventListener<Type extends SocketEventType> =
   | ((this: WireSocket, event: SocketEventMap[Type]) => unknown)
   | { handleEvent (event: SocketEventMap[Type]): unknown }
 
+/** A listener that was given by `onmessage = …`, as it can be read: any event of its fields will do. */
+export type SocketEventHandler<Type extends SocketEventType> =
+  (event: Omit<SocketEventMap[Type], 'type' | 'target'> & { readonly type: string, readonly target: unknown }) => unknown
+
 type Arguments = readonly unknown[]
 
 const makeEvent: { [Type in SocketEventType]: (target: WireSocket, args: Arguments) => SocketEventMap[Type] } = {

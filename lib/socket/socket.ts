@@ -1,11 +1,16 @@
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
+import { inspect } from 'node:util'
 import { Message } from '../codec/message.js'
+import { BadOption } from '../errors.js'
+import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../protocol/protocol.js'
 import type { WriteCallback } from '../transport/transport.js'
 import { Conversation, type Opening, type Traffic } from './conversation.js'
-import { isBinaryByDefault, toBuffer, type BinaryType, type MessageData, type Sendable } from './data.js'
-import type { SocketEventListener, SocketEventType } from './events.js'
+import { isBinaryByDefault, toBuffer, type BinaryType, type Sendable } from './data.js'
+import { SocketEmitterBase, type AnyListener, type Foreign, type Listener, type WireSocketEvents } from './emitter.js'
+import type { SocketEventHandler, SocketEventListener, SocketEventType } from './events.js'
+import { sendControl, sendValue, type SendResult } from './sending.js'
 import { createStream } from './stream.js'
 import { SocketTarget } from './target.js'
 
@@ -16,29 +21,23 @@ export interface SendOptions {
   fin?: boolean | undefined
   /** Whether it may be compressed, where that was agreed on. Default true. */
   compress?: boolean | undefined
+  /** What the message tells of: with the policy 'latest' of `backpressure`, one waits for each kind. Default ''. */
+  kind?: string | undefined
   /** Taken for compatibility: a server never masks. */
   mask?: boolean | undefined
 }
 
-export interface WireSocketEvents {
-  /** A whole message; text comes as a Buffer of valid UTF-8. */
-  message: [data: MessageData, isBinary: boolean]
-  /** The socket is closed; the code is the one that the peer sent, 1005 or 1006 (RFC 6455 §7.1.5). */
-  close: [code: number, reason: Buffer]
-  /** The peer broke a rule, or the connection failed; 'close' follows. */
-  error: [error: Error]
-  ping: [data: Buffer]
-  pong: [data: Buffer]
-  /** What had to wait for the peer has left. */
-  drain: []
-  open: []
-}
+export type { WireSocketEvents }
+
+/** The second is what the types of `ws` have here; it gets no error when all is well, too. */
+export type ControlCallback = WriteCallback | ((error: Error) => void)
 
 /** What only the code that made a socket calls. */
 export const open = Symbol('open')
 export const context = Symbol('context')
 
 const NOTHING = Buffer.alloc(0)
+const NO_OPTIONS = {}
 const EMITTER_OPTIONS = { captureRejections: true }
 
 const CONNECTING = 0
@@ -46,11 +45,22 @@ const OPEN = 1
 const CLOSING = 2
 const CLOSED = 3
 
+/** Where an EventEmitter keeps its listeners: by default a dictionary of 216 bytes, with a shape known before 72. */
+class Listeners {
+  message = undefined
+  close = undefined
+  error = undefined
+  ping = undefined
+  pong = undefined
+  drain = undefined
+}
+Object.setPrototypeOf(Listeners.prototype, null)
+
 /**
  * One WebSocket of a client, with the faces of an EventEmitter, of a browser's WebSocket, of an async iterable and of a
  * Duplex. What goes on behind it is a Conversation.
  */
-export class WireSocket extends EventEmitter<WireSocketEvents> {
+export class WireSocket extends SocketEmitterBase {
   static readonly CONNECTING = CONNECTING
   static readonly OPEN = OPEN
   static readonly CLOSING = CLOSING
@@ -71,6 +81,7 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
   /** @internal Routes make sockets. */
   constructor (opening: Opening) {
     super(EMITTER_OPTIONS)
+    Object.assign(this, { _events: new Listeners() })
     this.url = opening.url
     this.protocol = opening.subprotocol
     this.extensions = opening.extensions
@@ -102,8 +113,7 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
 
   /** 1 (OPEN), 2 (CLOSING) or 3 (CLOSED); 0 (CONNECTING) only of a client, since the handshake is done when the server makes a socket. */
   get readyState (): typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED {
-    if (this.#conversation.isClosed) return CLOSED
-    return this.#conversation.isOpen ? OPEN : CLOSING
+    return this.#conversation.readyState
   }
 
   /** Which protocol the peer speaks. */
@@ -116,14 +126,19 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
     return this.#conversation.bufferedAmount
   }
 
+  /** The time that the last ping of the heartbeat and its answer took, in milliseconds; undefined before. */
+  get latency (): number | undefined {
+    return this.#conversation.latency
+  }
+
   get isPaused (): boolean {
     return this.#conversation.isPaused
   }
 
   /** What went each way so far. */
   get traffic (): Traffic {
-    const { messagesReceived, bytesReceived, messagesSent, bytesSent } = this.#conversation
-    return { messagesReceived, bytesReceived, messagesSent, bytesSent }
+    const { messagesReceived, bytesReceived, messagesSent, bytesSent, messagesDropped } = this.#conversation
+    return { messagesReceived, bytesReceived, messagesSent, bytesSent, messagesDropped }
   }
 
   /** The stream below, for packages that look at it. What is written to it breaks the conversation. */
@@ -135,43 +150,67 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
 
   /**
    * Sends a message. After the close nothing is sent, and the callback gets an error.
+   * @returns whether it leaves now ('sent'), waits for the peer ('queued') or is not sent ('refused')
    * @param callback called when the message has left, or with the error that kept it here
    * @throws NotSupported or InvalidText where this version cannot carry it and there is no callback
    */
-  send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): void {
+  send (data: Sendable, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult
+  send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult
+  send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult {
     if (data instanceof Message) {
-      this.#conversation.sendMessage(data, typeof options === 'function' ? options : callback)
-      return
+      return typeof options === 'function'
+        ? this.#conversation.sendMessage(data, options)
+        : this.#conversation.sendMessage(data, callback, options?.kind)
     }
-    const { outbound } = this.#conversation
+    const { outbound } = this.#conversation.owner
     if (outbound !== undefined && (typeof options !== 'object' || options.binary === undefined)) {
-      const isCompressible = typeof options !== 'object' || options.compress !== false
-      this.#conversation.sendValue(outbound, data, isCompressible, typeof options === 'function' ? options : callback)
-      return
+      if (typeof options === 'function') return sendValue(this.#conversation, outbound, data, true, options, undefined)
+      return sendValue(this.#conversation, outbound, data, options?.compress !== false, callback, options?.kind)
     }
     const payload = typeof data === 'string' ? data : toBuffer(data)
     if (options === undefined || typeof options === 'function') {
-      this.#conversation.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
-    } else {
-      const { binary = isBinaryByDefault(data), fin = true, compress = true } = options
-      this.#conversation.send(payload, binary, fin, compress, callback)
+      return this.#conversation.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
     }
+    const { binary = isBinaryByDefault(data), fin = true, compress = true, kind } = options
+    return this.#conversation.send(payload, binary, fin, compress, callback, kind)
+  }
+
+  /**
+   * Sends a message, and resolves when it has left. With the policy 'wait' of `backpressure` it first waits for room.
+   * Rejects with what kept it from leaving: the close, the policy, or what `send()` throws.
+   */
+  sent (data: Sendable | Message, options: SendOptions = NO_OPTIONS): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done: WriteCallback = (error) => {
+        if (error == null) resolve()
+        else reject(error)
+      }
+      if (data instanceof Message) {
+        this.#conversation.whenRoom(data.payload.length, () => { this.send(data, options, done) })
+      } else {
+        const { outbound } = this.#conversation.owner
+        const isValue = outbound !== undefined && options.binary === undefined
+        const payload = isValue ? outbound.write(data) : typeof data === 'string' ? data : toBuffer(data)
+        const { binary = !isValue && isBinaryByDefault(data) } = options
+        this.#conversation.whenRoom(payload.length, () => { this.send(payload, { ...options, binary }, done) })
+      }
+    })
   }
 
   /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
-  ping (data?: Sendable | WriteCallback, mask?: boolean | WriteCallback, callback?: WriteCallback): void {
+  ping (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     this.#sendControl('ping', data, mask, callback)
   }
 
   /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
-  pong (data?: Sendable | WriteCallback, mask?: boolean | WriteCallback, callback?: WriteCallback): void {
+  pong (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     this.#sendControl('pong', data, mask, callback)
   }
 
-  #sendControl (verb: 'ping' | 'pong', data?: Sendable | WriteCallback, mask?: boolean | WriteCallback, callback?: WriteCallback): void {
+  #sendControl (verb: 'ping' | 'pong', data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     const done = [data, mask, callback].find((argument) => typeof argument === 'function')
     const payload = data === undefined || typeof data === 'function' ? NOTHING : toBuffer(data)
-    this.#conversation.sendControl(verb, payload, done)
+    sendControl(this.#conversation, verb, payload, done as WriteCallback | undefined)
   }
 
   // Closing
@@ -198,6 +237,21 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
   }
 
   // Receiving
+
+  /**
+   * The largest message received, in bytes: as the route says, until it is changed, say when a peer has said who it is.
+   * A change is for messages that begin after it.
+   * @throws BadOption, when set to what is no size
+   */
+  get maxPayload (): number {
+    return this.#conversation.protocol.limits.maxPayload
+  }
+
+  set maxPayload (bytes: number) {
+    if (!Number.isSafeInteger(bytes) || bytes < 0) throw new BadOption('maxPayload', 'a whole number of bytes', inspect(bytes))
+    const { protocol } = this.#conversation
+    protocol.limits = withMaxPayload(protocol.limits, bytes)
+  }
 
   /** Stops the messages: what arrives waits, first here, then at the peer. */
   pause (): void {
@@ -230,23 +284,29 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
    * side that has one is in object mode.
    */
   stream (): Duplex {
-    const { inbound, outbound } = this.#conversation
+    const { inbound, outbound } = this.#conversation.owner
     return createStream(this, inbound !== undefined, outbound !== undefined)
   }
 
   // The EventEmitter face: a first 'message' listener gets what waited for it.
 
-  override on<K>(event: keyof WireSocketEvents | K, listener: K extends keyof WireSocketEvents ? (...args: WireSocketEvents[K]) => void : never): this {
+  override on<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
+  override on<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  override on (event: string | symbol, listener: AnyListener<this>): this {
     super.on(event, listener)
     if (event === 'message') this.#conversation.scheduleDrain()
     return this
   }
 
-  override addListener<K>(event: keyof WireSocketEvents | K, listener: K extends keyof WireSocketEvents ? (...args: WireSocketEvents[K]) => void : never): this {
+  override addListener<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
+  override addListener<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  override addListener (event: string | symbol, listener: AnyListener<this>): this {
     return this.on(event, listener)
   }
 
-  override prependListener<K>(event: keyof WireSocketEvents | K, listener: K extends keyof WireSocketEvents ? (...args: WireSocketEvents[K]) => void : never): this {
+  override prependListener<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
+  override prependListener<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  override prependListener (event: string | symbol, listener: AnyListener<this>): this {
     super.prependListener(event, listener)
     if (event === 'message') this.#conversation.scheduleDrain()
     return this
@@ -270,12 +330,12 @@ export class WireSocket extends EventEmitter<WireSocketEvents> {
     return (this.#target ??= new SocketTarget(this))
   }
 
-  get onopen (): SocketEventListener<'open'> | null { return this.#face.handler('open') }
+  get onopen (): SocketEventHandler<'open'> | null { return this.#face.handler('open') as SocketEventHandler<'open'> | null }
   set onopen (listener: SocketEventListener<'open'> | null) { this.#face.setHandler('open', listener) }
-  get onmessage (): SocketEventListener<'message'> | null { return this.#face.handler('message') }
+  get onmessage (): SocketEventHandler<'message'> | null { return this.#face.handler('message') as SocketEventHandler<'message'> | null }
   set onmessage (listener: SocketEventListener<'message'> | null) { this.#face.setHandler('message', listener) }
-  get onclose (): SocketEventListener<'close'> | null { return this.#face.handler('close') }
+  get onclose (): SocketEventHandler<'close'> | null { return this.#face.handler('close') as SocketEventHandler<'close'> | null }
   set onclose (listener: SocketEventListener<'close'> | null) { this.#face.setHandler('close', listener) }
-  get onerror (): SocketEventListener<'error'> | null { return this.#face.handler('error') }
+  get onerror (): SocketEventHandler<'error'> | null { return this.#face.handler('error') as SocketEventHandler<'error'> | null }
   set onerror (listener: SocketEventListener<'error'> | null) { this.#face.setHandler('error', listener) }
 }

@@ -14,8 +14,8 @@ import type { Duplex } from 'node:stream'
 
 /** The native side of a TCP connection or pipe. */
 export interface DirectHandle {
-  writeBuffer (request: WriteRequest, bytes: Buffer): number
-  writev (request: WriteRequest, parts: readonly Buffer[], areBuffers: true): number
+  writeBuffer (request: WriteRequest | null, bytes: Buffer): WriteStarted
+  writev (request: WriteRequest | null, parts: readonly Buffer[], areBuffers: true): WriteStarted
   useUserBuffer (buffer: Buffer): void
 }
 
@@ -28,13 +28,17 @@ interface WriteRequest {
   getAsyncId (): number
 }
 
+/** 0, an error number, or, of a handle that was given no request, the request of a write that is under way. */
+type WriteStarted = number | WriteRequest
+
 type Callback = (this: Duplex, length: number) => boolean
 
 interface Slots {
   readonly buffer: symbol
   readonly callback: symbol
   readonly generator: symbol
-  readonly Request: new () => WriteRequest
+  /** What a write is given; null from Node 26 on, whose handles make a request where one is needed. */
+  readonly Request: (new () => WriteRequest) | null
   /** TLS and other handles have another one: what they do is not what was tested. */
   readonly writeBuffer: DirectHandle['writeBuffer']
 }
@@ -50,6 +54,9 @@ const internalsOf = (stream: Duplex): Internals => stream as unknown as Internal
 // Enough to fill the buffers of the kernel, so that a write has to wait.
 const MORE_THAN_FITS = 16_777_216
 
+// What has not answered in this time, in milliseconds, does not work, and the server is to start all the same.
+const PATIENCE = 5_000
+
 let slots: Slots | undefined
 // A write that is done at once does not use its request up.
 let spare: WriteRequest | undefined
@@ -57,10 +64,10 @@ let tested: Promise<boolean> | undefined
 
 /** Looks for the slots and tries them, once in a process. Resolves to whether they work. */
 export function prepareDirectIO (): Promise<boolean> {
-  tested ??= testSlots(findReadSlots()).then((found) => {
+  tested ??= findSlots().then((found) => {
     slots = found
     return true
-  }).catch(() => false)
+  }, () => false)
   return tested
 }
 
@@ -80,14 +87,18 @@ export type WriteResult = 'done' | 'pending' | 'refused'
 
 /** @param written called, with 0 or an error number, only when the write is pending */
 export function writeDirectly (handle: DirectHandle, bytes: Buffer | readonly Buffer[], written: (status: number) => void): WriteResult {
-  const { Request } = slots as Slots
-  const request = spare ??= new Request()
-  const status = bytes instanceof Uint8Array ? handle.writeBuffer(request, bytes) : handle.writev(request, bytes, true)
-  if (status !== 0) return 'refused'
-  if (request.getAsyncId() === -1) return 'done'
+  return write((slots as Slots).Request, handle, bytes, written)
+}
+
+function write (Request: Slots['Request'], handle: DirectHandle, bytes: Buffer | readonly Buffer[], written: (status: number) => void): WriteResult {
+  const given = Request === null ? null : spare ??= new Request()
+  const started = bytes instanceof Uint8Array ? handle.writeBuffer(given, bytes) : handle.writev(given, bytes, true)
+  if (started === 0 && (given === null || given.getAsyncId() === -1)) return 'done'
+  spare = undefined
+  const request = typeof started === 'number' ? given : started
+  if (request === null || (started !== 0 && started !== request)) return 'refused'
   request.buffer = bytes
   request.oncomplete = written
-  spare = undefined
   return 'pending'
 }
 
@@ -96,8 +107,9 @@ type ReadSlots = Pick<Slots, 'buffer' | 'callback' | 'generator'>
 /** A slot is found by what the constructor puts there, not by its name. */
 function findReadSlots (): ReadSlots {
   const buffer = Buffer.alloc(1)
-  const generator = (): Buffer => buffer
-  const callback = (): boolean => true
+  // Any two functions: nothing is read, so nobody calls them.
+  const generator = Buffer.alloc
+  const callback = Boolean
   const withBuffer = internalsOf(new Socket({ onread: { buffer, callback } } as object))
   const withGenerator = internalsOf(new Socket({ onread: { buffer: generator, callback } } as object))
   return {
@@ -123,27 +135,46 @@ function install (slots: ReadSlots, stream: Duplex, buffer: Buffer, callback: Ca
   return true
 }
 
-/** Talks over a connection of this machine to itself, in the way that is to be used. */
-async function testSlots (found: ReadSlots): Promise<Slots> {
+async function findSlots (): Promise<Slots> {
+  const found = findReadSlots()
   const server = createServer().listen(0, '127.0.0.1')
   try {
     await once(server, 'listening')
     const client = new Socket().connect((server.address() as AddressInfo).port, '127.0.0.1')
     const [accepted] = await once(server, 'connection') as [Socket]
-    accepted.on('error', () => {})
-    client.on('error', () => {})
+    const ends = [accepted, client]
+    for (const end of ends) end.on('error', ignore)
     try {
-      const all = { ...found, ...findWriteSlots(accepted) }
-      await testReading(all, accepted, client)
-      await testWriting(all, accepted, client)
-      return all
+      return await inTime(testSlots(found, accepted, client))
     } finally {
-      accepted.destroy()
-      client.destroy()
+      for (const end of ends) end.destroy()
     }
   } finally {
     server.close()
   }
+}
+
+/* c8 ignore next -- whether a broken connection tells an error is up to the kernel */
+function ignore (): void {}
+
+async function inTime<Result> (result: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => { reject(new Error('This version of Node does not call back')) }, PATIENCE)
+  })
+  try {
+    return await Promise.race([result, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Talks over a connection of this machine to itself, in the way that is to be used. */
+async function testSlots (found: ReadSlots, accepted: Socket, client: Socket): Promise<Slots> {
+  const all = { ...found, ...findWriteSlots(accepted) }
+  await testReading(all, accepted, client)
+  await testWriting(all, accepted, client)
+  return all
 }
 
 /** The class of a request has no name that can be reached: it is taken from a write of a stream. */
@@ -152,7 +183,7 @@ function findWriteSlots (socket: Socket): Pick<Slots, 'Request' | 'writeBuffer'>
   const { writeBuffer } = handle
   let Request: Slots['Request'] | undefined
   handle.writeBuffer = function (request, bytes) {
-    Request = request.constructor as Slots['Request']
+    Request = request === null ? null : request.constructor as new () => WriteRequest
     return writeBuffer.call(this, request, bytes)
   }
   socket.write(Buffer.from('first'))
@@ -174,18 +205,13 @@ async function testReading (slots: Slots, accepted: Socket, client: Socket): Pro
   if (await received !== 'read') throw new Error('This version of Node reads in another way')
 }
 
-async function testWriting (slots: Slots, accepted: Socket, client: Socket): Promise<void> {
+async function testWriting ({ Request }: Slots, accepted: Socket, client: Socket): Promise<void> {
   const handle = internalsOf(accepted)._handle as DirectHandle
-  const request = new slots.Request()
-  if (request.getAsyncId() !== -1 || handle.writev(request, [Buffer.from('a'), Buffer.from('b')], true) !== 0 || request.getAsyncId() !== -1) {
-    throw new Error('This version of Node writes in another way')
-  }
-  const bytes = Buffer.alloc(MORE_THAN_FITS)
-  const written = new Promise<number>((resolve) => {
-    request.oncomplete = resolve
-    request.buffer = bytes
+  const small = write(Request, handle, [Buffer.from('a'), Buffer.from('b')], ignore)
+  const status = await new Promise<number>((resolve) => {
+    const large = write(Request, handle, Buffer.alloc(MORE_THAN_FITS), resolve)
+    if (small !== 'done' || large !== 'pending') resolve(-1)
+    client.resume()
   })
-  if (handle.writeBuffer(request, bytes) !== 0 || request.getAsyncId() === -1) throw new Error('This version of Node writes in another way')
-  client.resume()
-  if (await written !== 0) throw new Error('This version of Node writes in another way')
+  if (status !== 0) throw new Error('This version of Node writes in another way')
 }

@@ -7,7 +7,8 @@ export interface Receiver {
   receive (length: number): void
 }
 
-const receiver = Symbol('receiver')
+/** Where a stream finds who reads it: functions that all streams share take the place of closures for each. */
+export const receiver = Symbol('receiver')
 
 interface ReadStream extends Duplex {
   [receiver]?: Receiver

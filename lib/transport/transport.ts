@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { getSystemErrorName } from 'node:util'
 import type { Output } from '../codec/encoder.js'
 import { directHandle, writeDirectly, type DirectHandle } from './direct.js'
-import { receiveBytes, startReading, type Receiver } from './reader.js'
+import { receiveBytes, receiver, startReading, type Receiver } from './reader.js'
 import { Run } from './run.js'
 
 /** What a transport tells of its stream. */
@@ -19,7 +19,7 @@ export interface TransportEvents {
   closed (): void
 }
 
-export type WriteCallback = (error?: Error | null) => void
+export type WriteCallback = (error?: Error) => void
 
 const SLAB_SIZE = 65_536
 const NOTHING = Buffer.alloc(0)
@@ -37,10 +37,8 @@ let slabRegions = 0
 // Those that have something to send when the tick ends.
 let scheduled: Transport[] = []
 
-const owner = Symbol('transport')
-
-interface OwnedStream extends Duplex {
-  [owner]?: Transport
+interface ReadStream extends Duplex {
+  [receiver]?: Transport
 }
 
 /**
@@ -70,7 +68,8 @@ export class Transport implements Output, Receiver {
   #writingLength = 0
   #writingCallbacks: WriteCallback[] | undefined
   #onWritten: ((status?: number | Error | null) => void) | undefined
-  #isStalled = false
+  /** Whether what is sent now waits for the peer: `drained()` is told when all has left. */
+  isStalled = false
 
   #isScheduled = false
   #isReading = false
@@ -87,8 +86,8 @@ export class Transport implements Output, Receiver {
 
   /** Starts to read: first `head`, which came with the handshake, then the stream. */
   open (head: Buffer, directly: boolean): void {
-    const stream = this.stream as OwnedStream
-    stream[owner] = this
+    const stream: ReadStream = this.stream
+    stream[receiver] = this
     stream.on('end', onEnd)
     stream.on('error', onError)
     stream.on('close', onClose)
@@ -202,7 +201,11 @@ export class Transport implements Output, Receiver {
   /** Sends what waits, unless a write is under way. */
   flush (): void {
     this.#isScheduled = false
-    if (this.#isWriting || this.#isEmpty()) return
+    if (this.#isEmpty()) return
+    if (this.#isWriting) {
+      this.isStalled = true
+      return
+    }
     if (this.#isEnded) {
       this.#dropQueue()
       return
@@ -250,7 +253,7 @@ export class Transport implements Output, Receiver {
         return
       }
       if (result === 'pending') {
-        this.#isWriting = this.#isStalled = true
+        this.#isWriting = this.isStalled = true
         this.#writingLength = length
         return
       }
@@ -273,7 +276,7 @@ export class Transport implements Output, Receiver {
       stream.write(bytes[last], this.#onWritten)
       stream.uncork()
     }
-    if (stream.writableNeedDrain) this.#isStalled = true
+    if (stream.writableNeedDrain) this.isStalled = true
   }
 
   // The handle gives a number, the stream an error.
@@ -288,8 +291,8 @@ export class Transport implements Output, Receiver {
     if (this.#isWriting) return
     if (this.#isEnding) {
       this.#endStream()
-    } else if (this.#isStalled) {
-      this.#isStalled = false
+    } else if (this.isStalled) {
+      this.isStalled = false
       if (!this.stream.destroyed) this.#events.drained()
     }
   }
@@ -302,15 +305,19 @@ export class Transport implements Output, Receiver {
   }
 
   #dropQueue (): void {
+    if (this.#writingCallbacks !== undefined) this.#callBack(connectionClosed())
+    this.dropWaiting()
+  }
+
+  /** Forgets what has not begun to leave; who waits for it gets an error. */
+  dropWaiting (): void {
     this.#start = this.#end = this.#partsLength = 0
     this.chunk = NOTHING
     this.#run = this.#parts = undefined
-    if (this.#writingCallbacks === undefined && this.#callbacks === undefined) return
-    const error = connectionClosed()
-    this.#callBack(error)
-    this.#writingCallbacks = this.#callbacks
+    const callbacks = this.#callbacks
+    if (callbacks === undefined) return
     this.#callbacks = undefined
-    this.#callBack(error)
+    process.nextTick(callAll, callbacks, connectionClosed())
   }
 
   // Reading
@@ -387,7 +394,7 @@ function flushScheduled (): void {
 }
 
 function callAll (callbacks: readonly WriteCallback[], error: Error | null): void {
-  for (const callback of callbacks) callback(error)
+  for (const callback of callbacks) callback(error ?? undefined)
 }
 
 function connectionClosed (): Error {
@@ -402,14 +409,14 @@ function writeError (status: number): Error | null {
 
 // Shared by all streams, so that an idle socket holds no closures.
 
-function onEnd (this: OwnedStream): void {
-  this[owner]?.streamEnded()
+function onEnd (this: ReadStream): void {
+  this[receiver]?.streamEnded()
 }
 
-function onError (this: OwnedStream, error: Error): void {
-  this[owner]?.streamFailed(error)
+function onError (this: ReadStream, error: Error): void {
+  this[receiver]?.streamFailed(error)
 }
 
-function onClose (this: OwnedStream): void {
-  this[owner]?.streamClosed()
+function onClose (this: ReadStream): void {
+  this[receiver]?.streamClosed()
 }

@@ -4,6 +4,7 @@ import type { Version } from '../protocol/protocol.js'
 import type { Message } from '../codec/message.js'
 import type { SocketOwner } from '../socket/conversation.js'
 import type { Sendable } from '../socket/data.js'
+import type { SendResult } from '../socket/sending.js'
 import { open, WireSocket, type SendOptions } from '../socket/socket.js'
 import type { WriteCallback } from '../transport/transport.js'
 import type { MemorySocket } from './pair.js'
@@ -94,15 +95,13 @@ export class InjectedSocket extends WireSocket {
     super.resume()
   }
 
-  override send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): void {
-    if (!this.#isConnecting) {
-      super.send(data, options, callback)
-      return
-    }
+  override send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult {
+    if (!this.#isConnecting) return super.send(data, options, callback)
     const done = typeof options === 'function' ? options : callback
     const error = new NotOpen(this.readyState)
     // Without a callback nobody would learn that it is lost.
     if (done === undefined) throw error
     process.nextTick(done, error)
+    return 'refused'
   }
 }

@@ -2,8 +2,8 @@ import { ServerResponse, type IncomingMessage, type OutgoingHttpHeader, type Out
 import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { Duplex } from 'node:stream'
-import { HandshakeTimeout } from '../errors.js'
-import { isWebSocketUpgrade, type Answer } from '../handshake/handshake.js'
+import { HandshakeTimeout, HandshakeUnanswered } from '../errors.js'
+import { isWebSocketUpgrade, type Answer, type Handshake } from '../handshake/handshake.js'
 
 // How long a peer that was refused may take to read the answer, in milliseconds.
 const REFUSAL_LINGER = 5_000
@@ -19,10 +19,17 @@ export type Opened = (stream: Duplex, head: Buffer) => void
  * hands the stream over, with any other status it is an ordinary answer, after which the connection ends.
  */
 export class UpgradeResponse extends ServerResponse {
+  /** What was read of the request before its hooks ran. */
+  handshake: Handshake | undefined
   readonly #stream: Duplex
   #head: Buffer
   #answer: Answer | undefined
   #opened: Opened | undefined
+  #timeout = 0
+  #deadline: NodeJS.Timeout | undefined
+  /** Gives up the wait for a body. */
+  #giveUp: (() => void) | undefined
+  #isExpired = false
 
   constructor (request: IncomingMessage, stream: Duplex, head: Buffer) {
     super(request)
@@ -33,10 +40,13 @@ export class UpgradeResponse extends ServerResponse {
     this.assignSocket(stream as IncomingMessage['socket'])
     // The server that would do this has let go of the connection.
     stream.on('drain', this.#onDrain)
+    stream.on('close', this.#onClose)
     this.on('finish', this.#onFinish)
   }
 
   readonly #onDrain = (): void => { this.emit('drain') }
+
+  readonly #onClose = (): void => { clearTimeout(this.#deadline) }
 
   readonly #onFinish = (): void => {
     const stream = this.#stream
@@ -51,6 +61,8 @@ export class UpgradeResponse extends ServerResponse {
   }
 
   #release (): void {
+    clearTimeout(this.#deadline)
+    this.#stream.off('close', this.#onClose)
     this.#stream.off('drain', this.#onDrain)
     this.detachSocket(this.#stream as IncomingMessage['socket'])
   }
@@ -60,36 +72,77 @@ export class UpgradeResponse extends ServerResponse {
     return !this.#stream.destroyed
   }
 
+  /** Calls back once: when a refusal has been answered, or when the connection is gone, whether a socket was opened on it or not. */
+  whenOver (callback: () => void): void {
+    const tell = atMostOnce(callback)
+    this.on('finish', () => { if (this.statusCode !== 101) tell() })
+    if (this.#stream.closed) tell()
+    else this.#stream.once('close', tell)
+  }
+
+  /**
+   * Bounds how long the answer may take, a refusal included. When the client is late it gets 408 in the way of other
+   * errors. When those who have to answer are late it gets 503, past whatever they wait for; what they answer afterwards
+   * is dropped.
+   * @param timeout in milliseconds
+   * @param expired called with the 503
+   */
+  limitTime (timeout: number, expired: () => void): void {
+    this.#timeout = timeout
+    this.#deadline = setTimeout(() => { this.#expire(expired) }, timeout)
+  }
+
+  #expire (expired: () => void): void {
+    const giveUp = this.#giveUp
+    if (this.headersSent) {
+      // The client does not take the answer, or it does not end.
+      this.#stream.destroy()
+    } else if (giveUp !== undefined) {
+      this.#deadline = setTimeout(() => { this.#expire(expired) }, this.#timeout)
+      giveUp()
+    } else {
+      expired()
+      this.#answerExpired(new HandshakeUnanswered(this.#timeout))
+    }
+  }
+
+  #answerExpired ({ code, message }: Error & { code: string }): void {
+    for (const name of this.getHeaderNames()) this.removeHeader(name)
+    this.#opened = undefined
+    const body = JSON.stringify({ statusCode: 503, code, error: 'Service Unavailable', message })
+    this.writeHead(503, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
+    this.end(body)
+    this.#isExpired = true
+  }
+
   /**
    * The bytes that follow the head of the request, however they are cut.
-   * @param timeout in milliseconds
-   * @throws HandshakeTimeout
+   * @throws HandshakeTimeout when the client ends before, or when the time is over
    */
-  async readBody (length: number, timeout: number): Promise<Buffer> {
-    if (this.#head.length < length) await this.#collect(length, timeout)
+  async readBody (length: number): Promise<Buffer> {
+    if (this.#head.length < length) await this.#collect(length)
     const body = this.#head.subarray(0, length)
     this.#head = this.#head.subarray(length)
     return body
   }
 
-  #collect (length: number, timeout: number): Promise<void> {
+  #collect (length: number): Promise<void> {
     const stream = this.#stream
     return new Promise((resolve, reject) => {
       const onData = (bytes: Buffer): void => {
         this.#head = Buffer.concat([this.#head, bytes])
         if (this.#head.length >= length) settle(resolve)
       }
-      const onTimeout = (): void => { settle(() => { reject(new HandshakeTimeout(timeout)) }) }
-      const onEnd = (): void => { settle(() => { reject(new HandshakeTimeout(timeout)) }) }
+      const onEnd = (): void => { settle(() => { reject(new HandshakeTimeout(this.#timeout)) }) }
       const settle = (finish: () => void): void => {
-        clearTimeout(timer)
+        this.#giveUp = undefined
         stream.off('data', onData)
         stream.off('end', onEnd)
         stream.off('close', onEnd)
         stream.pause()
         finish()
       }
-      const timer = setTimeout(onTimeout, timeout)
+      this.#giveUp = onEnd
       stream.on('data', onData)
       stream.on('end', onEnd)
       stream.on('close', onEnd)
@@ -104,30 +157,34 @@ export class UpgradeResponse extends ServerResponse {
   }
 
   override writeHead (status: number, reason?: string | OutgoingHttpHeaders | OutgoingHttpHeader[], headers?: OutgoingHttpHeaders | OutgoingHttpHeader[]): this {
+    if (this.#isExpired) return this
     const given = typeof reason === 'object' ? reason : headers
     if (status !== 101 || this.#answer === undefined) {
       return typeof reason === 'string' ? super.writeHead(status, reason, given) : super.writeHead(status, given)
     }
     // Clients of the drafts compare the first lines byte by byte: the answer comes first, as it is.
-    const others: Array<[string, OutgoingHttpHeader | undefined]> = []
-    // What hooks set on the raw response.
+    const answer = this.#answer.headers
+    const names = new Set<string>()
+    for (let i = 0; i < answer.length; i += 2) names.add((answer[i] as string).toLowerCase())
+    const lines: OutgoingHttpHeader[] = [...answer]
+    const add = (name: string, value: OutgoingHttpHeader | undefined): void => {
+      const key = name.toLowerCase()
+      if (value !== undefined && !names.has(key) && !OF_A_BODY.has(key)) lines.push(name, value)
+    }
+    // What hooks set on the raw response, then what they set on the reply.
     for (const name of this.getHeaderNames()) {
-      others.push([name, this.getHeader(name)])
+      add(name, this.getHeader(name))
       this.removeHeader(name)
     }
-    if (given !== undefined && !Array.isArray(given)) others.push(...Object.entries(given))
-    const answer = this.#answer.headers
-    for (let i = 0; i + 1 < answer.length; i += 2) this.setHeader(answer[i] as string, answer[i + 1] as string)
-    for (const [name, value] of others) {
-      if (value !== undefined && !this.hasHeader(name) && !OF_A_BODY.has(name)) this.setHeader(name, value)
-    }
+    if (given !== undefined && !Array.isArray(given)) for (const name in given) add(name, given[name])
     this.sendDate = false
-    return super.writeHead(101, this.#answer.reason)
+    return super.writeHead(101, this.#answer.reason, lines)
   }
 
   override end (chunk?: unknown, encoding?: unknown, callback?: unknown): this {
     const answer = this.#answer
     const opened = this.#opened
+    if (this.#isExpired) return this
     if (answer === undefined || opened === undefined || this.statusCode !== 101) {
       return super.end(chunk, encoding as BufferEncoding, callback as () => void)
     }
@@ -139,7 +196,11 @@ export class UpgradeResponse extends ServerResponse {
     if (answer.body !== undefined) stream.write(answer.body)
     stream.uncork()
     this.#release()
-    if (!stream.destroyed) opened(stream, this.#head)
+    if (!stream.destroyed) {
+      opened(stream, this.#head)
+      // Who has the stream now listens to its errors.
+      stream.off('error', ignore)
+    }
     return this
   }
 }
@@ -168,10 +229,40 @@ export function listenForUpgrades (server: Server, routing: Routing, isOurs: (re
     }
   }
   server.on('upgrade', onUpgrade)
-  return () => { server.off('upgrade', onUpgrade) }
+  const restore = letOthersPass(server)
+  return () => {
+    server.off('upgrade', onUpgrade)
+    restore()
+  }
+}
+
+/** A server of Node 22.21, 24.9 or later. */
+interface AskingServer {
+  shouldUpgradeCallback? (request: IncomingMessage): boolean
+}
+
+/**
+ * Where a server asks which requests are upgrades, it is told: with nobody else there, what is not for a WebSocket is
+ * an ordinary request (RFC 9110 §7.8). Other servers hand such a request over, and it is handed back.
+ */
+function letOthersPass (server: Server & AskingServer): () => void {
+  const before = server.shouldUpgradeCallback
+  if (before === undefined) return ignore
+  server.shouldUpgradeCallback = (request) => isWebSocketUpgrade(request.headers) || (server.listenerCount('upgrade') > 1 && before.call(server, request))
+  return () => { server.shouldUpgradeCallback = before }
 }
 
 function ignore (): void {}
+
+// Out here, so that what a stream keeps does not keep the response.
+function atMostOnce (callback: () => void): () => void {
+  let isCalled = false
+  return () => {
+    if (isCalled) return
+    isCalled = true
+    callback()
+  }
+}
 
 /** Whether a listener before us has answered: a stream takes one response at a time. */
 function isTaken (stream: Duplex & { _httpMessage?: unknown }): boolean {

@@ -58,7 +58,7 @@ export async function injectSocket (server: HttpServer, path = '/', context: Inj
   onInit?.(client)
   server.emit(isTls ? 'secureConnection' : 'connection', far)
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ path, headers: handshakeHeaders(version, context), createConnection: () => near })
+    const request = httpRequest({ path, headers: handshakeHeaders(version, isTls, context), createConnection: () => near })
     request.on('error', reject)
     const onClose = (): void => { reject(lost) }
     near.on('close', onClose)
@@ -98,9 +98,11 @@ function createPair ({ remoteAddress, socket }: InjectContext, encrypted: boolea
   return { near, far }
 }
 
-function handshakeHeaders (version: Version, { headers, protocols }: InjectContext): OutgoingHttpHeaders {
+function handshakeHeaders (version: Version, isTls: boolean, { headers, protocols }: InjectContext): OutgoingHttpHeaders {
   const offered = protocols === undefined ? undefined : [protocols].flat().join(version === 'hixie-76' ? ' ' : ', ')
-  const origin = 'http://localhost'
+  const [, host = 'localhost'] = Object.entries(headers ?? {}).find(([name]) => name.toLowerCase() === 'host') ?? []
+  // Versions that cannot do without an origin come from a page of the server itself.
+  const origin = `${isTls ? 'https' : 'http'}://${String(host)}`
   const own: OutgoingHttpHeaders = version === 'hixie-75'
     ? { Upgrade: 'WebSocket', Connection: 'Upgrade', Host: 'localhost', Origin: origin, 'WebSocket-Protocol': offered }
     : version === 'hixie-76'

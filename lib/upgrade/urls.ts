@@ -1,6 +1,13 @@
 import findMyWay from 'find-my-way'
 import type { Marked } from './mark.js'
 
+/** What is known of a URL before its route is. */
+export interface SocketUrl {
+  marked: Marked
+  /** In milliseconds: the longest of those that routes of this pattern have. */
+  handshakeTimeout: number
+}
+
 /** The URLs that hold a socket, whatever else they hold. */
 export class SocketUrls {
   readonly #router: ReturnType<typeof findMyWay>
@@ -11,18 +18,23 @@ export class SocketUrls {
     this.#router = findMyWay({ ...options })
   }
 
-  add (pattern: string, marked: Marked): void {
+  add (pattern: string, marked: Marked, handshakeTimeout: number): void {
     this.#patterns.add(pattern)
     const known = this.#router.findRoute('GET', pattern)
     // Of two routes at one URL, that under the constraint is the more specific.
-    if (known === null) this.#router.on('GET', pattern, nothing, { marked })
-    else if (marked === 'constrained') (known.store as { marked: Marked }).marked = marked
+    if (known === null) {
+      this.#router.on('GET', pattern, nothing, { marked, handshakeTimeout } satisfies SocketUrl)
+      return
+    }
+    const url = known.store as SocketUrl
+    if (marked === 'constrained') url.marked = marked
+    url.handshakeTimeout = Math.max(url.handshakeTimeout, handshakeTimeout)
   }
 
-  /** How the socket at a URL was declared; undefined where there is none. */
-  find (url: string): Marked | undefined {
+  /** What is known of the socket at a URL; undefined where there is none. */
+  find (url: string): Readonly<SocketUrl> | undefined {
     const found = this.#router.find('GET', url)
-    return found === null ? undefined : (found.store as { marked: Marked }).marked
+    return found === null ? undefined : found.store as SocketUrl
   }
 
   /** Whether a route of this very pattern has a socket. */

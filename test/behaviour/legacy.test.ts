@@ -107,7 +107,7 @@ t.test('bad hixie-76 keys are refused, not taken for hixie-75', async (t) => {
 
 t.test('the location names the scheme and host that a trusted proxy tells', async (t) => {
   for (const [trustProxy, location] of [[true, 'wss://public.example/demo?a=b'], [false, 'ws://example.com:81/demo?a=b']] as const) {
-    const app = await createApp(t, {}, { trustProxy })
+    const app = await createApp(t, { origin: 'http://example.com' }, { trustProxy })
     app.ws('/demo', () => {})
     const client = new RawClient(t, await listen(app))
     client.write(HIXIE_75.replace('/demo', '/demo?a=b').replace('Host: example.com', 'Host: example.com:81\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: public.example'))

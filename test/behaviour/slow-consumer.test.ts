@@ -43,7 +43,7 @@ function readBytes (socket: Socket, length: number): Promise<Buffer> {
 }
 
 t.test('64 MiB that wait arrive whole and in order, with each callback once and one drain', async (t) => {
-  const { client, socket } = await converse(t)
+  const { client, socket } = await converse(t, { backpressure: false })
   client.socket.pause()
   const called: number[] = []
   const errors: unknown[] = []
@@ -72,7 +72,7 @@ t.test('64 MiB that wait arrive whole and in order, with each callback once and 
 })
 
 t.test('a cut in the middle tells an error to everybody who waits, once, and no drain', async (t) => {
-  const { client, socket } = await converse(t)
+  const { client, socket } = await converse(t, { backpressure: false })
   client.socket.pause()
   const outcomes: string[] = []
   const drained = (): void => { t.fail('nothing has left') }
@@ -93,7 +93,7 @@ t.test('a cut in the middle tells an error to everybody who waits, once, and no 
 })
 
 t.test('a peer that is lost in the middle does the same', async (t) => {
-  const { client, socket } = await converse(t)
+  const { client, socket } = await converse(t, { backpressure: false })
   client.socket.pause()
   const outcomes: string[] = []
   const payloads = await sendLots(socket, 33_554_432, (_number, error) => { outcomes.push(error == null ? 'sent' : 'failed') })
@@ -107,10 +107,10 @@ t.test('a peer that is lost in the middle does the same', async (t) => {
 })
 
 t.test('one that does not read does not hold up another', async (t) => {
-  const slow = await converse(t)
+  const slow = await converse(t, { backpressure: false })
   slow.client.socket.pause()
   slow.socket.send(Buffer.alloc(16_777_216))
-  const { client, socket } = await converse(t)
+  const { client, socket } = await converse(t, { backpressure: false })
   for (let i = 0; i < 500; i++) {
     slow.socket.send(`slow ${i}`)
     socket.send(`fast ${i}`)

@@ -80,8 +80,8 @@ t.test('behind TLS: a conversation, a wss location, and a plain answer to a fore
   }
   t.match(await ask(upgradeHead('/demo', { Upgrade: 'h2c' }), 'plain'), ' 200 OK')
   t.match(
-    await ask('GET /demo HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nHost: example.com:443\r\nOrigin: null\r\n\r\n', '\r\n\r\n'),
-    'WebSocket-Origin: null\r\nWebSocket-Location: wss://example.com/demo\r\n')
+    await ask('GET /demo HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nHost: example.com:443\r\nOrigin: https://example.com\r\n\r\n', '\r\n\r\n'),
+    'WebSocket-Origin: https://example.com\r\nWebSocket-Location: wss://example.com/demo\r\n')
 })
 
 t.test('messages of every size go both ways over TLS', async (t) => {

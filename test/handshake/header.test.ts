@@ -19,6 +19,10 @@ t.test('elements', async t => {
 
 t.test('hasToken', async t => {
   t.ok(hasToken('keep-alive, Upgrade', 'upgrade'), 'finds it in a list, in any case')
+  t.ok(hasToken('Upgrade', 'upgrade'), 'finds it alone')
+  t.ok(hasToken(' upgrade', 'upgrade'), 'finds it behind a space')
+  t.notOk(hasToken('upgraded', 'websocket'), 'compares what is as long')
+  t.notOk(hasToken('downgrad3', 'websocket'), 'compares what is just as long')
   t.notOk(hasToken('upgrades', 'upgrade'), 'compares whole tokens')
   t.notOk(hasToken('', 'upgrade'), 'finds none in an empty value')
   t.notOk(hasToken(undefined, 'upgrade'), 'finds none in a missing header')

@@ -161,3 +161,53 @@ t.test('after an abort nothing is told or sent', async (t) => {
     t.equal(protocol.closeCode, 1006)
   }
 })
+
+t.test('behind a message after which it is asked for, everything is held until it may proceed', async (t) => {
+  for (const cut of [3, 6, 8]) {
+    const { sink, protocol } = setUp()
+    const { message } = sink
+    sink.message = function (data, isBinary) {
+      message.call(sink, data, isBinary)
+      protocol.hold()
+    }
+    sink.release = (bytes) => {
+      sink.events.push(['release', bytes.length])
+      feed(protocol, bytes)
+    }
+    const bytes = Buffer.concat([framed('a'), framed('b'), framed('c')])
+    feed(protocol, bytes.subarray(0, cut))
+    feed(protocol, bytes.subarray(cut))
+    t.ok(protocol.isHeld)
+    protocol.receiveEnd()
+    protocol.proceed()
+    t.same(sink.events.splice(0), [['text', 'a'], ['release', 6], ['text', 'b']])
+    protocol.proceed()
+    t.same(sink.events.splice(0), [['release', 3], ['text', 'c']])
+    protocol.proceed()
+    t.same(sink.events.splice(0), [['release', 0], ['end']])
+    protocol.proceed()
+    t.same(sink.events, [])
+  }
+})
+
+t.test('other limits are for messages that begin afterwards', async (t) => {
+  const { sink, protocol } = setUp()
+  const tight = { maxPayload: 4, maxFragments: 1 }
+  feed(protocol, framed('begun').subarray(0, 3))
+  protocol.limits = tight
+  t.equal(protocol.limits, tight)
+  feed(protocol, framed('begun').subarray(3))
+  feed(protocol, framed('four'))
+  t.equal(protocol.limits, tight)
+  protocol.limits = { maxPayload: 5, maxFragments: 1 }
+  feed(protocol, framed('fifth'))
+  protocol.limits = tight
+  feed(protocol, framed('fifth'))
+  t.same(sink.events, [['text', 'begun'], ['text', 'four'], ['text', 'fifth'], ['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
+})
+
+t.test('nothing is owed to a peer that reads again', async (t) => {
+  const { sink, protocol } = setUp()
+  protocol.drained()
+  t.equal(sink.written.length, 0)
+})

@@ -480,3 +480,93 @@ t.test('random bytes never throw with compression either', async (t) => {
     t.equal(sink.events.filter(([kind]) => kind === 'end').length, 1)
   }
 })
+
+const holdAfter = (sink: RecordingSink, protocol: Rfc6455, ...texts: string[]): void => {
+  const { message } = sink
+  sink.message = function (data, isBinary) {
+    message.call(sink, data, isBinary)
+    if (texts.includes(data.toString())) protocol.hold()
+  }
+  sink.release = (bytes) => {
+    sink.events.push(['release', bytes.length])
+    feed(protocol, bytes)
+  }
+}
+
+t.test('behind a message after which it is asked for, everything is held until it may proceed', async (t) => {
+  const bytes = Buffer.concat([text('one'), text('two'), frame(9, 'ping'), text('three'), frame(8)])
+  for (const cut of [bytes.length, 9, 10, 15, 30]) {
+    const { sink, protocol } = setUp()
+    holdAfter(sink, protocol, 'one', 'two')
+    feed(protocol, bytes.subarray(0, cut))
+    feed(protocol, bytes.subarray(cut))
+    t.same(sink.events.splice(0), [['text', 'one']])
+    t.ok(protocol.isHeld)
+    protocol.proceed()
+    t.same(sink.events.splice(0), [['release', bytes.length - 9], ['text', 'two']])
+    protocol.receiveEnd()
+    t.equal(protocol.state, 'open')
+    protocol.proceed()
+    t.same(sink.events, [['release', bytes.length - 18], ['ping', 'ping'], ['text', 'three'], ['end']])
+    t.equal(protocol.closeCode, 1005)
+    protocol.proceed()
+    t.equal(sink.events.length, 4)
+  }
+})
+
+t.test('the end of the stream is held too', async (t) => {
+  const { sink, protocol } = setUp()
+  holdAfter(sink, protocol, 'one')
+  feed(protocol, text('one'))
+  protocol.receiveEnd()
+  protocol.proceed()
+  t.same(sink.events, [['text', 'one'], ['release', 0], ['end']])
+})
+
+t.test('a message that was decompressed elsewhere may be such a one', async (t) => {
+  const { sink, protocol } = setUpCompression()
+  const told = new Promise<void>((resolve) => {
+    sink.message = () => {
+      sink.events.push(['message'])
+      protocol.hold()
+      resolve()
+    }
+  })
+  feed(protocol, Buffer.concat([clientFrame(2, deflateAlone(LARGE_BINARY), { isCompressed: true }), text('behind')]))
+  await told
+  await new Promise(setImmediate)
+  t.same(sink.events.splice(0), [['hold'], ['message']])
+  protocol.proceed()
+  t.same(sink.events.map(([kind]) => kind), ['release', 'message'])
+})
+
+t.test('other limits are for messages that begin afterwards', async (t) => {
+  const { sink, protocol } = setUp()
+  const roomy = { maxPayload: 100_000, maxFragments: 17 }
+  const tight = { maxPayload: 4, maxFragments: 17 }
+  feed(protocol, frame(1, 'a', false))
+  protocol.limits = tight
+  t.equal(protocol.limits, tight)
+  feed(protocol, Buffer.concat([frame(0, 'bcdef', false), frame(9), frame(0, 'g')]))
+  t.same(sink.events.splice(0), [['ping', ''], ['text', 'abcdefg']])
+  t.equal(protocol.limits, tight)
+  feed(protocol, text('four'))
+  protocol.limits = roomy
+  feed(protocol, text('a'.repeat(2_000)))
+  t.same(sink.events.splice(0).map(([, data]) => String(data).length), [4, 2_000])
+  protocol.limits = tight
+  feed(protocol, text('fifth'))
+  t.same(sink.events, [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
+})
+
+t.test('of the pings of a peer that does not read, the newest is answered when it reads again', async (t) => {
+  const { sink, protocol } = setUp()
+  Object.assign(sink, { isStalled: true })
+  feed(protocol, Buffer.concat([frame(9, 'first'), frame(9, 'newest')]))
+  t.same(sink.events, [['ping', 'first'], ['ping', 'newest']])
+  t.equal(sink.written.length, 0)
+  Object.assign(sink, { isStalled: false })
+  protocol.drained()
+  protocol.drained()
+  t.equal(sink.written.toString('hex'), '8a06' + Buffer.from('newest').toString('hex'))
+})

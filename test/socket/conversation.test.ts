@@ -42,7 +42,7 @@ t.test('a conversation from its first message to its close', async (t) => {
   ])
   t.same(closes, [1000])
   t.same(errors, [])
-  t.same(socket.traffic, { messagesReceived: 2, bytesReceived: 14, messagesSent: 2, bytesSent: 14 })
+  t.same(socket.traffic, { messagesReceived: 2, bytesReceived: 14, messagesSent: 2, bytesSent: 14, messagesDropped: 0 })
 })
 
 t.test('a message for many is sent to one, counted, and called back', async (t) => {
@@ -52,7 +52,7 @@ t.test('a message for many is sent to one, counted, and called back', async (t) 
   t.notOk(await sent((callback) => { socket.send(message, callback) }))
   t.notOk(await sent((callback) => { socket.send(message, {}, callback) }))
   t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString()]), Array(3).fill([1, 'for many']))
-  t.same(socket.traffic, { messagesReceived: 0, bytesReceived: 0, messagesSent: 3, bytesSent: 24 })
+  t.same(socket.traffic, { messagesReceived: 0, bytesReceived: 0, messagesSent: 3, bytesSent: 24, messagesDropped: 0 })
 })
 
 t.test('what cannot be sent is thrown, or told to the callback', async (t) => {
@@ -426,4 +426,86 @@ t.test('with a schema values are sent, but for what is binary or prepared', asyn
   socket.terminate()
   socket.send('after the end')
   t.match(await sent((callback) => { socket.send('after the end', callback) }), { code: 'FST_WIRE_NOT_OPEN' })
+})
+
+t.test('a fault is told to the owner, whoever else listens', async (t) => {
+  const faults: Error[] = []
+  const { socket, stream } = createMemorySocket({ faulted: (error) => { faults.push(error) } })
+  stream.push(Buffer.from('810161', 'hex'))
+  stream.push(null)
+  t.equal(await closeOf(socket), 1006)
+  t.match(faults, [{ code: 'FST_WIRE_MASK' }])
+})
+
+const RATE = { rate: 50, burst: 2, pauses: true }
+
+t.test('over its rate a socket is closed with 1008, and what is too much is not told', async (t) => {
+  let seen: unknown[] = []
+  const { socket, stream, frames, closes } = createMemorySocket({ messageRate: { ...RATE, rate: 1, pauses: false }, handler: (socket) => { seen = record(socket) } })
+  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(1, 'b'), clientFrame(1, 'c'), clientFrame(1, 'd'), CLOSE]))
+  await turn()
+  stream.push(null)
+  await closeOf(socket)
+  t.same(seen, ['a', 'b', 1000])
+  t.same(closes, [1000])
+  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString('latin1')]), [[8, '\x03\xf0more than 2 messages at once, or 1 a second']])
+  t.equal(socket.traffic.messagesReceived, 4)
+})
+
+t.test('or it reads no more until messages may come: then all of them come, in order, and the close behind them', async (t) => {
+  for (const version of ['13', 'hixie-76'] as const) {
+    let seen: unknown[] = []
+    const { socket, stream } = createMemorySocket({ version, messageRate: RATE, handler: (socket) => { seen = record(socket) } })
+    const wrap = (text: string): Buffer => version === '13' ? clientFrame(1, text) : Buffer.from(`\0${text}\xff`, 'latin1')
+    stream.push(Buffer.concat([...['a', 'b', 'c', 'd', 'e', 'f'].map(wrap), version === '13' ? CLOSE : Buffer.from('ff00', 'hex')]))
+    await turn()
+    t.same(seen, ['a', 'b'])
+    t.ok(stream.isPaused())
+    stream.push(null)
+    await closeOf(socket)
+    t.same(seen, ['a', 'b', 'c', 'd', 'e', 'f', version === '13' ? 1000 : 1005])
+  }
+})
+
+t.test('what the application pauses stays paused when messages may come again', async (t) => {
+  const { socket, stream } = createMemorySocket({ messageRate: { ...RATE, burst: 1 } })
+  const first = once(socket, 'message')
+  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(1, 'b'), clientFrame(1, 'c')]))
+  t.equal(String((await first)[0]), 'a')
+  socket.pause()
+  while (socket.traffic.messagesReceived < 3) await turn()
+  t.ok(stream.isPaused())
+  const seen = record(socket)
+  socket.resume()
+  await turn()
+  t.same(seen, ['b', 'c'])
+  socket.terminate()
+  await closeOf(socket)
+})
+
+t.test('our close, and the end of the connection, do not wait for the rate', async (t) => {
+  const slow = { rate: 0.001, burst: 2, pauses: true }
+  const peer = () => {
+    let seen: unknown[] = []
+    const { socket, stream, closes } = createMemorySocket({ messageRate: slow, handler: (socket) => { seen = record(socket) } })
+    stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(1, 'b'), clientFrame(1, 'c'), CLOSE]))
+    return { socket, stream, closes, seen }
+  }
+  const closing = peer()
+  await turn()
+  closing.socket.close(1000)
+  closing.stream.push(null)
+  await closeOf(closing.socket)
+  t.same(closing.seen, ['a', 'b', 1000])
+  const lost = peer()
+  await turn()
+  lost.stream.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
+  await closeOf(lost.socket)
+  t.same(lost.seen, ['a', 'b', 'ECONNRESET', 1000])
+  t.same(lost.closes, [1000])
+  const cut = peer()
+  await turn()
+  cut.socket.terminate()
+  await closeOf(cut.socket)
+  t.same(cut.seen, ['a', 'b', 1006])
 })

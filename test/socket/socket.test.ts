@@ -503,3 +503,36 @@ t.test('with a schema send() takes values, with or without options, and bytes as
   ]
   t.same(await Promise.all(sent), [undefined, undefined])
 })
+
+t.test('the largest message may be another once a peer is known', async (t) => {
+  const { client, socket } = await converse(t, {
+    maxPayload: 8,
+    handler: (socket) => {
+      socket.on('message', (data) => {
+        if (data.toString() === 'password') socket.maxPayload = 2_000
+        socket.send(String(socket.maxPayload))
+      })
+    }
+  })
+  t.equal(socket.maxPayload, 8)
+  client.write(Buffer.concat([text('password'), text('a'.repeat(1_500))]))
+  t.equal(await client.readText(), '2000')
+  t.equal(await client.readText(), '2000')
+  for (const wrong of [-1, 1.5, NaN, Infinity, '8']) {
+    t.throws(() => { socket.maxPayload = wrong as number }, { code: 'FST_WIRE_OPTION', message: /"maxPayload" must be a whole number of bytes/ })
+  }
+  socket.maxPayload = 4
+  client.write(text('fifth'))
+  t.equal((await client.readFrame()).payload.readUInt16BE(), 1009)
+})
+
+t.test('sent() resolves when the message has left, and rejects with what kept it', async (t) => {
+  const { client, socket } = await converse(t)
+  await socket.sent('text')
+  await socket.sent(Buffer.from('binary'), { binary: false })
+  await socket.sent(new Message(Buffer.from('for many'), false, true))
+  t.equal(await client.readText() + await client.readText() + await client.readText(), 'textbinaryfor many')
+  socket.terminate()
+  await once(socket, 'close')
+  await t.rejects(socket.sent('too late'), { code: 'FST_WIRE_NOT_OPEN' })
+})

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import * as net from 'node:net'
 import { connect, createServer, Socket, type AddressInfo } from 'node:net'
 import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
@@ -81,3 +82,136 @@ t.test('a stream that is no connection has none of it', async (t) => {
   t.equal(readInto(stream, Buffer.alloc(1), () => true), false)
   t.equal(readInto(new Socket(), Buffer.alloc(1), () => true), false)
 })
+
+// Versions of Node that are different inside. Each must start, without any of it.
+
+/** Whether it is used where connections are not as they were. */
+const prepareAnew = async (t: Test, changed: Partial<typeof net>): Promise<boolean> => {
+  const fresh = await t.mockImport<typeof import('../../lib/transport/direct.js')>('../../lib/transport/direct.js', { 'node:net': { ...net, ...changed } })
+  return await fresh.prepareDirectIO()
+}
+
+interface WriteRequest {
+  oncomplete: (status: number) => void
+}
+
+/** Changes the native side of the connection that is accepted. */
+const withHandle = (change: (handle: Record<string, (...args: unknown[]) => unknown>, accepted: Socket) => void): Partial<typeof net> => ({
+  createServer: ((...args: []) => createServer(...args).prependListener('connection', (accepted) => {
+    change(Reflect.get(accepted, '_handle'), accepted)
+  })) as typeof createServer
+})
+
+t.test('as they are, it is used', async (t) => {
+  t.equal(await prepareAnew(t, {}), true)
+})
+
+t.test('a socket that keeps its buffer elsewhere is left alone', async (t) => {
+  class Other extends Socket {
+    constructor () {
+      super({})
+    }
+  }
+  t.equal(await prepareAnew(t, { Socket: Other }), false)
+})
+
+t.test('so is one that cannot be listened for', async (t) => {
+  t.equal(await prepareAnew(t, {
+    createServer: (() => createServer().on('newListener', function (this: net.Server, name: string) {
+      if (name === 'listening') process.nextTick(() => { this.emit('error', new Error('not here')) })
+    })) as typeof createServer
+  }), false)
+})
+
+t.test('one that reads something else', async (t) => {
+  t.equal(await prepareAnew(t, withHandle((_handle, accepted) => {
+    const { resume } = accepted
+    accepted.resume = () => {
+      // What comes first is not what the other end wrote.
+      const slot = Object.getOwnPropertySymbols(accepted).find((symbol) => typeof Reflect.get(accepted, symbol) === 'function' && Reflect.get(accepted, symbol).length === 1)
+      const callback = Reflect.get(accepted, slot!) as (length: number) => boolean
+      callback.call(accepted, 1)
+      return resume.call(accepted)
+    }
+  })), false)
+})
+
+t.test('one that never calls back', async (t) => {
+  const { setTimeout: wait } = globalThis
+  t.intercept(globalThis, 'setTimeout', { value: (callback: () => void) => wait(callback, 1) })
+  t.equal(await prepareAnew(t, withHandle((handle) => { handle['useUserBuffer'] = undefined as never })), false)
+})
+
+t.test('one whose streams write in another way', async (t) => {
+  t.equal(await prepareAnew(t, withHandle((_handle, accepted) => { accepted.write = () => true })), false)
+  t.equal(await prepareAnew(t, withHandle((handle) => { handle['writeBuffer'] = handle['writeBuffer']!.bind(handle) })), false)
+})
+
+t.test('one that does not write several buffers, or a large one, or does not say how it went', async (t) => {
+  t.equal(await prepareAnew(t, withHandle((handle) => { handle['writev'] = () => -1 })), false)
+  for (const change of [
+    (large: () => unknown) => { large(); return -1 },
+    () => 0,
+    (large: () => unknown, given: WriteRequest | null) => {
+      const started = large()
+      const request = given ?? started as WriteRequest
+      process.nextTick(() => {
+        const { oncomplete } = request
+        request.oncomplete = () => { oncomplete(-1) }
+      })
+      return started
+    }
+  ]) {
+    t.equal(await prepareAnew(t, withHandle((handle) => {
+      const prototype = Object.getPrototypeOf(handle) as object
+      const { writev, writeBuffer } = handle as { writev: (...args: unknown[]) => unknown, writeBuffer: (...args: unknown[]) => unknown }
+      // Not before the stream was looked at.
+      handle['writev'] = (...args) => {
+        handle['writeBuffer'] = (...args) => change(() => writeBuffer.apply(handle, args), args[0] as never)
+        return writev.apply(handle, args)
+      }
+      t.equal(Reflect.get(prototype, 'writeBuffer'), writeBuffer)
+    })), false)
+  }
+})
+
+t.test('one whose handles make a request themselves, where a write has to wait, is used', async (t) => {
+  const fresh = await t.mockImport<typeof import('../../lib/transport/direct.js')>('../../lib/transport/direct.js', {
+    'node:net': { ...net, ...withHandle(makeRequests) }
+  })
+  t.equal(await fresh.prepareDirectIO(), true)
+  const { accepted, client } = await pair(t)
+  makeRequests(Reflect.get(accepted, '_handle'), accepted)
+  const handle = Reflect.get(accepted, '_handle') as Parameters<typeof fresh.writeDirectly>[0]
+  t.equal(fresh.writeDirectly(handle, Buffer.from('a'), () => {}), 'done')
+  accepted.destroy()
+  t.equal(fresh.writeDirectly(handle, Buffer.from('x'), () => {}), 'refused')
+  client.destroy()
+})
+
+/** Has a connection write as those of Node 26 do. */
+function makeRequests (handle: Record<string, (...args: unknown[]) => unknown>, accepted: Socket): void {
+  const before = Object.getPrototypeOf(handle) as Record<string, (...args: unknown[]) => unknown>
+  let Request: (new () => { getAsyncId (): number }) | undefined
+  Object.defineProperty(handle, 'writeBuffer', {
+    configurable: true,
+    value (request: object | null, bytes: unknown) {
+      Request = request?.constructor as typeof Request
+      return before['writeBuffer']!.call(handle, request, bytes)
+    }
+  })
+  accepted.write(Buffer.from('learn'))
+  Reflect.deleteProperty(handle, 'writeBuffer')
+  // It does so by itself.
+  if (Request === undefined) return
+  const make = (verb: string) => (_given: unknown, ...args: unknown[]) => {
+    const request = new Request!()
+    const status = before[verb]!.call(handle, request, ...args)
+    return status !== 0 || request.getAsyncId() === -1 ? status : request
+  }
+  Object.setPrototypeOf(handle, Object.assign(Object.create(before), { writeBuffer: make('writeBuffer'), writev: make('writev') }))
+  accepted.write = (bytes: unknown) => {
+    (handle['writeBuffer'] as (...args: unknown[]) => unknown)(null, bytes)
+    return true
+  }
+}

@@ -67,7 +67,7 @@ t.test('a body larger than the buffers of the kernel arrives whole', async (t) =
 t.test('bytes behind the head are waited for', async (t) => {
   const bodies: string[] = []
   const { port } = await setUp(t, (_request, response) => {
-    response.readBody(4, 5_000).then((body) => {
+    response.readBody(4).then((body) => {
       bodies.push(body.toString())
       response.end()
     }, (error: { code: string }) => {
@@ -139,4 +139,144 @@ t.test('a stream that a listener before us has answered, or is answering, is not
   const cut = new RawClient(t, port)
   cut.write(upgradeHead('/demo', { 'X-Cut': 'yes' }))
   t.equal((await cut.readEnd()).length, 0)
+})
+
+t.test('those who do not answer in time are answered for, and what they say afterwards is dropped', async (t) => {
+  let expired = 0
+  const responses: UpgradeResponse[] = []
+  const { port } = await setUp(t, (_request, response) => {
+    responses.push(response)
+    response.limitTime(30, () => { expired++ })
+    response.setHeader('x-by-hook', 'one')
+    response.accept(ANSWER, () => { t.fail('no socket') })
+  })
+  const client = new RawClient(t, port)
+  client.write(upgradeHead())
+  const all = (await client.readEnd()).toString()
+  t.match(all, /^HTTP\/1\.1 503 Service Unavailable\r\ncontent-type: application\/json; charset=utf-8\r\n/)
+  t.notMatch(all, 'x-by-hook')
+  t.same(JSON.parse(all.slice(all.indexOf('\r\n\r\n'))), {
+    statusCode: 503, code: 'FST_WIRE_HANDSHAKE_UNANSWERED', error: 'Service Unavailable', message: 'The hooks of this URL did not answer the handshake within 30 ms'
+  })
+  t.equal(expired, 1)
+  const [response] = responses
+  response!.writeHead(101).end()
+  response!.end('more')
+  t.equal(response!.statusCode, 503)
+})
+
+t.test('a client that is late with its bytes is told so, by whoever answers', async (t) => {
+  const { port } = await setUp(t, (_request, response) => {
+    response.limitTime(30, () => { t.fail('the hooks are not late') })
+    response.readBody(8).catch((error: { statusCode: number, message: string }) => {
+      response.writeHead(error.statusCode).end(error.message)
+    })
+  })
+  const client = new RawClient(t, port)
+  client.write(upgradeHead() + 'bytes')
+  t.match((await client.readEnd()).toString(), /^HTTP\/1\.1 408 [^]*\r\nThe handshake was not complete within 30 ms\r\n/)
+})
+
+t.test('if nobody answers it then, it gets its answer all the same', async (t) => {
+  const { port } = await setUp(t, (_request, response) => {
+    response.limitTime(30, () => {})
+    response.readBody(8).catch(() => {})
+  })
+  const client = new RawClient(t, port)
+  client.write(upgradeHead())
+  t.match((await client.readEnd()).toString(), /^HTTP\/1\.1 503 /)
+})
+
+t.test('an answer that does not end in time is cut', async (t) => {
+  const { port } = await setUp(t, (_request, response) => {
+    response.limitTime(30, () => { t.fail('the answer has begun') })
+    response.writeHead(403)
+    response.write('begun')
+  })
+  const client = new RawClient(t, port)
+  client.write(upgradeHead())
+  t.match((await client.readEnd()).toString(), /begun/)
+})
+
+t.test('what was answered in time, or is gone, has no timer left', async (t) => {
+  const countTimers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = countTimers()
+  let route = (_response: UpgradeResponse): void => {}
+  const { port } = await setUp(t, (request, response) => {
+    response.limitTime(600_000, () => {})
+    if (request.url === '/demo') response.accept(ANSWER, (stream) => { stream.end() })
+    if (request.url === '/cut') route(response)
+    else response.writeHead(request.url === '/demo' ? 101 : 403).end()
+  })
+  for (const path of ['/demo', '/other']) {
+    const client = new RawClient(t, port)
+    client.write(upgradeHead(path))
+    await client.readEnd()
+  }
+  const routed = new Promise<UpgradeResponse>((resolve) => { route = resolve })
+  const client = connect(port, '127.0.0.1')
+  client.write(upgradeHead('/cut'))
+  const { socket: stream } = await routed
+  t.ok(countTimers() > before)
+  const closed = new Promise<void>((resolve) => { stream!.once('close', () => { resolve() }) })
+  stream!.resume()
+  client.resetAndDestroy()
+  await closed
+  t.equal(countTimers(), before)
+})
+
+t.test('it is told once when a connection is over: a refusal when it is answered, a socket when it is gone', async (t) => {
+  const told: string[] = []
+  let route = (_name: string): void => {}
+  const { port } = await setUp(t, (request, response) => {
+    const name = request.url as string
+    response.whenOver(() => {
+      told.push(name)
+      route(name)
+    })
+    if (name === '/demo') response.accept(ANSWER, (stream) => { stream.on('error', () => {}).resume() })
+    response.writeHead(name === '/demo' ? 101 : 403).end()
+  })
+  const next = () => new Promise<string>((resolve) => { route = resolve })
+  const refused = new RawClient(t, port)
+  let over = next()
+  refused.write(upgradeHead('/refused'))
+  t.equal(await over, '/refused')
+  await refused.readEnd()
+  const socket = new RawClient(t, port)
+  await socket.upgrade('/demo')
+  t.same(told, ['/refused'])
+  over = next()
+  socket.socket.resetAndDestroy()
+  t.equal(await over, '/demo')
+  t.same(told, ['/refused', '/demo'])
+})
+
+t.test('it is told at once of a connection that is gone already', async (t) => {
+  let route = (_response: UpgradeResponse): void => {}
+  const routed = new Promise<UpgradeResponse>((resolve) => { route = resolve })
+  const { port } = await setUp(t, (_request, response) => { route(response) })
+  const client = connect(port, '127.0.0.1')
+  client.write(upgradeHead())
+  const response = await routed
+  const stream = response.socket!
+  const closed = new Promise<void>((resolve) => { stream.once('close', () => { resolve() }) })
+  client.resetAndDestroy()
+  stream.resume()
+  await closed
+  let isOver = false
+  response.whenOver(() => { isOver = true })
+  t.ok(isOver)
+})
+
+t.test('a server that asks is told which requests are upgrades', async (t) => {
+  const before = (): boolean => true
+  const server = Object.assign(createServer(), { shouldUpgradeCallback: before as (request: IncomingMessage) => boolean })
+  const stop = listenForUpgrades(server, () => {}, () => true)
+  const ask = (upgrade: string): boolean => server.shouldUpgradeCallback({ headers: { upgrade } } as IncomingMessage)
+  t.same([ask('websocket'), ask('h2c')], [true, false])
+  server.on('upgrade', () => {})
+  t.same([ask('websocket'), ask('h2c')], [true, true])
+  stop()
+  t.equal(server.shouldUpgradeCallback, before)
 })

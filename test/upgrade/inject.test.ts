@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Server } from 'node:net'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import cookie from '@fastify/cookie'
 import t from 'tap'
 import { fastifyWire, type InjectError, type Version } from '../../index.js'
@@ -50,6 +50,22 @@ t.test('every version can be spoken', async (t) => {
     client.send('é'.repeat(70_000))
     t.ok(String((await once(client, 'message'))[0]) === `echo ${'é'.repeat(70_000)}`)
     client.terminate()
+  }
+})
+
+t.test('a version that has to name an origin names that of the server, unless it is given', async (t) => {
+  for (const https of [null, {}]) {
+    const app = Fastify({ https } as object) as FastifyInstance
+    t.teardown(() => app.close())
+    await app.register(fastifyWire)
+    app.ws('/', (socket, request) => { socket.send(String(request.headers.origin)) })
+    const scheme = https === null ? 'http' : 'https'
+    for (const [headers, origin] of [[{}, `${scheme}://localhost`], [{ Host: 'demo.example:8080' }, `${scheme}://demo.example:8080`]] as const) {
+      const client = await app.injectWS('/', { version: 'hixie-75', headers })
+      t.equal(String((await once(client, 'message'))[0]), origin)
+      client.terminate()
+    }
+    await t.rejects(app.injectWS('/', { version: 'hixie-75', headers: { origin: 'http://evil.example' } }), { message: 'Unexpected server response: 403' })
   }
 })
 

@@ -1,0 +1,231 @@
+import { Message } from '../codec/message.js'
+import { MessageReplaced, TooMuchWaits } from '../errors.js'
+import type { WriteCallback } from '../transport/transport.js'
+import type { Conversation } from './conversation.js'
+import { refuse, refuseClosed, sendPayload, sendShared, whenWritten, type SendResult } from './sending.js'
+
+/** What is done with a message for a peer that reads slower than we send: see `backpressure` of the options. */
+export type BackpressurePolicy = 'close' | 'drop' | 'latest' | 'wait'
+
+export interface BackpressureSettings {
+  /** Bytes that may wait for one peer; one message may go past it. */
+  readonly limit: number
+  readonly policy: BackpressurePolicy
+}
+
+/** A message as it was handed to `send()`. */
+export interface Outgoing {
+  readonly data: string | Buffer | Message
+  readonly isBinary: boolean
+  readonly isLast: boolean
+  readonly isCompressible: boolean
+  readonly kind: string
+  readonly callback: WriteCallback | undefined
+}
+
+interface Caller {
+  readonly length: number
+  readonly go: () => void
+}
+
+// RFC 6455 §7.4 leaves 1013 to the registry: "try again later".
+const TRY_AGAIN_LATER = 1013
+
+/** From which amount on the messages of a socket meet its Backpressure. Below it, a send costs one compare. */
+export function limitOf (settings: BackpressureSettings | undefined): number {
+  if (settings === undefined) return Infinity
+  return settings.policy === 'latest' ? ALWAYS : settings.limit
+}
+
+const ALWAYS = -1
+
+/**
+ * What becomes of the messages for a slow peer. A socket has one from the first time that its limit is reached.
+ *
+ *                                 ┌── close ──▶ 1013, what waits is forgotten
+ *   send() ── over the limit? ────┼── drop ───▶ refused, told by 'drop'
+ *                                 └── wait ───▶ refused; sent() waits here ──── all has left ──▶ is sent
+ *   send() ── stalled? ───────────── latest ──▶ kept, in place of the last of its kind ─────────▶ is sent
+ *
+ * A fragment cannot be taken out of a message that has begun to leave: then every policy closes.
+ */
+export class Backpressure {
+  /** How many messages were dropped. */
+  dropped = 0
+
+  readonly #conversation: Conversation
+  readonly #settings: BackpressureSettings
+  /** Whether the fragments that come belong to a message whose first one was refused. */
+  #isRefusing = false
+  readonly #kept = new Map<string, Outgoing>()
+  #keptBytes = 0
+  readonly #callers: Caller[] = []
+  #callersBytes = 0
+  #isReleaseDue = false
+
+  constructor (conversation: Conversation, settings: BackpressureSettings) {
+    this.#conversation = conversation
+    this.#settings = settings
+  }
+
+  /** Bytes that wait here, and not in the transport. */
+  get keptBytes (): number {
+    return this.#keptBytes
+  }
+
+  /** Whether more waits than may. Whatever the kernel takes does not. */
+  get isOver (): boolean {
+    const conversation = this.#conversation
+    if (conversation.queuedAmount <= this.#settings.limit) return false
+    conversation.transport.flush()
+    return conversation.queuedAmount > this.#settings.limit
+  }
+
+  /** Says what became of a message; undefined when it is to be sent now. */
+  meet (message: Outgoing): SendResult | undefined {
+    if (this.#isRefusing) {
+      if (message.isLast) this.#refuseFragments(false)
+      return this.#turnAway(message)
+    }
+    const { protocol } = this.#conversation
+    if (this.#settings.policy === 'latest') {
+      if (message.isLast && !protocol.isSendingFragments) return this.#keepLatest(message)
+      this.sendKept()
+    }
+    if (this.#callers.length === 0 && !this.isOver) return undefined
+    if (this.#settings.policy === 'close' || protocol.isSendingFragments) return this.#close(message)
+    if (!message.isLast) this.#refuseFragments(true)
+    return this.#turnAway(message)
+  }
+
+  #refuseFragments (isRefusing: boolean): void {
+    this.#isRefusing = isRefusing
+    this.#conversation.limit = isRefusing ? ALWAYS : limitOf(this.#settings)
+  }
+
+  #turnAway (message: Outgoing): SendResult {
+    return this.#settings.policy === 'wait' ? this.#refuse(message) : this.#drop(message, this.#tooMuch())
+  }
+
+  #refuse ({ callback }: Outgoing): SendResult {
+    return refuse(this.#conversation, this.#tooMuch(), callback)
+  }
+
+  #tooMuch (): Error {
+    return new TooMuchWaits(this.#settings.limit)
+  }
+
+  #drop ({ data, isBinary, callback }: Outgoing, error: Error): SendResult {
+    this.dropped++
+    refuse(this.#conversation, error, callback)
+    this.#conversation.tellDrop(data instanceof Message ? data.payload : data, isBinary)
+    return 'refused'
+  }
+
+  // close
+
+  #close (message: Outgoing): SendResult {
+    const conversation = this.#conversation
+    this.#refuse(message)
+    conversation.tellCut(`more than ${this.#settings.limit} bytes wait for the peer`)
+    // The close frame waits for the peer as well: closeTimeout cuts the connection. The memory is given back now.
+    conversation.transport.dropWaiting()
+    conversation.close(TRY_AGAIN_LATER, 'too slow')
+    return 'refused'
+  }
+
+  // latest
+
+  #keepLatest (message: Outgoing): SendResult | undefined {
+    const conversation = this.#conversation
+    if (this.#kept.size === 0 && !conversation.transport.isStalled && !this.isOver) return undefined
+    const { kind } = message
+    const previous = this.#kept.get(kind)
+    const others = this.#keptBytes - (previous === undefined ? 0 : lengthOf(previous.data))
+    if (others > 0 && others + conversation.queuedAmount > this.#settings.limit) return this.#drop(message, this.#tooMuch())
+    const { data } = message
+    // Whoever sends bytes may use their memory again when they are sent, and does not know that these are not.
+    const own = Buffer.isBuffer(data) ? { ...message, data: Buffer.from(data) } : message
+    // Behind those of other kinds, as it is newer.
+    this.#kept.delete(kind)
+    this.#kept.set(kind, own)
+    this.#keptBytes = others + lengthOf(own.data)
+    this.#releaseLater()
+    if (previous !== undefined) this.#drop(previous, new MessageReplaced(JSON.stringify(kind)))
+    return 'queued'
+  }
+
+  /** Sends what is kept, the oldest first, until the peer is slow again. */
+  #sendLatest (): void {
+    const { transport } = this.#conversation
+    for (const [kind, message] of this.#kept) {
+      this.#send(kind, message)
+      transport.flush()
+      if (transport.isStalled) break
+    }
+    if (this.#kept.size > 0) this.#releaseLater()
+  }
+
+  /** A close or a message in fragments begins: what is kept goes before it. */
+  sendKept (): void {
+    for (const [kind, message] of this.#kept) this.#send(kind, message)
+  }
+
+  #send (kind: string, message: Outgoing): void {
+    this.#kept.delete(kind)
+    this.#keptBytes -= lengthOf(message.data)
+    const conversation = this.#conversation
+    const { data, isBinary, isCompressible, callback } = message
+    if (!conversation.isOpen) {
+      refuseClosed(conversation, callback)
+      return
+    }
+    try {
+      if (data instanceof Message) sendShared(conversation, data, callback)
+      else sendPayload(conversation, data, isBinary, true, isCompressible, callback)
+    } catch (error) {
+      // This version cannot carry it; whoever sent it is told no other way now.
+      this.#drop(message, error as Error)
+    }
+  }
+
+  // wait
+
+  /** Calls back when there is room for a message, or at once where the policy is another; after the close too. */
+  whenRoom (length: number, go: () => void): void {
+    if (this.#settings.policy !== 'wait' || (this.#callers.length === 0 && !this.isOver) || this.#callersBytes > this.#settings.limit) {
+      go()
+      return
+    }
+    this.#callers.push({ length, go })
+    this.#callersBytes += length
+    this.#conversation.limit = ALWAYS
+    this.#releaseLater()
+  }
+
+  #callWaiting (): void {
+    const conversation = this.#conversation
+    conversation.limit = this.#settings.limit
+    const waiting = this.#callers.splice(0)
+    this.#callersBytes = 0
+    while (waiting.length > 0 && (!conversation.isOpen || !this.isOver)) (waiting.shift() as Caller).go()
+    for (const { length, go } of waiting) this.whenRoom(length, go)
+  }
+
+  // Once what waits in the transport has left, or never will.
+
+  #releaseLater (): void {
+    if (this.#isReleaseDue) return
+    this.#isReleaseDue = true
+    whenWritten(this.#conversation, () => {
+      this.#isReleaseDue = false
+      if (this.#kept.size > 0) this.#sendLatest()
+      if (this.#callers.length > 0) this.#callWaiting()
+    })
+  }
+}
+
+function lengthOf (data: string | Buffer | Message): number {
+  if (data instanceof Message) return data.payload.length
+  return typeof data === 'string' ? Buffer.byteLength(data) : data.length
+}

@@ -1,0 +1,74 @@
+import t from 'tap'
+import { isAdmissionOption, resolveAdmission, type AdmissionOptions } from '../lib/admission-options.js'
+
+const resolve = (options: AdmissionOptions) => resolveAdmission(options, options)
+
+t.test('the defaults are those of the table', async (t) => {
+  t.same(resolve({}), {
+    origin: { origins: new Set(), patterns: [], hasOwn: true },
+    maxConnections: undefined,
+    maxConnectionsPerAddress: undefined,
+    handshakeTimeout: 10_000,
+    messageRate: undefined,
+    lifetime: undefined
+  })
+})
+
+t.test('an origin is one, a list, a function, or any', async (t) => {
+  const check = (): boolean => true
+  t.equal(resolve({ origin: true }).origin, undefined)
+  t.equal(resolve({ origin: check }).origin, check)
+  t.match(resolve({ origin: 'https://a.example' }).origin, { origins: new Set(['https://a.example']), hasOwn: false })
+  t.match(resolve({ origin: /a/ }).origin, { patterns: [/a/], hasOwn: false })
+  t.match(resolve({ origin: ['same-origin', 'null', /a/] }).origin, { origins: new Set(['null']), patterns: [/a/], hasOwn: true })
+  t.match(resolve({ origin: [] }).origin, { hasOwn: false })
+})
+
+t.test('connections are counted where the number was given', async (t) => {
+  const plugin = { maxConnections: 100, maxConnectionsPerAddress: 10, handshakeTimeout: 5 }
+  t.match(resolveAdmission(plugin, plugin), { maxConnections: 100, maxConnectionsPerAddress: 10 })
+  t.match(resolveAdmission({ ...plugin, maxConnections: 5 }, { maxConnections: 5 }), { maxConnections: 5, maxConnectionsPerAddress: undefined, handshakeTimeout: 5 })
+})
+
+t.test('the burst is what may come in a second, and one at least', async (t) => {
+  t.same(resolve({ messageRate: { rate: 2.5 } }).messageRate, { rate: 2.5, burst: 3, pauses: false })
+  t.same(resolve({ messageRate: { rate: 0.1, policy: 'pause' } }).messageRate, { rate: 0.1, burst: 1, pauses: true })
+  t.same(resolve({ messageRate: { rate: 10, burst: 50, policy: 'close' } }).messageRate, { rate: 10, burst: 50, pauses: false })
+})
+
+t.test('a lifetime has a jitter of a tenth', async (t) => {
+  t.same(resolve({ maxLifetime: 60_000 }).lifetime, { longest: 60_000, jitter: 0.1 })
+  t.same(resolve({ maxLifetime: 60_000, lifetimeJitter: 0 }).lifetime, { longest: 60_000, jitter: 0 })
+})
+
+t.test('a wrong value is refused, with what would be right', async (t) => {
+  const cases: Array<[options: object, message: string | RegExp]> = [
+    [{ origin: '*' }, /"origin" must be true, a function, or a list of origins such as 'https:\/\/example.com'.* not '\*'/],
+    [{ origin: false }, 'not false'],
+    [{ origin: ['https://a.example', 'b.example'] }, "not 'b.example'"],
+    [{ maxConnections: -1 }, '"maxConnections" must be a whole number from 0'],
+    [{ maxConnectionsPerAddress: 0 }, '"maxConnectionsPerAddress" must be a whole number from 1'],
+    [{ maxConnections: 1.5 }, 'not 1.5'],
+    [{ handshakeTimeout: 0 }, '"handshakeTimeout" must be a whole number from 1'],
+    [{ handshakeTimeout: 2 ** 31 }, 'to 2147483647'],
+    [{ messageRate: 5 }, '"messageRate" must be an object'],
+    [{ messageRate: null }, '"messageRate" must be an object'],
+    [{ messageRate: { rate: 0 } }, '"messageRate.rate" must be a number'],
+    [{ messageRate: { rate: Infinity } }, '"messageRate.rate" must be a number'],
+    [{ messageRate: { rate: '5' } }, '"messageRate.rate" must be a number'],
+    [{ messageRate: { rate: 5, burst: 0 } }, '"messageRate.burst" must be a whole number from 1'],
+    [{ messageRate: { rate: 5, policy: 'drop' } }, "'close' or 'pause', not 'drop'"],
+    [{ maxLifetime: 0 }, '"maxLifetime" must be a whole number from 1'],
+    [{ lifetimeJitter: 1.1 }, '"lifetimeJitter" must be a fraction from 0 to 1'],
+    [{ lifetimeJitter: -0.1 }, '"lifetimeJitter" must be a fraction from 0 to 1'],
+    [{ lifetimeJitter: NaN }, '"lifetimeJitter" must be a fraction from 0 to 1']
+  ]
+  for (const [options, message] of cases) {
+    t.throws(() => resolve(options as AdmissionOptions), { code: 'FST_WIRE_OPTION', message: typeof message === 'string' ? new RegExp(message.replace(/[.]/g, '\\.')) : message })
+  }
+})
+
+t.test('they are told from the options of Fastify', async (t) => {
+  for (const name of ['origin', 'maxConnections', 'maxConnectionsPerAddress', 'handshakeTimeout', 'messageRate', 'maxLifetime', 'lifetimeJitter']) t.ok(isAdmissionOption(name))
+  t.notOk(isAdmissionOption('schema'))
+})

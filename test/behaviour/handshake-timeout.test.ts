@@ -1,0 +1,174 @@
+// Peers and hooks that do not finish: each is given up within its bound, and nothing is left of it.
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { connect as connectTls } from 'node:tls'
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
+import t, { type Test } from 'tap'
+import { fastifyWire } from '../../index.js'
+import { createApp, listen } from '../fixtures/app.js'
+import { RawClient, upgradeHead } from '../fixtures/client.js'
+
+const HIXIE76 = upgradeHead('/demo', {
+  Origin: 'http://example.com', Upgrade: 'WebSocket', 'Sec-WebSocket-Key': undefined, 'Sec-WebSocket-Version': undefined, 'Sec-WebSocket-Key1': '4 @1  46546xW%0l 1 5', 'Sec-WebSocket-Key2': '12998 5 Y3 1  .P00'
+})
+
+// A client that is not read from learns of the end of its connection nevertheless.
+const goneOf = (client: RawClient): Promise<void> => new Promise((resolve) => { client.socket.once('close', () => { resolve() }) })
+
+const within = async (t: Test, bound: number, what: string, wait: Promise<unknown>): Promise<void> => {
+  const before = performance.now()
+  await wait
+  const took = performance.now() - before
+  t.ok(took < bound, `${what} is over after ${Math.round(took)} ms`)
+}
+
+/** Sends its bytes one by one, as long as the connection takes them. */
+const drip = (client: RawClient, bytes: string): void => {
+  let at = 0
+  const timer = setInterval(() => {
+    if (at < bytes.length && client.socket.writable) client.socket.write(bytes[at++]!)
+  }, 5)
+  client.socket.once('close', () => { clearInterval(timer) })
+}
+
+t.test('a hook that never answers is answered for, wherever it stands', async (t) => {
+  const lines: string[] = []
+  const app = await createApp(t, {}, { logger: { level: 'info', stream: { write: (line: string) => { lines.push(line) } } } })
+  let opened = 0
+  const late: Array<() => void> = []
+  const hang = (): Promise<void> => new Promise((resolve) => { late.push(resolve) })
+  const never = (): void => {}
+  const handshakeTimeout = 60
+  app.register(async (child) => {
+    child.addHook('onRequest', hang)
+    child.ws('/context', { handshakeTimeout }, () => { opened++ })
+  })
+  app.ws('/onRequest', { handshakeTimeout, onRequest: hang }, () => { opened++ })
+  app.ws('/callback', { handshakeTimeout, preValidation: never }, () => { opened++ })
+  app.ws('/preHandler', { handshakeTimeout, preHandler: hang }, () => { opened++ })
+  app.ws('/origin', { handshakeTimeout, origin: async () => { await hang(); return true } }, () => { opened++ })
+  app.ws('/onSend', { handshakeTimeout, onSend: async (_request, _reply, payload) => { await hang(); return payload } }, () => { opened++ })
+  const port = await listen(app)
+  for (const path of ['/context', '/onRequest', '/callback', '/preHandler', '/origin', '/onSend']) {
+    const client = new RawClient(t, port)
+    client.write(upgradeHead(path, { Origin: 'http://example.com' }))
+    await within(t, 3_000, path, client.readEnd())
+    t.match(client.received.toString(), /^HTTP\/1\.1 503 [^]*"code":"FST_WIRE_HANDSHAKE_UNANSWERED"/, path)
+  }
+  t.equal(lines.filter((line) => line.includes('handshakeTimeout gives them longer')).length, 6)
+  t.equal(lines.filter((line) => line.includes('request completed') && line.includes('"statusCode":503')).length, 6)
+  // Whoever finishes afterwards opens nothing, and breaks nothing.
+  lines.splice(0)
+  for (const finish of late) finish()
+  for (let i = 0; i < 5; i++) await new Promise(setImmediate)
+  t.equal(opened, 0)
+  t.same(lines, [])
+  t.equal(app.websocketServer.clients.size, 0)
+})
+
+t.test('so is a verifyClient, and a route declared as for @fastify/websocket', async (t) => {
+  const late: Array<() => void> = []
+  let opened = 0
+  const app = await createApp(t, { handshakeTimeout: 60, options: { verifyClient: (_info, answer) => { late.push(() => { answer(true) }) } } })
+  app.get('/drop-in', { websocket: true }, () => { opened++ })
+  app.ws('/verify', () => { opened++ })
+  const port = await listen(app)
+  for (const path of ['/drop-in', '/verify']) {
+    const client = new RawClient(t, port)
+    client.write(upgradeHead(path))
+    await within(t, 3_000, path, client.readEnd())
+    t.match(client.received.toString(), ' 503 ')
+  }
+  t.equal(late.length, 2)
+  for (const finish of late) finish()
+  for (let i = 0; i < 5; i++) await new Promise(setImmediate)
+  t.equal(opened, 0)
+})
+
+t.test('a hook that is slow, and in time, is no timeout', async (t) => {
+  const app = await createApp(t, { handshakeTimeout: 5_000 })
+  app.ws('/demo', { preHandler: () => new Promise<void>((resolve) => { setTimeout(resolve, 50) }) }, (socket) => { socket.send('open') })
+  const client = new RawClient(t, await listen(app))
+  t.match(await client.upgrade(), ' 101 ')
+  t.equal(await client.readText(), 'open')
+})
+
+t.test('the time of a route may be longer than that of the plugin, hooks of the context included', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.addHook('onRequest', () => new Promise<void>((resolve) => { setTimeout(resolve, 80) }))
+  await app.register(fastifyWire, { handshakeTimeout: 20 })
+  app.ws('/long', { handshakeTimeout: 5_000 }, () => {})
+  app.ws('/short', () => {})
+  const port = await listen(app)
+  t.match(await new RawClient(t, port).upgrade('/long'), ' 101 ')
+  t.match(await new RawClient(t, port).upgrade('/short'), ' 503 ')
+  t.match(await new RawClient(t, port).upgrade('/none'), ' 503 ', 'where there is no socket it is that of the plugin')
+})
+
+t.test('bytes behind a hixie-76 head that never come are 408', async (t) => {
+  const app = await createApp(t, { handshakeTimeout: 60 })
+  app.ws('/demo', () => { t.fail('no socket') })
+  const port = await listen(app)
+  const silent = new RawClient(t, port)
+  silent.write(HIXIE76)
+  await within(t, 3_000, 'a silent one', silent.readEnd())
+  t.match(silent.received.toString(), /^HTTP\/1\.1 408 [^]*FST_WIRE_HANDSHAKE_TIMEOUT/)
+  const dripping = new RawClient(t, port)
+  dripping.write(HIXIE76 + '123456')
+  await within(t, 3_000, 'one that began', dripping.readEnd())
+  t.match(dripping.received.toString(), ' 408 ')
+})
+
+t.test('a refusal that nobody reads is cut', async (t) => {
+  const app = await createApp(t, { handshakeTimeout: 60 })
+  app.ws('/demo', { onRequest: async (_request: unknown, reply: FastifyReply) => reply.code(403).send(Buffer.alloc(33_554_432)) }, () => {})
+  const port = await listen(app)
+  const client = new RawClient(t, port)
+  const connected = once(app.server, 'connection')
+  client.socket.pause()
+  client.write(upgradeHead())
+  const [stream] = await connected
+  await within(t, 3_000, 'the connection', new Promise((resolve) => { stream.once('close', resolve) }))
+})
+
+const startBounded = async (t: Test, tls: boolean): Promise<{ app: FastifyInstance, port: number }> => {
+  const fixture = (name: string): Buffer => readFileSync(new URL(`../fixtures/localhost.${name}`, import.meta.url))
+  const app = (tls ? Fastify({ https: { key: fixture('key'), cert: fixture('crt'), handshakeTimeout: 120 } }) : Fastify()) as FastifyInstance
+  t.teardown(() => app.close())
+  await app.register(fastifyWire, { handshakeTimeout: 120 })
+  app.ws('/demo', () => { t.fail('no socket') })
+  return { app, port: await listen(app) }
+}
+
+t.test('a peer that says nothing, or one byte at a time, is dropped within the bound', async (t) => {
+  const { port } = await startBounded(t, false)
+  const silent = new RawClient(t, port)
+  await within(t, 3_000, 'a silent one', goneOf(silent))
+  const unfinished = new RawClient(t, port)
+  unfinished.write(upgradeHead().slice(0, -2))
+  await within(t, 3_000, 'one that does not finish', goneOf(unfinished))
+  t.match(unfinished.received.toString(), ' 408 ')
+  const dripping = new RawClient(t, port)
+  drip(dripping, upgradeHead('/demo', { 'X-Long': 'a'.repeat(10_000) }))
+  await within(t, 3_000, 'one that drips', goneOf(dripping))
+})
+
+t.test('so is one that does so by TLS, or never gets through the handshake of TLS', async (t) => {
+  const { port } = await startBounded(t, true)
+  const silent = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
+  t.teardown(() => { silent.destroy() })
+  silent.on('error', () => {})
+  await once(silent, 'secureConnect')
+  silent.resume()
+  await within(t, 3_000, 'a silent one', new Promise((resolve) => { silent.once('close', resolve) }))
+  const raw = new RawClient(t, port)
+  await within(t, 3_000, 'one without TLS', goneOf(raw))
+})
+
+t.test('what the application said of its server stays', async (t) => {
+  const app = await createApp(t, {}, { http: { headersTimeout: 20_000, connectionsCheckingInterval: 7_000 } } as object)
+  t.match(app.server, { headersTimeout: 20_000, connectionsCheckingInterval: 7_000 })
+  const other = await createApp(t, { handshakeTimeout: 4_000 })
+  t.match(other.server, { headersTimeout: 4_000, connectionsCheckingInterval: 1_000 })
+})

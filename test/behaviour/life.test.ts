@@ -1,0 +1,287 @@
+// How a socket lives: silent peers, slow ones, floods, and the end of the application.
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import t from 'tap'
+import type { BackpressureOptions, WireSocket } from '../../index.js'
+import { createApp, listen } from '../fixtures/app.js'
+import { closeFrame, closeOf, frame, RawClient, text, upgradeHead } from '../fixtures/client.js'
+import { converse } from '../fixtures/conversation.js'
+import { clientFrame } from '../fixtures/frames.js'
+import { turn } from '../fixtures/memory.js'
+
+const MEBIBYTE = 1_048_576
+
+// The heartbeat
+
+t.test('a silent peer is cut with 1006, one that answers stays, and the log says why', async (t) => {
+  const lines: string[] = []
+  const app = await createApp(t, { heartbeat: { interval: 20, timeout: 200 } }, { logger: { level: 'info', stream: { write (line: string) { lines.push(line) } } } })
+  const sockets: WireSocket[] = []
+  app.ws('/demo', (socket) => { sockets.push(socket) })
+  const port = await listen(app)
+  const silent = new RawClient(t, port)
+  await silent.upgrade()
+  const closed = closeOf(sockets[0] as WireSocket)
+  const answering = new RawClient(t, port)
+  await answering.upgrade()
+  const { opcode, payload } = await answering.readFrame()
+  t.equal(opcode, 9)
+  answering.write(frame(10, payload))
+  // Its second ping comes after the answer to the first was read.
+  const second = await answering.readFrame()
+  answering.write(frame(10, second.payload))
+  t.type(sockets[1]?.latency, 'number')
+  t.equal((await silent.readFrame()).opcode, 9)
+  const answer = async (): Promise<void> => {
+    while (!silent.ended) answering.write(frame(10, (await answering.readFrame()).payload))
+  }
+  t.equal((await Promise.all([closed, answer()]))[0], 1006)
+  t.equal(sockets[1]?.readyState, 1)
+  t.match(lines.join(''), 'no answer to a ping within 200 ms')
+})
+
+t.test('a client of injectWS answers', async (t) => {
+  const app = await createApp(t, { heartbeat: { interval: 10, timeout: 1_000 } })
+  const opened = new Promise<WireSocket>((resolve) => { app.ws('/demo', resolve) })
+  // The heartbeat would not keep the process alive.
+  await listen(app)
+  const client = await app.injectWS('/demo')
+  await once(client, 'ping')
+  await once(client, 'ping')
+  t.type((await opened).latency, 'number')
+  client.terminate()
+})
+
+t.test('a route may turn it off', async (t) => {
+  const app = await createApp(t, { heartbeat: { interval: 5, timeout: 5 } })
+  app.ws('/off', { heartbeat: false }, (socket) => { socket.on('message', () => { socket.send('still here') }) })
+  app.ws('/on', () => {})
+  const port = await listen(app)
+  const off = new RawClient(t, port)
+  await off.upgrade('/off')
+  const on = new RawClient(t, port)
+  await on.upgrade('/on')
+  await on.readEnd()
+  off.write(text('x'))
+  t.equal(await off.readText(), 'still here')
+})
+
+// Slow consumers
+
+/** Sends to a peer that reads nothing, so much at a time, and says how much waited at most. */
+async function overwhelm (socket: WireSocket, act: (payload: Buffer) => void, payload = Buffer.alloc(65_536)): Promise<number> {
+  let most = 0
+  for (let i = 0; i < 600; i++) {
+    act(payload)
+    most = Math.max(most, socket.bufferedAmount)
+    if (i % 8 === 0) await turn()
+  }
+  return most
+}
+
+const LIMIT = 2 * MEBIBYTE
+
+for (const policy of ['close', 'drop', 'latest', 'wait'] as const) {
+  t.test(`${policy}: what waits for a stalled peer stays within its limit and one message, and others do not feel it`, async (t) => {
+    const app = await createApp(t, { backpressure: { limit: LIMIT, policy } })
+    const sockets: WireSocket[] = []
+    app.ws('/demo', (socket) => { sockets.push(socket) })
+    const port = await listen(app)
+    const slow = new RawClient(t, port)
+    await slow.upgrade()
+    slow.socket.pause()
+    const fast = new RawClient(t, port)
+    await fast.upgrade()
+    const [slowSocket, fastSocket] = sockets as [WireSocket, WireSocket]
+    const results = new Set<string>()
+    const most = await overwhelm(slowSocket, (payload) => { results.add(slowSocket.send(payload)) })
+    t.ok(most <= LIMIT + 65_546, `${most} bytes`)
+    t.ok(results.has('queued'))
+    t.equal(results.has('refused'), policy !== 'latest')
+    t.equal(slowSocket.traffic.messagesDropped > 0, policy === 'drop' || policy === 'latest')
+    t.equal(slowSocket.readyState, policy === 'close' ? 2 : 1)
+    t.equal(fastSocket.send('quick'), 'sent')
+    t.equal(await fast.readText(), 'quick')
+    if (policy === 'close') t.equal(await closeOf(slowSocket), 1006)
+    else slowSocket.terminate()
+  })
+}
+
+t.test('the same holds for a message that is sent to all', async (t) => {
+  const app = await createApp(t, { backpressure: { limit: LIMIT, policy: 'drop' } })
+  const sockets: WireSocket[] = []
+  app.ws('/demo', (socket) => { sockets.push(socket) })
+  const port = await listen(app)
+  const slow = new RawClient(t, port)
+  await slow.upgrade()
+  slow.socket.pause()
+  const fast = new RawClient(t, port)
+  await fast.upgrade()
+  const [socket] = sockets as [WireSocket]
+  const counts = new Set<number>()
+  const traffic = { received: 0 }
+  fast.socket.removeAllListeners('data').on('data', (bytes: Buffer) => { traffic.received += bytes.length })
+  const most = await overwhelm(socket, (payload) => { counts.add(app.websocketServer.broadcast(payload)) })
+  t.ok(most <= LIMIT + 65_546, `${most} bytes`)
+  t.ok(counts.has(1) && counts.has(2))
+  while (traffic.received < 600 * 65_546) await once(fast.socket, 'data')
+  t.equal(traffic.received, 600 * 65_546)
+  socket.terminate()
+})
+
+t.test('latest: the peer gets the newest of each kind when it reads again', async (t) => {
+  const { client, socket } = await converse(t, { backpressure: { policy: 'latest' } satisfies { policy: BackpressureOptions['policy'] } })
+  client.socket.pause()
+  for (let i = 0; i < 10 || socket.send('probe', { kind: 'probe' }) === 'sent'; i++) {
+    socket.send(Buffer.alloc(MEBIBYTE), { kind: `filler ${i}` })
+    await turn()
+  }
+  for (let i = 0; i <= 100; i++) {
+    socket.send(`price ${i}`, { kind: 'price' })
+    socket.send(`volume ${i}`, { kind: 'volume' })
+  }
+  client.socket.resume()
+  const texts: string[] = []
+  while (texts.length < 3) {
+    const { opcode, payload } = await client.readFrame()
+    if (opcode === 1 && payload.toString() !== 'probe') texts.push(payload.toString())
+    else if (opcode === 1 && texts.length === 0) texts.push('probe')
+  }
+  t.same(texts.slice(-2), ['price 100', 'volume 100'])
+})
+
+t.test('sent() paces a producer to its peer', async (t) => {
+  const { client, socket } = await converse(t, { backpressure: { limit: 100_000, policy: 'wait' } })
+  const traffic = { received: 0 }
+  client.socket.removeAllListeners('data').on('data', (bytes: Buffer) => { traffic.received += bytes.length })
+  for (let i = 0; i < 100; i++) {
+    await socket.sent(Buffer.alloc(300_000))
+    t.ok(socket.bufferedAmount < 300_011)
+  }
+  while (traffic.received < 100 * 300_010) await once(client.socket, 'data')
+})
+
+t.test('a peer that floods pings and reads nothing is answered its newest, and costs no memory', async (t) => {
+  const { client, socket } = await converse(t)
+  client.socket.pause()
+  let pings = 0
+  let most = 0
+  const last = new Promise<void>((resolve) => {
+    socket.on('ping', (data) => {
+      pings++
+      most = Math.max(most, socket.bufferedAmount)
+      if (data.toString() === 'last') resolve()
+    })
+  })
+  // Nothing more fits, from here on.
+  socket.send(Buffer.alloc(8 * MEBIBYTE))
+  await turn()
+  const before = socket.bufferedAmount
+  const flood = Buffer.concat(Array(2_000).fill(clientFrame(9, 'x'.repeat(125))))
+  for (let i = 0; i < 40; i++) {
+    if (!client.socket.write(flood)) await once(client.socket, 'drain')
+  }
+  client.write(clientFrame(9, 'last'))
+  await last
+  t.equal(pings, 80_001)
+  t.ok(most <= before + 65_536, `${most - before} bytes of pongs`)
+  client.socket.resume()
+  t.equal((await client.readFrame()).opcode, 2)
+  let pong = await client.readFrame()
+  while (pong.payload.toString() !== 'last') pong = await client.readFrame()
+  t.equal(pong.opcode, 10)
+})
+
+// Inbound
+
+t.test('a peer that sends faster than a listener asks is slowed by TCP, not by memory', async (t) => {
+  const flood = text('y'.repeat(60_000))
+  for (const way of ['for await', 'pause'] as const) {
+    const { client, socket } = await converse(t)
+    const messages = way === 'for await' ? socket[Symbol.asyncIterator]() : undefined
+    if (way === 'pause') socket.pause()
+    else await Promise.all([messages?.next(), new Promise((resolve) => { client.socket.write(flood, resolve) })])
+    let written = 0
+    while (client.socket.write(flood) || client.socket.writableLength < 32 * MEBIBYTE) {
+      written++
+      if (written % 50 === 0) await turn()
+    }
+    for (let i = 0; i < 20; i++) await turn()
+    // What was taken lies here, or in the kernel: a message or two.
+    const taken = socket.traffic.bytesReceived
+    t.ok(taken < 4 * 65_536, `${way}: ${taken} bytes taken`)
+    t.ok(client.socket.writableLength > 16 * MEBIBYTE)
+    if (messages !== undefined) for (let i = 0; i < 10; i++) t.equal(String((await messages.next()).value).length, 60_000)
+    t.ok(socket.traffic.bytesReceived < taken + 14 * 65_536)
+    socket.terminate()
+  }
+})
+
+// The end of the application
+
+t.test('app.close() closes each with the code and reason that were asked for, and refuses new ones', async (t) => {
+  const app = await createApp(t, { shutdown: { code: 1012, reason: 'new version', drain: 100 } })
+  const codes: number[] = []
+  app.ws('/demo', (socket) => { socket.on('close', (code) => { codes.push(code) }) })
+  const port = await listen(app)
+  const clients = Array.from({ length: 5 }, () => new RawClient(t, port))
+  for (const client of clients) await client.upgrade()
+  const times: number[] = []
+  const answered = clients.map(async (client) => {
+    const { opcode, payload } = await client.readFrame()
+    times.push(performance.now())
+    t.equal(opcode, 8)
+    t.same([payload.readUInt16BE(), payload.toString('utf8', 2)], [1012, 'new version'])
+    client.write(closeFrame(1012))
+  })
+  await app.close()
+  await Promise.all(answered)
+  t.same(codes, [1012, 1012, 1012, 1012, 1012])
+  t.ok(Math.max(...times) - Math.min(...times) > 50)
+})
+
+t.test('a peer that is silent delays the end by closeTimeout and no more', async (t) => {
+  const app = await createApp(t, { closeTimeout: 50 })
+  app.ws('/demo', (socket) => { socket.send(Buffer.alloc(8 * MEBIBYTE)) })
+  const client = new RawClient(t, await listen(app))
+  await client.upgrade()
+  client.socket.pause()
+  const start = performance.now()
+  await app.close()
+  const took = performance.now() - start
+  t.ok(took >= 49 && took < 5_000, `${took} ms`)
+})
+
+t.test('a socket that opens while the application closes is closed as well', async (t) => {
+  const app = await createApp(t, { closeTimeout: 60_000 })
+  let proceed = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    app.addHook('onSend', async () => {
+      await new Promise<void>((_resolve) => { proceed = _resolve; resolve() })
+    })
+  })
+  app.ws('/demo', () => {})
+  const client = new RawClient(t, await listen(app))
+  client.write(upgradeHead())
+  await held
+  const other = app.websocketServer
+  const closing = app.close()
+  await turn()
+  proceed()
+  t.match(await client.readHead(), / (101|503) /)
+  if (other.clients.size > 0) {
+    t.equal((await client.readFrame()).payload.readUInt16BE(), 1001)
+    client.write(closeFrame(1001))
+  }
+  await closing
+})
+
+t.test('the process ends by itself, with nothing left, whoever closes the sockets', async (t) => {
+  const script = fileURLToPath(new URL('../fixtures/closing.ts', import.meta.url))
+  for (const whose of ['ours', 'theirs']) {
+    const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, script, whose], { timeout: 25_000 })
+    t.same(JSON.parse(stdout).filter((name: string) => name === 'Timeout' || name === 'TCPServerWrap'), [], whose)
+  }
+})

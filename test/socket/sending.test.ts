@@ -1,0 +1,92 @@
+import t from 'tap'
+import { Message } from '../../lib/codec/message.js'
+import { createMemorySocket, turn } from '../fixtures/memory.js'
+import { json } from '../fixtures/deflate.js'
+
+const sent = (act: (callback: (error?: Error | null) => void) => unknown): Promise<unknown> => new Promise((resolve) => { act(resolve) })
+
+t.test('a message is sent while nothing is in its way, and queued while the peer is slow', async (t) => {
+  const { socket, stall } = createMemorySocket()
+  const message = new Message(Buffer.from('for many'), false, true)
+  t.equal(socket.send('a'), 'sent')
+  t.equal(socket.send(message), 'sent')
+  const release = stall()
+  t.equal(socket.send(Buffer.alloc(100_000)), 'sent')
+  await turn()
+  t.equal(socket.send('b'), 'queued')
+  t.equal(socket.send(message, {}), 'queued')
+  let drains = 0
+  socket.on('drain', () => { drains++ })
+  release()
+  await turn()
+  t.equal(drains, 1)
+  t.equal(socket.send('c'), 'sent')
+})
+
+t.test('what waits for a write that is not done is queued too, and drained', async (t) => {
+  const { socket, stall } = createMemorySocket()
+  const release = stall()
+  t.equal(socket.send('a'), 'sent')
+  await turn()
+  t.equal(socket.send('b'), 'sent')
+  await turn()
+  t.equal(socket.send('c'), 'queued')
+  let drains = 0
+  socket.on('drain', () => { drains++ })
+  release()
+  await turn()
+  t.equal(drains, 1)
+})
+
+t.test('after the close a message is refused, and who sent it told', async (t) => {
+  const { socket } = createMemorySocket()
+  socket.terminate()
+  t.equal(socket.send('x'), 'refused')
+  t.match(await sent((callback) => socket.send('x', callback)), { code: 'FST_WIRE_NOT_OPEN' })
+  t.match(await sent((callback) => socket.send(new Message(Buffer.from('x'), false, true), callback)), { code: 'FST_WIRE_NOT_OPEN' })
+  t.match(await sent((callback) => { socket.ping('x', true, callback) }), { code: 'FST_WIRE_NOT_OPEN' })
+  await t.rejects(socket.sent('x'), { code: 'FST_WIRE_NOT_OPEN' })
+})
+
+t.test('what a version cannot carry is thrown, or told', async (t) => {
+  const { socket } = createMemorySocket({ version: 'hixie-76' })
+  const binary = new Message(Buffer.from('x'), true, true)
+  for (const act of [
+    (callback?: () => void) => { socket.send(Buffer.from('x'), callback) },
+    (callback?: () => void) => { socket.send(binary, callback) },
+    (callback?: () => void) => { socket.ping('x', true, callback) }
+  ]) {
+    t.throws(() => { act() }, { code: 'FST_WIRE_NOT_SUPPORTED' })
+    t.match(await sent(act), { code: 'FST_WIRE_NOT_SUPPORTED' })
+  }
+  await t.rejects(socket.sent(Buffer.from('x')), { code: 'FST_WIRE_NOT_SUPPORTED' })
+  await socket.sent('text')
+})
+
+t.test('a callback comes when a message has left, and what it throws is contained', async (t) => {
+  const { socket, errors } = createMemorySocket()
+  t.notOk(await sent((callback) => socket.send('a', callback)))
+  t.notOk(await sent((callback) => socket.send(new Message(Buffer.from('b'), false, true), callback)))
+  t.notOk(await sent((callback) => { socket.pong('c', true, callback) }))
+  await socket.sent('d')
+  socket.ping('e', true, () => { throw new Error('thrown') })
+  await turn()
+  t.match(errors, [{ message: 'thrown' }])
+})
+
+t.test('a message that is being compressed when the socket is cut is not said to be sent', async (t) => {
+  const { socket } = createMemorySocket({ isCompressed: true })
+  const result = sent((callback) => socket.send(json(70_000), callback))
+  socket.terminate()
+  t.match(await result, { code: 'FST_WIRE_NOT_OPEN' })
+})
+
+t.test('a ping is refused where too much waits', async (t) => {
+  const { socket, stall } = createMemorySocket({ backpressure: { limit: 10, policy: 'drop' } })
+  stall()
+  socket.send(Buffer.alloc(100))
+  await turn()
+  socket.ping('nobody is told')
+  t.match(await sent((callback) => { socket.ping('x', true, callback) }), { code: 'FST_WIRE_BACKPRESSURE' })
+  socket.terminate()
+})
