@@ -1,8 +1,10 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import t from 'tap'
 import { Message } from '../../lib/codec/message.js'
 import type { Inbound, Outbound } from '../../lib/schema.js'
-import type { WireSocket } from '../../lib/socket/socket.js'
+import type { SocketOwner } from '../../lib/socket/opening.js'
+import { context, type WireSocket } from '../../lib/socket/socket.js'
 import { closeOf } from '../fixtures/client.js'
 import { deflateAlone, json, randomBytes } from '../fixtures/deflate.js'
 import { clientFrame } from '../fixtures/frames.js'
@@ -390,6 +392,7 @@ t.test('with a schema values are iterated over, refused messages are passed by',
   stream.push(null)
   const seen: unknown[] = []
   t.equal(socket.stream().readableObjectMode, true)
+  t.equal(socket[context], undefined)
   for await (const value of socket) seen.push(value)
   t.same(seen, [['a'], ['c']])
   t.equal(errors.length, 2)
@@ -508,4 +511,50 @@ t.test('our close, and the end of the connection, do not wait for the rate', asy
   cut.socket.terminate()
   await closeOf(cut.socket)
   t.same(cut.seen, ['a', 'b', 1006])
+})
+
+// Channels
+
+t.test('what comes and goes is published, where somebody follows', async (t) => {
+  const names = ['message:in', 'message:out', 'ping', 'error', 'drop']
+  const nobody = (): void => {}
+  for (const name of names) subscribe(`fastify-wire:${name}`, nobody)
+  t.teardown(() => { for (const name of names) unsubscribe(`fastify-wire:${name}`, nobody) })
+  const seen: unknown[] = []
+  const publish: SocketOwner['publish'] = (channel, details) => { seen.push([channel.name, details]) }
+  const run = async (owner: Partial<SocketOwner>): Promise<void> => {
+    const { socket, stream } = createMemorySocket({ owner })
+    socket.on('message', () => {})
+    stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(9, 'b'), clientFrame(10, 'c')]))
+    await turn()
+    socket.send('d')
+    socket.send(new Message(Buffer.from('e'), true, true))
+    socket.ping('f')
+    await turn()
+    stream.push(Buffer.from('810161', 'hex'))
+    await turn()
+    socket.terminate()
+  }
+  // A client of a test has no route to tell.
+  await run({})
+  await run({ publish })
+  const text = { isBinary: false }
+  t.match(seen, [
+    ['fastify-wire:message:in', { data: Buffer.from('a'), ...text }],
+    ['fastify-wire:ping', { kind: 'ping', direction: 'in', data: Buffer.from('b') }],
+    ['fastify-wire:ping', { kind: 'pong', direction: 'in', data: Buffer.from('c') }],
+    ['fastify-wire:message:out', { data: 'd', ...text }],
+    ['fastify-wire:message:out', { data: Buffer.from('e'), isBinary: true }],
+    ['fastify-wire:ping', { kind: 'ping', direction: 'out', data: Buffer.from('f') }],
+    ['fastify-wire:error', { error: { code: 'FST_WIRE_MASK' }, source: 'peer' }]
+  ])
+  seen.length = 0
+  const { socket, stall } = createMemorySocket({ owner: { publish }, backpressure: { limit: 4, policy: 'drop' } })
+  const finish = stall()
+  socket.send('a long message')
+  await turn()
+  socket.send('one too many')
+  t.match(seen.at(-1), ['fastify-wire:drop', { data: 'one too many', ...text }])
+  finish()
+  socket.terminate()
 })

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
 import type { WireSocket } from '../../index.js'
+import { context } from '../../lib/socket/socket.js'
 import { Message } from '../../lib/codec/message.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { closeFrame, closeOf, frame, RawClient, text, upgradeHead } from '../fixtures/client.js'
@@ -502,6 +503,12 @@ t.test('with a schema send() takes values, with or without options, and bytes as
     new Promise((resolve) => { socket.send('b', { compress: true }, resolve) })
   ]
   t.same(await Promise.all(sent), [undefined, undefined])
+  await socket.sent({ c: 1 } as never)
+  await socket.sent('as it is', { binary: false })
+  t.same([await client.readText(), await client.readText(), await client.readText(), await client.readText()], ['"b"', '"b"', '{"c":1}', 'as it is'])
+  const { socket: strict } = await converse(t, { schema: { send: { type: 'object', required: ['x'], properties: { x: {} } } } })
+  await t.rejects(strict.sent({} as never), { code: 'FST_WIRE_SEND_SCHEMA' })
+  t.match(strict[context], { route: '/demo', ip: '127.0.0.1' })
 })
 
 t.test('the largest message may be another once a peer is known', async (t) => {
