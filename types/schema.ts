@@ -5,12 +5,13 @@ import type { Message } from '../lib/codec/message.js'
 import type { SocketSchema } from '../lib/schema.js'
 import type { MessageData, Sendable } from '../lib/socket/data.js'
 import type { MessageEvent, SocketEventListener, SocketEventType } from '../lib/socket/events.js'
+import type { SendResult } from '../lib/socket/sending.js'
 import type { SendOptions, WireSocket, WireSocketEvents } from '../lib/socket/socket.js'
 import type { WriteCallback } from '../lib/transport/transport.js'
 
 /** Listeners of a socket, for the events that do not depend on a schema. */
 type Faces =
-  | 'send' | 'on' | 'once' | 'off' | 'addListener' | 'removeListener' | 'prependListener' | 'prependOnceListener'
+  | 'send' | 'sent' | 'on' | 'once' | 'off' | 'addListener' | 'removeListener' | 'prependListener' | 'prependOnceListener'
   | 'addEventListener' | 'removeEventListener' | 'onmessage' | typeof Symbol.asyncIterator
 
 type Events<Received> = Omit<WireSocketEvents, 'message'> & { message: [value: Received, isBinary: boolean] }
@@ -40,9 +41,13 @@ export interface SchemaSocket<Received = unknown, Sent = unknown> extends AnySoc
    * Sends a value as `schema.send` says. A message of `app.websocketServer.prepare()`, and data with `{ binary }`, go as they are.
    * @throws ValueNotSent where the value does not match and there is no callback
    */
-  send (value: Sent | Message, callback?: WriteCallback): void
-  send (value: Sent | Message, options: Pick<SendOptions, 'compress'> | undefined, callback?: WriteCallback): void
-  send (data: Sendable, options: SendOptions & { binary: boolean }, callback?: WriteCallback): void
+  send (value: Sent | Message, callback?: WriteCallback): SendResult
+  send (value: Sent | Message, options: Pick<SendOptions, 'compress' | 'kind'> | undefined, callback?: WriteCallback): SendResult
+  send (data: Sendable, options: SendOptions & { binary: boolean }, callback?: WriteCallback): SendResult
+
+  /** Sends the same, and resolves when it has left. */
+  sent (value: Sent | Message, options?: Pick<SendOptions, 'compress' | 'kind'>): Promise<void>
+  sent (data: Sendable, options: SendOptions & { binary: boolean }): Promise<void>
 
   on<Name extends keyof WireSocketEvents> (event: Name, listener: Listener<Name, Received>): this
   once<Name extends keyof WireSocketEvents> (event: Name, listener: Listener<Name, Received>): this
