@@ -2,11 +2,12 @@ import { STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders } from 'no
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { admit } from './admission.js'
 import type { ConnectionLimits } from './connection-limits.js'
+import { upgradeChannel } from './diagnostics.js'
 import { ClientRefused, ProtocolNotOffered, ServerClosing } from './errors.js'
 import { chooseProtocol, readHandshake, type Answer, type Handshake } from './handshake/handshake.js'
 import { negotiateDeflate, readExtensions, type DeflateAgreement, type DeflateSettings } from './handshake/extensions.js'
 import type { Settings } from './options.js'
-import { createContext } from './owner.js'
+import { createContext, socketOpened } from './owner.js'
 import { Compression } from './protocol/compression.js'
 import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/conversation.js'
@@ -57,6 +58,9 @@ export function checkHandshake (settings: Settings, limits: readonly ConnectionL
     return
   }
   responseOf(reply).handshake = handshake
+  if (upgradeChannel.hasSubscribers) {
+    upgradeChannel.publish({ requestId: request.id, route: request.routeOptions.url as string, version: handshake.version, request })
+  }
   admit(settings, limits, handshake, request, responseOf(reply), done)
 }
 
@@ -109,6 +113,7 @@ function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer
     })
     if (settings.lifetime !== undefined) context.lifetimeEnd = beginLifetime(socket, settings.lifetime)
     socket[open](head, () => {
+      socketOpened(server, socket, request, context)
       server.add(socket, request.raw)
       return handler.call(instance, socket, request)
     })

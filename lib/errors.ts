@@ -131,6 +131,15 @@ export const InvalidText = createError(
 export const CompressionBusy = createError(
   'FST_WIRE_COMPRESSION_BUSY', 'This compression context cannot work on the spot now: use its asynchronous function, one message at a time', 500)
 
+export const ValueNotSent = createError(
+  'FST_WIRE_SEND_SCHEMA', 'The value given to send() does not match schema.send of its route: %s. Send what is declared there, or bytes as they are with { binary }', 500, TypeError)
+
+export const AsyncSchema = createError(
+  'FST_WIRE_ASYNC_SCHEMA', 'schema.message of %s is validated asynchronously, which would change the order of messages: use a schema without $async, and await in the listener', 500, TypeError)
+
+export const NullInStream = createError(
+  'FST_WIRE_STREAM_NULL', 'A message is null, which a stream takes for its end: read this socket with for await, or forbid null in schema.message', 500, TypeError)
+
 export const TooMuchWaits = createError(
   'FST_WIRE_BACKPRESSURE', 'The message is not sent: more than %s bytes wait for the peer, which is backpressure.limit. Send less, or wait for "drain" or for sent()', 500)
 
@@ -174,3 +183,30 @@ export const CorruptCompression = fault('FST_WIRE_INFLATE', 'A compressed messag
 export const MessageTooBig = fault('FST_WIRE_MESSAGE_SIZE', 'A message is larger than maxPayload, %s bytes', 1009)
 export const TooManyFragments = fault('FST_WIRE_FRAGMENTS', 'A message has more than maxFragments, %s fragments', 1008)
 export const BadHixieLength = fault('FST_WIRE_HIXIE_LENGTH', 'A frame length of a hixie draft is longer than its limit', 1002)
+
+// Messages that a route with a schema refuses: the peer keeps to the protocol, but not to what the application agreed on.
+
+/** A message that is not what `schema.message` of its route says. It goes to the error handler of the route. */
+export interface RefusedMessage extends Error {
+  readonly code: string
+  readonly statusCode: 400
+  /** What the peer is told by default, RFC 6455 §7.4.1. */
+  readonly closeCode: 1003 | 1007 | 1008
+  /** What the validator found, where it was asked. */
+  validation?: unknown
+  validationContext?: 'message'
+}
+
+interface RefusedMessageConstructor { new (...details: string[]): RefusedMessage }
+
+const refusedMessage = (code: string, message: string, closeCode: RefusedMessage['closeCode']): RefusedMessageConstructor => {
+  // Without a stack: it would lead to the codec, and a peer may send many.
+  const Base: FastifyErrorConstructor<{ code: string }> = createError(code, message, 400, Error, false)
+  return class extends Base {
+    readonly closeCode = closeCode
+  } as unknown as RefusedMessageConstructor
+}
+
+export const MessageNotJson = refusedMessage('FST_WIRE_MESSAGE_JSON', 'A message is not JSON that can be taken: %s', 1007)
+export const MessageInvalid = refusedMessage('FST_WIRE_MESSAGE_SCHEMA', '%s', 1008)
+export const MessageBinary = refusedMessage('FST_WIRE_MESSAGE_BINARY', 'This socket takes JSON text, not binary messages', 1003)

@@ -2,13 +2,14 @@ import { inspect } from 'node:util'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, preCloseAsyncHookHandler, preCloseHookHandler } from 'fastify'
 import { isAdmissionOption, resolveAdmission, type AdmissionOptions, type AdmissionSettings } from './admission-options.js'
 import { resolveDeflate, type DeflateOptions } from './deflate.js'
-import { BadOption, ErrorHandlerInvalid, NoServer, PreCloseInvalid } from './errors.js'
+import { BadOption, ErrorHandlerInvalid, NoServer, PreCloseInvalid, type RefusedMessage } from './errors.js'
 import type { DeflateSettings } from './handshake/extensions.js'
 import { VERSIONS } from './handshake/handshake.js'
 import { fragmentsFor } from './protocol/limits.js'
 import { resolveBackpressure, resolveHeartbeat, resolveShutdown, type BackpressureOptions, type HeartbeatOptions, type ShutdownOptions } from './life.js'
 import type { ShutdownSettings } from './closing.js'
 import type { Limits, Version } from './protocol/protocol.js'
+import { toErrorText, toReason } from './schema.js'
 import type { WireServerOptions } from './server.js'
 import type { BackpressureSettings } from './socket/backpressure.js'
 import type { HeartbeatSettings } from './socket/heartbeat.js'
@@ -44,6 +45,14 @@ export interface SocketOptions extends AdmissionOptions {
   errorHandler?: SocketErrorHandler
   /** Whether and how messages are compressed, where the client agrees (RFC 7692). Default false. */
   perMessageDeflate?: boolean | DeflateOptions
+  /**
+   * What is done with a message that is not what `schema.message` of its route says: `'close'` closes the socket, with
+   * 1007 what is not JSON, 1008 what does not match, 1003 what is binary; `'reply'` sends an error as JSON and goes on.
+   * Default: the `errorHandler` of the application gets it or, where there is none, `'close'`.
+   */
+  onInvalid?: 'close' | 'reply'
+  /** Whether binary messages are refused on a route with `schema.message`, or passed on as they are. Default `'refuse'`. */
+  onBinary?: 'refuse' | 'pass'
 }
 
 export interface WireOptions extends SocketOptions {
@@ -79,6 +88,9 @@ export interface Settings extends AdmissionSettings {
   readonly toleratesMissingHost: boolean
   readonly directIO: boolean
   readonly deflate: DeflateSettings | undefined
+  /** What is done with a message that a schema refuses; undefined where that is for the error handler. */
+  readonly refuse: DefaultErrorHandler | undefined
+  readonly passesBinary: boolean
 }
 
 /** It needs the log of the request only, so that the request need not be kept for it. */
@@ -95,6 +107,18 @@ const terminate: DefaultErrorHandler = (error, socket, log) => {
   if (!(error instanceof Error && isFault(error))) socket.terminate()
 }
 
+// A fault of a client is no fault here: as in Fastify, it is not logged as an error.
+const refuseBy = (answer: (error: RefusedMessage, socket: WireSocket) => void): DefaultErrorHandler => (error, socket, log) => {
+  // After the close nobody cares for what had been sent before.
+  if (socket.readyState !== socket.OPEN) return
+  log.info({ err: error }, 'a message was refused')
+  answer(error as RefusedMessage, socket)
+}
+
+const closeRefused = refuseBy(({ closeCode, message }, socket) => { socket.close(closeCode, toReason(message)) })
+
+const replyRefused = refuseBy((error, socket) => { socket.send(toErrorText(error), { binary: false }) })
+
 // The default of the server of `ws`.
 const DROP_IN_MAX_PAYLOAD = 104_857_600
 
@@ -102,7 +126,7 @@ const DROP_IN_MAX_PAYLOAD = 104_857_600
 const MAX_DELAY = 2 ** 31 - 1
 
 const OWN_OPTIONS: ReadonlySet<string> = new Set(
-  ['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'heartbeat', 'backpressure', 'errorHandler', 'perMessageDeflate'] satisfies Array<keyof SocketOptions>)
+  ['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'heartbeat', 'backpressure', 'errorHandler', 'perMessageDeflate', 'onInvalid', 'onBinary'] satisfies Array<keyof SocketOptions>)
 
 /** Tells the options of the socket from those of the Fastify route. */
 export function isSocketOption (name: string): boolean {
@@ -131,6 +155,8 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
     fail: closeWith1011,
     directIO: checkFlag('directIO', given.directIO, true),
     deflate: resolveDeflate(given.perMessageDeflate),
+    refuse: resolveRefusal(given.onInvalid, given.errorHandler),
+    passesBinary: oneOf('onBinary', given.onBinary, ['refuse', 'pass']) === 'pass',
     reportsFaults: false,
     toleratesMissingHost: false
   }
@@ -179,6 +205,17 @@ function checkProtocols (protocols: SocketOptions['protocols']): Settings['proto
 function checkFlag (name: string, value: boolean | undefined, byDefault: boolean): boolean {
   if (value === undefined) return byDefault
   if (typeof value !== 'boolean') throw new BadOption(name, 'true or false', inspect(value))
+  return value
+}
+
+function resolveRefusal (onInvalid: SocketOptions['onInvalid'], errorHandler: SocketErrorHandler | undefined): DefaultErrorHandler | undefined {
+  const answer = oneOf('onInvalid', onInvalid, ['close', 'reply']) ?? (errorHandler === undefined ? 'close' : undefined)
+  if (answer === undefined) return undefined
+  return answer === 'close' ? closeRefused : replyRefused
+}
+
+function oneOf<Value extends string> (name: string, value: Value | undefined, values: readonly Value[]): Value | undefined {
+  if (value !== undefined && !values.includes(value)) throw new BadOption(name, `one of ${values.map((known) => `'${known}'`).join(', ')}`, inspect(value))
   return value
 }
 

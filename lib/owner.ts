@@ -1,5 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { closeChannel, errorChannel, openChannel, type Details, type ReportChannel, type SocketReport } from './diagnostics.js'
 import type { Settings } from './options.js'
+import { isRefusedMessage, type MessageSchemas } from './schema.js'
 import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/conversation.js'
 import { endLifetime } from './socket/lifetime.js'
@@ -10,6 +12,10 @@ import { toWsError } from './ws-errors.js'
 /** What is kept of a request while its socket is open. */
 export interface Context {
   readonly log: FastifyBaseLogger
+  readonly requestId: string
+  /** The URL of the route, as it was declared. */
+  readonly route: string
+  readonly ip: string
   readonly logsClose: boolean
   readonly openedAt: number
   /** When the socket closes by itself, where its lifetime is limited. */
@@ -23,6 +29,9 @@ export function createContext (settings: Settings, logsClose: boolean, request: 
   const isKept = settings.errorHandler !== undefined
   return {
     log: request.log,
+    requestId: request.id,
+    route: request.routeOptions.url as string,
+    ip: request.ip,
     logsClose,
     openedAt: performance.now(),
     lifetimeEnd: undefined,
@@ -31,28 +40,49 @@ export function createContext (settings: Settings, logsClose: boolean, request: 
   }
 }
 
+function publish<Report extends SocketReport> (channel: ReportChannel<Report>, details: Details<Report>, socket: WireSocket, { requestId, route }: Context): void {
+  channel.publish({ requestId, route, version: socket.version, socket, ...details } as unknown as Report)
+}
+
+/** Tells those who follow that a socket is open. */
+export function socketOpened (server: WireServer, socket: WireSocket, request: FastifyRequest, context: Context): void {
+  const { log, logsClose, route, ip } = context
+  const { version, protocol, extensions } = socket
+  server.measurements.opened(route, version)
+  // Fastify has logged the 101 of the same request as info; the line of the close says the rest.
+  if (logsClose) log.debug({ socket: { route, version, ip, protocol, extensions } }, 'socket opened')
+  if (openChannel.hasSubscribers) publish(openChannel, { request }, socket, context)
+}
+
 /** What the sockets of a route tell it. */
-export function createOwner (instance: FastifyInstance, settings: Settings, server: WireServer): SocketOwner {
+export function createOwner (instance: FastifyInstance, settings: Settings, server: WireServer, messages?: MessageSchemas): SocketOwner {
   const owner: SocketOwner = {
     closeTimeout: settings.closeTimeout,
     directIO: settings.directIO,
+    inbound: messages?.inbound,
+    outbound: messages?.outbound,
     messageRate: settings.messageRate,
     heartbeat: settings.heartbeat === undefined ? undefined : heartbeatOf(settings.heartbeat),
     backpressure: settings.backpressure,
     cut: (reason, socket, context) => {
-      const { log, openedAt } = context as Context
-      log.info({ socket: { version: socket.version, reason, bufferedAmount: socket.bufferedAmount }, duration: performance.now() - openedAt }, 'socket cut')
+      const { log, openedAt, route, ip } = context as Context
+      log.info({ socket: { route, version: socket.version, ip, reason, bufferedAmount: socket.bufferedAmount }, duration: performance.now() - openedAt }, 'socket cut')
     },
-    failed: (error, socket, context) => { handleError(instance, settings, error, socket, context as Context) },
+    publish: (channel, details, socket, context) => { publish(channel, details, socket, context as Context) },
+    measured: (latency) => { server.measurements.latency.record(latency) },
+    failed: (error, socket, context) => {
+      if (errorChannel.hasSubscribers) publish(errorChannel, { error, source: isRefusedMessage(error) ? 'peer' : 'application' }, socket, context as Context)
+      handleError(instance, settings, error, socket, context as Context)
+    },
     closed: (socket, code, reason, context) => {
       server.delete(socket)
-      const { log, logsClose, openedAt, lifetimeEnd } = context as Context
+      const { log, logsClose, openedAt, lifetimeEnd, route, ip } = context as Context
       if (lifetimeEnd !== undefined) endLifetime(socket, lifetimeEnd)
-      if (!logsClose) return
-      log.info({
-        socket: { version: socket.version, code, reason: reason.toString(), ...socket.traffic },
-        duration: performance.now() - openedAt
-      }, 'socket closed')
+      const { version, traffic } = socket
+      const duration = performance.now() - openedAt
+      server.measurements.closed(route, version, code, traffic)
+      if (logsClose) log.info({ socket: { route, version, ip, code, reason: reason.toString(), ...traffic }, duration }, 'socket closed')
+      if (closeChannel.hasSubscribers) publish(closeChannel, { code, reason: reason.toString(), duration }, socket, context as Context)
     }
   }
   if (!settings.reportsFaults) return owner
@@ -68,7 +98,11 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
 }
 
 function handleError (instance: FastifyInstance, settings: Settings, error: unknown, socket: WireSocket, { log, request, reply }: Context): void {
-  const { errorHandler } = settings
+  const { errorHandler, refuse } = settings
+  if (refuse !== undefined && isRefusedMessage(error)) {
+    refuse(error, socket, log)
+    return
+  }
   if (errorHandler === undefined) {
     settings.fail(error, socket, log)
     return

@@ -9,6 +9,7 @@ import { isWatched, takeEarlyRoutes } from './early.js'
 import { BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
 import { checkPluginOptions, resolveDropInSettings, resolveSettings, type WireOptions } from './options.js'
+import { claimUpgrade, noteRefusals, watchUpgrade } from './refusals.js'
 import { addSocketRoute, handshakeTimeout, type SocketRouteOptions } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
@@ -48,14 +49,14 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
     logsRequests: requestLogging(instance),
     limits: createLimits(settings)
   }
-  listen(instance, state, httpServer, settings.handshakeTimeout)
+  listen(instance, state, httpServer, settings.handshakeTimeout, server)
 
   instance.decorate('websocketServer', server)
   instance.decorate('ws', function (this: FastifyInstance, url: string, routeOptions: SocketRouteOptions | SocketHandler, handler?: SocketHandler) {
     const isShort = typeof routeOptions === 'function' || routeOptions === undefined
     addSocketRoute(this, options, registration, url, isShort ? {} : routeOptions, (isShort ? routeOptions : handler) as SocketHandler)
     return this
-  })
+  } as FastifyInstance['ws'])
   instance.decorate('injectWS', async function (this: FastifyInstance, path?: string, context?: InjectContext, hooks?: InjectHooks) {
     await this.ready()
     return injectSocket(httpServer, path, context, hooks)
@@ -63,7 +64,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
 
   acceptDropInRoutes(instance, options, registration, state.urls)
-  answerOtherwise(instance, state.urls)
+  answerOtherwise(instance, state.urls, server)
   closeWith(instance, state, server, settings.shutdown, given.preClose)
   // For those who ask for @fastify/websocket by its name.
   instance.register(fp(async () => {}, { name: '@fastify/websocket' }))
@@ -79,7 +80,7 @@ function createState (instance: FastifyInstance): AppState {
   return state
 }
 
-function listen (instance: FastifyInstance, { listening, urls }: AppState, server: Server, timeout: number): void {
+function listen (instance: FastifyInstance, { listening, urls }: AppState, server: Server, timeout: number, first: WireServer): void {
   if (listening.has(server)) return
   listening.add(server)
   boundHeads(server, timeout)
@@ -92,6 +93,7 @@ function listen (instance: FastifyInstance, { listening, urls }: AppState, serve
         instance.log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
       })
       markUpgrade(request, url?.marked ?? 'constrained')
+      watchUpgrade(first, request, response)
       instance.routing(request, response as unknown as FastifyReply['raw'])
     },
     (request) => urls.find(request.url as string) !== undefined)
@@ -118,8 +120,10 @@ function addUrls (urls: SocketUrls, { url, routePath, prefix, prefixTrailingSlas
 }
 
 /** Answers an upgrade where no socket stands, and a plain request where nothing else does. */
-function answerOtherwise (instance: FastifyInstance, urls: SocketUrls): void {
+function answerOtherwise (instance: FastifyInstance, urls: SocketUrls, server: WireServer): void {
+  noteRefusals(instance)
   instance.addHook('onRequest', (request, reply, done) => {
+    claimUpgrade(server, request, reply)
     if (request.is404) done(refuseMissed(request, urls))
     // A resource stands there, more specific than a socket that the upgrade would have been for.
     else if (isUpgrade(request.raw) && !urls.holds(request.routeOptions.url)) reply.callNotFound()

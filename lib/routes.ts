@@ -4,12 +4,13 @@ import { createLimits } from './connection-limits.js'
 import { HandlerMissing } from './errors.js'
 import { isSocketOption, resolveSettings, type SocketOptions, type WireOptions } from './options.js'
 import { createOwner } from './owner.js'
+import { describesMessages, MessageSchemas, type SocketSchema } from './schema.js'
 
 /** Where the onRoute hook of the plugin finds how long the handshakes of a route may take. */
 export const handshakeTimeout = Symbol('handshakeTimeout')
 
 /** The options of a socket route: those of a Fastify route, and those of its sockets. */
-export type SocketRouteOptions = SocketOptions & Omit<RouteShorthandOptions, 'errorHandler' | 'exposeHeadRoute' | 'bodyLimit' | 'websocket'>
+export type SocketRouteOptions = SocketOptions & Omit<RouteShorthandOptions, 'errorHandler' | 'exposeHeadRoute' | 'bodyLimit' | 'websocket' | 'schema'> & { schema?: SocketSchema }
 
 /**
  * Declares a socket at a URL: an ordinary route under the constraint that only an upgrade satisfies.
@@ -20,7 +21,9 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
   const { own, route } = splitOptions(options)
   const settings = resolveSettings(own, defaults)
   const limits = [...registration.limits, ...createLimits(settings)]
-  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server), handler }
+  const messages = describesMessages(route.schema) ? new MessageSchemas(instance, route.schema, settings.passesBinary, url, route.schemaErrorFormatter) : undefined
+  if (messages !== undefined) route.schema = messages.routeSchema
+  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler }
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
   const declared: RouteOptions & { [handshakeTimeout]: number } = {
     ...route,
@@ -30,9 +33,13 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
     exposeHeadRoute: false,
     constraints: { ...route.constraints, upgrade: 'websocket' },
     onRequest: [(request, reply, done) => { checkHandshake(settings, limits, request, reply, done) }, ...onRequest] as NonNullable<RouteOptions['onRequest']>,
-    handler: (request, reply) => acceptSocket(socketRoute, request, reply)
+    handler: (request, reply) => {
+      messages?.take(request, reply)
+      return acceptSocket(socketRoute, request, reply)
+    }
   }
   instance.route(declared)
+  messages?.compileWithRoute(instance)
 }
 
 function splitOptions (options: SocketRouteOptions): { own: SocketOptions, route: Omit<RouteShorthandOptions, 'errorHandler' | 'websocket'> } {

@@ -5,9 +5,11 @@ import type { Server as HttpsServer } from 'node:https'
 import type { DeflateOptions } from './deflate.js'
 import { InvalidText, ServerNotRunning } from './errors.js'
 import { Message } from './codec/message.js'
+import { Metrics, type WireMetrics } from './metrics.js'
 import { isHixie } from './protocol/protocol.js'
 import { isBinaryByDefault, toBuffer, type Sendable } from './socket/data.js'
 import type { WireSocket } from './socket/socket.js'
+import type { AnySocket } from '../types/schema.js'
 
 const NO_OPTIONS = {}
 
@@ -83,7 +85,7 @@ export interface MessageOptions {
 
 export interface BroadcastOptions extends MessageOptions {
   /** Those who do not get it. */
-  except?: WireSocket | Iterable<WireSocket> | undefined
+  except?: AnySocket | Iterable<AnySocket> | undefined
   /** Says who gets it. */
   filter?: ((socket: WireSocket) => boolean) | undefined
   /** What the message tells of, as in `socket.send()`. */
@@ -103,6 +105,8 @@ export class WireServer extends EventEmitter<WireServerEvents> {
 
   /** @internal All of them, whether they are tracked for the application or not. */
   readonly sockets = new Set<WireSocket>()
+  /** @internal What is counted of them. */
+  readonly measurements = new Metrics()
   #state: 'running' | 'closing' | 'closed' = 'running'
 
   constructor (options: WireServerOptions = {}) {
@@ -146,6 +150,11 @@ export class WireServer extends EventEmitter<WireServerEvents> {
     return count
   }
 
+  /** Counts of sockets, messages, refusals and closes so far; they are added up at each call. */
+  metrics (): WireMetrics {
+    return this.measurements.read(this.sockets)
+  }
+
   /**
    * Opens no more sockets. Those that are open stay so: close them, or wait for their peers.
    * @param callback called when the last of them is gone, or with an error when it was so before
@@ -180,7 +189,7 @@ export class WireServer extends EventEmitter<WireServerEvents> {
   }
 }
 
-function toSet (sockets: WireSocket | Iterable<WireSocket> | undefined): ReadonlySet<WireSocket> | undefined {
+function toSet (sockets: BroadcastOptions['except']): ReadonlySet<AnySocket> | undefined {
   if (sockets === undefined) return undefined
   return new Set(Symbol.iterator in sockets ? sockets : [sockets])
 }

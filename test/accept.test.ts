@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import t from 'tap'
 import { createApp, listen } from './fixtures/app.js'
@@ -85,4 +86,16 @@ t.test('a socket that was opened is gone from the clients when it closes', async
   client.socket.end()
   await closed
   t.equal(app.websocketServer.clients.size, 0)
+})
+
+t.test('an upgrade is told before the hooks of its route run', async (t) => {
+  const app = await createApp(t)
+  const seen: unknown[] = []
+  const see = (report: unknown): void => { seen.push(report) }
+  subscribe('fastify-wire:upgrade', see)
+  t.teardown(() => { unsubscribe('fastify-wire:upgrade', see) })
+  app.ws('/demo', { onRequest: async () => { seen.push('hook') } }, () => { seen.push('handler') })
+  const client = new RawClient(t, await listen(app))
+  await client.upgrade('/demo')
+  t.match(seen, [{ requestId: 'req-1', route: '/demo', version: '13', request: { url: '/demo' } }, 'hook', 'handler'])
 })

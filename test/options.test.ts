@@ -1,5 +1,8 @@
+import type { FastifyBaseLogger } from 'fastify'
 import t from 'tap'
+import { MessageInvalid } from '../lib/errors.js'
 import { checkPluginOptions, isSocketOption, resolveDropInSettings, resolveSettings, type WireOptions } from '../lib/options.js'
+import type { WireSocket } from '../lib/socket/socket.js'
 
 t.test('the defaults are those of the table', async (t) => {
   const settings = resolveSettings({})
@@ -28,6 +31,33 @@ t.test('a route overrides the plugin', async (t) => {
   t.match(resolveSettings({ perMessageDeflate: true, directIO: false }), { directIO: false, deflate: { threshold: 1024 } })
 })
 
+t.test('a refused message is for the errorHandler, unless onInvalid says what is done', async (t) => {
+  const errorHandler = (): void => {}
+  const { refuse, passesBinary } = resolveSettings({})
+  t.type(refuse, 'function')
+  t.equal(passesBinary, false)
+  t.equal(resolveSettings({ onBinary: 'pass' }).passesBinary, true)
+  t.equal(resolveSettings({ errorHandler }).refuse, undefined)
+  t.equal(resolveSettings({ errorHandler, onInvalid: 'close' }).refuse, refuse)
+  t.type(resolveSettings({ errorHandler, onInvalid: 'reply' }).refuse, 'function')
+})
+
+t.test('a refused message is answered and logged, unless the socket closes already', async (t) => {
+  const calls: unknown[] = []
+  const log = { info: (...args: unknown[]) => { calls.push(args) } } as unknown as FastifyBaseLogger
+  const socket = { OPEN: 1, readyState: 1, close: (...args: unknown[]) => { calls.push(args) }, send: (...args: unknown[]) => { calls.push(args) } }
+  const error = new MessageInvalid('x is wrong')
+  const answer = (options: WireOptions): void => { resolveSettings(options).refuse?.(error, socket as unknown as WireSocket, log) }
+  answer({})
+  answer({ onInvalid: 'reply' })
+  socket.readyState = 2
+  answer({})
+  t.same(calls, [
+    [{ err: error }, 'a message was refused'], [1008, 'x is wrong'],
+    [{ err: error }, 'a message was refused'], ['{"statusCode":400,"code":"FST_WIRE_MESSAGE_SCHEMA","error":"Bad Request","message":"x is wrong"}', { binary: false }]
+  ])
+})
+
 t.test('the fragment limit scales with maxPayload', async (t) => {
   t.equal(resolveSettings({ maxPayload: 4_194_304 }).limits.maxFragments, 65_537)
   t.equal(resolveSettings({ maxFragments: 3 }).limits.maxFragments, 3)
@@ -37,7 +67,7 @@ t.test('a wrong option is named, with what it must be', async (t) => {
   const wrong: Array<[keyof WireOptions, unknown]> = [
     ['maxPayload', -1], ['maxPayload', '1'], ['maxFragments', 0], ['closeTimeout', 0], ['closeTimeout', 2 ** 31],
     ['handshakeTimeout', 1.5], ['versions', []], ['versions', ['14']], ['versions', '13'], ['protocols', 'a'], ['protocols', [1]],
-    ['errorHandler', true], ['heartbeat', 1], ['backpressure', true], ['shutdown', 1], ['directIO', 1], ['perMessageDeflate', 1]
+    ['errorHandler', true], ['heartbeat', 1], ['backpressure', true], ['shutdown', 1], ['onInvalid', 'no'], ['onBinary', true], ['directIO', 1], ['perMessageDeflate', 1]
   ]
   for (const [name, value] of wrong) {
     t.throws(() => resolveSettings({ [name]: value }), { code: 'FST_WIRE_OPTION', message: new RegExp(`"${name}" must be `) })

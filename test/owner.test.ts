@@ -1,7 +1,11 @@
-import t from 'tap'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import t, { type Test } from 'tap'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { pingChannel } from '../lib/diagnostics.js'
+import { MessageInvalid } from '../lib/errors.js'
 import { resolveDropInSettings, resolveSettings, type Settings, type SocketErrorHandler } from '../lib/options.js'
-import { createContext, createOwner } from '../lib/owner.js'
+import { createContext, createOwner, socketOpened } from '../lib/owner.js'
+import { MessageSchemas } from '../lib/schema.js'
 import { WireServer } from '../lib/server.js'
 import { beginLifetime } from '../lib/socket/lifetime.js'
 import type { WireSocket } from '../lib/socket/socket.js'
@@ -11,16 +15,19 @@ const instance = {} as FastifyInstance
 const setUp = (settings: Settings) => {
   const calls: unknown[] = []
   const log = {
+    debug: (...args: unknown[]) => { calls.push(['debug', ...args]) },
     info: (...args: unknown[]) => { calls.push(['info', ...args]) },
     error: (...args: unknown[]) => { calls.push(['error', ...args]) }
   } as unknown as FastifyBaseLogger
   const socket = {
     version: '13',
+    OPEN: 1,
+    readyState: 1,
     traffic: { messagesReceived: 1 },
     close: (code: number) => { calls.push(['close', code]) },
     terminate: () => { calls.push(['terminate']) }
   } as unknown as WireSocket
-  const request = { log } as FastifyRequest
+  const request = { log, id: 'the request', ip: '192.0.2.7', routeOptions: { url: '/demo/:id' } } as FastifyRequest
   const reply = {} as FastifyReply
   const server = new WireServer()
   const open = (logsClose = true) => createContext(settings, logsClose, request, reply)
@@ -41,6 +48,24 @@ t.test('a failure is logged and closes 1011, where nobody handles it', async (t)
   owner.failed(error, socket, open())
   t.same(calls, [['error', { err: error }, 'a WebSocket handler failed'], ['close', 1011]])
   t.equal(owner.faulted, undefined)
+})
+
+t.test('a message that a schema refused closes as it says, or goes to the error handler', async (t) => {
+  const error = new MessageInvalid('x is wrong')
+  const { calls, socket, owner, open } = setUp(resolveSettings({}))
+  owner.failed(error, socket, open())
+  t.same(calls, [['info', { err: error }, 'a message was refused'], ['close', 1008]])
+  const seen: unknown[] = []
+  const handled = setUp(resolveSettings({ errorHandler: (error) => { seen.push(error) } }))
+  handled.owner.failed(error, handled.socket, handled.open())
+  t.same(seen, [error])
+})
+
+t.test('what makes values of messages and messages of values is that of the schemas', async (t) => {
+  const schemas = new MessageSchemas({ initialConfig: {} } as FastifyInstance, { message: {}, send: {} }, false, '/demo')
+  const owner = createOwner(instance, resolveSettings({}), new WireServer(), schemas)
+  t.equal(owner.inbound, schemas.inbound)
+  t.equal(owner.outbound, schemas.outbound)
 })
 
 t.test('an error handler gets the instance, the request and the reply', async (t) => {
@@ -117,4 +142,49 @@ t.test('why a socket was cut is logged', async (t) => {
   owner.cut?.('it was silent', Object.assign(socket, { bufferedAmount: 7 }), open())
   t.match(calls, [['info', { socket: { version: '13', reason: 'it was silent', bufferedAmount: 7 }, duration: Number }, 'socket cut']])
   t.equal(createOwner(instance, resolveSettings({ heartbeat: false }), new WireServer()).heartbeat, undefined)
+})
+
+const FACTS = { requestId: 'the request', route: '/demo/:id', version: '13' }
+
+/** What is published on a channel while a test runs. */
+function follow (t: Test, name: string): unknown[] {
+  const seen: unknown[] = []
+  const see = (report: unknown): void => { seen.push(report) }
+  subscribe(`fastify-wire:${name}`, see)
+  t.teardown(() => { unsubscribe(`fastify-wire:${name}`, see) })
+  return seen
+}
+
+t.test('an open socket is counted, logged for those who look closely, and told', async (t) => {
+  const { calls, socket, request, server, open } = setUp(resolveSettings({}))
+  const facts = { socket: { route: '/demo/:id', version: '13', ip: '192.0.2.7', protocol: 'chat', extensions: '' } }
+  Object.assign(socket, { protocol: 'chat', extensions: '' })
+  socketOpened(server, socket, request, open())
+  t.same(calls, [['debug', facts, 'socket opened']])
+  const seen = follow(t, 'open')
+  socketOpened(server, socket, request, open(false))
+  t.equal(calls.length, 1)
+  t.match(seen, [{ ...FACTS, socket, request }])
+  t.match(server.metrics(), { total: { opened: 2 }, routes: [{ route: '/demo/:id', version: '13' }] })
+})
+
+t.test('errors and closes are told, what is published gets the facts of its socket', async (t) => {
+  const { socket, owner, open, server } = setUp(resolveSettings({}))
+  const errors = follow(t, 'error')
+  const closes = follow(t, 'close')
+  const pings = follow(t, 'ping')
+  owner.failed(new Error('broken'), socket, open())
+  owner.failed(new MessageInvalid('wrong'), socket, open())
+  owner.publish?.(pingChannel, { kind: 'ping', direction: 'in', data: Buffer.from('a') }, socket, open())
+  owner.closed(socket, 1000, Buffer.from('bye'), open(false))
+  t.match(errors, [{ ...FACTS, socket, error: { message: 'broken' }, source: 'application' }, { ...FACTS, source: 'peer' }])
+  t.match(pings, [{ ...FACTS, socket, kind: 'ping', direction: 'in', data: Buffer.from('a') }])
+  t.match(closes, [{ ...FACTS, socket, code: 1000, reason: 'bye', duration: Number }])
+  t.same(server.metrics().closes, { 1000: 1 })
+})
+
+t.test('the heartbeat of a route is measured', async (t) => {
+  const { owner, server } = setUp(resolveSettings({}))
+  owner.measured?.(5)
+  t.equal(server.metrics().latency.count, 1)
 })

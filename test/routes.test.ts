@@ -291,3 +291,14 @@ t.test('a protocols function picks one, none, or fails with what to do', async (
   t.notMatch(await ask('/demo'), 'Sec-WebSocket-Protocol')
   t.match(await ask('/demo?pick=c', 'a, b'), ' 500 ')
 })
+
+t.test('a route may have schemas for its messages, beside those of its handshake', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', { schema: { message: { type: 'integer' }, send: { type: 'string' } } }, (socket) => {
+    socket.on('message', (value) => { socket.send(`got ${typeof value}`) })
+  })
+  const client = new RawClient(t, await listen(app))
+  await client.upgrade('/demo')
+  client.write(text('5'))
+  t.equal(await client.readText(), '"got number"')
+})

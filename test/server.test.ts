@@ -155,3 +155,11 @@ t.test('a broadcast may be of a kind', async (t) => {
   t.equal(String((await once(client, 'message'))[0]), 'a price')
   client.terminate()
 })
+
+t.test('metrics() adds up what is counted', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', () => {})
+  const client = await app.injectWS('/demo')
+  t.match(app.websocketServer.metrics(), { total: { open: 1, opened: 1 }, routes: [{ route: '/demo', version: '13' }] })
+  client.terminate()
+})

@@ -4,10 +4,12 @@ import type {
 } from 'fastify'
 import type { SocketHandler } from '../lib/accept.js'
 import type { SocketRouteOptions } from '../lib/routes.js'
+import type { SocketSchema } from '../lib/schema.js'
 import type { WireServer } from '../lib/server.js'
 import type { WireSocket } from '../lib/socket/socket.js'
 import type { InjectContext, InjectHooks } from '../lib/upgrade/inject.js'
 import type { WebsocketHandler } from './dropin.js'
+import type { SchemaSocket, SchemaSocketHandler, SocketMessages } from './schema.js'
 
 declare module 'fastify' {
   // The parameters repeat those of Fastify: a declaration that is merged must have them.
@@ -18,7 +20,19 @@ declare module 'fastify' {
      * @throws BadOption, HandlerMissing, and what `app.route()` throws
      */
     ws (url: string, handler: SocketHandler): this
+    // With a schema, the type provider types socket and request.
+    ws<const Schema extends SocketSchema, const OnBinary extends 'refuse' | 'pass' = 'refuse'> (
+      url: string,
+      options: Omit<SocketRouteOptions, 'schema' | 'onBinary'> & { schema: Schema, onBinary?: OnBinary },
+      handler: SchemaSocketHandler<RawServer, RawRequest, Logger, TypeProvider, Schema, OnBinary>
+    ): this
     ws (url: string, options: SocketRouteOptions, handler: SocketHandler): this
+    /** Without a type provider, the types of messages may be given. */
+    ws<Messages extends SocketMessages> (
+      url: string,
+      options: SocketRouteOptions,
+      handler: (this: FastifyInstance, socket: SchemaSocket<Messages['Received'], Messages['Sent']>, request: FastifyRequest) => void | Promise<void>
+    ): this
 
     /** What the sockets of this registration have in common. */
     websocketServer: WireServer

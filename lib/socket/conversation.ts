@@ -1,3 +1,4 @@
+import { dropChannel, errorChannel, messageInChannel, pingChannel, type Details, type ReportChannel, type SocketReport } from '../diagnostics.js'
 import type { Fault } from '../errors.js'
 import type { Message } from '../codec/message.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
@@ -7,10 +8,11 @@ import type { Round } from './heartbeat.js'
 import { Inbox } from './inbox.js'
 import { MessageRate, type Throttled } from './message-rate.js'
 import { Puller } from './puller.js'
-import { toBinaryType } from './data.js'
+import { toBinaryType, type MessageData } from './data.js'
 import type { Opening, SocketOwner, Traffic } from './opening.js'
 import { refuseClosed, sendPayload, sendShared, type SendResult } from './sending.js'
 import type { WireSocket, WireSocketEvents } from './socket.js'
+import { readValue, REFUSED, takeNext } from './values.js'
 
 export type { Opening, SocketOwner, Traffic }
 
@@ -85,6 +87,20 @@ export class Conversation implements Sink, TransportEvents, Throttled {
     this.transport.open(head, this.#owner.directIO)
   }
 
+  // What the route says
+
+  get owner (): SocketOwner {
+    return this.#owner
+  }
+
+  get context (): unknown {
+    return this.#context
+  }
+
+  publish<Report extends SocketReport> (channel: ReportChannel<Report>, details: Details<Report>): void {
+    this.#owner.publish?.(channel, details, this.#socket, this.#context)
+  }
+
   #settled (): void {
     this.#isHandlerPending = false
     this.#tellClose()
@@ -142,6 +158,7 @@ export class Conversation implements Sink, TransportEvents, Throttled {
   }
 
   tellDrop (data: string | Buffer, isBinary: boolean): void {
+    if (dropChannel.hasSubscribers) this.publish(dropChannel, { data, isBinary })
     this.#tell('drop', data, isBinary)
   }
 
@@ -233,6 +250,7 @@ export class Conversation implements Sink, TransportEvents, Throttled {
   message (data: Buffer, isBinary: boolean): void {
     this.messagesReceived++
     this.bytesReceived += data.length
+    if (messageInChannel.hasSubscribers) this.publish(messageInChannel, { data, isBinary })
     if (this.#rate !== undefined && !this.#rate.take()) return
     if (!this.isPaused && !this.#isWaiting() && this.#socket.listenerCount('message') > 0) {
       this.#deliver(data, isBinary)
@@ -245,16 +263,19 @@ export class Conversation implements Sink, TransportEvents, Throttled {
   }
 
   ping (data: Buffer): void {
+    if (pingChannel.hasSubscribers) this.publish(pingChannel, { kind: 'ping', direction: 'in', data })
     this.#tell('ping', data)
   }
 
   pong (data: Buffer): void {
+    if (pingChannel.hasSubscribers) this.publish(pingChannel, { kind: 'pong', direction: 'in', data })
     // Ours are not told: who listens waits for the answers to pings of his own.
     if (this.#owner.heartbeat?.isAnswer(this, data) === true) return
     this.#tell('pong', data)
   }
 
   fault (error: Fault | Error): void {
+    if (errorChannel.hasSubscribers) this.publish(errorChannel, { error, source: 'peer' })
     this.#owner.faulted?.(error, this.#socket, this.#context)
     // An 'error' that nobody listens to would be thrown; the close that follows tells the rest.
     if (this.#socket.listenerCount('error') > 0) this.#tell('error', error)
@@ -332,9 +353,9 @@ export class Conversation implements Sink, TransportEvents, Throttled {
   pull (): Puller {
     this.#puller ??= new Puller(
       () => {
-        const message = this.#inbox?.take()
+        const result = takeNext(this, this.#inbox)
         this.#continueReading()
-        return message
+        return result
       },
       () => this.isClosed ? this.protocol.closeCode : undefined)
     return this.#puller
@@ -346,6 +367,13 @@ export class Conversation implements Sink, TransportEvents, Throttled {
   }
 
   #deliver (data: Buffer, isBinary: boolean): void {
+    const { inbound } = this.#owner
+    if (inbound !== undefined && !(isBinary && inbound.passesBinary)) {
+      const value = readValue(this, inbound, data, isBinary)
+      // The type of a message without a schema stands for all in the table of events.
+      if (value !== REFUSED) this.#tell('message', value as MessageData, isBinary)
+      return
+    }
     const { binaryType } = this.#socket
     this.#tell('message', isBinary && binaryType !== 'nodebuffer' ? toBinaryType(data, binaryType) : data, isBinary)
   }

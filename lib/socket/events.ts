@@ -49,7 +49,8 @@ const makeEvent: { [Type in SocketEventType]: (target: WireSocket, args: Argumen
   message: (target, [data, isBinary]) => ({
     type: 'message',
     target,
-    data: isBinary === true ? data as MessageData : String(data)
+    // On a route with a schema it is a value.
+    data: isBinary !== true && Buffer.isBuffer(data) ? String(data) : data as MessageData
   }),
   close: (target, [code, reason]) => ({
     type: 'close',

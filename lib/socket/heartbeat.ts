@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { pingChannel } from '../diagnostics.js'
 import { isHixie } from '../protocol/protocol.js'
 import { keepAlive, unsentBytes } from '../transport/liveness.js'
 import type { Conversation } from './conversation.js'
@@ -115,6 +116,7 @@ export class Heartbeat {
     const { round } = socket
     if (round?.payload?.equals(data) === true) {
       socket.latency = this.#now() - round.askedAt
+      socket.owner.measured?.(socket.latency)
       socket.isHeard = false
       this.#listen(socket)
     }
@@ -147,7 +149,9 @@ export class Heartbeat {
         } else {
           asked ??= new Round(now + this.#settings.timeout, now, createPayload())
           enter(socket, asked)
-          socket.protocol.ping(asked.payload as Buffer)
+          const data = asked.payload as Buffer
+          socket.protocol.ping(data)
+          if (pingChannel.hasSubscribers) socket.publish(pingChannel, { kind: 'ping', direction: 'out', data })
         }
       }
     }

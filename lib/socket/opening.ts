@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream'
 import type { Output } from '../codec/encoder.js'
+import type { Details, ReportChannel, SocketReport } from '../diagnostics.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
+import type { Inbound, Outbound } from '../schema.js'
 import type { BackpressureSettings } from './backpressure.js'
 import type { Heartbeat } from './heartbeat.js'
 import type { Rate } from './message-rate.js'
@@ -12,6 +14,10 @@ export interface SocketOwner {
   readonly closeTimeout: number
   /** Whether to read and write in the way that Node does not make public. */
   readonly directIO: boolean
+  /** Makes the values that listeners get of messages, where the route has `schema.message`. */
+  readonly inbound?: Inbound | undefined
+  /** Makes messages of the values that are sent, where the route has `schema.send`. */
+  readonly outbound?: Outbound | undefined
   /** How many messages a socket may receive; undefined for any number. */
   readonly messageRate?: Rate | undefined
   /** Looks after silent peers. */
@@ -24,6 +30,10 @@ export interface SocketOwner {
   faulted? (error: Error, socket: WireSocket, context: unknown): void
   /** A socket is cut, or closed, because a rule of ours says so. */
   cut? (reason: string, socket: WireSocket, context: unknown): void
+  /** Tells on a channel, where somebody listens. */
+  publish? <Report extends SocketReport>(channel: ReportChannel<Report>, details: Details<Report>, socket: WireSocket, context: unknown): void
+  /** A ping of the heartbeat was answered after so many milliseconds. */
+  measured? (latency: number): void
   closed (socket: WireSocket, code: number, reason: Buffer, context: unknown): void
 }
 

@@ -1,16 +1,15 @@
 import { UncleanClose } from '../errors.js'
-import type { WaitingMessage } from './inbox.js'
 
-type PullResult = IteratorResult<string | Buffer, undefined>
+type PullResult = IteratorResult<unknown, undefined>
 
 /** Hands the inbox to those who ask, in the order they ask. */
 export class Puller {
-  readonly #take: () => WaitingMessage | undefined
+  readonly #take: () => PullResult | undefined
   readonly #closeCode: () => number | undefined
   readonly #waiting: Array<{ resolve: (result: PullResult) => void, reject: (error: Error) => void }> = []
   #thrown = false
 
-  constructor (take: () => WaitingMessage | undefined, closeCode: () => number | undefined) {
+  constructor (take: () => PullResult | undefined, closeCode: () => number | undefined) {
     this.#take = take
     this.#closeCode = closeCode
   }
@@ -27,10 +26,10 @@ export class Puller {
     for (;;) {
       const next = this.#waiting[0]
       if (next === undefined) return
-      const message = this.#take()
+      const result = this.#take()
       const code = this.#closeCode()
-      if (message !== undefined) {
-        next.resolve({ done: false, value: message.isBinary ? message.data : message.data.toString() })
+      if (result !== undefined) {
+        next.resolve(result)
       } else if (code === undefined) {
         return
       } else if (code === 1006 && !this.#thrown) {

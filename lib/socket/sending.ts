@@ -1,5 +1,7 @@
 import type { Message } from '../codec/message.js'
+import { messageOutChannel, pingChannel } from '../diagnostics.js'
 import { NotOpen, TooMuchWaits } from '../errors.js'
+import type { Outbound } from '../schema.js'
 import type { WriteCallback } from '../transport/transport.js'
 import type { Conversation } from './conversation.js'
 
@@ -22,6 +24,7 @@ export function sendPayload (conversation: Conversation, payload: string | Buffe
   }
   conversation.messagesSent++
   conversation.bytesSent += length
+  if (messageOutChannel.hasSubscribers) conversation.publish(messageOutChannel, { data: payload, isBinary })
   if (callback !== undefined) whenWritten(conversation, callback)
   return conversation.transport.isStalled ? 'queued' : 'sent'
 }
@@ -35,8 +38,21 @@ export function sendShared (conversation: Conversation, message: Message, callba
   }
   conversation.messagesSent++
   conversation.bytesSent += message.payload.length
+  if (messageOutChannel.hasSubscribers) conversation.publish(messageOutChannel, { data: message.payload, isBinary: message.isBinary })
   if (callback !== undefined) whenWritten(conversation, callback)
   return conversation.transport.isStalled ? 'queued' : 'sent'
+}
+
+/** Sends a value by the schema of the route. */
+export function sendValue (conversation: Conversation, outbound: Outbound, value: unknown, isCompressible: boolean, callback: WriteCallback | undefined, kind: string | undefined): SendResult {
+  if (!conversation.isOpen) return refuseClosed(conversation, callback)
+  let text: string
+  try {
+    text = outbound.write(value)
+  } catch (error) {
+    return refuseInvalid(conversation, error, callback)
+  }
+  return conversation.send(text, false, true, isCompressible, callback, kind)
 }
 
 export function sendControl (conversation: Conversation, verb: 'ping' | 'pong', payload: Buffer, callback: WriteCallback | undefined): void {
@@ -51,6 +67,7 @@ export function sendControl (conversation: Conversation, verb: 'ping' | 'pong', 
       refuseInvalid(conversation, error, callback)
       return
     }
+    if (pingChannel.hasSubscribers) conversation.publish(pingChannel, { kind: verb, direction: 'out', data: payload })
     if (callback !== undefined) conversation.transport.whenWritten(contain(conversation, callback))
   }
 }

@@ -10,7 +10,7 @@ import { Conversation, type Opening, type Traffic } from './conversation.js'
 import { isBinaryByDefault, toBuffer, type BinaryType, type Sendable } from './data.js'
 import { SocketEmitterBase, type AnyListener, type Foreign, type Listener, type WireSocketEvents } from './emitter.js'
 import type { SocketEventHandler, SocketEventListener, SocketEventType } from './events.js'
-import { sendControl, type SendResult } from './sending.js'
+import { sendControl, sendValue, type SendResult } from './sending.js'
 import { createStream } from './stream.js'
 import { SocketTarget } from './target.js'
 
@@ -34,6 +34,7 @@ export type ControlCallback = WriteCallback | ((error: Error) => void)
 
 /** What only the code that made a socket calls. */
 export const open = Symbol('open')
+export const context = Symbol('context')
 
 const NOTHING = Buffer.alloc(0)
 const NO_OPTIONS = {}
@@ -95,6 +96,14 @@ export class WireSocket extends SocketEmitterBase {
     this.#conversation.open(head, handler)
   }
 
+  /**
+   * What the route knows of this socket.
+   * @internal
+   */
+  get [context] (): unknown {
+    return this.#conversation.context
+  }
+
   // The state
 
   get CONNECTING (): typeof CONNECTING { return CONNECTING }
@@ -153,6 +162,11 @@ export class WireSocket extends SocketEmitterBase {
         ? this.#conversation.sendMessage(data, options)
         : this.#conversation.sendMessage(data, callback, options?.kind)
     }
+    const { outbound } = this.#conversation.owner
+    if (outbound !== undefined && (typeof options !== 'object' || options.binary === undefined)) {
+      if (typeof options === 'function') return sendValue(this.#conversation, outbound, data, true, options, undefined)
+      return sendValue(this.#conversation, outbound, data, options?.compress !== false, callback, options?.kind)
+    }
     const payload = typeof data === 'string' ? data : toBuffer(data)
     if (options === undefined || typeof options === 'function') {
       return this.#conversation.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
@@ -174,8 +188,10 @@ export class WireSocket extends SocketEmitterBase {
       if (data instanceof Message) {
         this.#conversation.whenRoom(data.payload.length, () => { this.send(data, options, done) })
       } else {
-        const payload = typeof data === 'string' ? data : toBuffer(data)
-        const { binary = isBinaryByDefault(data) } = options
+        const { outbound } = this.#conversation.owner
+        const isValue = outbound !== undefined && options.binary === undefined
+        const payload = isValue ? outbound.write(data) : typeof data === 'string' ? data : toBuffer(data)
+        const { binary = !isValue && isBinaryByDefault(data) } = options
         this.#conversation.whenRoom(payload.length, () => { this.send(payload, { ...options, binary }, done) })
       }
     })
@@ -254,7 +270,7 @@ export class WireSocket extends SocketEmitterBase {
     const conversation = this.#conversation
     const puller = conversation.pull()
     return {
-      next: () => puller.pull(),
+      next: () => puller.pull() as Promise<IteratorResult<string | Buffer, undefined>>,
       return: async () => {
         conversation.stopPulling()
         return { done: true, value: undefined }
@@ -263,9 +279,13 @@ export class WireSocket extends SocketEmitterBase {
     }
   }
 
-  /** A Duplex over this socket: each chunk written is a message, what arrives is read as bytes. */
+  /**
+   * A Duplex over this socket: each chunk written is a message, what arrives is read as bytes; with a schema, each
+   * side that has one is in object mode.
+   */
   stream (): Duplex {
-    return createStream(this)
+    const { inbound, outbound } = this.#conversation.owner
+    return createStream(this, inbound !== undefined, outbound !== undefined)
   }
 
   // The EventEmitter face: a first 'message' listener gets what waited for it.

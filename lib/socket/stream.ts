@@ -1,22 +1,26 @@
 import { Duplex } from 'node:stream'
+import { NullInStream } from '../errors.js'
 import type { WireSocket } from './socket.js'
 
 /**
  * A Duplex over a socket: what is written is sent (a string as text, bytes as binary, each chunk a message), what
  * arrives is read as bytes. Ending it closes the socket with 1000, destroying it cuts the connection; an unclean
- * close destroys it with the error.
+ * close destroys it with the error. With a schema values are read, or written, in place of bytes.
  */
-export function createStream (socket: WireSocket): Duplex {
-  const messages = socket[Symbol.asyncIterator]()
+export function createStream (socket: WireSocket, readsValues = false, writesValues = false): Duplex {
+  const messages = socket[Symbol.asyncIterator]() as AsyncIterator<string | Buffer | null, undefined>
   return new Duplex({
     decodeStrings: false,
+    readableObjectMode: readsValues,
+    writableObjectMode: writesValues,
     allowHalfOpen: false,
     read () {
       messages.next().then(
         ({ done, value }) => {
           // An empty chunk would not be handed on, and read() not be called again.
           if (done === true) this.push(null)
-          else if (value.length === 0) this._read(0)
+          else if (value === null) this.destroy(new NullInStream())
+          else if (!readsValues && value.length === 0) this._read(0)
           else this.push(value)
         },
         (error: Error) => { this.destroy(error) })

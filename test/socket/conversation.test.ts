@@ -1,8 +1,11 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import t from 'tap'
 import { Message } from '../../lib/codec/message.js'
+import type { Inbound, Outbound } from '../../lib/schema.js'
 import { Heartbeat } from '../../lib/socket/heartbeat.js'
-import type { WireSocket } from '../../lib/socket/socket.js'
+import type { SocketOwner } from '../../lib/socket/opening.js'
+import { context, type WireSocket } from '../../lib/socket/socket.js'
 import { closeOf } from '../fixtures/client.js'
 import { deflateAlone, json, randomBytes } from '../fixtures/deflate.js'
 import { clientFrame } from '../fixtures/frames.js'
@@ -347,6 +350,88 @@ t.test('a socket that is cut drops what waits', async (t) => {
   t.same(seen, [])
 })
 
+t.test('text is iterated over as strings, what is binary as Buffers', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(2, 'b'), CLOSE]))
+  stream.push(null)
+  const seen: unknown[] = []
+  for await (const message of socket) seen.push(message)
+  t.same(seen, ['a', Buffer.from('b')])
+})
+
+// A route with a schema
+
+const inbound: Inbound = {
+  passesBinary: false,
+  read: (data, isBinary) => {
+    if (isBinary || data.length === 0) throw new Error('refused')
+    return [data.toString()]
+  }
+}
+const outbound: Outbound = {
+  write: (value) => {
+    if (value === undefined) throw new Error('not sent')
+    return `<${String(value)}>`
+  }
+}
+
+t.test('with a schema listeners get values, and what is refused is a failure', async (t) => {
+  const { socket, stream, errors } = createMemorySocket({ owner: { inbound } })
+  const seen: unknown[] = []
+  socket.on('message', (value, isBinary) => { seen.push(value, isBinary) })
+  socket.addEventListener('message', ({ data }) => { seen.push(data) })
+  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(1, ''), clientFrame(2, 'b'), clientFrame(1, 'c')]))
+  await turn()
+  t.same(seen, [['a'], false, ['a'], ['c'], false, ['c']])
+  t.match(errors, [{ message: 'refused' }, { message: 'refused' }])
+  socket.terminate()
+})
+
+t.test('with a schema values are iterated over, refused messages are passed by', async (t) => {
+  const { socket, stream, errors } = createMemorySocket({ owner: { inbound } })
+  stream.push(Buffer.concat([clientFrame(1, ''), clientFrame(1, 'a'), clientFrame(2, 'b'), clientFrame(1, 'c'), CLOSE]))
+  stream.push(null)
+  const seen: unknown[] = []
+  t.equal(socket.stream().readableObjectMode, true)
+  t.equal(socket[context], undefined)
+  for await (const value of socket) seen.push(value)
+  t.same(seen, [['a'], ['c']])
+  t.equal(errors.length, 2)
+})
+
+t.test('with a schema binary messages may pass', async (t) => {
+  const passing = { owner: { inbound: { ...inbound, passesBinary: true } } }
+  const listening = createMemorySocket(passing)
+  const seen: unknown[] = []
+  listening.socket.binaryType = 'arraybuffer'
+  listening.socket.on('message', (value, isBinary) => { seen.push(value instanceof ArrayBuffer, isBinary) })
+  listening.stream.push(clientFrame(2, 'b'))
+  await turn()
+  t.same(seen, [true, true])
+  listening.socket.terminate()
+  const iterating = createMemorySocket(passing)
+  iterating.stream.push(Buffer.concat([clientFrame(2, 'b'), clientFrame(1, 'c')]))
+  const values = iterating.socket[Symbol.asyncIterator]()
+  t.same([(await values.next()).value, (await values.next()).value], [Buffer.from('b'), ['c']])
+  iterating.socket.terminate()
+})
+
+t.test('with a schema values are sent, but for what is binary or prepared', async (t) => {
+  const { socket, frames } = createMemorySocket({ owner: { outbound } })
+  socket.send(7)
+  t.notOk(await sent((callback) => { socket.send('a', callback) }))
+  t.notOk(await sent((callback) => { socket.send('b', { compress: false }, callback) }))
+  socket.send('c', { binary: false })
+  socket.send(new Message(Buffer.from('d'), false, true))
+  await turn()
+  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString()]), [[1, '<7>'], [1, '<a>'], [1, '<b>'], [1, 'c'], [1, 'd']])
+  t.throws(() => { socket.send(undefined as never) }, { message: 'not sent' })
+  t.match(await sent((callback) => { socket.send(undefined as never, callback) }), { message: 'not sent' })
+  socket.terminate()
+  socket.send('after the end')
+  t.match(await sent((callback) => { socket.send('after the end', callback) }), { code: 'FST_WIRE_NOT_OPEN' })
+})
+
 t.test('a fault is told to the owner, whoever else listens', async (t) => {
   const faults: Error[] = []
   const { socket, stream } = createMemorySocket({ faulted: (error) => { faults.push(error) } })
@@ -523,4 +608,50 @@ t.test('our close, and the end of the connection, do not wait for the rate', asy
   cut.socket.terminate()
   await closeOf(cut.socket)
   t.same(cut.seen, ['a', 'b', 1006])
+})
+
+// Channels
+
+t.test('what comes and goes is published, where somebody follows', async (t) => {
+  const names = ['message:in', 'message:out', 'ping', 'error', 'drop']
+  const nobody = (): void => {}
+  for (const name of names) subscribe(`fastify-wire:${name}`, nobody)
+  t.teardown(() => { for (const name of names) unsubscribe(`fastify-wire:${name}`, nobody) })
+  const seen: unknown[] = []
+  const publish: SocketOwner['publish'] = (channel, details) => { seen.push([channel.name, details]) }
+  const run = async (owner: Partial<SocketOwner>): Promise<void> => {
+    const { socket, stream } = createMemorySocket({ owner })
+    socket.on('message', () => {})
+    stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(9, 'b'), clientFrame(10, 'c')]))
+    await turn()
+    socket.send('d')
+    socket.send(new Message(Buffer.from('e'), true, true))
+    socket.ping('f')
+    await turn()
+    stream.push(Buffer.from('810161', 'hex'))
+    await turn()
+    socket.terminate()
+  }
+  // A client of a test has no route to tell.
+  await run({})
+  await run({ publish })
+  const text = { isBinary: false }
+  t.match(seen, [
+    ['fastify-wire:message:in', { data: Buffer.from('a'), ...text }],
+    ['fastify-wire:ping', { kind: 'ping', direction: 'in', data: Buffer.from('b') }],
+    ['fastify-wire:ping', { kind: 'pong', direction: 'in', data: Buffer.from('c') }],
+    ['fastify-wire:message:out', { data: 'd', ...text }],
+    ['fastify-wire:message:out', { data: Buffer.from('e'), isBinary: true }],
+    ['fastify-wire:ping', { kind: 'ping', direction: 'out', data: Buffer.from('f') }],
+    ['fastify-wire:error', { error: { code: 'FST_WIRE_MASK' }, source: 'peer' }]
+  ])
+  seen.length = 0
+  const { socket, stall } = createMemorySocket({ owner: { publish }, backpressure: { limit: 4, policy: 'drop' } })
+  const finish = stall()
+  socket.send('a long message')
+  await turn()
+  socket.send('one too many')
+  t.match(seen.at(-1), ['fastify-wire:drop', { data: 'one too many', ...text }])
+  finish()
+  socket.terminate()
 })

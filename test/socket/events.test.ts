@@ -10,6 +10,8 @@ t.test('each event has the fields of its WHATWG kin', async (t) => {
   toEmitterListener('open', see).call(target)
   toEmitterListener('message', see).call(target, Buffer.from('text'), false)
   toEmitterListener('message', see).call(target, Buffer.from('bin'), true)
+  toEmitterListener('message', see).call(target, { a: 1 }, false)
+  toEmitterListener('message', see).call(target, 'value', false)
   toEmitterListener('close', see).call(target, 1000, Buffer.from('bye'))
   toEmitterListener('close', see).call(target, 1006, Buffer.alloc(0))
   toEmitterListener('error', see).call(target, new Error('bad'))
@@ -18,6 +20,8 @@ t.test('each event has the fields of its WHATWG kin', async (t) => {
     { type: 'open' },
     { type: 'message', data: 'text' },
     { type: 'message', data: Buffer.from('bin') },
+    { type: 'message', data: { a: 1 } },
+    { type: 'message', data: 'value' },
     { type: 'close', code: 1000, reason: 'bye', wasClean: true },
     { type: 'close', code: 1006, reason: '', wasClean: false },
     { type: 'error', message: 'bad', error: Error },

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import t from 'tap'
 import { Heartbeat, heartbeatOf, type HeartbeatSettings } from '../../lib/socket/heartbeat.js'
@@ -254,4 +255,23 @@ t.test('it beats by itself, by the clock of the process', async (t) => {
   answering.socket.terminate()
   await once(answering.stream, 'close')
   t.equal(heartbeat.isRunning, false)
+})
+
+t.test('its pings are published, and the times of their answers measured', async (t) => {
+  const seen: unknown[] = []
+  const nobody = (): void => {}
+  subscribe('fastify-wire:ping', nobody)
+  t.teardown(() => { unsubscribe('fastify-wire:ping', nobody) })
+  const { heartbeat, pass, advance } = setUp()
+  const peer = createMemorySocket({
+    heartbeat,
+    owner: { publish: (_channel, details) => { seen.push(details) }, measured: (latency) => { seen.push(latency) } }
+  })
+  await pass(INTERVAL)
+  const [data] = pingsOf(peer)
+  advance(42)
+  peer.stream.push(clientFrame(PONG, data))
+  await turn()
+  t.same(seen, [{ kind: 'ping', direction: 'out', data }, { kind: 'pong', direction: 'in', data }, 42])
+  peer.socket.terminate()
 })

@@ -5,7 +5,11 @@ import { Puller } from '../../lib/socket/puller.js'
 const setUp = () => {
   const inbox = new Inbox()
   const state: { code: number | undefined } = { code: undefined }
-  return { inbox, state, puller: new Puller(() => inbox.take(), () => state.code) }
+  const take = () => {
+    const message = inbox.take()
+    return message === undefined ? undefined : { done: false as const, value: message.isBinary ? message.data : message.data.toString() }
+  }
+  return { inbox, state, puller: new Puller(take, () => state.code) }
 }
 
 t.test('those who ask are served in the order they asked', async (t) => {

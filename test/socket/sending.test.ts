@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import t from 'tap'
 import { Message } from '../../lib/codec/message.js'
 import { createMemorySocket, turn } from '../fixtures/memory.js'
@@ -88,5 +89,46 @@ t.test('a ping is refused where too much waits', async (t) => {
   await turn()
   socket.ping('nobody is told')
   t.match(await sent((callback) => { socket.ping('x', true, callback) }), { code: 'FST_WIRE_BACKPRESSURE' })
+  socket.terminate()
+})
+
+t.test('a value is sent as the route says, kept for a slow peer by its kind, or refused', async (t) => {
+  const outbound = {
+    write: (value: unknown) => {
+      if (value === undefined) throw new Error('no value')
+      return JSON.stringify(value)
+    }
+  }
+  const { socket, frames, stall } = createMemorySocket({ owner: { outbound }, backpressure: { limit: 1_000, policy: 'latest' } })
+  t.equal(socket.send({ a: 1 } as never), 'sent')
+  t.throws(() => { socket.send(undefined as never) }, { message: 'no value' })
+  t.match(await sent((callback) => socket.send(undefined as never, callback)), { message: 'no value' })
+  const release = stall()
+  socket.send('slow')
+  await turn()
+  socket.send('more')
+  await turn()
+  for (const value of [1, 2]) t.equal(socket.send(value, { kind: 'number' }), 'queued')
+  release()
+  await turn()
+  t.same(frames().map(({ payload }) => payload.toString()), ['{"a":1}', '"slow"', '"more"', '2'])
+  socket.terminate()
+  t.equal(socket.send(3), 'refused')
+})
+
+t.test('what is sent is published, where somebody follows', async (t) => {
+  const nobody = (): void => {}
+  for (const name of ['message:out', 'ping']) subscribe(`fastify-wire:${name}`, nobody)
+  t.teardown(() => { for (const name of ['message:out', 'ping']) unsubscribe(`fastify-wire:${name}`, nobody) })
+  const seen: unknown[] = []
+  const { socket } = createMemorySocket({ owner: { publish: (channel, details) => { seen.push([channel.name, details]) } } })
+  socket.send('text')
+  socket.send(new Message(Buffer.from('for many'), true, true))
+  socket.pong('pong')
+  t.same(seen, [
+    ['fastify-wire:message:out', { data: 'text', isBinary: false }],
+    ['fastify-wire:message:out', { data: Buffer.from('for many'), isBinary: true }],
+    ['fastify-wire:ping', { kind: 'pong', direction: 'out', data: Buffer.from('pong') }]
+  ])
   socket.terminate()
 })

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
 import type { WireSocket } from '../../index.js'
+import { context } from '../../lib/socket/socket.js'
 import { Message } from '../../lib/codec/message.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { closeFrame, closeOf, frame, RawClient, text, upgradeHead } from '../fixtures/client.js'
@@ -496,6 +497,25 @@ t.test('the latency is known when a ping of the heartbeat was answered', async (
   t.equal(socket.latency, undefined)
   for (let i = 0; i < 2; i++) client.write(frame(10, (await client.readFrame()).payload))
   t.ok((socket.latency as number) >= 0)
+})
+
+t.test('with a schema send() takes values, with or without options, and bytes as they are', async (t) => {
+  const { client, socket } = await converse(t, { schema: { send: {} } })
+  socket.send('text')
+  socket.send({ a: 1 } as never, { compress: false })
+  socket.send('as it is', { binary: false })
+  t.same([await client.readText(), await client.readText(), await client.readText()], ['"text"', '{"a":1}', 'as it is'])
+  const sent = [
+    new Promise((resolve) => { socket.send('b', resolve) }),
+    new Promise((resolve) => { socket.send('b', { compress: true }, resolve) })
+  ]
+  t.same(await Promise.all(sent), [undefined, undefined])
+  await socket.sent({ c: 1 } as never)
+  await socket.sent('as it is', { binary: false })
+  t.same([await client.readText(), await client.readText(), await client.readText(), await client.readText()], ['"b"', '"b"', '{"c":1}', 'as it is'])
+  const { socket: strict } = await converse(t, { schema: { send: { type: 'object', required: ['x'], properties: { x: {} } } } })
+  await t.rejects(strict.sent({} as never), { code: 'FST_WIRE_SEND_SCHEMA' })
+  t.match(strict[context], { route: '/demo', ip: '127.0.0.1' })
 })
 
 t.test('the largest message may be another once a peer is known', async (t) => {

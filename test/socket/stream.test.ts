@@ -49,3 +49,21 @@ t.test('an unclean close destroys it with the error', async (t) => {
   client.socket.destroy()
   t.match((await once(stream, 'error'))[0], { code: 'FST_WIRE_UNCLEAN_CLOSE' })
 })
+
+t.test('with a schema it is a stream of values, each way that has one', async (t) => {
+  const { client, socket } = await converse(t, { schema: { message: {}, send: {} } })
+  const stream = socket.stream()
+  t.ok(stream.readableObjectMode && stream.writableObjectMode)
+  stream.write({ a: 1 })
+  t.equal(await client.readText(), '{"a":1}')
+  client.write(Buffer.concat([text('{"b":2}'), text('""'), text('[]')]))
+  const values: unknown[] = []
+  stream.on('data', (value) => { values.push(value) })
+  while (values.length < 3) await once(stream, 'data')
+  t.same(values, [{ b: 2 }, '', []])
+  // It would be taken for the end.
+  client.write(text('null'))
+  t.match((await once(stream, 'error'))[0], { code: 'FST_WIRE_STREAM_NULL' })
+  const { socket: other } = await converse(t, { schema: { message: {} } })
+  t.notOk(other.stream().destroy().writableObjectMode)
+})

@@ -1,0 +1,51 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { refuseChannel } from './diagnostics.js'
+import type { WireServer } from './server.js'
+import type { UpgradeResponse } from './upgrade/http1.js'
+
+/** An upgrade that has no answer yet, and what is known of it. */
+interface PendingUpgrade {
+  server: WireServer
+  request: FastifyRequest | undefined
+  /** The code of the error that refuses it. */
+  code: string | undefined
+}
+
+const pending = new WeakMap<object, PendingUpgrade>()
+
+/** Counts an upgrade as refused if its answer is no 101, whoever answers. */
+export function watchUpgrade (server: WireServer, raw: IncomingMessage, response: UpgradeResponse): void {
+  const upgrade: PendingUpgrade = { server, request: undefined, code: undefined }
+  pending.set(response, upgrade)
+  response.once('finish', () => {
+    const { statusCode } = response
+    if (statusCode === 101) return
+    const { request, code } = upgrade
+    const reason = code ?? String(statusCode)
+    upgrade.server.measurements.refused(reason)
+    if (refuseChannel.hasSubscribers) {
+      refuseChannel.publish({ requestId: request?.id, route: request?.routeOptions.url, url: raw.url as string, statusCode, reason })
+    }
+  })
+}
+
+/** An upgrade has come to the hooks of a registration, which is the one that counts it. */
+export function claimUpgrade (server: WireServer, request: FastifyRequest, reply: FastifyReply): void {
+  const upgrade = pending.get(reply.raw)
+  if (upgrade === undefined) return
+  upgrade.server = server
+  upgrade.request = request
+}
+
+/** Notes the errors that refuse upgrades. */
+export function noteRefusals (instance: FastifyInstance): void {
+  instance.addHook('onError', (request, reply, error, done) => {
+    const upgrade = pending.get(reply.raw)
+    if (upgrade !== undefined) {
+      upgrade.request = request
+      upgrade.code = error.code
+    }
+    done()
+  })
+}

@@ -1,0 +1,94 @@
+import type {
+  ContextConfigDefault, FastifyBaseLogger, FastifyInstance, FastifyRequest, FastifyTypeProvider, RawRequestDefaultExpression, RawServerBase, RouteGenericInterface
+} from 'fastify'
+import type { Message } from '../lib/codec/message.js'
+import type { SocketSchema } from '../lib/schema.js'
+import type { MessageData, Sendable } from '../lib/socket/data.js'
+import type { MessageEvent, SocketEventListener, SocketEventType } from '../lib/socket/events.js'
+import type { SendResult } from '../lib/socket/sending.js'
+import type { SendOptions, WireSocket, WireSocketEvents } from '../lib/socket/socket.js'
+import type { WriteCallback } from '../lib/transport/transport.js'
+
+/** Listeners of a socket, for the events that do not depend on a schema. */
+type Faces =
+  | 'send' | 'sent' | 'on' | 'once' | 'off' | 'addListener' | 'removeListener' | 'prependListener' | 'prependOnceListener'
+  | 'addEventListener' | 'removeEventListener' | 'onmessage' | typeof Symbol.asyncIterator
+
+type Events<Received> = Omit<WireSocketEvents, 'message'> & { message: [value: Received, isBinary: boolean] }
+
+interface ValueEvent<Received> extends Omit<MessageEvent, 'data'> {
+  readonly data: Received
+}
+
+type ValueListener<Received> = ((event: ValueEvent<Received>) => unknown) | { handleEvent (event: ValueEvent<Received>): unknown }
+
+type TargetListener<Type extends SocketEventType, Received> = Type extends 'message' ? ValueListener<Received> : SocketEventListener<Type>
+
+type Listener<Name extends keyof WireSocketEvents, Received> = (...args: Events<Received>[Name]) => void
+
+/** The types of the messages of a route, where no type provider tells them. */
+export interface SocketMessages {
+  Received: unknown
+  Sent: unknown
+}
+
+/** What both kinds of socket have: those of a route with a schema for its messages, and those of any other. */
+export interface AnySocket extends Omit<WireSocket, Faces> {}
+
+/** A socket of a route with `schema.message` or `schema.send`: a WireSocket whose messages are values. */
+export interface SchemaSocket<Received = unknown, Sent = unknown> extends AnySocket {
+  /**
+   * Sends a value as `schema.send` says. A message of `app.websocketServer.prepare()`, and data with `{ binary }`, go as they are.
+   * @throws ValueNotSent where the value does not match and there is no callback
+   */
+  send (value: Sent | Message, callback?: WriteCallback): SendResult
+  send (value: Sent | Message, options: Pick<SendOptions, 'compress' | 'kind'> | undefined, callback?: WriteCallback): SendResult
+  send (data: Sendable, options: SendOptions & { binary: boolean }, callback?: WriteCallback): SendResult
+
+  /** Sends the same, and resolves when it has left. */
+  sent (value: Sent | Message, options?: Pick<SendOptions, 'compress' | 'kind'>): Promise<void>
+  sent (data: Sendable, options: SendOptions & { binary: boolean }): Promise<void>
+
+  on<Name extends keyof WireSocketEvents> (event: Name, listener: Listener<Name, Received>): this
+  once<Name extends keyof WireSocketEvents> (event: Name, listener: Listener<Name, Received>): this
+  off<Name extends keyof WireSocketEvents> (event: Name, listener: Listener<Name, Received>): this
+  addListener<Name extends keyof WireSocketEvents> (event: Name, listener: Listener<Name, Received>): this
+  removeListener<Name extends keyof WireSocketEvents> (event: Name, listener: Listener<Name, Received>): this
+  prependListener<Name extends keyof WireSocketEvents> (event: Name, listener: Listener<Name, Received>): this
+  prependOnceListener<Name extends keyof WireSocketEvents> (event: Name, listener: Listener<Name, Received>): this
+
+  addEventListener<Type extends SocketEventType> (type: Type, listener: TargetListener<Type, Received>, options?: { once?: boolean }): void
+  removeEventListener<Type extends SocketEventType> (type: Type, listener: TargetListener<Type, Received>): void
+  onmessage: ValueListener<Received> | null
+
+  /** The values, one at a time. */
+  [Symbol.asyncIterator] (): AsyncIterableIterator<Received>
+}
+
+type ReceivedBy<TypeProvider extends FastifyTypeProvider, Schema, OnBinary> = Schema extends { message: infer Message }
+  ? (TypeProvider & { schema: Message })['validator'] | (OnBinary extends 'pass' ? Buffer : never)
+  : MessageData
+
+type SentBy<TypeProvider extends FastifyTypeProvider, Schema> = Schema extends { send: infer Send }
+  ? (TypeProvider & { schema: Send })['serializer']
+  : Sendable
+
+/** The socket of a route with a schema, typed by its type provider. */
+export type SocketOf<TypeProvider extends FastifyTypeProvider, Schema, OnBinary = 'refuse'> =
+  Schema extends { message: unknown } | { send: unknown }
+    ? SchemaSocket<ReceivedBy<TypeProvider, Schema, OnBinary>, SentBy<TypeProvider, Schema>>
+    : WireSocket
+
+/** Handles the sockets of a route with a schema; `this` is the instance on which the route was declared. */
+export type SchemaSocketHandler<
+  RawServer extends RawServerBase,
+  RawRequest extends RawRequestDefaultExpression<RawServer>,
+  Logger extends FastifyBaseLogger,
+  TypeProvider extends FastifyTypeProvider,
+  Schema extends SocketSchema,
+  OnBinary
+> = (
+  this: FastifyInstance,
+  socket: SocketOf<TypeProvider, Schema, OnBinary>,
+  request: FastifyRequest<RouteGenericInterface, RawServer, RawRequest, Schema, TypeProvider, ContextConfigDefault, Logger>
+) => void | Promise<void>

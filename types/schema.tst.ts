@@ -1,0 +1,126 @@
+// What a schema makes of the types of a socket.
+import { once } from 'node:events'
+import type { JsonSchemaToTsProvider } from '@fastify/type-provider-json-schema-to-ts'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import fastify, { type FastifyInstance } from 'fastify'
+import { expect, test } from 'tstyche'
+import Type from 'typebox'
+import type { AnySocket, MessageData, SchemaSocket, WireSocket } from '../index.js'
+
+const app: FastifyInstance = fastify()
+const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+const byJsonSchema = app.withTypeProvider<JsonSchemaToTsProvider>()
+
+interface Move { x: number }
+type Said = { kind: 'move', x: number } | { kind: 'say', text: string }
+
+const move = Type.Object({ x: Type.Number() })
+const said = Type.Union([
+  Type.Object({ kind: Type.Literal('move'), x: Type.Number() }),
+  Type.Object({ kind: Type.Literal('say'), text: Type.String() })
+])
+
+test('TypeBox types what is received and what is sent', () => {
+  typed.ws('/demo', { schema: { message: move, send: said, params: Type.Object({ room: Type.String() }) } }, async function (socket, request) {
+    expect(this).type.toBe<FastifyInstance>()
+    expect(request.params).type.toBe<{ room: string }>()
+    socket.on('message', (value, isBinary) => {
+      expect(value).type.toBe<Move>()
+      expect(isBinary).type.toBe<boolean>()
+    }).on('close', (code) => { expect(code).type.toBe<number>() })
+    socket.once('message', (value) => { expect(value).type.toBe<Move>() })
+    socket.addEventListener('message', ({ data }) => { expect(data).type.toBe<Move>() })
+    socket.addEventListener('close', ({ code }) => { expect(code).type.toBe<number>() })
+    socket.onmessage = ({ data }) => { expect(data).type.toBe<Move>() }
+    for await (const value of socket) expect(value).type.toBe<Move>()
+    expect(socket.send).type.toBeCallableWith({ kind: 'move', x: 1 })
+    expect(socket.send).type.toBeCallableWith({ kind: 'say', text: 'a' }, (error?: Error | null) => error)
+    expect(socket.send).type.toBeCallableWith({ kind: 'say', text: 'a' }, { compress: false }, () => {})
+    expect(socket.send).type.not.toBeCallableWith({ kind: 'say', x: 1 })
+    expect(socket.send).type.not.toBeCallableWith({ kind: 'shout' })
+    expect(socket.send).type.not.toBeCallableWith('text')
+    expect(socket.send).type.toBeCallableWith('text', { binary: false })
+    expect(socket.send).type.toBeCallableWith(Buffer.alloc(1), { binary: true })
+    expect(socket.send).type.toBeCallableWith(app.websocketServer.prepare('{}'))
+    expect(socket.send({ kind: 'move', x: 1 }, { kind: 'a' })).type.toBe<'sent' | 'queued' | 'refused'>()
+    expect(socket.sent).type.toBeCallableWith({ kind: 'move', x: 1 })
+    expect(socket.sent).type.not.toBeCallableWith('text')
+    expect(socket.sent).type.toBeCallableWith('text', { binary: false })
+    socket.close(1000)
+    expect(socket.version).type.toBe<WireSocket['version']>()
+    await once(socket, 'close')
+  })
+})
+
+test('several kinds of message are one union', () => {
+  typed.ws('/demo', { schema: { message: said } }, (socket) => {
+    socket.on('message', (value) => {
+      expect(value).type.toBe<Said>()
+      if (value.kind === 'say') expect(value.text).type.toBe<string>()
+      else expect(value.x).type.toBe<number>()
+    })
+  })
+})
+
+test('json-schema-to-ts types them too', () => {
+  byJsonSchema.ws('/demo', {
+    schema: {
+      message: {
+        oneOf: [
+          { type: 'object', required: ['kind', 'x'], properties: { kind: { const: 'move' }, x: { type: 'number' } }, additionalProperties: false },
+          { type: 'object', required: ['kind', 'text'], properties: { kind: { const: 'say' }, text: { type: 'string' } }, additionalProperties: false }
+        ]
+      },
+      send: { type: 'object', required: ['x'], properties: { x: { type: 'number' } }, additionalProperties: false }
+    }
+  }, (socket) => {
+    socket.on('message', (value) => { expect(value).type.toBe<Said>() })
+    expect(socket.send).type.toBeCallableWith({ x: 1 })
+    expect(socket.send).type.not.toBeCallableWith({ x: 'one' })
+  })
+})
+
+test('without one of the two schemas that side is as ever', () => {
+  typed.ws('/demo', { schema: { message: move } }, (socket) => {
+    expect(socket).type.toBe<SchemaSocket<Move, Parameters<WireSocket['send']>[0] extends infer Data ? Exclude<Data, { isCompressible: boolean }> : never>>()
+    expect(socket.send).type.toBeCallableWith('text')
+  })
+  typed.ws('/demo', { schema: { send: move } }, (socket) => {
+    socket.on('message', (data) => { expect(data).type.toBe<MessageData>() })
+    expect(socket.send).type.toBeCallableWith({ x: 1 })
+  })
+  typed.ws('/demo', { schema: { querystring: move } }, (socket, request) => {
+    expect(socket).type.toBe<WireSocket>()
+    expect(request.query).type.toBe<Move>()
+  })
+})
+
+test('where binary messages are passed they are part of the union', () => {
+  typed.ws('/demo', { schema: { message: move }, onBinary: 'pass' }, (socket) => {
+    socket.on('message', (value) => { expect(value).type.toBe<Move | Buffer>() })
+  })
+  typed.ws('/demo', { schema: { message: move }, onBinary: 'refuse', onInvalid: 'reply' }, (socket) => {
+    socket.on('message', (value) => { expect(value).type.toBe<Move>() })
+  })
+  expect(typed.ws).type.not.toBeCallableWith('/demo', { schema: { message: move }, onBinary: 'close' }, () => {})
+  expect(typed.ws).type.not.toBeCallableWith('/demo', { schema: { message: move }, onInvalid: 'no' }, () => {})
+})
+
+test('without a type provider they are unknown, or what the application says', () => {
+  app.ws('/demo', { schema: { message: {}, send: {} } }, (socket) => {
+    expect(socket).type.toBe<SchemaSocket<unknown, unknown>>()
+  })
+  app.ws<{ Received: Move, Sent: Said }>('/demo', { schema: { message: {}, send: {} } }, (socket, request) => {
+    expect(socket).type.toBe<SchemaSocket<Move, Said>>()
+    expect(request.id).type.toBe<string>()
+  })
+})
+
+test('a socket of either kind is an AnySocket, and can be excepted from a broadcast', () => {
+  expect<WireSocket>().type.toBeAssignableTo<AnySocket>()
+  expect<SchemaSocket<Move, Said>>().type.toBeAssignableTo<AnySocket>()
+  typed.ws('/demo', { schema: { message: move } }, (socket) => {
+    app.websocketServer.broadcast('{}', { except: socket })
+    app.websocketServer.broadcast('{}', { except: [socket], filter: (other) => other !== socket })
+  })
+})
