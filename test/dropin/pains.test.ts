@@ -1,8 +1,10 @@
 // What hurts users of @fastify/websocket. Each case tells whether it hurts: it must with that plugin, and must not with this one.
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import httpProxy from '@fastify/http-proxy'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyServerOptions } from 'fastify'
@@ -10,7 +12,7 @@ import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { fastifyWire } from '../../index.js'
 import { listen } from '../fixtures/app.js'
-import { RawClient } from '../fixtures/client.js'
+import { frame, RawClient, text, upgradeHead } from '../fixtures/client.js'
 
 type Plugin = FastifyPluginAsync<object>
 
@@ -37,6 +39,48 @@ async function answerOf (port: number, method: string, body?: string): Promise<{
 }
 
 const pains: Record<string, Pain> = {
+  '1: what comes while the handler awaits is lost': async (t, plugin) => {
+    const app = createApp(t)
+    await app.register(plugin)
+    app.get('/demo', { websocket: true }, async (socket) => {
+      await once(socket, 'ping')
+      socket.on('message', (data) => { socket.send(data.toString()) })
+      socket.send('it listens')
+    })
+    const client = new RawClient(t, await listen(app))
+    client.write(Buffer.concat([Buffer.from(upgradeHead()), text('early'), frame(9)]))
+    await client.readHead()
+    const texts: string[] = []
+    while (texts.at(-1) !== 'late') {
+      const { opcode, payload } = await client.readFrame()
+      if (opcode === 1) texts.push(payload.toString())
+      if (texts.at(-1) === 'it listens') client.write(text('late'))
+    }
+    client.socket.destroy()
+    return !texts.includes('early')
+  },
+
+  '2: a listener that throws ends the process': async (_t, plugin) => {
+    const script = fileURLToPath(new URL('../fixtures/throwing.ts', import.meta.url))
+    const whose = plugin === theirs ? 'theirs' : 'ours'
+    return await new Promise((resolve) => {
+      execFile(process.execPath, [...process.execArgv, script, whose], (error, stdout) => { resolve(error !== null || !stdout.includes('it lives')) })
+    })
+  },
+
+  '3: the close of the application tells no code': async (t, plugin) => {
+    const app = createApp(t)
+    await app.register(plugin)
+    app.get('/demo', { websocket: true }, () => {})
+    const client = new RawClient(t, await listen(app))
+    await client.upgrade()
+    const closed = app.close()
+    const { payload } = await client.readFrame()
+    client.socket.destroy()
+    await closed
+    return payload.length === 0
+  },
+
   '4: an upgrade for @fastify/http-proxy, registered after it, ends in an uncaught error': async (t, plugin) => {
     const upstream = new WebSocketServer({ port: 0, host: '127.0.0.1' })
     upstream.on('connection', (socket) => { socket.send('from upstream') })
@@ -164,6 +208,27 @@ const pains: Record<string, Pain> = {
     const [data] = await first
     client.terminate()
     return String(data) !== 'early'
+  },
+
+  '11: there are no schemas, broadcasts, metrics or heartbeat': async (t, plugin) => {
+    const app = createApp(t)
+    await app.register(plugin)
+    if (Reflect.get(app, 'ws') === undefined) return true
+    const schema = { message: { type: 'object', required: ['x'], properties: { x: { type: 'integer' } } } }
+    const messages: unknown[] = []
+    app.ws('/demo', { schema, heartbeat: { interval: 10, timeout: 5_000 } }, (socket) => {
+      socket.on('message', (value) => { messages.push(value) })
+    })
+    const client = new RawClient(t, await listen(app))
+    await client.upgrade()
+    client.write(text('{"x":"7"}'))
+    const first = await client.readFrame()
+    app.websocketServer.broadcast('to all')
+    let next = await client.readFrame()
+    while (next.opcode === 9) next = await client.readFrame()
+    const { total } = app.websocketServer.metrics()
+    client.socket.destroy()
+    return JSON.stringify([messages, first.opcode, next.payload.toString(), total.messagesReceived]) !== '[[{"x":7}],9,"to all",1]'
   }
 }
 
@@ -181,4 +246,15 @@ t.test('6: a plain GET on a URL that has only a socket is 426 when app.ws() decl
   app.get('/theirs', { websocket: true }, () => {})
   t.equal((await app.inject('/ours')).statusCode, 426)
   t.equal((await app.inject('/theirs')).statusCode, 404)
+})
+
+t.test('3: a silent peer holds the close of the application up for closeTimeout, and not for 30 s', async (t) => {
+  const app = createApp(t)
+  await app.register(fastifyWire, { closeTimeout: 100 })
+  app.ws('/demo', () => {})
+  const client = new RawClient(t, await listen(app))
+  await client.upgrade()
+  const began = performance.now()
+  await app.close()
+  t.ok(performance.now() - began < 10_000)
 })
