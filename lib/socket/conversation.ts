@@ -234,7 +234,9 @@ export class Conversation implements Sink, TransportEvents, Throttled {
     this.#rate?.stop()
     // A message that came before the end is still to be told.
     this.#isGone = true
-    if (this.protocol.isHeld) return
+    if (this.#isHeld && this.protocol.isHeld) return
+    // What nobody had room for is lost with the connection.
+    if (this.protocol.isHeld) this.protocol.abort()
     this.isClosed = true
     // The end of a conversation starts the timer, so it is stopped after that.
     this.protocol.receiveEnd()
@@ -259,7 +261,7 @@ export class Conversation implements Sink, TransportEvents, Throttled {
     const inbox = this.#inbox ??= new Inbox()
     inbox.put(data, isBinary)
     if (this.#puller !== undefined) this.#puller.settle()
-    if (inbox.weight > INBOX_LIMIT) this.#stopReading()
+    if (this.isFull) this.#stopReading()
   }
 
   ping (data: Buffer): void {
@@ -281,6 +283,10 @@ export class Conversation implements Sink, TransportEvents, Throttled {
     if (this.#socket.listenerCount('error') > 0) this.#tell('error', error)
   }
 
+  get isFull (): boolean {
+    return this.#inbox !== undefined && this.#inbox.weight > INBOX_LIMIT
+  }
+
   hold (): void {
     this.#isHeld = true
     this.#stopReading()
@@ -290,7 +296,7 @@ export class Conversation implements Sink, TransportEvents, Throttled {
     this.#isHeld = false
     this.transport.receiveAgain(bytes)
     this.#continueReading()
-    if (this.#isGone && !this.protocol.isHeld) this.closed()
+    if (this.#isGone && !this.#isHeld) this.closed()
   }
 
   end (): void {
@@ -393,9 +399,11 @@ export class Conversation implements Sink, TransportEvents, Throttled {
   }
 
   #continueReading (): void {
-    if (!this.#isReadingStopped || this.isPaused || this.#isHeld || (this.#inbox !== undefined && this.#inbox.weight > INBOX_LIMIT)) return
+    if (!this.#isReadingStopped || this.isPaused || this.#isHeld || this.isFull) return
     this.#isReadingStopped = false
-    this.transport.resume()
+    this.protocol.proceed()
+    // What was held may have filled the inbox again.
+    if (!this.#isReadingStopped) this.transport.resume()
   }
 
   // Containment: nothing that a listener throws or rejects with passes the socket.

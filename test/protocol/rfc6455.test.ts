@@ -254,6 +254,33 @@ t.test('it may come in fragments, and another one behind it', async (t) => {
   t.same(kinds, ['hold', 'binary', 'release', 'hold', 'binary', 'release', 'text'])
 })
 
+t.test('behind a compressed message that fills the receiver, the rest waits until there is room', async (t) => {
+  const { sink, protocol } = setUpCompression()
+  sink.isFull = true
+  feed(protocol, Buffer.concat([text('plain messages are small'), compressed('one'), compressed('two'), text('three')]))
+  t.equal(protocol.isHeld, true)
+  t.same(sink.events.splice(0), [['text', 'plain messages are small'], ['text', 'one']])
+  protocol.proceed()
+  t.equal(protocol.isHeld, true)
+  t.match(sink.events.splice(0), [['release'], ['text', 'two']])
+  sink.isFull = false
+  protocol.proceed()
+  t.equal(protocol.isHeld, false)
+  t.match(sink.events, [['release'], ['text', 'three']])
+})
+
+t.test('it may have been decompressed elsewhere', async (t) => {
+  const { sink, protocol, released } = setUpCompression()
+  sink.isFull = true
+  feed(protocol, Buffer.concat([compressed(LARGE_BINARY, 2), compressed('behind')]))
+  await released()
+  t.equal(protocol.isHeld, true)
+  t.same(sink.events.splice(0).map(([kind]) => kind), ['hold', 'binary', 'release'])
+  sink.isFull = false
+  protocol.proceed()
+  t.match(sink.events, [['release'], ['text', 'behind']])
+})
+
 t.test('the end of the stream waits behind it, and so does a close', async (t) => {
   const ending = setUpCompression()
   feed(ending.protocol, compressed(LARGE_BINARY, 2))

@@ -306,6 +306,36 @@ t.test('a connection that is lost meanwhile still tells the message first', asyn
   t.same(closes, [1006])
 })
 
+t.test('of compressed messages that nobody takes, few are kept', async (t) => {
+  const text = 'a'.repeat(60_000)
+  const bytes = Buffer.concat([...Array.from({ length: 100 }, (_, n) => clientFrame(1, deflateAlone(Buffer.from(`${text}${n}`)), { isCompressed: true })), CLOSE])
+  t.ok(bytes.length < 16_384, 'they come in one piece')
+  const { socket, stream } = createMemorySocket({ isCompressed: true })
+  stream.push(bytes)
+  stream.push(null)
+  await turn()
+  t.equal(socket.traffic.messagesReceived, 2)
+  const numbers: number[] = []
+  socket.on('message', (data) => { numbers.push(Number(String(data).slice(text.length))) })
+  t.equal(await closeOf(socket), 1000)
+  t.same(numbers, Array.from({ length: 100 }, (_, n) => n))
+})
+
+t.test('a connection that is lost with compressed messages that nobody takes is closed all the same', async (t) => {
+  for (const size of [60_000, LARGE]) {
+    const { socket, stream, closes } = createMemorySocket({ isCompressed: true, handler: () => new Promise(() => {}) })
+    const message = (): Buffer => clientFrame(2, deflateAlone(size === LARGE ? LARGE_BINARY : Buffer.alloc(size)), { isCompressed: true })
+    stream.push(Buffer.concat([message(), message(), message(), message()]))
+    await turn()
+    stream.destroy()
+    await once(stream, 'close')
+    while (closes.length === 0) await turn()
+    t.same(closes, [1006])
+    t.equal(socket.readyState, socket.CLOSED)
+    t.equal(socket.traffic.messagesReceived, size === LARGE ? 1 : 2)
+  }
+})
+
 t.test('but not one that was terminated', async (t) => {
   const { socket, stream, closes } = createMemorySocket({ isCompressed: true })
   const seen = record(socket)
