@@ -1,8 +1,7 @@
 import { Message } from '../codec/message.js'
 import { MessageReplaced, TooMuchWaits } from '../errors.js'
 import type { WriteCallback } from '../transport/transport.js'
-import type { Conversation } from './conversation.js'
-import { refuse, refuseClosed, sendPayload, sendShared, whenWritten, type SendResult } from './sending.js'
+import { refuse, refuseClosed, sendPayload, sendShared, whenWritten, type Sender, type SendResult } from './sending.js'
 
 /** What is done with a message for a peer that reads slower than we send: see `backpressure` of the options. */
 export type BackpressurePolicy = 'close' | 'drop' | 'latest' | 'wait'
@@ -11,6 +10,17 @@ export interface BackpressureSettings {
   /** Bytes that may wait for one peer; one message may go past it. */
   readonly limit: number
   readonly policy: BackpressurePolicy
+}
+
+/** A sender whose peer may be slow. */
+export interface Slowed extends Sender {
+  /** From how many bytes on a message meets the backpressure. */
+  limit: number
+  /** Bytes that were sent and have not left. */
+  readonly queuedAmount: number
+  close (code: number, reason: string): void
+  tellCut (reason: string): void
+  tellDrop (data: string | Buffer, isBinary: boolean): void
 }
 
 /** A message as it was handed to `send()`. */
@@ -53,7 +63,7 @@ export class Backpressure {
   /** How many messages were dropped. */
   dropped = 0
 
-  readonly #conversation: Conversation
+  readonly #sender: Slowed
   readonly #settings: BackpressureSettings
   /** Whether the fragments that come belong to a message whose first one was refused. */
   #isRefusing = false
@@ -63,8 +73,8 @@ export class Backpressure {
   #callersBytes = 0
   #isReleaseDue = false
 
-  constructor (conversation: Conversation, settings: BackpressureSettings) {
-    this.#conversation = conversation
+  constructor (sender: Slowed, settings: BackpressureSettings) {
+    this.#sender = sender
     this.#settings = settings
   }
 
@@ -75,10 +85,10 @@ export class Backpressure {
 
   /** Whether more waits than may. Whatever the kernel takes does not. */
   get isOver (): boolean {
-    const conversation = this.#conversation
-    if (conversation.queuedAmount <= this.#settings.limit) return false
-    conversation.transport.flush()
-    return conversation.queuedAmount > this.#settings.limit
+    const sender = this.#sender
+    if (sender.queuedAmount <= this.#settings.limit) return false
+    sender.transport.flush()
+    return sender.queuedAmount > this.#settings.limit
   }
 
   /** Says what became of a message; undefined when it is to be sent now. */
@@ -87,7 +97,7 @@ export class Backpressure {
       if (message.isLast) this.#refuseFragments(false)
       return this.#turnAway(message)
     }
-    const { protocol } = this.#conversation
+    const { protocol } = this.#sender
     if (this.#settings.policy === 'latest') {
       if (message.isLast && !protocol.isSendingFragments) return this.#keepLatest(message)
       this.sendKept()
@@ -100,7 +110,7 @@ export class Backpressure {
 
   #refuseFragments (isRefusing: boolean): void {
     this.#isRefusing = isRefusing
-    this.#conversation.limit = isRefusing ? ALWAYS : limitOf(this.#settings)
+    this.#sender.limit = isRefusing ? ALWAYS : limitOf(this.#settings)
   }
 
   #turnAway (message: Outgoing): SendResult {
@@ -108,7 +118,7 @@ export class Backpressure {
   }
 
   #refuse ({ callback }: Outgoing): SendResult {
-    return refuse(this.#conversation, this.#tooMuch(), callback)
+    return refuse(this.#sender, this.#tooMuch(), callback)
   }
 
   #tooMuch (): Error {
@@ -117,32 +127,32 @@ export class Backpressure {
 
   #drop ({ data, isBinary, callback }: Outgoing, error: Error): SendResult {
     this.dropped++
-    refuse(this.#conversation, error, callback)
-    this.#conversation.tellDrop(data instanceof Message ? data.payload : data, isBinary)
+    refuse(this.#sender, error, callback)
+    this.#sender.tellDrop(data instanceof Message ? data.payload : data, isBinary)
     return 'refused'
   }
 
   // close
 
   #close (message: Outgoing): SendResult {
-    const conversation = this.#conversation
+    const sender = this.#sender
     this.#refuse(message)
-    conversation.tellCut(`more than ${this.#settings.limit} bytes wait for the peer`)
+    sender.tellCut(`more than ${this.#settings.limit} bytes wait for the peer`)
     // The close frame waits for the peer as well: closeTimeout cuts the connection. The memory is given back now.
-    conversation.transport.dropWaiting()
-    conversation.close(TRY_AGAIN_LATER, 'too slow')
+    sender.transport.dropWaiting()
+    sender.close(TRY_AGAIN_LATER, 'too slow')
     return 'refused'
   }
 
   // latest
 
   #keepLatest (message: Outgoing): SendResult | undefined {
-    const conversation = this.#conversation
-    if (this.#kept.size === 0 && !conversation.transport.isStalled && !this.isOver) return undefined
+    const sender = this.#sender
+    if (this.#kept.size === 0 && !sender.transport.isStalled && !this.isOver) return undefined
     const { kind } = message
     const previous = this.#kept.get(kind)
     const others = this.#keptBytes - (previous === undefined ? 0 : lengthOf(previous.data))
-    if (others > 0 && others + conversation.queuedAmount > this.#settings.limit) return this.#drop(message, this.#tooMuch())
+    if (others > 0 && others + sender.queuedAmount > this.#settings.limit) return this.#drop(message, this.#tooMuch())
     const { data } = message
     // Whoever sends bytes may use their memory again when they are sent, and does not know that these are not.
     const own = Buffer.isBuffer(data) ? { ...message, data: Buffer.from(data) } : message
@@ -157,7 +167,7 @@ export class Backpressure {
 
   /** Sends what is kept, the oldest first, until the peer is slow again. */
   #sendLatest (): void {
-    const { transport } = this.#conversation
+    const { transport } = this.#sender
     for (const [kind, message] of this.#kept) {
       this.#send(kind, message)
       transport.flush()
@@ -174,15 +184,15 @@ export class Backpressure {
   #send (kind: string, message: Outgoing): void {
     this.#kept.delete(kind)
     this.#keptBytes -= lengthOf(message.data)
-    const conversation = this.#conversation
+    const sender = this.#sender
     const { data, isBinary, isCompressible, callback } = message
-    if (!conversation.isOpen) {
-      refuseClosed(conversation, callback)
+    if (!sender.isOpen) {
+      refuseClosed(sender, callback)
       return
     }
     try {
-      if (data instanceof Message) sendShared(conversation, data, callback)
-      else sendPayload(conversation, data, isBinary, true, isCompressible, callback)
+      if (data instanceof Message) sendShared(sender, data, callback)
+      else sendPayload(sender, data, isBinary, true, isCompressible, callback)
     } catch (error) {
       // This version cannot carry it; whoever sent it is told no other way now.
       this.#drop(message, error as Error)
@@ -199,16 +209,16 @@ export class Backpressure {
     }
     this.#callers.push({ length, go })
     this.#callersBytes += length
-    this.#conversation.limit = ALWAYS
+    this.#sender.limit = ALWAYS
     this.#releaseLater()
   }
 
   #callWaiting (): void {
-    const conversation = this.#conversation
-    conversation.limit = this.#settings.limit
+    const sender = this.#sender
+    sender.limit = this.#settings.limit
     const waiting = this.#callers.splice(0)
     this.#callersBytes = 0
-    while (waiting.length > 0 && (!conversation.isOpen || !this.isOver)) (waiting.shift() as Caller).go()
+    while (waiting.length > 0 && (!sender.isOpen || !this.isOver)) (waiting.shift() as Caller).go()
     for (const { length, go } of waiting) this.whenRoom(length, go)
   }
 
@@ -217,7 +227,7 @@ export class Backpressure {
   #releaseLater (): void {
     if (this.#isReleaseDue) return
     this.#isReleaseDue = true
-    whenWritten(this.#conversation, () => {
+    whenWritten(this.#sender, () => {
       this.#isReleaseDue = false
       if (this.#kept.size > 0) this.#sendLatest()
       if (this.#callers.length > 0) this.#callWaiting()

@@ -2,34 +2,30 @@ import { dropChannel, errorChannel, messageInChannel, pingChannel, type Details,
 import type { Fault } from '../errors.js'
 import type { Message } from '../codec/message.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
+import type { Inbound } from '../schema.js'
 import { Transport, type TransportEvents, type WriteCallback } from '../transport/transport.js'
-import { Backpressure, limitOf, type BackpressureSettings } from './backpressure.js'
-import type { Round } from './heartbeat.js'
-import { Inbox } from './inbox.js'
+import { Backpressure, limitOf, type BackpressureSettings, type Slowed } from './backpressure.js'
+import type { BinaryType, MessageData } from './data.js'
+import { Delivery, type Recipient } from './delivery.js'
+import type { Beating, Round } from './heartbeat.js'
 import { MessageRate, type Throttled } from './message-rate.js'
-import { Puller } from './puller.js'
-import { toBinaryType, type MessageData } from './data.js'
 import type { Opening, SocketOwner, Traffic } from './opening.js'
 import { refuseClosed, sendPayload, sendShared, type SendResult } from './sending.js'
 import type { WireSocket, WireSocketEvents } from './socket.js'
-import { readValue, REFUSED, takeNext } from './values.js'
 
 export type { Opening, SocketOwner, Traffic }
 
-// More than this waits in the kernel, and then at the peer, not here.
-const INBOX_LIMIT = 65_536
-
 /**
- * What goes on behind a socket: the transport and the protocol, and the messages that wait between them and the
- * listeners.
+ * What goes on behind a socket, and whom its parts tell what happens.
  *
- *   stream → transport → protocol → 'message' listener, when there is one and the socket is not paused
- *                                └→ inbox, until there is one, or `for await` asks; a full inbox stops the reading
+ *   stream ◀──▶ transport ◀──▶ protocol ──▶ message rate ──▶ delivery ──▶ listeners
+ *                   ▲                └────────── reading stops ◀────┘ full
+ *                   └── backpressure ◀── send()
  */
-export class Conversation implements Sink, TransportEvents, Throttled {
+export class Conversation implements Sink, TransportEvents, Throttled, Slowed, Recipient, Beating {
   readonly transport: Transport
   readonly protocol: Protocol
-  isPaused = false
+  readonly delivery = new Delivery(this)
   isClosed = false
   messagesReceived = 0
   bytesReceived = 0
@@ -48,14 +44,11 @@ export class Conversation implements Sink, TransportEvents, Throttled {
   readonly #owner: SocketOwner
   readonly #context: unknown
   readonly #rate: MessageRate | undefined
-  #inbox: Inbox | undefined
-  #puller: Puller | undefined
   #backpressure: Backpressure | undefined
   #closeTimer: NodeJS.Timeout | undefined
   #isHandlerPending = true
   #isReadingStopped = false
   #isHeld = false
-  #isDrainScheduled = false
   #isCloseTold = false
   #isGone = false
 
@@ -143,6 +136,10 @@ export class Conversation implements Sink, TransportEvents, Throttled {
     return (this.#backpressure ??= new Backpressure(this, this.#owner.backpressure as BackpressureSettings))
   }
 
+  get isOverfull (): boolean {
+    return this.queuedAmount > this.limit && this.backpressure.isOver
+  }
+
   /** Bytes that were sent and have not left, but for those that are kept in case newer ones come. */
   get queuedAmount (): number {
     return this.transport.bufferedAmount + this.protocol.compressing
@@ -171,14 +168,14 @@ export class Conversation implements Sink, TransportEvents, Throttled {
     this.#boundClosing()
     this.#rate?.stop()
     // Nobody asked for messages so far: let the peer's answer come through.
-    if (!this.#isTaken() && !this.isPaused) {
-      this.#inbox?.clear()
+    if (!this.delivery.isPulled && !this.hasListener && !this.isPaused) {
+      this.delivery.clear()
       this.#continueReading()
     }
   }
 
   terminate (): void {
-    this.#inbox?.clear()
+    this.delivery.clear()
     this.transport.destroy()
     this.protocol.abort()
   }
@@ -205,7 +202,7 @@ export class Conversation implements Sink, TransportEvents, Throttled {
   // What came before the close is delivered before it, while somebody may still ask for it.
   #tellClose (): void {
     if (!this.isClosed || this.#isCloseTold) return
-    if (this.#isWaiting() && this.#puller === undefined && (this.isPaused || this.#isHandlerPending || this.#isTaken())) return
+    if (this.delivery.isWaiting && !this.delivery.isPulled && (this.isPaused || this.#isHandlerPending || this.hasListener)) return
     this.#isCloseTold = true
     this.#tell('close', this.protocol.closeCode, this.protocol.closeReason)
   }
@@ -243,7 +240,7 @@ export class Conversation implements Sink, TransportEvents, Throttled {
     clearTimeout(this.#closeTimer)
     this.#owner.heartbeat?.remove(this)
     this.#owner.closed(this.#socket, this.protocol.closeCode, this.protocol.closeReason, this.#context)
-    this.#puller?.settle()
+    this.delivery.end()
     this.#tellClose()
   }
 
@@ -254,14 +251,7 @@ export class Conversation implements Sink, TransportEvents, Throttled {
     this.bytesReceived += data.length
     if (messageInChannel.hasSubscribers) this.publish(messageInChannel, { data, isBinary })
     if (this.#rate !== undefined && !this.#rate.take()) return
-    if (!this.isPaused && !this.#isWaiting() && this.#socket.listenerCount('message') > 0) {
-      this.#deliver(data, isBinary)
-      return
-    }
-    const inbox = this.#inbox ??= new Inbox()
-    inbox.put(data, isBinary)
-    if (this.#puller !== undefined) this.#puller.settle()
-    if (this.isFull) this.#stopReading()
+    if (!this.delivery.deliver(data, isBinary)) this.#stopReading()
   }
 
   ping (data: Buffer): void {
@@ -284,7 +274,7 @@ export class Conversation implements Sink, TransportEvents, Throttled {
   }
 
   get isFull (): boolean {
-    return this.#inbox !== undefined && this.#inbox.weight > INBOX_LIMIT
+    return this.delivery.isFull
   }
 
   hold (): void {
@@ -322,75 +312,52 @@ export class Conversation implements Sink, TransportEvents, Throttled {
 
   // Receiving
 
+  get isPaused (): boolean {
+    return this.delivery.isPaused
+  }
+
   /** Stops the messages: what arrives waits, first here, then at the peer. */
   pause (): void {
     if (this.isClosed) return
-    this.isPaused = true
+    this.delivery.isPaused = true
     this.#stopReading()
   }
 
   resume (): void {
-    this.isPaused = false
-    this.scheduleDrain()
-    this.#continueReading()
-    if (this.isClosed) this.#tellClose()
-  }
-
-  /** A listener has come: what waits is delivered to it when this tick ends. */
-  scheduleDrain (): void {
-    if (this.#isDrainScheduled || !this.#isWaiting()) return
-    this.#isDrainScheduled = true
-    process.nextTick(drainInbox, this)
-  }
-
-  /** @internal */
-  drainInbox (): void {
-    this.#isDrainScheduled = false
-    while (!this.isPaused && this.#socket.listenerCount('message') > 0) {
-      const message = this.#inbox?.take()
-      if (message === undefined) break
-      this.#deliver(message.data, message.isBinary)
-    }
+    this.delivery.isPaused = false
+    this.delivery.schedule()
     this.#continueReading()
     this.#tellClose()
   }
 
-  /** Hands the messages to those who ask, until `stopPulling()`. */
-  pull (): Puller {
-    this.#puller ??= new Puller(
-      () => {
-        const result = takeNext(this, this.#inbox)
-        this.#continueReading()
-        return result
-      },
-      () => this.isClosed ? this.protocol.closeCode : undefined)
-    return this.#puller
+  // Recipient
+
+  get inbound (): Inbound | undefined {
+    return this.#owner.inbound
   }
 
-  stopPulling (): void {
-    this.#puller = undefined
-    this.scheduleDrain()
+  get binaryType (): BinaryType {
+    return this.#socket.binaryType
   }
 
-  #deliver (data: Buffer, isBinary: boolean): void {
-    const { inbound } = this.#owner
-    if (inbound !== undefined && !(isBinary && inbound.passesBinary)) {
-      const value = readValue(this, inbound, data, isBinary)
-      // The type of a message without a schema stands for all in the table of events.
-      if (value !== REFUSED) this.#tell('message', value as MessageData, isBinary)
-      return
-    }
-    const { binaryType } = this.#socket
-    this.#tell('message', isBinary && binaryType !== 'nodebuffer' ? toBinaryType(data, binaryType) : data, isBinary)
+  get hasListener (): boolean {
+    return this.#socket.listenerCount('message') > 0
   }
 
-  #isWaiting (): boolean {
-    return this.#inbox !== undefined && !this.#inbox.isEmpty
+  get endCode (): number | undefined {
+    return this.isClosed ? this.protocol.closeCode : undefined
   }
 
-  #isTaken (): boolean {
-    return this.#puller !== undefined || this.#socket.listenerCount('message') > 0
+  listen (data: MessageData, isBinary: boolean): void {
+    this.#tell('message', data, isBinary)
   }
+
+  emptied (): void {
+    this.#continueReading()
+    this.#tellClose()
+  }
+
+  // Reading
 
   #stopReading (): void {
     if (this.#isReadingStopped) return
@@ -399,7 +366,7 @@ export class Conversation implements Sink, TransportEvents, Throttled {
   }
 
   #continueReading (): void {
-    if (!this.#isReadingStopped || this.isPaused || this.#isHeld || this.isFull) return
+    if (!this.#isReadingStopped || this.isPaused || this.#isHeld || this.delivery.isFull) return
     this.#isReadingStopped = false
     this.protocol.proceed()
     // What was held may have filled the inbox again.
@@ -420,10 +387,6 @@ export class Conversation implements Sink, TransportEvents, Throttled {
   fail (error: unknown): void {
     this.#owner.failed(error, this.#socket, this.#context)
   }
-}
-
-function drainInbox (conversation: Conversation): void {
-  conversation.drainInbox()
 }
 
 function isThenable (value: unknown): value is PromiseLike<unknown> {

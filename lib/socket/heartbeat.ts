@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { pingChannel } from '../diagnostics.js'
-import { isHixie } from '../protocol/protocol.js'
+import { pingChannel, type Details, type PingReport, type ReportChannel } from '../diagnostics.js'
+import { isHixie, type Protocol } from '../protocol/protocol.js'
 import { keepAlive, unsentBytes } from '../transport/liveness.js'
-import type { Conversation } from './conversation.js'
+import type { Transport } from '../transport/transport.js'
 
 export interface HeartbeatSettings {
   /** How long a peer may be silent before it gets a ping, in milliseconds. */
@@ -13,9 +13,28 @@ export interface HeartbeatSettings {
   readonly idle: number | false
 }
 
+/** A socket that is looked after, with what is kept there of it. */
+export interface Beating {
+  readonly transport: Transport
+  readonly protocol: Protocol
+  readonly owner: { measured? (latency: number): void }
+  /** Whether the peer could be heard if it spoke. */
+  readonly isListening: boolean
+  readonly messagesSent: number
+  /** Whether bytes came since the last look. */
+  isHeard: boolean
+  /** Milliseconds between the last ping and its answer. */
+  latency: number | undefined
+  round: Round | undefined
+  mark: number
+  publish (channel: ReportChannel<PingReport>, details: Details<PingReport>): void
+  tellCut (reason: string): void
+  terminate (): void
+}
+
 /** Sockets that are looked at together. A socket points at the one it is in, so it needs no timer and no object of its own. */
 export class Round {
-  readonly sockets = new Set<Conversation>()
+  readonly sockets = new Set<Beating>()
   /** When it is their turn. */
   readonly at: number
   /** When they were sent a ping, and its payload; undefined for those that were not. */
@@ -92,7 +111,7 @@ export class Heartbeat {
     return this.#timer !== undefined
   }
 
-  add (socket: Conversation): void {
+  add (socket: Beating): void {
     this.#size++
     if (isHixie(socket.protocol.version)) {
       keepAlive(socket.transport.stream, this.#settings.interval)
@@ -102,7 +121,7 @@ export class Heartbeat {
     }
   }
 
-  remove (socket: Conversation): void {
+  remove (socket: Beating): void {
     this.#leave(socket)
     if (--this.#size > 0) return
     clearTimeout(this.#timer)
@@ -111,7 +130,7 @@ export class Heartbeat {
   }
 
   /** Whether a pong answers a ping of ours; if it is the last one, the time between them is the latency. */
-  isAnswer (socket: Conversation, data: Buffer): boolean {
+  isAnswer (socket: Beating, data: Buffer): boolean {
     if (data.length !== PAYLOAD_LENGTH || !data.subarray(0, TAG.length).equals(TAG)) return false
     const { round } = socket
     if (round?.payload?.equals(data) === true) {
@@ -182,18 +201,18 @@ export class Heartbeat {
     }
   }
 
-  #listen (socket: Conversation): void {
+  #listen (socket: Beating): void {
     this.#enter(socket, this.#listening, this.#settings.interval)
   }
 
-  #wait (socket: Conversation): void {
+  #wait (socket: Beating): void {
     const { idle } = this.#settings
     if (idle === false) return
     socket.mark = socket.messagesSent
     this.#enter(socket, this.#mute, idle)
   }
 
-  #enter (socket: Conversation, rounds: Round[], delay: number): void {
+  #enter (socket: Beating, rounds: Round[], delay: number): void {
     const at = this.#now() + delay
     let round = rounds.at(-1)
     if (round === undefined || round.at < at) {
@@ -204,7 +223,7 @@ export class Heartbeat {
     enter(socket, round)
   }
 
-  #leave (socket: Conversation): void {
+  #leave (socket: Beating): void {
     socket.round?.sockets.delete(socket)
     socket.round = undefined
   }
@@ -217,7 +236,7 @@ export class Heartbeat {
   }
 }
 
-function enter (socket: Conversation, round: Round): void {
+function enter (socket: Beating, round: Round): void {
   socket.round?.sockets.delete(socket)
   socket.round = round
   round.sockets.add(socket)
@@ -230,7 +249,7 @@ function takeDue (rounds: Round[], now: number): Round[] {
 }
 
 /** Whether there was a sign of the peer since the last look. */
-function isHeardOf (socket: Conversation): boolean {
+function isHeardOf (socket: Beating): boolean {
   if (socket.isHeard) {
     socket.isHeard = false
     return true
@@ -240,7 +259,7 @@ function isHeardOf (socket: Conversation): boolean {
 }
 
 // A slow peer need not get a ping that stands behind what waits for it: what waits gets less as long as it lives.
-function hasTaken (socket: Conversation): boolean {
+function hasTaken (socket: Beating): boolean {
   const before = socket.mark
   socket.mark = unsentBytes(socket.transport.stream)
   return before > 0 && socket.mark !== before

@@ -1,9 +1,9 @@
 import type { Message } from '../codec/message.js'
-import { messageOutChannel, pingChannel } from '../diagnostics.js'
+import { messageOutChannel, pingChannel, type Details, type ReportChannel, type SocketReport } from '../diagnostics.js'
 import { NotOpen, TooMuchWaits } from '../errors.js'
 import type { Outbound } from '../schema.js'
-import type { WriteCallback } from '../transport/transport.js'
-import type { Conversation } from './conversation.js'
+import type { Protocol } from '../protocol/protocol.js'
+import type { Transport, WriteCallback } from '../transport/transport.js'
 
 /**
  * What became of a message when `send()` returns:
@@ -14,102 +14,119 @@ import type { Conversation } from './conversation.js'
  */
 export type SendResult = 'sent' | 'queued' | 'refused'
 
+/** Whose messages are sent. */
+export interface Sender {
+  readonly transport: Transport
+  readonly protocol: Protocol
+  readonly isOpen: boolean
+  readonly readyState: number
+  /** Whether more waits for the peer than may. */
+  readonly isOverfull: boolean
+  /** From how many bytes on a message meets the backpressure. */
+  readonly limit: number
+  messagesSent: number
+  bytesSent: number
+  send (payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean, callback: WriteCallback | undefined, kind: string | undefined): SendResult
+  publish<Report extends SocketReport> (channel: ReportChannel<Report>, details: Details<Report>): void
+  fail (error: unknown): void
+}
+
 /** Hands a message that may be sent to the protocol. */
-export function sendPayload (conversation: Conversation, payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean, callback: WriteCallback | undefined): SendResult {
+export function sendPayload (sender: Sender, payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean, callback: WriteCallback | undefined): SendResult {
   let length: number
   try {
-    length = conversation.protocol.send(payload, isBinary, isLast, isCompressible)
+    length = sender.protocol.send(payload, isBinary, isLast, isCompressible)
   } catch (error) {
-    return refuseInvalid(conversation, error, callback)
+    return refuseInvalid(sender, error, callback)
   }
-  conversation.messagesSent++
-  conversation.bytesSent += length
-  if (messageOutChannel.hasSubscribers) conversation.publish(messageOutChannel, { data: payload, isBinary })
-  if (callback !== undefined) whenWritten(conversation, callback)
-  return conversation.transport.isStalled ? 'queued' : 'sent'
+  sender.messagesSent++
+  sender.bytesSent += length
+  if (messageOutChannel.hasSubscribers) sender.publish(messageOutChannel, { data: payload, isBinary })
+  if (callback !== undefined) whenWritten(sender, callback)
+  return sender.transport.isStalled ? 'queued' : 'sent'
 }
 
 /** The same, for one that others are sent too. */
-export function sendShared (conversation: Conversation, message: Message, callback: WriteCallback | undefined): SendResult {
+export function sendShared (sender: Sender, message: Message, callback: WriteCallback | undefined): SendResult {
   try {
-    conversation.protocol.sendMessage(message)
+    sender.protocol.sendMessage(message)
   } catch (error) {
-    return refuseInvalid(conversation, error, callback)
+    return refuseInvalid(sender, error, callback)
   }
-  conversation.messagesSent++
-  conversation.bytesSent += message.payload.length
-  if (messageOutChannel.hasSubscribers) conversation.publish(messageOutChannel, { data: message.payload, isBinary: message.isBinary })
-  if (callback !== undefined) whenWritten(conversation, callback)
-  return conversation.transport.isStalled ? 'queued' : 'sent'
+  sender.messagesSent++
+  sender.bytesSent += message.payload.length
+  if (messageOutChannel.hasSubscribers) sender.publish(messageOutChannel, { data: message.payload, isBinary: message.isBinary })
+  if (callback !== undefined) whenWritten(sender, callback)
+  return sender.transport.isStalled ? 'queued' : 'sent'
 }
 
 /** Sends a value by the schema of the route. */
-export function sendValue (conversation: Conversation, outbound: Outbound, value: unknown, isCompressible: boolean, callback: WriteCallback | undefined, kind: string | undefined): SendResult {
-  if (!conversation.isOpen) return refuseClosed(conversation, callback)
+export function sendValue (sender: Sender, outbound: Outbound, value: unknown, isCompressible: boolean, callback: WriteCallback | undefined, kind: string | undefined): SendResult {
+  if (!sender.isOpen) return refuseClosed(sender, callback)
   let text: string
   try {
     text = outbound.write(value)
   } catch (error) {
-    return refuseInvalid(conversation, error, callback)
+    return refuseInvalid(sender, error, callback)
   }
-  return conversation.send(text, false, true, isCompressible, callback, kind)
+  return sender.send(text, false, true, isCompressible, callback, kind)
 }
 
-export function sendControl (conversation: Conversation, verb: 'ping' | 'pong', payload: Buffer, callback: WriteCallback | undefined): void {
-  if (!conversation.isOpen) {
-    refuseClosed(conversation, callback)
-  } else if (conversation.queuedAmount > conversation.limit && conversation.backpressure.isOver) {
-    refuse(conversation, new TooMuchWaits(conversation.limit), callback)
+export function sendControl (sender: Sender, verb: 'ping' | 'pong', payload: Buffer, callback: WriteCallback | undefined): void {
+  if (!sender.isOpen) {
+    refuseClosed(sender, callback)
+  } else if (sender.isOverfull) {
+    refuse(sender, new TooMuchWaits(sender.limit), callback)
   } else {
     try {
-      conversation.protocol[verb](payload)
+      sender.protocol[verb](payload)
     } catch (error) {
-      refuseInvalid(conversation, error, callback)
+      refuseInvalid(sender, error, callback)
       return
     }
-    if (pingChannel.hasSubscribers) conversation.publish(pingChannel, { kind: verb, direction: 'out', data: payload })
-    if (callback !== undefined) conversation.transport.whenWritten(contain(conversation, callback))
+    if (pingChannel.hasSubscribers) sender.publish(pingChannel, { kind: verb, direction: 'out', data: payload })
+    if (callback !== undefined) sender.transport.whenWritten(contain(sender, callback))
   }
 }
 
 /** A callback whose errors go to the error handler of the route. */
-function contain (conversation: Conversation, callback: WriteCallback): WriteCallback {
+function contain (sender: Sender, callback: WriteCallback): WriteCallback {
   return (error) => {
     try {
       callback(error)
     } catch (thrown) {
-      conversation.fail(thrown)
+      sender.fail(thrown)
     }
   }
 }
 
 /** Calls back when all that was sent so far has left, or with the error that kept it here. */
-export function whenWritten (conversation: Conversation, callback: WriteCallback): void {
-  const contained = contain(conversation, callback)
-  const { protocol, transport } = conversation
+export function whenWritten (sender: Sender, callback: WriteCallback): void {
+  const contained = contain(sender, callback)
+  const { protocol, transport } = sender
   protocol.whenOutput(() => {
     // A message that was being compressed is not sent any more.
-    if (protocol.state === 'closed') process.nextTick(contained, new NotOpen(conversation.readyState))
+    if (protocol.state === 'closed') process.nextTick(contained, new NotOpen(sender.readyState))
     else transport.whenWritten(contained)
   })
 }
 
 /** Tells that a message is not sent, to whoever wants to know. */
-export function refuse (conversation: Conversation, error: Error, callback: WriteCallback | undefined): 'refused' {
-  if (callback !== undefined) process.nextTick(contain(conversation, callback), error)
+export function refuse (sender: Sender, error: Error, callback: WriteCallback | undefined): 'refused' {
+  if (callback !== undefined) process.nextTick(contain(sender, callback), error)
   return 'refused'
 }
 
 /** The same, after the close. */
-export function refuseClosed (conversation: Conversation, callback: WriteCallback | undefined): 'refused' {
-  return callback === undefined ? 'refused' : refuse(conversation, new NotOpen(conversation.readyState), callback)
+export function refuseClosed (sender: Sender, callback: WriteCallback | undefined): 'refused' {
+  return callback === undefined ? 'refused' : refuse(sender, new NotOpen(sender.readyState), callback)
 }
 
 /**
  * The same, for what cannot be sent at all.
  * @throws the error, where there is no callback to tell
  */
-function refuseInvalid (conversation: Conversation, error: unknown, callback: WriteCallback | undefined): 'refused' {
+function refuseInvalid (sender: Sender, error: unknown, callback: WriteCallback | undefined): 'refused' {
   if (callback === undefined) throw error
-  return refuse(conversation, error as Error, callback)
+  return refuse(sender, error as Error, callback)
 }

@@ -267,12 +267,12 @@ export class WireSocket extends SocketEmitterBase {
    * Ends at a clean close, throws UncleanClose at an unclean one.
    */
   [Symbol.asyncIterator] (): AsyncIterableIterator<string | Buffer> {
-    const conversation = this.#conversation
-    const puller = conversation.pull()
+    const { delivery } = this.#conversation
+    const puller = delivery.pull()
     return {
       next: () => puller.pull() as Promise<IteratorResult<string | Buffer, undefined>>,
       return: async () => {
-        conversation.stopPulling()
+        delivery.stopPulling()
         return { done: true, value: undefined }
       },
       [Symbol.asyncIterator] () { return this }
@@ -294,7 +294,7 @@ export class WireSocket extends SocketEmitterBase {
   override on<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
   override on (event: string | symbol, listener: AnyListener<this>): this {
     super.on(event, listener)
-    if (event === 'message') this.#conversation.scheduleDrain()
+    if (event === 'message') this.#conversation.delivery.schedule()
     return this
   }
 
@@ -308,7 +308,7 @@ export class WireSocket extends SocketEmitterBase {
   override prependListener<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
   override prependListener (event: string | symbol, listener: AnyListener<this>): this {
     super.prependListener(event, listener)
-    if (event === 'message') this.#conversation.scheduleDrain()
+    if (event === 'message') this.#conversation.delivery.schedule()
     return this
   }
 

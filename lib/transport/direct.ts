@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, Socket, type AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { getSystemErrorName } from 'node:util'
 
 /**
  * What Node has, and does not make public, for accepted sockets. This file alone knows of it. It is used only where
@@ -88,6 +89,13 @@ export type WriteResult = 'done' | 'pending' | 'refused'
 /** @param written called, with 0 or an error number, only when the write is pending */
 export function writeDirectly (handle: DirectHandle, bytes: Buffer | readonly Buffer[], written: (status: number) => void): WriteResult {
   return write((slots as Slots).Request, handle, bytes, written)
+}
+
+/** The error that a stream would have told of a write that ended so; null where it went well. */
+export function writeError (status: number): Error | null {
+  if (status === 0) return null
+  const code = getSystemErrorName(status)
+  return Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' })
 }
 
 function write (Request: Slots['Request'], handle: DirectHandle, bytes: Buffer | readonly Buffer[], written: (status: number) => void): WriteResult {

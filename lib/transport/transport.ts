@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream'
-import { getSystemErrorName } from 'node:util'
 import type { Output } from '../codec/encoder.js'
-import { directHandle, writeDirectly, type DirectHandle } from './direct.js'
+import { directHandle, writeDirectly, writeError, type DirectHandle } from './direct.js'
 import { receiveBytes, receiver, startReading, type Receiver } from './reader.js'
 import { Run } from './run.js'
+import { closeRegion, extend, isLast, openRegion, slab, SLAB_SIZE } from './slab.js'
 
 /** What a transport tells of its stream. */
 export interface TransportEvents {
@@ -21,18 +21,10 @@ export interface TransportEvents {
 
 export type WriteCallback = (error?: Error) => void
 
-const SLAB_SIZE = 65_536
 const NOTHING = Buffer.alloc(0)
 
 // Room that a stalled transport takes at a time, so that what waits does not hold the slab.
 const BACKLOG_SIZE = 16_384
-
-// All transports write into one slab in turn: frames of one socket that follow each other lie side by side and leave
-// as one write, and an idle socket owns no buffer. When all regions have left it is written from its start again, so
-// that it stays in the cache.
-let slab = Buffer.allocUnsafeSlow(SLAB_SIZE)
-let slabUsed = 0
-let slabRegions = 0
 
 // Those that have something to send when the tick ends.
 let scheduled: Transport[] = []
@@ -109,10 +101,10 @@ export class Transport implements Output, Receiver {
     if (this.#run !== undefined) this.#openRun(this.#run)
     const end = this.#end
     // Behind a region of an earlier slab lie those of others; an own chunk of that size is full.
-    const isLast = this.chunk === slab ? end === slabUsed : end > 0 && this.chunk.length !== SLAB_SIZE
-    if (isLast && end + length <= this.chunk.length) {
+    const mayGrow = this.chunk === slab ? isLast(end) : end > 0 && this.chunk.length !== SLAB_SIZE
+    if (mayGrow && end + length <= this.chunk.length) {
       this.#end = end + length
-      if (this.chunk === slab) slabUsed = this.#end
+      if (this.chunk === slab) extend(this.#end)
       return end
     }
     this.#closeRegion()
@@ -158,15 +150,9 @@ export class Transport implements Output, Receiver {
   }
 
   #openSlabRegion (length: number): void {
-    if (slabUsed + length > SLAB_SIZE) {
-      slab = Buffer.allocUnsafeSlow(SLAB_SIZE)
-      slabUsed = 0
-      slabRegions = 0
-    }
-    slabRegions++
+    this.#start = openRegion(length)
+    this.#end = this.#start + length
     this.chunk = slab
-    this.#start = slabUsed
-    this.#end = slabUsed += length
   }
 
   #openOwnRegion (length: number): void {
@@ -226,7 +212,7 @@ export class Transport implements Output, Receiver {
     this.chunk = NOTHING
     this.#write(bytes, bytes.length)
     // What is still under way keeps its region, and with it the slab.
-    if (chunk === slab && !this.#isWriting && --slabRegions === 0) slabUsed = 0
+    if (chunk === slab && !this.#isWriting) closeRegion()
   }
 
   #flushRun (run: Run): void {
@@ -399,12 +385,6 @@ function callAll (callbacks: readonly WriteCallback[], error: Error | null): voi
 
 function connectionClosed (): Error {
   return new Error('The connection closed before the data left')
-}
-
-function writeError (status: number): Error | null {
-  if (status === 0) return null
-  const code = getSystemErrorName(status)
-  return Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' })
 }
 
 // Shared by all streams, so that an idle socket holds no closures.

@@ -3,7 +3,7 @@ import * as net from 'node:net'
 import { connect, createServer, Socket, type AddressInfo } from 'node:net'
 import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
-import { directHandle, prepareDirectIO, readInto, writeDirectly } from '../../lib/transport/direct.js'
+import { directHandle, prepareDirectIO, readInto, writeDirectly, writeError } from '../../lib/transport/direct.js'
 
 const pair = async (t: Test): Promise<{ accepted: Socket, client: Socket }> => {
   const server = createServer().listen(0, '127.0.0.1')
@@ -71,7 +71,10 @@ t.test('a write that ends with the connection tells an error', async (t) => {
   accepted.on('error', () => {})
   const written = new Promise<number>((resolve) => { t.equal(writeDirectly(handle, Buffer.alloc(16_777_216), resolve), 'pending') })
   accepted.destroy()
-  t.ok(await written < 0)
+  const status = await written
+  t.ok(status < 0)
+  t.match(writeError(status), { message: /^write E/, syscall: 'write', errno: status })
+  t.equal(writeError(0), null)
   t.equal(writeDirectly(handle, Buffer.from('x'), () => {}), 'refused')
   client.destroy()
 })

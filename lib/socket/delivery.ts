@@ -1,0 +1,150 @@
+import type { Inbound } from '../schema.js'
+import { toBinaryType, type BinaryType, type MessageData } from './data.js'
+import { Inbox } from './inbox.js'
+import { Puller } from './puller.js'
+
+/** Who takes the messages, and is told of what becomes of them. */
+export interface Recipient {
+  /** Makes the values that are taken of messages, where the route has `schema.message`. */
+  readonly inbound: Inbound | undefined
+  readonly binaryType: BinaryType
+  /** Whether somebody listens to 'message'. */
+  readonly hasListener: boolean
+  /** The code of the close; undefined as long as messages may come. */
+  readonly endCode: number | undefined
+  listen (data: MessageData, isBinary: boolean): void
+  fail (error: unknown): void
+  /** What waited has been taken, or some of it. */
+  emptied (): void
+}
+
+// More than this waits in the kernel, and then at the peer, not here.
+const INBOX_LIMIT = 65_536
+
+// In place of the value of a message that the schema of the route refuses.
+const REFUSED = Symbol('refused')
+
+/**
+ * The way of the messages from the protocol to whoever takes them.
+ *
+ *   message ──▶ 'message' listener, when there is one and the socket is not paused
+ *          └──▶ inbox, until there is one, or `for await` asks
+ */
+export class Delivery {
+  isPaused = false
+  readonly #recipient: Recipient
+  #inbox: Inbox | undefined
+  #puller: Puller | undefined
+  #isScheduled = false
+
+  constructor (recipient: Recipient) {
+    this.#recipient = recipient
+  }
+
+  /** @returns whether there is room for more */
+  deliver (data: Buffer, isBinary: boolean): boolean {
+    if (!this.isPaused && !this.isWaiting && this.#recipient.hasListener) {
+      this.#hand(data, isBinary)
+      return true
+    }
+    const inbox = this.#inbox ??= new Inbox()
+    inbox.put(data, isBinary)
+    if (this.#puller !== undefined) this.#puller.settle()
+    return !this.isFull
+  }
+
+  get isFull (): boolean {
+    return this.#inbox !== undefined && this.#inbox.weight > INBOX_LIMIT
+  }
+
+  get isWaiting (): boolean {
+    return this.#inbox !== undefined && !this.#inbox.isEmpty
+  }
+
+  /** Whether messages are asked for one by one. */
+  get isPulled (): boolean {
+    return this.#puller !== undefined
+  }
+
+  /** Drops what waits. */
+  clear (): void {
+    this.#inbox?.clear()
+  }
+
+  /** A listener has come, or may listen again: what waits is delivered to it when this tick ends. */
+  schedule (): void {
+    if (this.#isScheduled || !this.isWaiting) return
+    this.#isScheduled = true
+    process.nextTick(drain, this)
+  }
+
+  /** @internal */
+  drain (): void {
+    this.#isScheduled = false
+    while (!this.isPaused && this.#recipient.hasListener) {
+      const message = this.#inbox?.take()
+      if (message === undefined) break
+      this.#hand(message.data, message.isBinary)
+    }
+    this.#recipient.emptied()
+  }
+
+  /** Hands the messages to those who ask, until `stopPulling()`. */
+  pull (): Puller {
+    this.#puller ??= new Puller(
+      () => {
+        const result = this.#take()
+        this.#recipient.emptied()
+        return result
+      },
+      () => this.#recipient.endCode)
+    return this.#puller
+  }
+
+  stopPulling (): void {
+    this.#puller = undefined
+    this.schedule()
+  }
+
+  /** No more will come. */
+  end (): void {
+    this.#puller?.settle()
+  }
+
+  #hand (data: Buffer, isBinary: boolean): void {
+    const { inbound, binaryType } = this.#recipient
+    if (inbound !== undefined && !(isBinary && inbound.passesBinary)) {
+      const value = this.#read(inbound, data, isBinary)
+      // The type of a message without a schema stands for all in the table of events.
+      if (value !== REFUSED) this.#recipient.listen(value as MessageData, isBinary)
+    } else {
+      this.#recipient.listen(isBinary && binaryType !== 'nodebuffer' ? toBinaryType(data, binaryType) : data, isBinary)
+    }
+  }
+
+  // Text as a string and binary as a Buffer, or the value.
+  #take (): IteratorResult<unknown, undefined> | undefined {
+    const { inbound } = this.#recipient
+    for (;;) {
+      const message = this.#inbox?.take()
+      if (message === undefined) return undefined
+      const { data, isBinary } = message
+      if (inbound === undefined || (isBinary && inbound.passesBinary)) return { done: false, value: isBinary ? data : data.toString() }
+      const value = this.#read(inbound, data, isBinary)
+      if (value !== REFUSED) return { done: false, value }
+    }
+  }
+
+  #read (inbound: Inbound, data: Buffer, isBinary: boolean): unknown {
+    try {
+      return inbound.read(data, isBinary)
+    } catch (error) {
+      this.#recipient.fail(error)
+      return REFUSED
+    }
+  }
+}
+
+function drain (delivery: Delivery): void {
+  delivery.drain()
+}

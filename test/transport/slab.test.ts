@@ -1,0 +1,30 @@
+import t from 'tap'
+import { closeRegion, extend, isLast, openRegion, slab, SLAB_SIZE } from '../../lib/transport/slab.js'
+
+t.test('regions lie behind each other, and only the last one can grow', async (t) => {
+  t.equal(openRegion(10), 0)
+  t.equal(isLast(10), true)
+  extend(12)
+  t.equal(openRegion(8), 12)
+  t.equal(isLast(12), false)
+  t.equal(isLast(20), true)
+})
+
+t.test('when all have left it is written from its start again', async (t) => {
+  const before = slab
+  closeRegion()
+  t.equal(isLast(20), true)
+  closeRegion()
+  t.equal(openRegion(5), 0)
+  t.equal(slab, before)
+  closeRegion()
+})
+
+t.test('what does not fit behind the others goes into a new one', async (t) => {
+  const before = slab
+  openRegion(SLAB_SIZE - 1)
+  t.equal(slab, before)
+  t.equal(openRegion(2), 0)
+  t.not(slab, before)
+  t.equal(slab.length, SLAB_SIZE)
+})
