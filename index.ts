@@ -13,8 +13,8 @@ export { fastifyWire as default, fastifyWire, fastifyWire as fastifyWebsocket, f
 // Not an import of types alone: that would not be in the declarations of the package, and what it adds to Fastify neither.
 export type * from './types/fastify.js'
 export type { SocketHandler } from './lib/accept.js'
-export type { AdmissionOptions, MessageRateOptions, OriginCheck, OriginEntry } from './lib/admission-options.js'
-export type { BackpressureOptions, HeartbeatOptions, ShutdownOptions } from './lib/life.js'
+export type { AdmissionOptions, MessageRateOptions, OriginCheck, OriginEntry } from './lib/options/admission.js'
+export type { BackpressureOptions, HeartbeatOptions, ShutdownOptions } from './lib/options/life.js'
 export type { ProtocolChooser, SocketErrorHandler, SocketOptions, WireOptions } from './lib/options.js'
 export type {
   CloseReport, DropReport, ErrorReport, MessageReport, OpenReport, PingReport, RefuseReport, SocketFacts, UpgradeReport
@@ -28,7 +28,7 @@ export type { BroadcastOptions, ClientInfo, HandleProtocols, MessageOptions, Ver
 export type { InjectContext, InjectError, InjectHooks } from './lib/upgrade/inject.js'
 export type { Version } from './lib/protocol/protocol.js'
 export type { CloseEvent, ErrorEvent, MessageEvent, OpenEvent, SocketEvent } from './lib/socket/events.js'
-export type { DeflateOptions } from './lib/deflate.js'
+export type { DeflateOptions } from './lib/options/deflate.js'
 export type { BinaryType, MessageData, Sendable } from './lib/socket/data.js'
 export type { BackpressurePolicy } from './lib/socket/backpressure.js'
 export type { SendResult } from './lib/socket/sending.js'

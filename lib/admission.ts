@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { AdmissionSettings } from './admission-options.js'
+import type { AdmissionSettings } from './options/admission.js'
 import { takePlace, type ConnectionLimits } from './connection-limits.js'
 import { OriginRefused } from './errors.js'
 import type { Handshake } from './handshake/handshake.js'

@@ -1,12 +1,13 @@
 import { inspect } from 'node:util'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, preCloseAsyncHookHandler, preCloseHookHandler } from 'fastify'
-import { isAdmissionOption, resolveAdmission, type AdmissionOptions, type AdmissionSettings } from './admission-options.js'
-import { resolveDeflate, type DeflateOptions } from './deflate.js'
+import { isAdmissionOption, resolveAdmission, type AdmissionOptions, type AdmissionSettings } from './options/admission.js'
+import { ANY_COUNT, ANY_SIZE, ANY_TIME, flag, oneOf, wholeNumber } from './options/checks.js'
+import { resolveDeflate, type DeflateOptions } from './options/deflate.js'
 import { BadOption, ErrorHandlerInvalid, NoServer, PreCloseInvalid, type RefusedMessage } from './errors.js'
 import type { DeflateSettings } from './handshake/extensions.js'
 import { VERSIONS } from './handshake/handshake.js'
 import { fragmentsFor } from './protocol/limits.js'
-import { resolveBackpressure, resolveHeartbeat, resolveShutdown, type BackpressureOptions, type HeartbeatOptions, type ShutdownOptions } from './life.js'
+import { resolveBackpressure, resolveHeartbeat, resolveShutdown, type BackpressureOptions, type HeartbeatOptions, type ShutdownOptions } from './options/life.js'
 import type { ShutdownSettings } from './closing.js'
 import type { Limits, Version } from './protocol/protocol.js'
 import { toErrorText, toReason } from './schema.js'
@@ -122,9 +123,6 @@ const replyRefused = refuseBy((error, socket) => { socket.send(toErrorText(error
 // The default of the server of `ws`.
 const DROP_IN_MAX_PAYLOAD = 104_857_600
 
-// 24.8 days: a longer delay makes a Node timer fire at once.
-const MAX_DELAY = 2 ** 31 - 1
-
 const OWN_OPTIONS: ReadonlySet<string> = new Set(
   ['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'heartbeat', 'backpressure', 'errorHandler', 'perMessageDeflate', 'onInvalid', 'onBinary'] satisfies Array<keyof SocketOptions>)
 
@@ -138,22 +136,22 @@ export function isSocketOption (name: string): boolean {
  */
 export function resolveSettings (options: WireOptions, defaults: WireOptions = {}): Settings {
   const given: WireOptions = { ...defaults, ...options }
-  const maxPayload = wholeNumber('maxPayload', given.maxPayload, 1_048_576, 0, Number.MAX_SAFE_INTEGER)
+  const maxPayload = wholeNumber('maxPayload', given.maxPayload, ANY_SIZE) ?? 1_048_576
   return {
     ...resolveAdmission(given, options),
     versions: checkVersions(given.versions),
     protocols: checkProtocols(given.protocols),
     limits: {
       maxPayload,
-      maxFragments: wholeNumber('maxFragments', given.maxFragments, fragmentsFor(maxPayload), 1, Number.MAX_SAFE_INTEGER)
+      maxFragments: wholeNumber('maxFragments', given.maxFragments, ANY_COUNT) ?? fragmentsFor(maxPayload)
     },
-    closeTimeout: wholeNumber('closeTimeout', given.closeTimeout, 10_000, 1, MAX_DELAY),
+    closeTimeout: wholeNumber('closeTimeout', given.closeTimeout, ANY_TIME) ?? 10_000,
     heartbeat: resolveHeartbeat(given.heartbeat),
     backpressure: resolveBackpressure(given.backpressure, maxPayload),
     shutdown: resolveShutdown(given.shutdown),
     errorHandler: checkErrorHandler(given.errorHandler),
     fail: closeWith1011,
-    directIO: checkFlag('directIO', given.directIO, true),
+    directIO: flag('directIO', given.directIO) ?? true,
     deflate: resolveDeflate(given.perMessageDeflate),
     refuse: resolveRefusal(given.onInvalid, given.errorHandler),
     passesBinary: oneOf('onBinary', given.onBinary, ['refuse', 'pass']) === 'pass',
@@ -178,14 +176,6 @@ export function checkPluginOptions ({ errorHandler, preClose, options }: WireOpt
   if (options?.noServer) throw new NoServer()
 }
 
-function wholeNumber (name: string, value: number | undefined, byDefault: number, min: number, max: number): number {
-  if (value === undefined) return byDefault
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new BadOption(name, `a whole number from ${min} to ${max}`, inspect(value))
-  }
-  return value
-}
-
 function checkVersions (versions: readonly Version[] | undefined): readonly Version[] {
   if (versions === undefined) return VERSIONS
   if (!Array.isArray(versions) || versions.length === 0 || versions.some((version) => !VERSIONS.includes(version))) {
@@ -202,21 +192,10 @@ function checkProtocols (protocols: SocketOptions['protocols']): Settings['proto
   return protocols
 }
 
-function checkFlag (name: string, value: boolean | undefined, byDefault: boolean): boolean {
-  if (value === undefined) return byDefault
-  if (typeof value !== 'boolean') throw new BadOption(name, 'true or false', inspect(value))
-  return value
-}
-
 function resolveRefusal (onInvalid: SocketOptions['onInvalid'], errorHandler: SocketErrorHandler | undefined): DefaultErrorHandler | undefined {
   const answer = oneOf('onInvalid', onInvalid, ['close', 'reply']) ?? (errorHandler === undefined ? 'close' : undefined)
   if (answer === undefined) return undefined
   return answer === 'close' ? closeRefused : replyRefused
-}
-
-function oneOf<Value extends string> (name: string, value: Value | undefined, values: readonly Value[]): Value | undefined {
-  if (value !== undefined && !values.includes(value)) throw new BadOption(name, `one of ${values.map((known) => `'${known}'`).join(', ')}`, inspect(value))
-  return value
 }
 
 function checkErrorHandler (errorHandler: SocketErrorHandler | undefined): SocketErrorHandler | undefined {

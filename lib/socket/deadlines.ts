@@ -1,3 +1,6 @@
+/** 24.8 days, in milliseconds: a longer delay makes a Node timer fire at once. */
+export const MAX_DELAY = 2 ** 31 - 1
+
 /** What happens to those whose time has come. */
 type Expire<T> = (item: T) => void
 

@@ -3,6 +3,7 @@ import { pingChannel, type Details, type PingReport, type ReportChannel } from '
 import { isHixie, type Protocol } from '../protocol/protocol.js'
 import { keepAlive, unsentBytes } from '../transport/liveness.js'
 import type { Transport } from '../transport/transport.js'
+import { MAX_DELAY } from './deadlines.js'
 
 export interface HeartbeatSettings {
   /** How long a peer may be silent before it gets a ping, in milliseconds. */
@@ -47,9 +48,6 @@ export class Round {
     this.payload = payload
   }
 }
-
-// The longest delay of a timer.
-const MAX_DELAY = 2 ** 31 - 1
 
 // A pong is ours when it begins with this, which nobody else knows.
 const TAG = randomBytes(8)

@@ -1,3 +1,5 @@
+import { MAX_DELAY } from './deadlines.js'
+
 /** How many messages a socket may receive, resolved when its route was registered. */
 export interface Rate {
   /** Messages per second, over time. */
@@ -19,9 +21,6 @@ export interface Throttled {
 
 // Messages that are let in one by one would each cost a timer, and a look at all that wait behind them.
 const SHORTEST_PAUSE = 50
-
-// 24.8 days: a longer delay makes a Node timer fire at once.
-const MAX_DELAY = 2 ** 31 - 1
 
 /**
  * The messages that a socket may still receive, a token each.

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
-import { BadOption } from './errors.js'
-import type { DeflateSettings } from './handshake/extensions.js'
+import { BadOption } from '../errors.js'
+import type { DeflateSettings } from '../handshake/extensions.js'
+import { ANY_SIZE, flag, wholeNumber } from './checks.js'
 
 /**
  * How messages are compressed (permessage-deflate, RFC 7692). By default one compressor and one decompressor serve the
@@ -40,6 +41,9 @@ export interface DeflateOptions {
   concurrencyLimit?: number | undefined
 }
 
+const EFFORT = { min: 1, max: 9 }
+const WINDOW = { min: 9, max: 15 }
+
 /**
  * @returns undefined where nothing is to be compressed
  * @throws BadOption
@@ -53,20 +57,12 @@ export function resolveDeflate (given: boolean | DeflateOptions | undefined): De
   const zlib = options.zlibDeflateOptions ?? {}
   const clientBits = typeof options.clientMaxWindowBits === 'number' ? options.clientMaxWindowBits : undefined
   return {
-    threshold: integer('threshold', options.threshold, 1024, 0, Number.MAX_SAFE_INTEGER),
-    level: integer('level', options.level ?? zlib.level, 3, 1, 9),
-    memLevel: integer('memLevel', options.memLevel ?? zlib.memLevel, 8, 1, 9),
-    contextTakeover: options.contextTakeover ?? options.serverNoContextTakeover === false,
-    clientContextTakeover: options.clientContextTakeover ?? options.clientNoContextTakeover === false,
-    windowBits: integer('windowBits', options.windowBits ?? options.serverMaxWindowBits, 15, 9, 15),
-    clientWindowBits: integer('clientWindowBits', options.clientWindowBits ?? clientBits, 15, 9, 15)
+    threshold: wholeNumber('perMessageDeflate.threshold', options.threshold, ANY_SIZE) ?? 1024,
+    level: wholeNumber('perMessageDeflate.level', options.level ?? zlib.level, EFFORT) ?? 3,
+    memLevel: wholeNumber('perMessageDeflate.memLevel', options.memLevel ?? zlib.memLevel, EFFORT) ?? 8,
+    contextTakeover: flag('perMessageDeflate.contextTakeover', options.contextTakeover) ?? options.serverNoContextTakeover === false,
+    clientContextTakeover: flag('perMessageDeflate.clientContextTakeover', options.clientContextTakeover) ?? options.clientNoContextTakeover === false,
+    windowBits: wholeNumber('perMessageDeflate.windowBits', options.windowBits ?? options.serverMaxWindowBits, WINDOW) ?? 15,
+    clientWindowBits: wholeNumber('perMessageDeflate.clientWindowBits', options.clientWindowBits ?? clientBits, WINDOW) ?? 15
   }
-}
-
-function integer (name: string, value: number | undefined, byDefault: number, min: number, max: number): number {
-  if (value === undefined) return byDefault
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new BadOption(`perMessageDeflate.${name}`, `a whole number from ${min} to ${max}`, inspect(value))
-  }
-  return value
 }

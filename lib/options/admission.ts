@@ -1,10 +1,11 @@
 import { inspect } from 'node:util'
 import type { FastifyRequest } from 'fastify'
-import type { ConnectionMaxima } from './connection-limits.js'
-import { BadOption } from './errors.js'
-import { readOrigins, SAME_ORIGIN, type OriginList } from './handshake/origin.js'
-import type { Lifetime } from './socket/lifetime.js'
-import type { Rate } from './socket/message-rate.js'
+import type { ConnectionMaxima } from '../connection-limits.js'
+import { BadOption } from '../errors.js'
+import { readOrigins, SAME_ORIGIN, type OriginList } from '../handshake/origin.js'
+import type { Lifetime } from '../socket/lifetime.js'
+import type { Rate } from '../socket/message-rate.js'
+import { ANY_COUNT, ANY_SIZE, ANY_TIME, oneOf, wholeNumber } from './checks.js'
 
 /** Says whether pages of an origin may connect: only `true` lets them in. It is not asked where a client sends no origin. */
 export type OriginCheck = (origin: string, request: FastifyRequest) => boolean | Promise<boolean>
@@ -67,9 +68,6 @@ export interface AdmissionSettings extends ConnectionMaxima {
   readonly lifetime: Lifetime | undefined
 }
 
-// 24.8 days: a longer delay makes a Node timer fire at once.
-const MAX_DELAY = 2 ** 31 - 1
-
 const NAMES: ReadonlySet<string> = new Set(
   ['origin', 'maxConnections', 'maxConnectionsPerAddress', 'handshakeTimeout', 'messageRate', 'maxLifetime', 'lifetimeJitter'] satisfies Array<keyof AdmissionOptions>)
 
@@ -86,9 +84,9 @@ export function isAdmissionOption (name: string): boolean {
 export function resolveAdmission (given: AdmissionOptions, own: AdmissionOptions): AdmissionSettings {
   return {
     origin: resolveOrigin(given.origin ?? SAME_ORIGIN),
-    maxConnections: wholeNumber('maxConnections', own.maxConnections, 0, Number.MAX_SAFE_INTEGER),
-    maxConnectionsPerAddress: wholeNumber('maxConnectionsPerAddress', own.maxConnectionsPerAddress, 1, Number.MAX_SAFE_INTEGER),
-    handshakeTimeout: wholeNumber('handshakeTimeout', given.handshakeTimeout, 1, MAX_DELAY) ?? 10_000,
+    maxConnections: wholeNumber('maxConnections', own.maxConnections, ANY_SIZE),
+    maxConnectionsPerAddress: wholeNumber('maxConnectionsPerAddress', own.maxConnectionsPerAddress, ANY_COUNT),
+    handshakeTimeout: wholeNumber('handshakeTimeout', given.handshakeTimeout, ANY_TIME) ?? 10_000,
     messageRate: resolveRate(given.messageRate),
     lifetime: resolveLifetime(given)
   }
@@ -107,22 +105,15 @@ function resolveOrigin (origin: NonNullable<AdmissionOptions['origin']>): Admiss
 function resolveRate (given: MessageRateOptions | undefined): Rate | undefined {
   if (given === undefined) return undefined
   if (typeof given !== 'object' || given === null) throw new BadOption('messageRate', 'an object { rate, burst, policy }', inspect(given))
-  const { rate, policy = 'close' } = given
+  const { rate } = given
   if (!(Number.isFinite(rate) && rate > 0)) throw new BadOption('messageRate.rate', 'a number of messages per second, over 0', inspect(rate))
-  if (policy !== 'close' && policy !== 'pause') throw new BadOption('messageRate.policy', "'close' or 'pause'", inspect(policy))
-  const burst = wholeNumber('messageRate.burst', given.burst, 1, Number.MAX_SAFE_INTEGER) ?? Math.max(1, Math.ceil(rate))
+  const policy = oneOf('messageRate.policy', given.policy, ['close', 'pause'])
+  const burst = wholeNumber('messageRate.burst', given.burst, ANY_COUNT) ?? Math.max(1, Math.ceil(rate))
   return { rate, burst, pauses: policy === 'pause' }
 }
 
 function resolveLifetime ({ maxLifetime, lifetimeJitter = 0.1 }: AdmissionOptions): Lifetime | undefined {
-  const longest = wholeNumber('maxLifetime', maxLifetime, 1, MAX_DELAY)
+  const longest = wholeNumber('maxLifetime', maxLifetime, ANY_TIME)
   if (!(lifetimeJitter >= 0 && lifetimeJitter <= 1)) throw new BadOption('lifetimeJitter', 'a fraction from 0 to 1', inspect(lifetimeJitter))
   return longest === undefined ? undefined : { longest, jitter: lifetimeJitter }
-}
-
-function wholeNumber (name: string, value: number | undefined, min: number, max: number): number | undefined {
-  if (value !== undefined && (!Number.isInteger(value) || value < min || value > max)) {
-    throw new BadOption(name, `a whole number from ${min} to ${max}`, inspect(value))
-  }
-  return value
 }

@@ -1,9 +1,10 @@
 import { inspect } from 'node:util'
-import type { ShutdownSettings } from './closing.js'
-import { BadOption } from './errors.js'
-import { encodeClose } from './protocol/close.js'
-import type { BackpressurePolicy, BackpressureSettings } from './socket/backpressure.js'
-import type { HeartbeatSettings } from './socket/heartbeat.js'
+import type { ShutdownSettings } from '../closing.js'
+import { BadOption } from '../errors.js'
+import { encodeClose } from '../protocol/close.js'
+import type { BackpressurePolicy, BackpressureSettings } from '../socket/backpressure.js'
+import type { HeartbeatSettings } from '../socket/heartbeat.js'
+import { ANY_SIZE, ANY_TIME, objectOf, oneOf, wholeNumber } from './checks.js'
 
 /** When a silent peer is asked whether it is there, and cut. */
 export interface HeartbeatOptions {
@@ -49,9 +50,6 @@ export interface ShutdownOptions {
 
 const POLICIES: readonly BackpressurePolicy[] = ['close', 'drop', 'latest', 'wait']
 
-// 24.8 days: a longer delay makes a Node timer fire at once.
-const MAX_DELAY = 2 ** 31 - 1
-
 /**
  * @returns undefined where there is to be none
  * @throws BadOption
@@ -60,9 +58,9 @@ export function resolveHeartbeat (given: HeartbeatOptions | boolean | undefined)
   if (given === false) return undefined
   const { interval, timeout, idle } = objectOf('heartbeat', given === true ? undefined : given, 'false or ')
   return {
-    interval: wholeNumber('heartbeat.interval', interval, 30_000, 1, MAX_DELAY),
-    timeout: wholeNumber('heartbeat.timeout', timeout, 10_000, 1, MAX_DELAY),
-    idle: idle === false ? false : wholeNumber('heartbeat.idle', idle, 600_000, 1, MAX_DELAY, 'false or ')
+    interval: wholeNumber('heartbeat.interval', interval, ANY_TIME) ?? 30_000,
+    timeout: wholeNumber('heartbeat.timeout', timeout, ANY_TIME) ?? 10_000,
+    idle: idle === false ? false : wholeNumber('heartbeat.idle', idle, { ...ANY_TIME, or: 'false or ' }) ?? 600_000
   }
 }
 
@@ -73,9 +71,11 @@ export function resolveHeartbeat (given: HeartbeatOptions | boolean | undefined)
  */
 export function resolveBackpressure (given: BackpressureOptions | false | undefined, maxPayload: number): BackpressureSettings | undefined {
   if (given === false) return undefined
-  const { limit, policy = 'close' } = objectOf('backpressure', given, 'false or ')
-  if (!POLICIES.includes(policy)) throw new BadOption('backpressure.policy', `one of ${POLICIES.join(', ')}`, inspect(policy))
-  return { limit: wholeNumber('backpressure.limit', limit, Math.max(16_777_216, maxPayload), 0, Number.MAX_SAFE_INTEGER), policy }
+  const { limit, policy } = objectOf('backpressure', given, 'false or ')
+  return {
+    limit: wholeNumber('backpressure.limit', limit, ANY_SIZE) ?? Math.max(16_777_216, maxPayload),
+    policy: oneOf('backpressure.policy', policy, POLICIES) ?? 'close'
+  }
 }
 
 /**
@@ -85,19 +85,5 @@ export function resolveShutdown (given: ShutdownOptions | undefined): ShutdownSe
   const { code = 1001, reason = '', drain } = objectOf('shutdown', given)
   if (typeof reason !== 'string') throw new BadOption('shutdown.reason', 'a string', inspect(reason))
   encodeClose(code, reason)
-  return { code, reason, drain: wholeNumber('shutdown.drain', drain, 0, 0, MAX_DELAY) }
-}
-
-function objectOf<Options extends object> (name: string, given: Options | undefined, or = ''): Partial<Options> {
-  if (given === undefined) return {}
-  if (typeof given !== 'object' || given === null) throw new BadOption(name, `${or}an object`, inspect(given))
-  return given
-}
-
-function wholeNumber (name: string, value: number | undefined, byDefault: number, min: number, max: number, or = ''): number {
-  if (value === undefined) return byDefault
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new BadOption(name, `${or}a whole number from ${min} to ${max}`, inspect(value))
-  }
-  return value
+  return { code, reason, drain: wholeNumber('shutdown.drain', drain, { ...ANY_TIME, min: 0 }) ?? 0 }
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isAdmissionOption, resolveAdmission, type AdmissionOptions } from '../lib/admission-options.js'
+import { isAdmissionOption, resolveAdmission, type AdmissionOptions } from '../../lib/options/admission.js'
 
 const resolve = (options: AdmissionOptions) => resolveAdmission(options, options)
 
@@ -57,7 +57,7 @@ t.test('a wrong value is refused, with what would be right', async (t) => {
     [{ messageRate: { rate: Infinity } }, '"messageRate.rate" must be a number'],
     [{ messageRate: { rate: '5' } }, '"messageRate.rate" must be a number'],
     [{ messageRate: { rate: 5, burst: 0 } }, '"messageRate.burst" must be a whole number from 1'],
-    [{ messageRate: { rate: 5, policy: 'drop' } }, "'close' or 'pause', not 'drop'"],
+    [{ messageRate: { rate: 5, policy: 'drop' } }, "'close', 'pause', not 'drop'"],
     [{ maxLifetime: 0 }, '"maxLifetime" must be a whole number from 1'],
     [{ lifetimeJitter: 1.1 }, '"lifetimeJitter" must be a fraction from 0 to 1'],
     [{ lifetimeJitter: -0.1 }, '"lifetimeJitter" must be a fraction from 0 to 1'],

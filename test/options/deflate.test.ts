@@ -1,5 +1,5 @@
 import t from 'tap'
-import { resolveDeflate, type DeflateOptions } from '../lib/deflate.js'
+import { resolveDeflate, type DeflateOptions } from '../../lib/options/deflate.js'
 
 const DEFAULTS = { threshold: 1024, level: 3, memLevel: 8, contextTakeover: false, clientContextTakeover: false, windowBits: 15, clientWindowBits: 15 }
 
@@ -71,7 +71,9 @@ t.test('what no option can be is refused by its name', async (t) => {
     [{ windowBits: 8 }, /perMessageDeflate\.windowBits" must be a whole number from 9 to 15, not 8/],
     [{ serverMaxWindowBits: 16 }, /perMessageDeflate\.windowBits/],
     [{ clientWindowBits: 8 }, /perMessageDeflate\.clientWindowBits/],
-    [{ clientMaxWindowBits: 16 }, /perMessageDeflate\.clientWindowBits/]
+    [{ clientMaxWindowBits: 16 }, /perMessageDeflate\.clientWindowBits/],
+    [{ contextTakeover: 1 }, /perMessageDeflate\.contextTakeover/],
+    [{ clientContextTakeover: 'no' }, /perMessageDeflate\.clientContextTakeover/]
   ]
   for (const [given, message] of cases) t.throws(() => resolveDeflate(given as DeflateOptions), { code: 'FST_WIRE_OPTION', message }, JSON.stringify(given))
 })

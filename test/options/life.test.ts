@@ -1,5 +1,5 @@
 import t from 'tap'
-import { resolveBackpressure, resolveHeartbeat, resolveShutdown } from '../lib/life.js'
+import { resolveBackpressure, resolveHeartbeat, resolveShutdown } from '../../lib/options/life.js'
 
 t.test('the defaults are those of the table', async (t) => {
   const heartbeat = { interval: 30_000, timeout: 10_000, idle: 600_000 }

@@ -1,0 +1,43 @@
+import { inspect } from 'node:util'
+import { BadOption } from '../errors.js'
+import { MAX_DELAY } from '../socket/deadlines.js'
+
+/** What an option may be; `or` names what else it may be, which is checked elsewhere. */
+interface Range {
+  readonly min: number
+  readonly max: number
+  readonly or?: string
+}
+
+export const ANY_SIZE: Range = { min: 0, max: Number.MAX_SAFE_INTEGER }
+export const ANY_COUNT: Range = { min: 1, max: Number.MAX_SAFE_INTEGER }
+/** A time in milliseconds that a timer can wait. */
+export const ANY_TIME: Range = { min: 1, max: MAX_DELAY }
+
+// Each hands the value on, and throws BadOption where it is not what the option may be. Undefined is for the default.
+
+export function wholeNumber (name: string, value: number | undefined, { min, max, or = '' }: Range): number | undefined {
+  if (value !== undefined && (!Number.isInteger(value) || value < min || value > max)) {
+    throw new BadOption(name, `${or}a whole number from ${min} to ${max}`, inspect(value))
+  }
+  return value
+}
+
+export function flag (name: string, value: boolean | undefined): boolean | undefined {
+  if (value !== undefined && typeof value !== 'boolean') throw new BadOption(name, 'true or false', inspect(value))
+  return value
+}
+
+export function oneOf<Value extends string> (name: string, value: Value | undefined, values: readonly Value[]): Value | undefined {
+  if (value !== undefined && !values.includes(value)) {
+    throw new BadOption(name, `one of ${values.map((known) => `'${known}'`).join(', ')}`, inspect(value))
+  }
+  return value
+}
+
+/** An object of options; empty where it is not given. */
+export function objectOf<Options extends object> (name: string, given: Options | undefined, or = ''): Partial<Options> {
+  if (given === undefined) return {}
+  if (typeof given !== 'object' || given === null) throw new BadOption(name, `${or}an object`, inspect(given))
+  return given
+}
