@@ -78,6 +78,9 @@ export const ClientRefused = createError(
 export const BadOption = createError(
   'FST_WIRE_OPTION', 'The option "%s" must be %s, not %s', 500, TypeError)
 
+export const UnknownOption = createError(
+  'FST_WIRE_UNKNOWN_OPTION', 'There is no option "%s"; there are %s', 500, TypeError)
+
 export const HandlerMissing = createError(
   'FST_WIRE_HANDLER', 'app.ws(%s) needs a handler function: app.ws(url, handler) or app.ws(url, options, handler)', 500, TypeError)
 

@@ -5,7 +5,7 @@ import { BadOption } from '../errors.js'
 import { readOrigins, SAME_ORIGIN, type OriginList } from '../handshake/origin.js'
 import type { Lifetime } from '../socket/lifetime.js'
 import type { Rate } from '../socket/message-rate.js'
-import { ANY_COUNT, ANY_SIZE, ANY_TIME, oneOf, wholeNumber } from './checks.js'
+import { ANY_COUNT, ANY_SIZE, ANY_TIME, objectOf, oneOf, wholeNumber } from './checks.js'
 
 /** Says whether pages of an origin may connect: only `true` lets them in. It is not asked where a client sends no origin. */
 export type OriginCheck = (origin: string, request: FastifyRequest) => boolean | Promise<boolean>
@@ -104,11 +104,10 @@ function resolveOrigin (origin: NonNullable<AdmissionOptions['origin']>): Admiss
 
 function resolveRate (given: MessageRateOptions | undefined): Rate | undefined {
   if (given === undefined) return undefined
-  if (typeof given !== 'object' || given === null) throw new BadOption('messageRate', 'an object { rate, burst, policy }', inspect(given))
-  const { rate } = given
-  if (!(Number.isFinite(rate) && rate > 0)) throw new BadOption('messageRate.rate', 'a number of messages per second, over 0', inspect(rate))
-  const policy = oneOf('messageRate.policy', given.policy, ['close', 'pause'])
-  const burst = wholeNumber('messageRate.burst', given.burst, ANY_COUNT) ?? Math.max(1, Math.ceil(rate))
+  const { rate, ...others } = objectOf('messageRate', given, ['rate', 'burst', 'policy'])
+  if (!(rate !== undefined && Number.isFinite(rate) && rate > 0)) throw new BadOption('messageRate.rate', 'a number of messages per second, over 0', inspect(rate))
+  const policy = oneOf('messageRate.policy', others.policy, ['close', 'pause'])
+  const burst = wholeNumber('messageRate.burst', others.burst, ANY_COUNT) ?? Math.max(1, Math.ceil(rate))
   return { rate, burst, pauses: policy === 'pause' }
 }
 

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { BadOption } from '../errors.js'
+import { BadOption, UnknownOption } from '../errors.js'
 import { MAX_DELAY } from '../socket/deadlines.js'
 
 /** What an option may be; `or` names what else it may be, which is checked elsewhere. */
@@ -35,9 +35,15 @@ export function oneOf<Value extends string> (name: string, value: Value | undefi
   return value
 }
 
-/** An object of options; empty where it is not given. */
-export function objectOf<Options extends object> (name: string, given: Options | undefined, or = ''): Partial<Options> {
+/**
+ * An object of options; empty where it is not given.
+ * @param names those that there are: another one is a slip of the pen, whose default would hold unnoticed
+ * @throws UnknownOption
+ */
+export function objectOf<Options extends object> (name: string, given: Options | undefined, names: ReadonlyArray<keyof Options & string>, or = ''): Partial<Options> {
   if (given === undefined) return {}
   if (typeof given !== 'object' || given === null) throw new BadOption(name, `${or}an object`, inspect(given))
+  const unknown = Object.keys(given).find((key) => !(names as readonly string[]).includes(key))
+  if (unknown !== undefined) throw new UnknownOption(`${name}.${unknown}`, names.map((known) => `"${name}.${known}"`).join(', '))
   return given
 }

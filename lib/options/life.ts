@@ -56,7 +56,7 @@ const POLICIES: readonly BackpressurePolicy[] = ['close', 'drop', 'latest', 'wai
  */
 export function resolveHeartbeat (given: HeartbeatOptions | boolean | undefined): HeartbeatSettings | undefined {
   if (given === false) return undefined
-  const { interval, timeout, idle } = objectOf('heartbeat', given === true ? undefined : given, 'false or ')
+  const { interval, timeout, idle } = objectOf('heartbeat', given === true ? undefined : given, ['interval', 'timeout', 'idle'], 'false or ')
   return {
     interval: wholeNumber('heartbeat.interval', interval, ANY_TIME) ?? 30_000,
     timeout: wholeNumber('heartbeat.timeout', timeout, ANY_TIME) ?? 10_000,
@@ -71,7 +71,7 @@ export function resolveHeartbeat (given: HeartbeatOptions | boolean | undefined)
  */
 export function resolveBackpressure (given: BackpressureOptions | false | undefined, maxPayload: number): BackpressureSettings | undefined {
   if (given === false) return undefined
-  const { limit, policy } = objectOf('backpressure', given, 'false or ')
+  const { limit, policy } = objectOf('backpressure', given, ['limit', 'policy'], 'false or ')
   return {
     limit: wholeNumber('backpressure.limit', limit, ANY_SIZE) ?? Math.max(16_777_216, maxPayload),
     policy: oneOf('backpressure.policy', policy, POLICIES) ?? 'close'
@@ -82,7 +82,7 @@ export function resolveBackpressure (given: BackpressureOptions | false | undefi
  * @throws BadOption, BadCloseCode, CloseReasonTooLong
  */
 export function resolveShutdown (given: ShutdownOptions | undefined): ShutdownSettings {
-  const { code = 1001, reason = '', drain } = objectOf('shutdown', given)
+  const { code = 1001, reason = '', drain } = objectOf('shutdown', given, ['code', 'reason', 'drain'])
   if (typeof reason !== 'string') throw new BadOption('shutdown.reason', 'a string', inspect(reason))
   encodeClose(code, reason)
   return { code, reason, drain: wholeNumber('shutdown.drain', drain, { ...ANY_TIME, min: 0 }) ?? 0 }

@@ -10,8 +10,8 @@ t.test('what is given and right is handed on, what is not given stays undefined'
   t.equal(flag('f', undefined), undefined)
   t.equal(oneOf('o', 'b', ['a', 'b']), 'b')
   t.equal(oneOf('o', undefined, ['a', 'b']), undefined)
-  t.same(objectOf('x', { a: 1 }), { a: 1 })
-  t.same(objectOf('x', undefined), {})
+  t.same(objectOf<{ a?: number, b?: number }>('x', { a: 1 }, ['a', 'b']), { a: 1 })
+  t.same(objectOf('x', undefined, []), {})
 })
 
 t.test('what is wrong is refused with its name, what it may be and what it was', async (t) => {
@@ -19,6 +19,12 @@ t.test('what is wrong is refused with its name, what it may be and what it was',
   t.throws(() => wholeNumber('n', -1, { min: 0, max: 9, or: 'false or ' }), refusal('The option "n" must be false or a whole number from 0 to 9, not -1'))
   t.throws(() => flag('f', 'yes' as unknown as boolean), refusal('The option "f" must be true or false, not \'yes\''))
   t.throws(() => oneOf('o', 'c', ['a', 'b']), refusal('The option "o" must be one of \'a\', \'b\', not \'c\''))
-  t.throws(() => objectOf('x', null as unknown as object, 'false or '), refusal('The option "x" must be false or an object, not null'))
-  t.throws(() => objectOf('x', 5 as unknown as object), refusal('The option "x" must be an object, not 5'))
+  t.throws(() => objectOf('x', null as unknown as object, [], 'false or '), refusal('The option "x" must be false or an object, not null'))
+  t.throws(() => objectOf('x', 5 as unknown as object, []), refusal('The option "x" must be an object, not 5'))
+})
+
+t.test('so is what there is no option for', async (t) => {
+  t.throws(() => objectOf<{ limit?: number, policy?: string }>('backpressure', { limits: 5 } as object, ['limit', 'policy']), {
+    code: 'FST_WIRE_UNKNOWN_OPTION', message: 'There is no option "backpressure.limits"; there are "backpressure.limit", "backpressure.policy"'
+  })
 })
