@@ -22,7 +22,7 @@ interface WatchedResponse {
 /** Counts an upgrade as refused if its answer is no 101, whoever answers. */
 export function watchUpgrade (server: WireServer, raw: IncomingMessage, response: UpgradeResponse): void {
   const upgrade: PendingUpgrade = { server, request: undefined, code: undefined }
-  const watched: WatchedResponse = response
+  const watched: UpgradeResponse & WatchedResponse = response
   watched[pending] = upgrade
   response.once('finish', () => {
     const { statusCode } = response
