@@ -131,6 +131,12 @@ export const ControlTooLong = createError(
 export const InvalidText = createError(
   'FST_WIRE_TEXT', 'Only valid UTF-8 can be sent as text (RFC 6455 §5.6): send it as binary', 500, TypeError)
 
+export const NotSendable = createError(
+  'FST_WIRE_DATA', 'A message is a string, a number or bytes (Buffer, typed array, ArrayBuffer, or a list of them), not %s', 500, TypeError)
+
+export const BadListener = createError(
+  'FST_WIRE_LISTENER', 'A listener of "%s" must be a function, or an object with handleEvent(), not %s', 500, TypeError)
+
 export const CompressionBusy = createError(
   'FST_WIRE_COMPRESSION_BUSY', 'This compression context cannot work on the spot now: use its asynchronous function, one message at a time', 500)
 

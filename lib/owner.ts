@@ -76,6 +76,10 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
       const { log, openedAt, route, ip } = context as Context
       log.info({ socket: { route, version: socket.version, ip, reason, bufferedAmount: socket.bufferedAmount }, duration: performance.now() - openedAt }, 'socket cut')
     },
+    unheard: (socket, context) => {
+      const { log, route, ip } = context as Context
+      log.warn({ socket: { route, version: socket.version, ip } }, 'messages dropped: nobody listens to them')
+    },
     publish: (channel, details, socket, context) => { publish(channel, details, socket, context as Context) },
     measured: (latency) => { server.measurements.latency.record(latency) },
     failed: (error, socket, context) => {

@@ -42,6 +42,13 @@ t.test('a request is kept only for an error handler of the application', async (
   t.equal(keeping.open().reply, keeping.reply)
 })
 
+t.test('that messages are dropped unheard is a warning', async (t) => {
+  const { calls, socket, owner, open, request } = setUp(resolveSettings({}))
+  Object.assign(request.log, { warn: (...args: unknown[]) => { calls.push(['warn', ...args]) } })
+  owner.unheard?.(socket, open())
+  t.same(calls, [['warn', { socket: { route: '/demo/:id', version: '13', ip: '192.0.2.7' } }, 'messages dropped: nobody listens to them']])
+})
+
 t.test('the address is asked for only where something is logged', async (t) => {
   const { open, request } = setUp(resolveSettings({}))
   t.equal(open().ip, '192.0.2.7')

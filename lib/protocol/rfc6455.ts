@@ -326,9 +326,9 @@ export class Rfc6455 implements Protocol, FrameHandler {
     this.closeReason = status.reason
     this.#hasReceivedClose = true
     if (this.state === 'open') this.state = 'closing'
-    // §5.5.1: the code that was received is echoed, behind what was sent before; or our close is still to be sent.
+    // §5.5.1: what was received is echoed, behind what was sent before; or our close is still to be sent.
     this.whenOutput(() => {
-      this.#sendClose(payload.subarray(0, 2))
+      this.#sendClose(payload)
       this.#finish()
     })
   }

@@ -242,6 +242,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     this.#owner.closed(this.#socket, this.protocol.closeCode, this.protocol.closeReason, this.#context)
     this.delivery.end()
     this.#tellClose()
+    if (!this.#isCloseTold) this.delivery.holdUp()
   }
 
   // Sink
@@ -355,6 +356,10 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   emptied (): void {
     this.#continueReading()
     this.#tellClose()
+  }
+
+  unheard (): void {
+    this.#owner.unheard?.(this.#socket, this.#context)
   }
 
   // Reading

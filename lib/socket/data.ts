@@ -1,24 +1,49 @@
-/** What can be sent. Anything but a string or a number is binary, unless `binary: false` says that it is UTF-8; a list is joined. */
-export type Sendable = string | number | Buffer | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | readonly Buffer[]
+import { NotSendable } from '../errors.js'
+
+/**
+ * What can be sent. Anything but a string or a number is binary, unless `binary: false` says that it is UTF-8. A list of
+ * buffers is joined, one of numbers is bytes; what is not there is an empty message.
+ */
+export type Sendable = string | number | Buffer | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | readonly Uint8Array[] | readonly number[]
 
 /** A binary message, in the form that `binaryType` says. */
 export type MessageData = Buffer | ArrayBuffer | Buffer[]
 
-export type BinaryType = 'nodebuffer' | 'arraybuffer' | 'fragments'
+const NOTHING = Buffer.alloc(0)
+
+const BINARY_TYPES = ['nodebuffer', 'arraybuffer', 'fragments'] as const
+
+export type BinaryType = typeof BINARY_TYPES[number]
+
+export function isBinaryType (value: unknown): value is BinaryType {
+  return BINARY_TYPES.includes(value as BinaryType)
+}
 
 /** Whether data goes as a binary message when nobody says. */
 export function isBinaryByDefault (data: Sendable): boolean {
   return typeof data !== 'string' && typeof data !== 'number'
 }
 
-/** The bytes of what is sent, uncopied where that can be. */
+/**
+ * The bytes of what is sent, uncopied where that can be.
+ * @throws NotSendable
+ */
 export function toBuffer (data: Sendable): Buffer {
   if (Buffer.isBuffer(data)) return data
   if (typeof data === 'string') return Buffer.from(data)
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-  if (Array.isArray(data)) return Buffer.concat(data)
   if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return Buffer.from(data)
-  return Buffer.from(String(data))
+  if (data == null) return NOTHING
+  if (typeof data === 'number') return Buffer.from(String(data))
+  if (!Array.isArray(data)) throw new NotSendable(nameOf(data))
+  if (data.every((item) => typeof item === 'number')) return Buffer.from(data)
+  if (data.every((item) => item instanceof Uint8Array)) return Buffer.concat(data)
+  throw new NotSendable('a list of other things')
+}
+
+function nameOf (value: object): string {
+  if (typeof value !== 'object') return `a ${typeof value}`
+  return value instanceof Blob ? 'a Blob: its bytes are await blob.arrayBuffer()' : `an object (${value.constructor?.name ?? 'without a prototype'}), whose text is JSON.stringify(object)`
 }
 
 export function toBinaryType (data: Buffer, binaryType: BinaryType): MessageData {

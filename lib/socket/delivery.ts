@@ -16,10 +16,19 @@ export interface Recipient {
   fail (error: unknown): void
   /** What waited has been taken, or some of it. */
   emptied (): void
+  /** Messages were dropped, and more will be, since nobody takes them. */
+  unheard (): void
 }
 
 // More than this waits in the kernel, and then at the peer, not here.
 const INBOX_LIMIT = 65_536
+
+// How long a full inbox waits for somebody to take it, in milliseconds. Meanwhile nothing is read: no close either, and
+// a peer could keep the socket of a route that listens to nothing for ever.
+const PATIENCE = 10_000
+
+// The same, when the connection is gone: a handler may be waiting for the close, which is told behind what waits.
+const PATIENCE_AT_END = 1_000
 
 // In place of the value of a message that the schema of the route refuses.
 const REFUSED = Symbol('refused')
@@ -28,7 +37,7 @@ const REFUSED = Symbol('refused')
  * The way of the messages from the protocol to whoever takes them.
  *
  *   message ──▶ 'message' listener, when there is one and the socket is not paused
- *          └──▶ inbox, until there is one, or `for await` asks
+ *          └──▶ inbox, until there is one, or `for await` asks ── nobody comes ──▶ dropped, like what follows
  */
 export class Delivery {
   isPaused = false
@@ -36,6 +45,8 @@ export class Delivery {
   #inbox: Inbox | undefined
   #puller: Puller | undefined
   #isScheduled = false
+  #isUnheard = false
+  #timer: NodeJS.Timeout | undefined
 
   constructor (recipient: Recipient) {
     this.#recipient = recipient
@@ -47,10 +58,33 @@ export class Delivery {
       this.#hand(data, isBinary)
       return true
     }
+    if (this.#isUnheard && !this.#isTaken) return true
     const inbox = this.#inbox ??= new Inbox()
     inbox.put(data, isBinary)
     if (this.#puller !== undefined) this.#puller.settle()
-    return !this.isFull
+    if (!this.isFull) return true
+    this.#expect(PATIENCE)
+    return false
+  }
+
+  // Or will be: whoever pauses goes on one day.
+  get #isTaken (): boolean {
+    return this.isPaused || this.isPulled || this.#recipient.hasListener
+  }
+
+  #expect (patience: number): void {
+    if (this.#isTaken) return
+    this.#timer ??= setTimeout(giveUp, patience, this).unref()
+  }
+
+  /** @internal */
+  giveUp (): void {
+    this.#timer = undefined
+    if (this.#isTaken || !this.isWaiting) return
+    this.clear()
+    this.#isUnheard = true
+    if (this.#recipient.endCode === undefined) this.#recipient.unheard()
+    this.#recipient.emptied()
   }
 
   get isFull (): boolean {
@@ -86,6 +120,8 @@ export class Delivery {
       if (message === undefined) break
       this.#hand(message.data, message.isBinary)
     }
+    // The listener may have gone again.
+    if (this.isFull) this.#expect(PATIENCE)
     this.#recipient.emptied()
   }
 
@@ -109,6 +145,11 @@ export class Delivery {
   /** No more will come. */
   end (): void {
     this.#puller?.settle()
+  }
+
+  /** The close waits for somebody to take what came before it. */
+  holdUp (): void {
+    this.#expect(PATIENCE_AT_END)
   }
 
   #hand (data: Buffer, isBinary: boolean): void {
@@ -147,4 +188,8 @@ export class Delivery {
 
 function drain (delivery: Delivery): void {
   delivery.drain()
+}
+
+function giveUp (delivery: Delivery): void {
+  delivery.giveUp()
 }

@@ -152,7 +152,7 @@ export class Heartbeat {
       // This may have been a busy moment: an answer that lies in the kernel is read before the next of these.
       setImmediate(() => {
         for (const round of overdue) this.#cutSilent(round)
-      }).unref()
+      })
     }
     for (const rounds of [this.#listening, this.#asked, this.#mute]) this.#start(rounds)
   }

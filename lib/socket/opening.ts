@@ -28,6 +28,8 @@ export interface SocketOwner {
   failed (error: unknown, socket: WireSocket, context: unknown): void
   /** The peer broke a rule, or the connection failed: told before listeners of 'error' are. */
   faulted? (error: Error, socket: WireSocket, context: unknown): void
+  /** Messages of a socket are dropped, because nobody takes them. */
+  unheard? (socket: WireSocket, context: unknown): void
   /** A socket is cut, or closed, because a rule of ours says so. */
   cut? (reason: string, socket: WireSocket, context: unknown): void
   /** Tells on a channel, where somebody listens. */

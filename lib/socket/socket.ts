@@ -6,13 +6,14 @@ import { BadOption } from '../errors.js'
 import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../protocol/protocol.js'
 import type { WriteCallback } from '../transport/transport.js'
+import { Blobs } from './blobs.js'
 import { Conversation, type Opening, type Traffic } from './conversation.js'
-import { isBinaryByDefault, toBuffer, type BinaryType, type Sendable } from './data.js'
+import { isBinaryByDefault, isBinaryType, toBuffer, type BinaryType, type Sendable } from './data.js'
 import { SocketEmitterBase, type AnyListener, type Foreign, type Listener, type WireSocketEvents } from './emitter.js'
 import type { SocketEventHandler, SocketEventListener, SocketEventType } from './events.js'
 import { sendControl, sendValue, type SendResult } from './sending.js'
 import { createStream } from './stream.js'
-import { SocketTarget } from './target.js'
+import { SocketTarget, type ListenerOptions } from './target.js'
 
 export interface SendOptions {
   /** Whether the message is binary. Default: false for a string, true for all else. */
@@ -38,6 +39,7 @@ export const context = Symbol('context')
 
 const NOTHING = Buffer.alloc(0)
 const NO_OPTIONS = {}
+const NO_LISTENER_OPTIONS: ListenerOptions = {}
 const EMITTER_OPTIONS = { captureRejections: true }
 
 const CONNECTING = 0
@@ -72,11 +74,10 @@ export class WireSocket extends SocketEmitterBase {
   readonly protocol: string
   /** The extensions agreed on, or ''. */
   readonly extensions: string
-  /** How binary messages come. Default 'nodebuffer'. */
-  binaryType: BinaryType = 'nodebuffer'
-
   readonly #conversation: Conversation
+  #binaryType: BinaryType = 'nodebuffer'
   #target: SocketTarget | undefined
+  #blobs: Blobs | undefined
 
   /** @internal Routes make sockets. */
   constructor (opening: Opening) {
@@ -131,6 +132,15 @@ export class WireSocket extends SocketEmitterBase {
     return this.#conversation.latency
   }
 
+  /** How binary messages come. Default 'nodebuffer'. What is none of the types is passed over, as in the browser. */
+  get binaryType (): BinaryType {
+    return this.#binaryType
+  }
+
+  set binaryType (type: BinaryType) {
+    if (isBinaryType(type)) this.#binaryType = type
+  }
+
   get isPaused (): boolean {
     return this.#conversation.isPaused
   }
@@ -154,32 +164,46 @@ export class WireSocket extends SocketEmitterBase {
    * @param callback called when the message has left, or with the error that kept it here
    * @throws NotSupported or InvalidText where this version cannot carry it and there is no callback
    */
-  send (data: Sendable, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult
-  send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult
-  send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult {
+  send (data: Sendable | Blob, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult
+  send (data: Sendable | Blob | Message, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult
+  send (data: Sendable | Blob | Message, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult {
+    if (this.#blobs === undefined || !this.#blobs.isReading) return this.#send(data, options, callback)
+    if (data instanceof Blob) return this.#sendBlob(data, options, callback)
+    this.#blobs.inTurn(() => { this.#send(data, options, callback) })
+    return 'queued'
+  }
+
+  #send (data: Sendable | Blob | Message, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
     if (data instanceof Message) {
       return typeof options === 'function'
         ? this.#conversation.sendMessage(data, options)
         : this.#conversation.sendMessage(data, callback, options?.kind)
     }
     const { outbound } = this.#conversation.owner
-    if (outbound !== undefined && (typeof options !== 'object' || options.binary === undefined)) {
+    if (outbound !== undefined && (options == null || typeof options !== 'object' || options.binary === undefined)) {
       if (typeof options === 'function') return sendValue(this.#conversation, outbound, data, true, options, undefined)
       return sendValue(this.#conversation, outbound, data, options?.compress !== false, callback, options?.kind)
     }
+    if (data instanceof Blob) return this.#sendBlob(data, options, callback)
     const payload = typeof data === 'string' ? data : toBuffer(data)
-    if (options === undefined || typeof options === 'function') {
+    if (options == null || typeof options === 'function') {
       return this.#conversation.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
     }
     const { binary = isBinaryByDefault(data), fin = true, compress = true, kind } = options
     return this.#conversation.send(payload, binary, fin, compress, callback, kind)
   }
 
+  #sendBlob (blob: Blob, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
+    const blobs = this.#blobs ??= new Blobs((error) => { this.#conversation.fail(error) })
+    blobs.read(blob, (bytes) => { this.#send(bytes, options, callback) }, typeof options === 'function' ? options : callback)
+    return 'queued'
+  }
+
   /**
    * Sends a message, and resolves when it has left. With the policy 'wait' of `backpressure` it first waits for room.
    * Rejects with what kept it from leaving: the close, the policy, or what `send()` throws.
    */
-  sent (data: Sendable | Message, options: SendOptions = NO_OPTIONS): Promise<void> {
+  sent (data: Sendable | Blob | Message, options: SendOptions = NO_OPTIONS): Promise<void> {
     return new Promise((resolve, reject) => {
       const done: WriteCallback = (error) => {
         if (error == null) resolve()
@@ -187,6 +211,8 @@ export class WireSocket extends SocketEmitterBase {
       }
       if (data instanceof Message) {
         this.#conversation.whenRoom(data.payload.length, () => { this.send(data, options, done) })
+      } else if (data instanceof Blob) {
+        this.#conversation.whenRoom(data.size, () => { this.send(data, { binary: true, ...options }, done) })
       } else {
         const { outbound } = this.#conversation.owner
         const isValue = outbound !== undefined && options.binary === undefined
@@ -221,7 +247,8 @@ export class WireSocket extends SocketEmitterBase {
    * @throws BadCloseCode, CloseReasonTooLong
    */
   close (code?: number, reason?: string | Buffer): void {
-    this.#conversation.close(code, reason)
+    if (this.#blobs === undefined || !this.#blobs.isReading) this.#conversation.close(code, reason)
+    else this.#blobs.inTurn(() => { this.#conversation.close(code, reason) })
   }
 
   /** Cuts the connection at once. */
@@ -312,14 +339,33 @@ export class WireSocket extends SocketEmitterBase {
     return this
   }
 
+  /** An 'error' of the application that nobody listens to is for the error handler of the route. */
+  override emit<Event extends keyof WireSocketEvents> (event: Event, ...args: WireSocketEvents[Event]): boolean
+  override emit<Event extends string | symbol> (event: Foreign<Event>, ...args: unknown[]): boolean
+  override emit (event: string | symbol, ...args: unknown[]): boolean {
+    if (event === 'error' && this.listenerCount('error') === 0) {
+      this.#conversation.fail(args[0])
+      return true
+    }
+    return super.emit(event as 'message', ...args as WireSocketEvents['message'])
+  }
+
+  /** Only those that have listeners: the others are there for the shape. */
+  override eventNames (): Array<string | symbol> {
+    return super.eventNames().filter((name) => this.listenerCount(name) > 0)
+  }
+
   override [EventEmitter.captureRejectionSymbol] (error: Error, ..._event: unknown[]): void {
     this.#conversation.fail(error)
   }
 
   // The EventTarget face
 
-  addEventListener<Type extends SocketEventType>(type: Type, listener: SocketEventListener<Type>, options?: { once?: boolean }): void {
-    this.#face.add(type, listener, options?.once === true)
+  /** @throws BadListener */
+  addEventListener<Type extends SocketEventType>(type: Type, listener: SocketEventListener<Type>, options?: ListenerOptions): void {
+    // The browser also takes a boolean, for a phase that there is none of here.
+    const { once = false, signal } = typeof options === 'object' ? options : NO_LISTENER_OPTIONS
+    this.#face.add(type, listener, once, signal)
   }
 
   removeEventListener<Type extends SocketEventType>(type: Type, listener: SocketEventListener<Type>): void {

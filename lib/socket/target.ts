@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+import { BadListener } from '../errors.js'
 import { isSocketEventType, toEmitterListener, type SocketEventListener, type SocketEventType } from './events.js'
 import type { WireSocket } from './socket.js'
 
@@ -6,18 +8,33 @@ interface Entry {
   readonly listener: (...args: unknown[]) => unknown
 }
 
+export interface ListenerOptions {
+  /** Whether it is removed when it is called. Default false. */
+  once?: boolean | undefined
+  /** Removes it when it aborts. */
+  signal?: AbortSignal | undefined
+}
+
+interface Handler {
+  readonly listener: unknown
+  readonly tell: (...args: unknown[]) => unknown
+}
+
 /** The EventTarget face of a socket: its listeners are listeners of the EventEmitter face that make an event first. */
 export class SocketTarget {
   readonly #socket: WireSocket
   readonly #listeners = new Map<unknown, readonly Entry[]>()
-  readonly #handlers: { [Type in SocketEventType]?: SocketEventListener<Type> | null } = {}
+  readonly #handlers: { [Type in SocketEventType]?: Handler | undefined } = {}
 
   constructor (socket: WireSocket) {
     this.#socket = socket
   }
 
-  add<Type extends SocketEventType> (type: Type, listener: SocketEventListener<Type>, isOnce: boolean): void {
-    if (!isSocketEventType(type)) return
+  /** @throws BadListener */
+  add<Type extends SocketEventType> (type: Type, listener: SocketEventListener<Type>, isOnce: boolean, signal?: AbortSignal): void {
+    if (typeof listener !== 'function' && typeof listener?.handleEvent !== 'function') throw new BadListener(type, inspect(listener))
+    if (!isSocketEventType(type) || signal?.aborted === true) return
+    signal?.addEventListener('abort', () => { this.remove(type, listener) }, { once: true })
     const socket = this.#socket
     const known = this.#listeners.get(listener) ?? []
     if (known.some((entry) => entry.type === type)) return
@@ -47,13 +64,18 @@ export class SocketTarget {
 
   /** The listener that was given by `onmessage = …`, or null. */
   handler<Type extends SocketEventType> (type: Type): SocketEventListener<Type> | null {
-    return (this.#handlers[type] as SocketEventListener<Type> | null | undefined) ?? null
+    return (this.#handlers[type]?.listener as SocketEventListener<Type> | undefined) ?? null
   }
 
+  /** What is no function stands for none, as in the browser. */
   setHandler<Type extends SocketEventType> (type: Type, listener: SocketEventListener<Type> | null): void {
-    const before = this.handler(type)
-    if (before !== null) this.remove(type, before)
-    Object.assign(this.#handlers, { [type]: listener })
-    if (listener != null) this.add(type, listener, false)
+    const before = this.#handlers[type]
+    if (before !== undefined) this.#socket.off(type as 'message', before.tell)
+    this.#handlers[type] = undefined
+    if (typeof listener !== 'function') return
+    // Beside the same listener given to addEventListener().
+    const tell = toEmitterListener(type, listener)
+    Object.assign(this.#handlers, { [type]: { listener, tell } })
+    this.#socket.on(type as 'message', tell)
   }
 }

@@ -347,8 +347,9 @@ export class Transport implements Output, Receiver {
     this.stream.end()
   }
 
-  /** Cuts the connection: nothing queued is sent. */
+  /** Cuts the connection. What can leave at once does, as it would have without waiting for the end of the tick. */
   destroy (): void {
+    this.flush()
     this.#isEnded = true
     this.#dropQueue()
     this.stream.destroy()

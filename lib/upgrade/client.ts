@@ -107,7 +107,7 @@ export class InjectedSocket extends WireSocket {
     else super.terminate()
   }
 
-  override send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult {
+  override send (data: Sendable | Blob | Message, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult {
     if (!this.#isConnecting) return super.send(data, options, callback)
     const done = typeof options === 'function' ? options : callback
     const error = new NotOpen(this.readyState)

@@ -30,7 +30,7 @@ t.test('bytes cut at any place give the same events', async (t) => {
   ]
   for (const { name, sink, protocol } of cutEverywhere(bytes, (sink) => new Rfc6455(sink, sink, LIMITS))) {
     t.strictSame(sink.events, expected, name)
-    t.equal(sink.written.toString('hex'), '8a0470696e6788020fa0', name)
+    t.equal(sink.written.toString('hex'), '8a0470696e6788050fa0627965', name)
     t.equal(protocol.closeCode, 4000, name)
     t.equal(protocol.closeReason.toString(), 'bye', name)
   }

@@ -336,6 +336,51 @@ t.test('a connection that is lost with compressed messages that nobody takes is 
   }
 })
 
+t.test('a handler that waits for the close is told it, though nobody listened to what came before', async (t) => {
+  const timers: Array<() => void> = []
+  t.intercept(globalThis, 'setTimeout', {
+    value: (callback: (...args: unknown[]) => void, _delay: number, ...args: unknown[]) => {
+      timers.push(() => { callback(...args) })
+      return { unref () {} }
+    }
+  })
+  let isDone = false
+  const { stream, closes } = createMemorySocket({
+    handler: async (socket) => {
+      await once(socket, 'close')
+      isDone = true
+    }
+  })
+  stream.push(Buffer.concat([clientFrame(1, 'unheard'), CLOSE]))
+  stream.push(null)
+  await once(stream, 'close')
+  t.same(closes, [1000])
+  t.equal(isDone, false)
+  for (const fire of timers) fire()
+  await turn()
+  t.equal(isDone, true)
+})
+
+t.test('that messages are dropped unheard is told the owner', async (t) => {
+  const timers: Array<() => void> = []
+  t.intercept(globalThis, 'setTimeout', {
+    value: (callback: (...args: unknown[]) => void, _delay: number, ...args: unknown[]) => {
+      timers.push(() => { callback(...args) })
+      return { unref () {} }
+    }
+  })
+  let timesUnheard = 0
+  const { socket, stream } = createMemorySocket({ owner: { unheard: () => { timesUnheard++ } } })
+  for (let i = 0; i < 4; i++) stream.push(clientFrame(2, Buffer.alloc(40_000)))
+  await turn()
+  t.equal(stream.isPaused(), true)
+  for (const fire of timers) fire()
+  t.equal(timesUnheard, 1)
+  stream.push(CLOSE)
+  stream.push(null)
+  t.equal(await closeOf(socket), 1000)
+})
+
 t.test('but not one that was terminated', async (t) => {
   const { socket, stream, closes } = createMemorySocket({ isCompressed: true })
   const seen = record(socket)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isBinaryByDefault, toBinaryType, toBuffer, type Sendable } from '../../lib/socket/data.js'
+import { isBinaryByDefault, isBinaryType, toBinaryType, toBuffer, type Sendable } from '../../lib/socket/data.js'
 
 t.test('strings and numbers are text, all else is binary', async (t) => {
   t.equal(isBinaryByDefault('text'), false)
@@ -21,6 +21,10 @@ t.test('everything that can be sent becomes its bytes', async (t) => {
     [bytes.buffer, Buffer.from([1, 2, 3, 4])],
     [shared, Buffer.from([5, 6])],
     [[Buffer.from('a'), Buffer.from('b')], Buffer.from('ab')],
+    [[Uint8Array.of(7), Buffer.from('c')], Buffer.from('\x07c')],
+    [[1, 2, 255], Buffer.from([1, 2, 255])],
+    [null as never, Buffer.alloc(0)],
+    [undefined as never, Buffer.alloc(0)],
     [[], Buffer.alloc(0)]
   ]
   for (const [data, expected] of cases) t.same(toBuffer(data), expected)
@@ -46,4 +50,19 @@ t.test('binaryType says in which form a binary message comes', async (t) => {
   t.equal(copy.byteLength, 3)
   data.fill(0)
   t.equal(Buffer.from(copy).toString(), 'abc')
+})
+
+t.test('what is no message is refused, with what it is', async (t) => {
+  const message = (what: string) => ({ code: 'FST_WIRE_DATA', message: `A message is a string, a number or bytes (Buffer, typed array, ArrayBuffer, or a list of them), not ${what}` })
+  t.throws(() => toBuffer({ a: 1 } as never), message('an object (Object), whose text is JSON.stringify(object)'))
+  t.throws(() => toBuffer(Object.create(null)), message('an object (without a prototype), whose text is JSON.stringify(object)'))
+  t.throws(() => toBuffer(true as never), message('a boolean'))
+  t.throws(() => toBuffer((() => {}) as never), message('a function'))
+  t.throws(() => toBuffer(new Blob([]) as never), message('a Blob: its bytes are await blob.arrayBuffer()'))
+  t.throws(() => toBuffer(['text'] as never), message('a list of other things'))
+})
+
+t.test('there are three binary types', async (t) => {
+  for (const type of ['nodebuffer', 'arraybuffer', 'fragments']) t.equal(isBinaryType(type), true)
+  for (const type of ['blob', 'bogus', undefined]) t.equal(isBinaryType(type), false)
 })

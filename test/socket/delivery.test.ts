@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { Inbound } from '../../lib/schema.js'
 import type { BinaryType } from '../../lib/socket/data.js'
 import { Delivery, type Recipient } from '../../lib/socket/delivery.js'
@@ -12,6 +12,7 @@ class RecordingRecipient implements Recipient {
   readonly heard: unknown[] = []
   readonly failures: unknown[] = []
   timesEmptied = 0
+  timesUnheard = 0
 
   constructor (inbound?: Inbound) {
     this.inbound = inbound
@@ -27,6 +28,10 @@ class RecordingRecipient implements Recipient {
 
   emptied (): void {
     this.timesEmptied++
+  }
+
+  unheard (): void {
+    this.timesUnheard++
   }
 }
 
@@ -151,4 +156,81 @@ t.test('what is not asked for any more goes to a listener again', async (t) => {
   t.equal(delivery.isPulled, false)
   await turn()
   t.same(recipient.heard, [['a', false]])
+})
+
+/** Timers that are fired by hand. */
+const interceptTimers = (t: Test): Array<{ delay: number, fire: () => void }> => {
+  const timers: Array<{ delay: number, fire: () => void }> = []
+  t.intercept(globalThis, 'setTimeout', {
+    value: (callback: (...args: unknown[]) => void, delay: number, ...args: unknown[]) => {
+      timers.push({ delay, fire: () => { callback(...args) } })
+      return { unref () {} }
+    }
+  })
+  return timers
+}
+
+const HALF = Buffer.alloc(40_000)
+
+t.test('a full inbox that nobody takes for ten seconds is dropped, like what follows, until somebody listens', async (t) => {
+  const timers = interceptTimers(t)
+  const recipient = new RecordingRecipient()
+  const delivery = new Delivery(recipient)
+  t.equal(delivery.deliver(HALF, true), true)
+  t.equal(delivery.deliver(HALF, true), false)
+  t.equal(delivery.deliver(HALF, true), false)
+  t.match(timers, [{ delay: 10_000 }])
+  timers[0]!.fire()
+  t.equal(delivery.isWaiting, false)
+  t.match(recipient, { timesUnheard: 1, timesEmptied: 1 })
+  t.equal(text(delivery, 'unheard'), true)
+  t.equal(delivery.isWaiting, false)
+  recipient.hasListener = true
+  text(delivery, 'heard')
+  t.same(recipient.heard, [['heard', false]])
+})
+
+t.test('who came meanwhile, or pauses, keeps it', async (t) => {
+  const timers = interceptTimers(t)
+  const recipient = new RecordingRecipient()
+  const delivery = new Delivery(recipient)
+  delivery.deliver(HALF, true)
+  delivery.deliver(HALF, true)
+  delivery.isPaused = true
+  timers[0]!.fire()
+  t.equal(delivery.isFull, true)
+  delivery.deliver(HALF, true)
+  t.equal(timers.length, 1)
+  delivery.isPaused = false
+  recipient.hasListener = true
+  delivery.drain()
+  t.equal(recipient.heard.length, 3)
+})
+
+t.test('a listener that is gone before it is called leaves it to the same patience', async (t) => {
+  const timers = interceptTimers(t)
+  const recipient = new RecordingRecipient()
+  const delivery = new Delivery(recipient)
+  delivery.isPaused = true
+  delivery.deliver(HALF, true)
+  delivery.deliver(HALF, true)
+  delivery.isPaused = false
+  delivery.schedule()
+  await new Promise<void>((resolve) => { process.nextTick(resolve) })
+  t.match(timers, [{ delay: 10_000 }])
+})
+
+t.test('what holds up the close waits a second', async (t) => {
+  const timers = interceptTimers(t)
+  const recipient = new RecordingRecipient()
+  const delivery = new Delivery(recipient)
+  text(delivery, 'unheard')
+  recipient.endCode = 1000
+  delivery.holdUp()
+  t.match(timers, [{ delay: 1_000 }])
+  timers[0]!.fire()
+  t.equal(delivery.isWaiting, false)
+  t.match(recipient, { timesUnheard: 0, timesEmptied: 1 })
+  timers[0]!.fire()
+  t.equal(recipient.timesEmptied, 1)
 })

@@ -90,3 +90,38 @@ t.test('a handler is one listener, which another one replaces', async (t) => {
   emitter.emit('open')
   t.same(seen, [])
 })
+
+t.test('a listener goes when its signal aborts, or does not come', async (t) => {
+  const { emitter, seen, listener, target } = setUp()
+  const controller = new AbortController()
+  target.add('open', listener('first'), false, controller.signal)
+  emitter.emit('open')
+  controller.abort()
+  emitter.emit('open')
+  target.add('open', listener('late'), false, controller.signal)
+  emitter.emit('open')
+  t.same(seen, ['first open'])
+})
+
+t.test('what cannot be called is refused, and as a handler stands for none', async (t) => {
+  const { emitter, listener, target } = setUp()
+  for (const wrong of [5, null, undefined, {}]) t.throws(() => { target.add('open', wrong as never, false) }, { code: 'FST_WIRE_LISTENER' })
+  target.setHandler('open', listener('handler'))
+  target.setHandler('open', 'wrong' as never)
+  t.equal(target.handler('open'), null)
+  t.equal(emitter.listenerCount('open'), 0)
+})
+
+t.test('the same function may be a listener and a handler', async (t) => {
+  const { emitter, seen, listener, target } = setUp()
+  const both = listener('both')
+  target.add('open', both, false)
+  target.setHandler('open', both)
+  emitter.emit('open')
+  t.equal(seen.length, 2)
+  target.setHandler('open', null)
+  t.equal(emitter.listenerCount('open'), 1)
+  target.setHandler('open', both)
+  target.remove('open', both)
+  t.equal(emitter.listenerCount('open'), 1)
+})

@@ -1,0 +1,40 @@
+import { Outbox } from '../protocol/outbox.js'
+
+/** Blobs that are sent: their bytes come later, so what is sent behind one waits for it. A socket has this from its first Blob on. */
+export class Blobs {
+  readonly #outbox = new Outbox()
+  readonly #fail: (error: unknown) => void
+
+  /** @param fail gets what a task throws, or a Blob that cannot be read, where nobody else is told */
+  constructor (fail: (error: unknown) => void) {
+    this.#fail = fail
+  }
+
+  /** Whether what is sent has to wait. */
+  get isReading (): boolean {
+    return this.#outbox.isHeld
+  }
+
+  /** Does something when all Blobs before it have been sent. */
+  inTurn (task: () => void): void {
+    this.#outbox.run(() => { this.#contain(task) })
+  }
+
+  /** Reads a Blob, in its turn. */
+  read (blob: Blob, done: (bytes: Buffer) => void, failed: (error: Error) => void = this.#fail): void {
+    this.#outbox.run(() => {
+      this.#outbox.hold()
+      blob.arrayBuffer()
+        .then((bytes) => { this.#contain(() => { done(Buffer.from(bytes)) }) }, failed)
+        .finally(() => { this.#outbox.release() })
+    })
+  }
+
+  #contain (task: () => void): void {
+    try {
+      task()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+}
