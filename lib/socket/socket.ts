@@ -169,6 +169,8 @@ export class WireSocket extends SocketEmitterBase {
   send (data: Sendable | Blob | Message, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult {
     if (this.#blobs === undefined || !this.#blobs.isReading) return this.#send(data, options, callback)
     if (data instanceof Blob) return this.#sendBlob(data, options, callback)
+    // What cannot be sent throws here, as ever.
+    if (!(data instanceof Message) && this.#conversation.owner.outbound === undefined) toBuffer(data)
     this.#blobs.inTurn(() => { this.#send(data, options, callback) })
     return 'queued'
   }
