@@ -28,8 +28,6 @@ export function isHixie (version: Version): version is 'hixie-76' | 'hixie-75' {
 
 /** What a conversation tells. */
 export interface Sink {
-  /** Whether more messages wait with the receiver than it should hold. */
-  readonly isFull: boolean
   /** A whole message. `data` belongs to the receiver; text is valid UTF-8. */
   message (data: Buffer, isBinary: boolean): void
   ping (data: Buffer): void

@@ -56,8 +56,6 @@ export class Rfc6455 implements Protocol, FrameHandler {
   // What came behind a message that is being decompressed elsewhere.
   #held: Buffer[] | undefined
   #hasEnded = false
-  /** Whether they are held for a receiver that is full. */
-  #waitsForRoom = false
   #hasReceivedClose = false
   #hasSentClose = false
 
@@ -87,7 +85,7 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   proceed (): void {
     if (!this.isHeld) return
-    this.isHeld = this.#waitsForRoom = false
+    this.isHeld = false
     this.#releaseHeld()
   }
 
@@ -261,8 +259,8 @@ export class Rfc6455 implements Protocol, FrameHandler {
     if (fault === undefined) this.#tellInflated(data)
     else this.fault(fault)
     // The message itself may have brought about another hold.
-    if (this.#waitsForRoom) this.#sink.release(NOTHING)
-    else if (!this.isHeld) this.#releaseHeld()
+    if (this.isHeld) this.#sink.release(NOTHING)
+    else this.#releaseHeld()
   }
 
   #releaseHeld (): void {
@@ -273,11 +271,7 @@ export class Rfc6455 implements Protocol, FrameHandler {
   }
 
   #tellInflated (data: Buffer): boolean {
-    if (this.#message === TEXT && !isUtf8(data)) return this.#refuse(new InvalidUtf8())
-    if (!this.#tell(data)) return false
-    // A page holds hundreds of messages that grow to the limit each: those that nobody takes yet stay small.
-    if (this.#sink.isFull) this.isHeld = this.#waitsForRoom = true
-    return !this.isHeld
+    return this.#message === TEXT && !isUtf8(data) ? this.#refuse(new InvalidUtf8()) : this.#tell(data)
   }
 
   #tell (data: Buffer): boolean {

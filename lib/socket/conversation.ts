@@ -48,7 +48,8 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   #closeTimer: NodeJS.Timeout | undefined
   #isHandlerPending = true
   #isReadingStopped = false
-  #isHeld = false
+  #isInflating = false
+  #isThrottled = false
   #isCloseTold = false
   #isGone = false
 
@@ -169,13 +170,13 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     this.#rate?.stop()
     // Nobody asked for messages so far: let the peer's answer come through.
     if (!this.delivery.isPulled && !this.hasListener && !this.isPaused) {
-      this.delivery.clear()
+      this.delivery.drop()
       this.#continueReading()
     }
   }
 
   terminate (): void {
-    this.delivery.clear()
+    this.delivery.drop()
     this.transport.destroy()
     this.protocol.abort()
   }
@@ -231,7 +232,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     this.#rate?.stop()
     // A message that came before the end is still to be told.
     this.#isGone = true
-    if (this.#isHeld && this.protocol.isHeld) return
+    if (this.#isInflating && this.protocol.isHeld) return
     // What nobody had room for is lost with the connection.
     if (this.protocol.isHeld) this.protocol.abort()
     this.isClosed = true
@@ -252,7 +253,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     this.bytesReceived += data.length
     if (messageInChannel.hasSubscribers) this.publish(messageInChannel, { data, isBinary })
     if (this.#rate !== undefined && !this.#rate.take()) return
-    if (!this.delivery.deliver(data, isBinary)) this.#stopReading()
+    if (!this.delivery.deliver(data, isBinary)) this.#waitForRoom()
   }
 
   ping (data: Buffer): void {
@@ -274,20 +275,16 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     if (this.#socket.listenerCount('error') > 0) this.#tell('error', error)
   }
 
-  get isFull (): boolean {
-    return this.delivery.isFull
-  }
-
   hold (): void {
-    this.#isHeld = true
+    this.#isInflating = true
     this.#stopReading()
   }
 
   release (bytes: Buffer): void {
-    this.#isHeld = false
+    this.#isInflating = false
     this.transport.receiveAgain(bytes)
     this.#continueReading()
-    if (this.#isGone && !this.#isHeld) this.closed()
+    if (this.#isGone && !this.#isInflating) this.closed()
   }
 
   end (): void {
@@ -298,12 +295,16 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   // Throttled
 
   throttle (): void {
+    this.#isThrottled = true
     this.protocol.hold()
-    this.hold()
+    this.#stopReading()
   }
 
   unthrottle (): void {
-    this.protocol.proceed()
+    this.#isThrottled = false
+    // Also for a socket that is paused: what is here already waits in the inbox then, as far as there is room.
+    if (!this.delivery.isFull) this.protocol.proceed()
+    this.#continueReading()
   }
 
   /** Whether the peer could be heard if it spoke. */
@@ -364,6 +365,13 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   // Reading
 
+  // The chunk that is being read holds thousands of messages, each of which costs more here than there, a compressed one
+  // up to maxPayload: those that nobody takes yet stay as they came.
+  #waitForRoom (): void {
+    this.protocol.hold()
+    this.#stopReading()
+  }
+
   #stopReading (): void {
     if (this.#isReadingStopped) return
     this.#isReadingStopped = true
@@ -371,7 +379,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   }
 
   #continueReading (): void {
-    if (!this.#isReadingStopped || this.isPaused || this.#isHeld || this.delivery.isFull) return
+    if (!this.#isReadingStopped || this.isPaused || this.#isInflating || this.#isThrottled || this.delivery.isFull) return
     this.#isReadingStopped = false
     this.protocol.proceed()
     // What was held may have filled the inbox again.

@@ -46,6 +46,7 @@ export class Delivery {
   #puller: Puller | undefined
   #isScheduled = false
   #isUnheard = false
+  #isFull = false
   #timer: NodeJS.Timeout | undefined
 
   constructor (recipient: Recipient) {
@@ -62,7 +63,8 @@ export class Delivery {
     const inbox = this.#inbox ??= new Inbox()
     inbox.put(data, isBinary)
     if (this.#puller !== undefined) this.#puller.settle()
-    if (!this.isFull) return true
+    if (inbox.weight <= INBOX_LIMIT) return true
+    this.#isFull = true
     this.#expect(PATIENCE)
     return false
   }
@@ -81,14 +83,15 @@ export class Delivery {
   giveUp (): void {
     this.#timer = undefined
     if (this.#isTaken || !this.isWaiting) return
-    this.clear()
-    this.#isUnheard = true
+    this.drop()
     if (this.#recipient.endCode === undefined) this.#recipient.unheard()
     this.#recipient.emptied()
   }
 
+  /** Whether there is no room for more: from the limit on, and until half of it is free again. */
   get isFull (): boolean {
-    return this.#inbox !== undefined && this.#inbox.weight > INBOX_LIMIT
+    if (this.#isFull && (this.#inbox as Inbox).weight <= INBOX_LIMIT / 2) this.#isFull = false
+    return this.#isFull
   }
 
   get isWaiting (): boolean {
@@ -100,9 +103,10 @@ export class Delivery {
     return this.#puller !== undefined
   }
 
-  /** Drops what waits. */
-  clear (): void {
+  /** Drops what waits, and what follows, unless somebody takes it. */
+  drop (): void {
     this.#inbox?.clear()
+    this.#isUnheard = true
   }
 
   /** A listener has come, or may listen again: what waits is delivered to it when this tick ends. */

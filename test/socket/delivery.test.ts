@@ -83,7 +83,7 @@ t.test('a pause holds what comes, and what waits', async (t) => {
   await turn()
   t.same(recipient.heard, [])
   t.equal(delivery.isWaiting, true)
-  delivery.clear()
+  delivery.drop()
   t.equal(delivery.isWaiting, false)
 })
 
