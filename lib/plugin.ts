@@ -1,4 +1,5 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
+import type { Http2Server } from 'node:http2'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Registration, SocketHandler } from './accept.js'
@@ -13,10 +14,13 @@ import { claimUpgrade, noteRefusals, watchUpgrade } from './refusals.js'
 import { addSocketRoute, handshakeTimeout, type SocketRouteOptions } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
+import { secondaryServers } from './upgrade/bindings.js'
 import { boundHeads } from './upgrade/head-timeout.js'
 import { listenForUpgrades } from './upgrade/http1.js'
+import { isHttp2Server, listenForConnects } from './upgrade/http2.js'
 import { injectSocket, type InjectContext, type InjectHooks } from './upgrade/inject.js'
 import { isUpgrade, markUpgrade, upgradeConstraint } from './upgrade/mark.js'
+import type { UpgradeResponse } from './upgrade/response.js'
 import { SocketUrls } from './upgrade/urls.js'
 
 /** What the registrations of one application share. */
@@ -84,20 +88,32 @@ function listen (instance: FastifyInstance, { listening, urls }: AppState, serve
   if (listening.has(server)) return
   listening.add(server)
   boundHeads(server, timeout)
-  const stop = listenForUpgrades(
-    server,
-    (request, response) => {
-      const url = urls.find(request.url as string)
-      const limit = url?.handshakeTimeout ?? timeout
-      response.limitTime(limit, () => {
-        instance.log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
-      })
-      markUpgrade(request, url?.marked ?? 'constrained')
-      watchUpgrade(first, request, response)
-      instance.routing(request, response as unknown as FastifyReply['raw'])
-    },
-    (request) => urls.find(request.url as string) !== undefined)
+  const route = (request: IncomingMessage, response: UpgradeResponse): void => {
+    const url = urls.find(request.url as string)
+    const limit = url?.handshakeTimeout ?? timeout
+    response.limitTime(limit, () => {
+      instance.log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
+    })
+    markUpgrade(request, url?.marked ?? 'constrained')
+    watchUpgrade(first, request, response)
+    instance.routing(request, response as unknown as FastifyReply['raw'])
+  }
+  const isOurs = (request: IncomingMessage): boolean => urls.find(request.url as string) !== undefined
+  const stop = listenForUpgrades(server, route, isOurs)
   instance.addHook('onClose', async () => { stop() })
+  if (isHttp2Server(server)) listenOverHttp2(instance, server, route, isOurs)
+}
+
+function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how: [route: (request: IncomingMessage, response: UpgradeResponse) => void, isOurs: (request: IncomingMessage) => boolean]): void {
+  const listeners = [listenForConnects(server, ...how)]
+  // On 'localhost' Fastify listens by a server of its own for each address.
+  instance.addHook('onListen', async () => {
+    for (const other of secondaryServers(instance)) {
+      if (isHttp2Server(other)) listeners.push(listenForConnects(other, ...how))
+    }
+  })
+  instance.addHook('preClose', async () => { for (const listener of listeners) listener.close() })
+  instance.addHook('onClose', async () => { for (const listener of listeners) listener.stop() })
 }
 
 function acceptDropInRoutes (instance: FastifyInstance, options: WireOptions, registration: Registration, urls: SocketUrls): void {
@@ -143,7 +159,9 @@ function refuseMissed (request: FastifyRequest, urls: SocketUrls): Error | undef
   }
   if (found !== 'constrained' || (method !== 'GET' && method !== 'HEAD')) return undefined
   if (isWebSocketUpgrade(request.headers)) return new BadConnectionHeader()
-  return Object.assign(new UpgradeRequired(), { headers: { upgrade: 'websocket', connection: 'Upgrade' } })
+  // HTTP/2 has no such headers (RFC 9113 §8.2.2).
+  const headers = request.raw.httpVersionMajor === 1 ? { upgrade: 'websocket', connection: 'Upgrade' } : {}
+  return Object.assign(new UpgradeRequired(), { headers })
 }
 
 function closeWith (instance: FastifyInstance, state: AppState, server: WireServer, shutdown: ShutdownSettings, preClose: WireOptions['preClose']): void {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Output } from '../codec/encoder.js'
 import { directHandle, writeDirectly, writeError, type DirectHandle } from './direct.js'
+import { cut, isHttp2Stream, PIECE_SIZE, writeInPieces } from './http2.js'
 import { receiveBytes, receiver, startReading, type Receiver } from './reader.js'
 import { Run } from './run.js'
 import { closeRegion, extend, isLast, openRegion, slab, SLAB_SIZE } from './slab.js'
@@ -253,7 +254,9 @@ export class Transport implements Output, Receiver {
     this.#onWritten ??= (status) => { this.#written(status) }
     this.#isWriting = true
     this.#writingLength = length
-    if (bytes instanceof Uint8Array) {
+    if (length > PIECE_SIZE && isHttp2Stream(stream)) {
+      writeInPieces(stream, bytes, this.#onWritten)
+    } else if (bytes instanceof Uint8Array) {
       stream.write(bytes, this.#onWritten)
     } else {
       stream.cork()
@@ -351,7 +354,7 @@ export class Transport implements Output, Receiver {
   destroy (): void {
     this.#isEnded = true
     this.#dropQueue()
-    this.stream.destroy()
+    cut(this.stream)
   }
 
   /** @internal The stream's own events. */
