@@ -2,9 +2,8 @@ import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 
 // What a peer may send before it has to wait for us to have read it, in bytes. HTTP/2 begins with 64 KiB, which over a
-// distance of 100 ms is 640 KiB a second. As much may wait for each socket that is paused, and with 10 MiB of that
-// (`maxSessionMemory`) a session refuses new streams: this leaves room for 80 of them.
-const STREAM_WINDOW = 131_072
+// distance of 100 ms is 640 KiB a second. As much can wait in memory for each socket that is paused.
+const STREAM_WINDOW = 262_144
 const SESSION_WINDOW = 1_048_576
 const DEFAULT_WINDOW = 65_535
 
