@@ -9,6 +9,9 @@ export const PIECE_SIZE = 65_536
 // RFC 9113 §7
 const CANCEL = 8
 
+// How long a client may take to end its side after ours, in milliseconds.
+const PATIENCE = 1_000
+
 type Written = (error?: Error | null) => void
 
 export function isHttp2Stream (stream: Duplex): stream is ServerHttp2Stream {
@@ -22,6 +25,17 @@ export function isHttp2Stream (stream: Duplex): stream is ServerHttp2Stream {
 export function cut (stream: Duplex): void {
   if (isHttp2Stream(stream)) stream.close(CANCEL)
   stream.destroy()
+}
+
+/**
+ * Ends our side of a stream of any kind. A client of HTTP/2 may keep its own side open for ever, and tell of the end only
+ * when the stream is gone (undici does): after a moment it is told to stop (RFC 9113 §8.1).
+ */
+export function end (stream: Duplex, patience = PATIENCE): void {
+  stream.end()
+  if (!isHttp2Stream(stream)) return
+  const timer = setTimeout(() => { stream.close() }, patience)
+  stream.once('close', () => { clearTimeout(timer) })
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Output } from '../codec/encoder.js'
 import { directHandle, writeDirectly, writeError, type DirectHandle } from './direct.js'
-import { cut, isHttp2Stream, PIECE_SIZE, writeInPieces } from './http2.js'
+import { cut, end, isHttp2Stream, PIECE_SIZE, writeInPieces } from './http2.js'
 import { receiveBytes, receiver, startReading, type Receiver } from './reader.js'
 import { Run } from './run.js'
 import { closeRegion, extend, isLast, openRegion, slab, SLAB_SIZE } from './slab.js'
@@ -347,7 +347,7 @@ export class Transport implements Output, Receiver {
   #endStream (): void {
     this.#isEnding = false
     this.#isEnded = true
-    this.stream.end()
+    end(this.stream)
   }
 
   /** Cuts the connection: nothing queued is sent. */
