@@ -7,9 +7,10 @@ const STREAM_WINDOW = 262_144
 const SESSION_WINDOW = 1_048_576
 const DEFAULT_WINDOW = 65_535
 
-// How long a peer may take to close a connection that is over, in milliseconds, and one on which a stream had to be cut.
-const LINGER = 5_000
-const LINGER_CUT = 50
+// How long a peer may take to close a connection that is over, in milliseconds; and one of which a stream was cut, so that
+// it has had its time.
+const PATIENCE = 5_000
+const PATIENCE_AFTER_CUT = 50
 
 /** What is kept of a session that had a handshake. */
 interface Carrier {
@@ -20,6 +21,8 @@ interface Carrier {
   sockets: number
   /** What its idle timeout was before there were sockets, in milliseconds. */
   timeout: number
+  /** How long the peer may take to close it when it is over, in milliseconds. */
+  patience: number
   linger: NodeJS.Timeout | undefined
 }
 
@@ -37,7 +40,7 @@ interface CarriedStream extends ServerHttp2Stream {
  *                        ▲                                              │
  *                        └────────── last socket is gone ◀──────────────┘
  *
- *   close():  GOAWAY ── last stream is gone ──▶ FIN ── the peer does not close, in LINGER ──▶ destroyed
+ *   close():  GOAWAY ── last stream is gone ──▶ FIN ── the peer does not close ──▶ destroyed
  */
 export class Sessions {
   readonly #carriers = new Map<ServerHttp2Session, Carrier>()
@@ -57,7 +60,7 @@ export class Sessions {
   /** A handshake came. */
   note (session: ServerHttp2Session): void {
     if (this.#carriers.has(session)) return
-    const added: Carrier = { session, connection: this.#connections.get(session), sockets: 0, timeout: 0, linger: undefined }
+    const added: Carrier = { session, connection: this.#connections.get(session), sockets: 0, timeout: 0, patience: PATIENCE, linger: undefined }
     this.#carriers.set(session, added)
     session.once('close', () => {
       clearTimeout(added.linger)
@@ -79,11 +82,15 @@ export class Sessions {
     stream.on('close', leave)
   }
 
-  /** Takes no more streams on them, and ends each when its last stream is gone. */
-  close (): void {
+  /**
+   * Takes no more streams on them, and ends each when its last stream is gone.
+   * @param patience how long a peer may then take to close the connection, in milliseconds
+   */
+  close (patience = PATIENCE): void {
     for (const closing of this.#carriers.values()) {
+      closing.patience = patience
       closing.session.close()
-      if (closing.sockets === 0) linger(closing, LINGER)
+      if (closing.sockets === 0) linger(closing, patience)
     }
   }
 }
@@ -92,7 +99,7 @@ export class Sessions {
 function leave (this: CarriedStream): void {
   const left = this[carrier] as Carrier
   if (--left.sockets > 0) return
-  if (left.session.closed) linger(left, this.rstCode === 0 ? LINGER : LINGER_CUT)
+  if (left.session.closed) linger(left, this.rstCode === 0 ? left.patience : PATIENCE_AFTER_CUT)
   else left.session.setTimeout(left.timeout)
 }
 
@@ -102,7 +109,7 @@ function linger (closing: Carrier, time: number): void {
   closing.linger = setTimeout(() => {
     // Other streams may go on.
     if (closing.session.destroyed) closing.connection?.destroy()
-    else linger(closing, LINGER)
+    else linger(closing, closing.patience)
   }, time).unref()
 }
 
