@@ -1,5 +1,7 @@
-import type { IncomingMessage, Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Http2Server } from 'node:http2'
+import { createServer as createTlsServer } from 'node:https'
+import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Registration, SocketHandler } from './accept.js'
@@ -26,8 +28,8 @@ import { SocketUrls } from './upgrade/urls.js'
 /** What the registrations of one application share. */
 interface AppState {
   readonly urls: SocketUrls
-  /** One listener serves a server, however many contexts register the plugin. */
-  readonly listening: Set<Server>
+  /** One listener serves a server, however many contexts register the plugin. To each, the server that takes injected connections. */
+  readonly listening: Map<Server, Server>
   /** Whether a socket may not be opened any more. */
   isClosing: boolean
 }
@@ -63,7 +65,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   } as FastifyInstance['ws'])
   instance.decorate('injectWS', async function (this: FastifyInstance, path?: string, context?: InjectContext, hooks?: InjectHooks) {
     await this.ready()
-    return injectSocket(httpServer, path, context, hooks)
+    return injectSocket(state.listening.get(httpServer) as Server, path, context, hooks)
   })
   instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
 
@@ -76,7 +78,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 
 function createState (instance: FastifyInstance): AppState {
   const { routerOptions } = instance.initialConfig as { routerOptions?: Record<string, unknown> }
-  const state: AppState = { urls: new SocketUrls(routerOptions), listening: new Set(), isClosing: false }
+  const state: AppState = { urls: new SocketUrls(routerOptions), listening: new Map(), isClosing: false }
   states.set(instance.server, state)
   if (!instance.hasConstraintStrategy(upgradeConstraint.name)) {
     instance.addConstraintStrategy({ ...upgradeConstraint } as unknown as Parameters<FastifyInstance['addConstraintStrategy']>[0])
@@ -86,9 +88,8 @@ function createState (instance: FastifyInstance): AppState {
 
 function listen (instance: FastifyInstance, { listening, urls }: AppState, server: Server, timeout: number, first: WireServer): void {
   if (listening.has(server)) return
-  listening.add(server)
   boundHeads(server, timeout)
-  const route = (request: IncomingMessage, response: UpgradeResponse): void => {
+  const route: Route = (request, response) => {
     const url = urls.find(request.url as string)
     const limit = url?.handshakeTimeout ?? timeout
     response.limitTime(limit, () => {
@@ -98,13 +99,16 @@ function listen (instance: FastifyInstance, { listening, urls }: AppState, serve
     watchUpgrade(first, request, response)
     instance.routing(request, response as unknown as FastifyReply['raw'])
   }
-  const isOurs = (request: IncomingMessage): boolean => urls.find(request.url as string) !== undefined
+  const isOurs: IsOurs = (request) => urls.find(request.url as string) !== undefined
   const stop = listenForUpgrades(server, route, isOurs)
   instance.addHook('onClose', async () => { stop() })
-  if (isHttp2Server(server)) listenOverHttp2(instance, server, route, isOurs)
+  listening.set(server, isHttp2Server(server) ? listenOverHttp2(instance, server, route, isOurs) : server)
 }
 
-function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how: [route: (request: IncomingMessage, response: UpgradeResponse) => void, isOurs: (request: IncomingMessage) => boolean]): void {
+type Route = (request: IncomingMessage, response: UpgradeResponse) => void
+type IsOurs = (request: IncomingMessage) => boolean
+
+function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how: [Route, IsOurs]): Server {
   const listeners = [listenForConnects(server, ...how)]
   // On 'localhost' Fastify listens by a server of its own for each address.
   instance.addHook('onListen', async () => {
@@ -114,6 +118,10 @@ function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how
   })
   instance.addHook('preClose', async () => { for (const listener of listeners) listener.close() })
   instance.addHook('onClose', async () => { for (const listener of listeners) listener.stop() })
+  // What is injected comes over HTTP/1.1, as with `app.inject()`; this one never listens.
+  const injectable = server instanceof TlsServer ? createTlsServer() : createServer()
+  listenForUpgrades(injectable, ...how)
+  return injectable
 }
 
 function acceptDropInRoutes (instance: FastifyInstance, options: WireOptions, registration: Registration, urls: SocketUrls): void {

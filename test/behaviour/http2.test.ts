@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import WebSocket from 'ws'
-import type { WireOptions, WireSocket } from '../../index.js'
+import type { VerifyClient, WireOptions, WireSocket } from '../../index.js'
 import { closeOf } from '../fixtures/client.js'
 import { deflateAlone, inflateAlone, json, randomBytes } from '../fixtures/deflate.js'
-import { createHttp2App, Http2Client, listenHttp2 } from '../fixtures/http2.js'
+import { connectFrozen, createHttp2App, Http2Client, listenHttp2 } from '../fixtures/http2.js'
 import { turn } from '../fixtures/memory.js'
 
 const CANCEL = 8
@@ -264,6 +264,17 @@ t.test('the application closes: sockets get 1001, and connections end with them'
   await Promise.all([closed, gone])
 })
 
+t.test('a client that is frozen does not hold up the end', async (t) => {
+  const app = await createHttp2App(t, { closeTimeout: 50 })
+  const opened = new Promise<WireSocket>((resolve) => { app.ws('/demo', resolve) })
+  const origin = await listenHttp2(app)
+  connectFrozen(t, Number(new URL(origin).port))
+  const socket = await opened
+  const closed = closeOf(socket)
+  await app.close()
+  t.equal(await closed, 1006)
+})
+
 t.test('a handshake on the way when the application closes gets 503', async (t) => {
   let proceed = (): void => {}
   let enter = (): void => {}
@@ -350,7 +361,8 @@ t.test('a peer that leaves while the hooks run leaves nothing behind', async (t)
   const reset = (client: Http2Client): void => { client.session.destroy(undefined, CANCEL) }
   await leaving('/hook', reset, { origin: true })
   await leaving('/origin', reset)
-  await leaving('/verified', reset, { options: { verifyClient: (_info, callback) => { void wait().then(() => { callback(false) }) } } })
+  const verifyClient: VerifyClient = (_info, settle) => { wait().then(() => { settle(false) }, () => {}) }
+  await leaving('/verified', reset, { options: { verifyClient } })
 })
 
 t.test('over TLS a server that allows it speaks HTTP/1.1 as well', async (t) => {

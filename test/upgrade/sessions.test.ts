@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream, type ServerOptions } from 'node:http2'
-import { connect, type AddressInfo, type Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { Sessions } from '../../lib/upgrade/sessions.js'
-import { Http2Client } from '../fixtures/http2.js'
+import { connectFrozen, Http2Client } from '../fixtures/http2.js'
 
 const CANCEL = 8
 
@@ -124,31 +124,10 @@ t.test('closed, it takes no more streams, and ends with the last one', async (t)
   await gone
 })
 
-/** A client that holds its connection open whatever comes, beside another stream where `path` is given. */
-const connectFrozen = async (t: Test, port: number): Promise<Socket> => {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-  t.teardown(() => { socket.destroy() })
-  socket.on('error', () => {})
-  const frame = (type: number, flags: number, id: number, payload: Buffer): Buffer => {
-    const head = Buffer.alloc(9)
-    head.writeUIntBE(payload.length, 0, 3)
-    head[3] = type
-    head[4] = flags
-    head.writeUInt32BE(id, 5)
-    return Buffer.concat([head, payload])
-  }
-  const literal = (name: string, value: string): Buffer => Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name), Buffer.from([value.length]), Buffer.from(value)])
-  const request = (method: string, ...others: Array<[string, string]>): Buffer =>
-    Buffer.concat([[':method', method] as const, [':scheme', 'http'] as const, [':path', '/'] as const, [':authority', 'a'] as const, ...others].map(([name, value]) => literal(name, value)))
-  socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0, Buffer.alloc(0)), frame(4, 1, 0, Buffer.alloc(0)), frame(1, 4, 1, request('CONNECT', [':protocol', 'websocket']))]))
-  socket.resume()
-  return socket
-}
-
 t.test('a peer that does not close its connection then does not hold up the end', async (t) => {
   const { server, sessions } = await setUp(t)
   const accepted = once(server, 'stream') as Promise<[ServerHttp2Stream]>
-  const frozen = await connectFrozen(t, (server.address() as AddressInfo).port)
+  const frozen = connectFrozen(t, (server.address() as AddressInfo).port)
   const [far] = await accepted
   const session = far.session as ServerHttp2Session
   sessions.note(session)
@@ -167,7 +146,7 @@ t.test('one without a socket has longer, and one with another stream as long as 
   const { server, sessions } = await setUp(t)
   const accept = async () => {
     const accepted = once(server, 'stream') as Promise<[ServerHttp2Stream]>
-    await connectFrozen(t, (server.address() as AddressInfo).port)
+    connectFrozen(t, (server.address() as AddressInfo).port)
     const [far] = await accepted
     sessions.note(far.session as ServerHttp2Session)
     far.respond({ ':status': 200 })
