@@ -69,11 +69,11 @@ export class Http2Response extends Http2ServerResponse implements UpgradeRespons
   }
 
   override writeHead (status: number, message?: string | OutgoingHttpHeaders, headers?: OutgoingHttpHeaders): this {
-    if (this.#isAccepted || this.#deadline.isOver) return this
+    if (this.#isAccepted || this.#deadline.isOver || !this.isConnected) return this
     const given = typeof message === 'object' ? message : headers
     for (const name of OF_A_CONNECTION) this.removeHeader(name)
     if (status === this.acceptStatus && this.#answer !== undefined) {
-      if (this.isConnected) this.#respond(this.#answer, given)
+      this.#respond(this.#answer, given)
       return this
     }
     const head: OutgoingHttpHeaders = {}
@@ -177,7 +177,7 @@ export function listenForConnects (server: Http2Server, routing: Routing, isOurs
     const { stream } = response
     const isFree = !stream.headersSent && !stream.destroyed && !stream.closed
     if (!isFree || (!isAlone && !isOurs(request))) return
-    if (server.listenerCount('upgrade') > 1 && !isOurs(request)) {
+    if (server instanceof TlsServer && server.listenerCount('upgrade') > 1 && !isOurs(request)) {
       // Somebody else has sockets there, and knows them over HTTP/1.1 only: browsers come again with that.
       stream.close(constants.NGHTTP2_HTTP_1_1_REQUIRED)
       return

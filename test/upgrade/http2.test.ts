@@ -15,14 +15,21 @@ const ANSWER = { reason: 'OK', headers: ['Sec-WebSocket-Protocol', 'a'], body: u
 
 type Routing = (request: IncomingMessage, response: Http2Response) => void
 
-const setUp = async (t: Test, routing: Routing, server: Http2Server = createServer()) => {
+const createTlsServer = (): Http2Server => createSecureServer({
+  allowHTTP1: true,
+  key: readFileSync(new URL('../fixtures/localhost.key', import.meta.url)),
+  cert: readFileSync(new URL('../fixtures/localhost.crt', import.meta.url))
+}) as unknown as Http2Server
+
+const setUp = async (t: Test, routing: Routing, secure = false) => {
+  const server = secure ? createTlsServer() : createServer()
   server.on('request', (_request, response) => { response.end('plain') })
   const listener = listenForConnects(server, routing, (request) => request.url === '/demo')
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => { server.close() })
   const { port } = server.address() as AddressInfo
-  return { server, listener, port, client: await Http2Client.connect(t, `http://127.0.0.1:${port}`) }
+  return { server, listener, port, client: await Http2Client.connect(t, `${secure ? 'https' : 'http'}://127.0.0.1:${port}`) }
 }
 
 t.test('a client learns with the first settings that it may open sockets', async (t) => {
@@ -131,6 +138,20 @@ t.test('a body is written as the client takes it', async (t) => {
   })
   const peer = await client.open()
   t.equal((await peer.readEnd()).length, 50 * 65_536)
+})
+
+t.test('what comes late, when the client has its answer and is gone, is dropped', async (t) => {
+  let route = (_response: Http2Response): void => {}
+  const routed = new Promise<Http2Response>((resolve) => { route = resolve })
+  const { client } = await setUp(t, (_request, response) => {
+    response.writeHead(403).end()
+    route(response)
+  })
+  const peer = await client.open()
+  const response = await routed
+  t.equal(await peer.closed(), 0)
+  await client.get('/')
+  response.writeHead(500, { 'x-late': 'yes' }).end('late')
 })
 
 t.test('a status of success without accept() opens no socket', async (t) => {
@@ -267,23 +288,25 @@ t.test('a stream that a listener before us has answered is not ours', async (t) 
 })
 
 t.test('where somebody else has sockets over HTTP/1.1, a client is told to come with that', async (t) => {
-  const { client, server } = await setUp(t, (_request, response) => { response.writeHead(401).end('ours') })
-  server.on('upgrade', () => {})
-  t.equal((await client.open('/other')).status, 401, 'it is our own listener')
-  server.on('upgrade', () => {})
-  t.equal((await client.open('/demo')).status, 401)
-  const stream = client.request('/other')
-  await new Promise((resolve) => { stream.once('close', resolve) })
-  t.equal(stream.rstCode, HTTP_1_1_REQUIRED)
+  for (const secure of [true, false]) {
+    const { client, server } = await setUp(t, (_request, response) => { response.writeHead(401).end('ours') }, secure)
+    server.on('upgrade', () => {})
+    t.equal((await client.open('/other')).status, 401, 'it is our own listener')
+    server.on('upgrade', () => {})
+    t.equal((await client.open('/demo')).status, 401)
+    if (secure) {
+      const stream = client.request('/other')
+      await new Promise((resolve) => { stream.once('close', resolve) })
+      t.equal(stream.rstCode, HTTP_1_1_REQUIRED)
+    } else {
+      t.equal((await client.open('/other')).status, 401, 'nothing else is spoken there')
+    }
+  }
 })
 
 t.test('a CONNECT over HTTP/1.1 is cut, unless somebody listens to it', async (t) => {
-  const server = createSecureServer({
-    allowHTTP1: true,
-    key: readFileSync(new URL('../fixtures/localhost.key', import.meta.url)),
-    cert: readFileSync(new URL('../fixtures/localhost.crt', import.meta.url))
-  })
-  const listener = listenForConnects(server as unknown as Http2Server, () => { t.fail('not routed') }, () => true)
+  const server = createTlsServer()
+  const listener = listenForConnects(server, () => { t.fail('not routed') }, () => true)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => { server.close() })
