@@ -64,7 +64,8 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
     return this
   } as FastifyInstance['ws'])
   instance.decorate('injectWS', async function (this: FastifyInstance, path?: string, context?: InjectContext, hooks?: InjectHooks) {
-    await this.ready()
+    // Of an encapsulated instance, the promise of a second ready() is broken; its callback is not.
+    await new Promise<void>((resolve, reject) => { this.ready((error) => { error == null ? resolve() : reject(error) }) })
     return injectSocket(state.listening.get(httpServer) as Server, path, context, hooks)
   })
   instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)

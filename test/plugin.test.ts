@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import dns from 'node:dns'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import fastifyWireDefault, * as entry from '../index.js'
 import { createApp, listen } from './fixtures/app.js'
@@ -78,6 +78,32 @@ t.test('an upgrade that misses a route declared too early is warned of, when tha
   const port = await listen(app)
   t.match(await new RawClient(t, port).upgrade(), ' 404 ')
   t.match(lines.join(''), 'await app.register(fastifyWire)')
+})
+
+t.test('an encapsulated instance has an injectWS of its own, which may be called again', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  let child: FastifyInstance | undefined
+  app.register(async (instance) => {
+    child = instance
+    await instance.register(fastifyWireDefault)
+    instance.ws('/demo', (socket) => { socket.send('in') })
+  })
+  app.register(async () => {})
+  await app
+  t.notOk(app.hasDecorator('injectWS'))
+  for (let i = 0; i < 3; i++) {
+    const client = await child!.injectWS('/demo')
+    t.equal(String((await once(client, 'message'))[0]), 'in')
+    client.terminate()
+  }
+})
+
+t.test('app.injectWS rejects with what keeps the application from being ready', async (t) => {
+  const app = Fastify()
+  await app.register(fastifyWireDefault)
+  app.register(async () => { throw new Error('mine') })
+  await t.rejects(app.injectWS('/demo'), { message: 'mine' })
 })
 
 t.test('app.injectWS opens a socket without a port', async (t) => {

@@ -95,6 +95,18 @@ export class InjectedSocket extends WireSocket {
     super.resume()
   }
 
+  // Before the handshake is answered there is no conversation to close: the connection is cut, and injectWS() rejects.
+
+  override close (code?: number, reason?: string | Buffer): void {
+    if (this.#isConnecting) this.#stream.destroy()
+    else super.close(code, reason)
+  }
+
+  override terminate (): void {
+    if (this.#isConnecting) this.#stream.destroy()
+    else super.terminate()
+  }
+
   override send (data: Sendable | Message, options?: SendOptions | WriteCallback, callback?: WriteCallback): SendResult {
     if (!this.#isConnecting) return super.send(data, options, callback)
     const done = typeof options === 'function' ? options : callback

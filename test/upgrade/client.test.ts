@@ -26,6 +26,17 @@ t.test('before the handshake a client is connecting, and sends nothing', async (
   t.equal(await closeOf(client), 1006)
 })
 
+t.test('one that is closed or cut before the answer never opens, and leaves no timer', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', () => { t.fail('no socket') })
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
+  for (const verb of ['close', 'terminate'] as const) {
+    await t.rejects(app.injectWS('/demo', {}, { onInit: (client) => { client[verb]() } }), { code: 'FST_WIRE_UNEXPECTED_ANSWER' })
+  }
+  t.equal(timers(), before)
+})
+
 t.test('what the server does at once is told to those who listen after the await', async (t) => {
   const app = await createApp(t)
   app.ws('/closes', (socket) => { socket.close(1000, 'no more') })
