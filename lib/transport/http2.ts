@@ -3,16 +3,11 @@ import type { Duplex } from 'node:stream'
 
 // What a stream of HTTP/2 asks for, since it shares its connection with others.
 
-/** The most that is given to a stream at a time, in bytes. */
-export const PIECE_SIZE = 65_536
-
 // RFC 9113 §7
 const CANCEL = 8
 
 // How long a client may take to end its side after ours, in milliseconds.
 const PATIENCE = 1_000
-
-type Written = (error?: Error | null) => void
 
 export function isHttp2Stream (stream: Duplex): stream is ServerHttp2Stream {
   return 'rstCode' in stream
@@ -36,37 +31,6 @@ export function end (stream: Duplex, patience = PATIENCE): void {
   if (!isHttp2Stream(stream)) return
   const timer = setTimeout(() => { stream.close() }, patience)
   stream.once('close', () => { clearTimeout(timer) })
-}
-
-/**
- * Writes piece by piece, each when the last one has left. A session counts what its streams were given, and with 10 MiB
- * of that (`maxSessionMemory`) it refuses every new stream: one slow socket would lock its client out.
- */
-export function writeInPieces (stream: Duplex, bytes: Buffer | readonly Buffer[], written: Written): void {
-  const parts = bytes instanceof Uint8Array ? [bytes] : bytes
-  let index = 0
-  let at = 0
-  const next: Written = (error) => {
-    if (error != null || index === parts.length) {
-      written(error)
-      return
-    }
-    let room = PIECE_SIZE
-    stream.cork()
-    while (room > 0 && index < parts.length) {
-      const part = parts[index] as Buffer
-      const piece = part.subarray(at, at + room)
-      room -= piece.length
-      at += piece.length
-      if (at === part.length) {
-        index++
-        at = 0
-      }
-      stream.write(piece, room === 0 || index === parts.length ? next : undefined)
-    }
-    stream.uncork()
-  }
-  next()
 }
 
 /** A figure that changes while the peer takes what waits for it; 0 where nothing waits. */

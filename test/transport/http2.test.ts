@@ -1,10 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { Duplex, PassThrough } from 'node:stream'
+import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
-import { cut, end, isHttp2Stream, PIECE_SIZE, progressOf, writeInPieces } from '../../lib/transport/http2.js'
-import { randomBytes } from '../fixtures/deflate.js'
+import { cut, end, isHttp2Stream, progressOf } from '../../lib/transport/http2.js'
 import { Http2Client } from '../fixtures/http2.js'
 
 /** Both ends of a stream of HTTP/2. */
@@ -24,24 +23,6 @@ const createStreams = async (t: Test) => {
   return { near, far }
 }
 
-/** What was given to a stream at a time; the first write that `fail` says fails. */
-const createNoting = (fail = (_count: number): boolean => false) => {
-  const sizes: number[] = []
-  const all: Buffer[] = []
-  const take = (bytes: Buffer, callback: (error: Error | null) => void): void => {
-    sizes.push(bytes.length)
-    all.push(bytes)
-    setImmediate(callback, fail(sizes.length) ? new Error('no') : null)
-  }
-  const stream = new Duplex({
-    read () {},
-    write (chunk: Buffer, _encoding, callback) { take(chunk, callback) },
-    writev (chunks, callback) { take(Buffer.concat(chunks.map(({ chunk }) => chunk as Buffer)), callback) }
-  })
-  stream.on('error', () => {})
-  return { stream, sizes, bytes: () => Buffer.concat(all) }
-}
-
 t.test('a stream of HTTP/2 is told from others', async (t) => {
   const { far } = await createStreams(t)
   t.equal(isHttp2Stream(far), true)
@@ -58,29 +39,6 @@ t.test('a stream that is cut resets the peer by CANCEL, or is just destroyed', a
   const other = new PassThrough()
   cut(other)
   t.equal(other.destroyed, true)
-})
-
-t.test('what is large goes in pieces, in its order', async (t) => {
-  const source = randomBytes(1_000, 7)
-  for (const lengths of [[PIECE_SIZE * 3], [PIECE_SIZE + 1], [10, PIECE_SIZE, 20], [PIECE_SIZE, 1], [1, 2, 3], [PIECE_SIZE * 2 + 5, 0, 7]]) {
-    const parts = lengths.map((length) => Buffer.alloc(length, source))
-    const { stream, sizes, bytes } = createNoting()
-    await new Promise<void>((resolve, reject) => {
-      writeInPieces(stream, parts.length === 1 ? parts[0]! : parts, (error) => { if (error == null) resolve(); else reject(error) })
-    })
-    const all = Buffer.concat(parts)
-    t.ok(bytes().equals(all), String(lengths))
-    t.equal(sizes.length, Math.ceil(all.length / PIECE_SIZE))
-    t.ok(sizes.every((size) => size <= PIECE_SIZE))
-  }
-})
-
-t.test('the error of a piece is that of all', async (t) => {
-  const { stream, sizes } = createNoting((count) => count === 2)
-  await t.rejects(new Promise<void>((resolve, reject) => {
-    writeInPieces(stream, Buffer.alloc(PIECE_SIZE * 5), (error) => { if (error == null) resolve(); else reject(error) })
-  }), { message: 'no' })
-  t.equal(sizes.length, 2)
 })
 
 t.test('a peer that keeps its side open is told to stop after a moment', async (t) => {
