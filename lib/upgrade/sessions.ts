@@ -7,10 +7,8 @@ const STREAM_WINDOW = 262_144
 const SESSION_WINDOW = 1_048_576
 const DEFAULT_WINDOW = 65_535
 
-// How long a peer may take to close a connection that is over, in milliseconds; and one of which a stream was cut, so that
-// it has had its time.
+// How long a peer may take to close a connection that is over, and to answer a ping on one that is not, in milliseconds.
 const PATIENCE = 5_000
-const PATIENCE_AFTER_CUT = 50
 
 /** What is kept of a session that had a handshake. */
 interface Carrier {
@@ -23,6 +21,8 @@ interface Carrier {
   timeout: number
   /** How long the peer may take to close it when it is over, in milliseconds. */
   patience: number
+  /** That to the ping of HTTP/2 which is sent when it closes: whoever is there gives it. */
+  answer: 'none' | 'awaited' | 'given'
   linger: NodeJS.Timeout | undefined
 }
 
@@ -40,13 +40,16 @@ interface CarriedStream extends ServerHttp2Stream {
  *                        ▲                                              │
  *                        └────────── last socket is gone ◀──────────────┘
  *
- *   close():  GOAWAY ── last stream is gone ──▶ FIN ── the peer does not close ──▶ destroyed
+ *   close():  PING, GOAWAY ── last stream is gone ──▶ FIN ── the peer does not close ──▶ destroyed
+ *                └── no answer ──▶ destroyed
  */
 export class Sessions {
   readonly #carriers = new Map<ServerHttp2Session, Carrier>()
   /** The connection that was just accepted: its session follows within the same event. */
   #accepted: Socket | undefined
   readonly #connections = new WeakMap<ServerHttp2Session, Socket>()
+  /** Once it closes, that of those which come late as well. */
+  #patience: number | undefined
 
   /** A connection was accepted. To be told before the server makes a session of it. */
   readonly connected = (connection: Socket): void => { this.#accepted = connection }
@@ -60,13 +63,14 @@ export class Sessions {
   /** A handshake came. */
   note (session: ServerHttp2Session): void {
     if (this.#carriers.has(session)) return
-    const added: Carrier = { session, connection: this.#connections.get(session), sockets: 0, timeout: 0, patience: PATIENCE, linger: undefined }
+    const added: Carrier = { session, connection: this.#connections.get(session), sockets: 0, timeout: 0, patience: PATIENCE, answer: 'none', linger: undefined }
     this.#carriers.set(session, added)
     session.once('close', () => {
       clearTimeout(added.linger)
       this.#carriers.delete(session)
     })
-    widen(session)
+    if (this.#patience === undefined) widen(session)
+    else end(added, this.#patience)
   }
 
   /** A socket was opened on a stream. */
@@ -87,11 +91,8 @@ export class Sessions {
    * @param patience how long a peer may then take to close the connection, in milliseconds
    */
   close (patience = PATIENCE): void {
-    for (const closing of this.#carriers.values()) {
-      closing.patience = patience
-      closing.session.close()
-      if (closing.sockets === 0) linger(closing, patience)
-    }
+    this.#patience = patience
+    for (const closing of this.#carriers.values()) end(closing, patience)
   }
 }
 
@@ -99,18 +100,38 @@ export class Sessions {
 function leave (this: CarriedStream): void {
   const left = this[carrier] as Carrier
   if (--left.sockets > 0) return
-  if (left.session.closed) linger(left, this.rstCode === 0 ? left.patience : PATIENCE_AFTER_CUT)
-  else left.session.setTimeout(left.timeout)
+  if (!left.session.closed) left.session.setTimeout(left.timeout)
+  // The socket had to be cut, and nobody was there all the time.
+  else if (left.answer === 'awaited' && this.rstCode !== 0) left.connection?.destroy()
+  else linger(left)
 }
 
-// A session that is closed waits for its peer to close the connection too, and a server waits for that, for ever.
-function linger (closing: Carrier, time: number): void {
+function end (closing: Carrier, patience: number): void {
+  closing.patience = patience
+  ask(closing)
+  closing.session.close()
+  if (closing.sockets === 0) linger(closing)
+}
+
+function ask (closing: Carrier): void {
+  if (closing.session.destroyed) return
+  closing.answer = 'awaited'
+  // With an error when the session ends before.
+  closing.session.ping((error) => { if (error === null) closing.answer = 'given' })
+}
+
+// A session that is closed waits for its peer to close the connection too, and with bytes for it that cannot leave it
+// does not even get there; a server waits for its sessions, for ever.
+function linger (closing: Carrier): void {
   clearTimeout(closing.linger)
   closing.linger = setTimeout(() => {
-    // Other streams may go on.
-    if (closing.session.destroyed) closing.connection?.destroy()
-    else linger(closing, closing.patience)
-  }, time).unref()
+    if (closing.session.destroyed || closing.answer === 'awaited') {
+      closing.connection?.destroy()
+      return
+    }
+    // Other streams may go on. (A second ping would not be sent: Node has closed the session.)
+    linger(closing)
+  }, closing.patience).unref()
 }
 
 /** Lets more come at a time, where the application has not said how much. */
