@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { admit } from './admission.js'
+import { admit, isSecure } from './admission.js'
 import type { ConnectionLimits } from './connection-limits.js'
 import { upgradeChannel } from './diagnostics.js'
 import { ClientRefused, ProtocolNotOffered, ServerClosing } from './errors.js'
@@ -13,7 +13,7 @@ import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/conversation.js'
 import { beginLifetime } from './socket/lifetime.js'
 import { open, WireSocket } from './socket/socket.js'
-import type { UpgradeResponse } from './upgrade/http1.js'
+import type { UpgradeResponse } from './upgrade/response.js'
 import { createProtocol } from './upgrade/version.js'
 
 /** Handles the sockets of a route; `this` is the instance on which the route was declared. */
@@ -97,8 +97,9 @@ function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer
   if (registration.isClosing()) throw new ServerClosing()
   const agreement = agreeOnDeflate(settings, handshake, request)
   const answer = handshake.answer(subprotocol, body)
+  const response = responseOf(reply)
   if (agreement !== undefined) answer.headers.push('Sec-WebSocket-Extensions', agreement.answer)
-  responseOf(reply).accept(tellHeaders(server, answer, request.raw), (stream, head) => {
+  response.accept(tellHeaders(server, answer, request.raw, response.acceptStatus), (stream, head) => {
     const { version } = handshake
     const context = createContext(settings, registration.logsRequests(request), request, reply)
     const socket = new WireSocket({
@@ -118,7 +119,7 @@ function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer
       return handler.call(instance, socket, request)
     })
   })
-  reply.code(101).send()
+  reply.code(response.acceptStatus).send()
 }
 
 function agreeOnDeflate ({ deflate }: Settings, { version }: Handshake, request: FastifyRequest): DeflateAgreement | undefined {
@@ -134,7 +135,7 @@ function verifyClient (server: WireServer, handshake: Handshake, request: Fastif
       else reject(Object.assign(new ClientRefused(message), { statusCode: status, headers }))
     }
     const verify = options.verifyClient as (info: object, callback?: typeof settle) => boolean
-    const info = { origin: handshake.origin as string, secure: request.protocol === 'https', req: request.raw }
+    const info = { origin: handshake.origin as string, secure: isSecure(request), req: request.raw }
     if (verify.length >= 2) verify.call(options, info, settle)
     else settle(verify.call(options, info))
   })
@@ -154,10 +155,10 @@ function agreeOnProtocol ({ protocols }: Settings, { options }: WireServer, hand
   return chosen
 }
 
-/** Lets listeners of 'headers' add lines to the 101. */
-function tellHeaders (server: WireServer, answer: Answer, request: IncomingMessage): Answer {
+/** Lets listeners of 'headers' add lines to the answer. */
+function tellHeaders (server: WireServer, answer: Answer, request: IncomingMessage, status: number): Answer {
   if (server.listenerCount('headers') === 0) return answer
-  const lines = [`HTTP/1.1 101 ${answer.reason}`]
+  const lines = [`HTTP/${request.httpVersion} ${status} ${answer.reason}`]
   for (let i = 0; i < answer.headers.length; i += 2) lines.push(`${answer.headers[i]}: ${answer.headers[i + 1]}`)
   server.emit('headers', lines, request)
   const headers = lines.slice(1).flatMap((line) => {

@@ -4,7 +4,7 @@ import { takePlace, type ConnectionLimits } from './connection-limits.js'
 import { OriginRefused } from './errors.js'
 import type { Handshake } from './handshake/handshake.js'
 import { isListed, ownOrigin } from './handshake/origin.js'
-import type { UpgradeResponse } from './upgrade/http1.js'
+import type { UpgradeResponse } from './upgrade/response.js'
 
 // A header may have 16 KiB, which are not to come back in an answer and a line of the log.
 const LONGEST_ORIGIN_SHOWN = 200
@@ -32,14 +32,22 @@ export function admit (settings: AdmissionSettings, limits: readonly ConnectionL
   }
 }
 
+/**
+ * Whether the client connected by TLS. Over HTTP/2 it says so itself, which a proxy that ends TLS leaves as it is; a page
+ * has no say in it.
+ */
+export function isSecure (request: FastifyRequest): boolean {
+  return request.protocol === 'https' || request.headers[':scheme'] === 'https'
+}
+
 function judge ({ origin: rule }: AdmissionSettings, { origin }: Handshake, request: FastifyRequest): boolean | Promise<boolean> {
   if (rule === undefined || origin === undefined) return true
-  return typeof rule === 'function' ? rule(origin, request) : isListed(rule, origin, request.protocol === 'https', request.host)
+  return typeof rule === 'function' ? rule(origin, request) : isListed(rule, origin, isSecure(request), request.host)
 }
 
 function refuse ({ origin: rule }: AdmissionSettings, handshake: Handshake, request: FastifyRequest): Error {
   const origin = (handshake.origin as string).slice(0, LONGEST_ORIGIN_SHOWN)
-  const own = ownOrigin(request.protocol === 'https', request.host)
+  const own = ownOrigin(isSecure(request), request.host)
   request.log.warn({ origin, own }, `a WebSocket of a page of "${origin}" was refused: ${advise(rule, origin, own)}`)
   return new OriginRefused(origin)
 }

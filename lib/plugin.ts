@@ -1,4 +1,7 @@
-import type { Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { Http2Server } from 'node:http2'
+import { createServer as createTlsServer } from 'node:https'
+import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Registration, SocketHandler } from './accept.js'
@@ -13,17 +16,20 @@ import { claimUpgrade, noteRefusals, watchUpgrade } from './refusals.js'
 import { addSocketRoute, handshakeTimeout, type SocketRouteOptions } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
+import { secondaryServers } from './upgrade/bindings.js'
 import { boundHeads } from './upgrade/head-timeout.js'
 import { listenForUpgrades } from './upgrade/http1.js'
+import { isHttp2Server, listenForConnects } from './upgrade/http2.js'
 import { injectSocket, type InjectContext, type InjectHooks } from './upgrade/inject.js'
 import { isUpgrade, markUpgrade, upgradeConstraint } from './upgrade/mark.js'
+import type { UpgradeResponse } from './upgrade/response.js'
 import { SocketUrls } from './upgrade/urls.js'
 
 /** What the registrations of one application share. */
 interface AppState {
   readonly urls: SocketUrls
-  /** One listener serves a server, however many contexts register the plugin. */
-  readonly listening: Set<Server>
+  /** One listener serves a server, however many contexts register the plugin. To each, the server that takes injected connections. */
+  readonly listening: Map<Server, Server>
   /** Whether a socket may not be opened any more. */
   isClosing: boolean
 }
@@ -60,7 +66,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   instance.decorate('injectWS', async function (this: FastifyInstance, path?: string, context?: InjectContext, hooks?: InjectHooks) {
     // Of an encapsulated instance, the promise of a second ready() is broken; its callback is not.
     await new Promise<void>((resolve, reject) => { this.ready((error) => { error == null ? resolve() : reject(error) }) })
-    return injectSocket(httpServer, path, context, hooks)
+    return injectSocket(state.listening.get(httpServer) as Server, path, context, hooks)
   })
   instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
 
@@ -73,7 +79,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 
 function createState (instance: FastifyInstance): AppState {
   const { routerOptions } = instance.initialConfig as { routerOptions?: Record<string, unknown> }
-  const state: AppState = { urls: new SocketUrls(routerOptions), listening: new Set(), isClosing: false }
+  const state: AppState = { urls: new SocketUrls(routerOptions), listening: new Map(), isClosing: false }
   states.set(instance.server, state)
   if (!instance.hasConstraintStrategy(upgradeConstraint.name)) {
     instance.addConstraintStrategy({ ...upgradeConstraint } as unknown as Parameters<FastifyInstance['addConstraintStrategy']>[0])
@@ -83,22 +89,40 @@ function createState (instance: FastifyInstance): AppState {
 
 function listen (instance: FastifyInstance, { listening, urls }: AppState, server: Server, timeout: number, first: WireServer): void {
   if (listening.has(server)) return
-  listening.add(server)
   boundHeads(server, timeout)
-  const stop = listenForUpgrades(
-    server,
-    (request, response) => {
-      const url = urls.find(request.url as string)
-      const limit = url?.handshakeTimeout ?? timeout
-      response.limitTime(limit, () => {
-        instance.log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
-      })
-      markUpgrade(request, url?.marked ?? 'constrained')
-      watchUpgrade(first, request, response)
-      instance.routing(request, response as unknown as FastifyReply['raw'])
-    },
-    (request) => urls.find(request.url as string) !== undefined)
+  const route: Route = (request, response) => {
+    const url = urls.find(request.url as string)
+    const limit = url?.handshakeTimeout ?? timeout
+    response.limitTime(limit, () => {
+      instance.log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
+    })
+    markUpgrade(request, url?.marked ?? 'constrained')
+    watchUpgrade(first, request, response)
+    instance.routing(request, response as unknown as FastifyReply['raw'])
+  }
+  const isOurs: IsOurs = (request) => urls.find(request.url as string) !== undefined
+  const stop = listenForUpgrades(server, route, isOurs)
   instance.addHook('onClose', async () => { stop() })
+  listening.set(server, isHttp2Server(server) ? listenOverHttp2(instance, server, route, isOurs) : server)
+}
+
+type Route = (request: IncomingMessage, response: UpgradeResponse) => void
+type IsOurs = (request: IncomingMessage) => boolean
+
+function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how: [Route, IsOurs]): Server {
+  const listeners = [listenForConnects(server, ...how)]
+  // On 'localhost' Fastify listens by a server of its own for each address.
+  instance.addHook('onListen', async () => {
+    for (const other of secondaryServers(instance)) {
+      if (isHttp2Server(other)) listeners.push(listenForConnects(other, ...how))
+    }
+  })
+  instance.addHook('preClose', async () => { for (const listener of listeners) listener.close() })
+  instance.addHook('onClose', async () => { for (const listener of listeners) listener.stop() })
+  // What is injected comes over HTTP/1.1, as with `app.inject()`; this one never listens.
+  const injectable = server instanceof TlsServer ? createTlsServer() : createServer()
+  listenForUpgrades(injectable, ...how)
+  return injectable
 }
 
 function acceptDropInRoutes (instance: FastifyInstance, options: WireOptions, registration: Registration, urls: SocketUrls): void {
@@ -144,7 +168,9 @@ function refuseMissed (request: FastifyRequest, urls: SocketUrls): Error | undef
   }
   if (found !== 'constrained' || (method !== 'GET' && method !== 'HEAD')) return undefined
   if (isWebSocketUpgrade(request.headers)) return new BadConnectionHeader()
-  return Object.assign(new UpgradeRequired(), { headers: { upgrade: 'websocket', connection: 'Upgrade' } })
+  // HTTP/2 has no such headers (RFC 9113 §8.2.2).
+  const headers = request.raw.httpVersionMajor === 1 ? { upgrade: 'websocket', connection: 'Upgrade' } : {}
+  return Object.assign(new UpgradeRequired(), { headers })
 }
 
 function closeWith (instance: FastifyInstance, state: AppState, server: WireServer, shutdown: ShutdownSettings, preClose: WireOptions['preClose']): void {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { refuseChannel } from './diagnostics.js'
 import type { WireServer } from './server.js'
-import type { UpgradeResponse } from './upgrade/http1.js'
+import type { UpgradeResponse } from './upgrade/response.js'
 
 /** An upgrade that has no answer yet, and what is known of it. */
 interface PendingUpgrade {
@@ -19,14 +19,15 @@ interface WatchedResponse {
   [pending]?: PendingUpgrade
 }
 
-/** Counts an upgrade as refused if its answer is no 101, whoever answers. */
+/** Counts an upgrade as refused if its answer opens no socket, whoever answers. */
 export function watchUpgrade (server: WireServer, raw: IncomingMessage, response: UpgradeResponse): void {
   const upgrade: PendingUpgrade = { server, request: undefined, code: undefined }
   const watched: UpgradeResponse & WatchedResponse = response
   watched[pending] = upgrade
   response.once('finish', () => {
-    const { statusCode } = response
-    if (statusCode === 101) return
+    const { isAccepted, headersSent, statusCode } = response
+    // Over HTTP/2 a response finishes as well when its client is gone.
+    if (isAccepted || !headersSent) return
     const { request, code } = upgrade
     const reason = code ?? String(statusCode)
     upgrade.server.measurements.refused(reason)

@@ -4,6 +4,7 @@ import type { FastifyRequest, FastifyServerOptions } from 'fastify'
 import type { SocketOptions, WireOptions } from '../index.js'
 import { createApp, listen } from './fixtures/app.js'
 import { RawClient, upgradeHead } from './fixtures/client.js'
+import { createHttp2App, Http2Client, listenHttp2 } from './fixtures/http2.js'
 
 type Headers = Record<string, string | undefined>
 
@@ -78,6 +79,16 @@ t.test('behind a trusted proxy the origin is that which the client sees', async 
   const wary = await setUp(t)
   t.equal((await wary.ask(forwarded)).status, 403)
   t.match(wary.lines[0]?.msg, 'trustProxy')
+})
+
+t.test('over HTTP/2 the client says by which scheme it connected', async (t) => {
+  const app = await createHttp2App(t)
+  app.ws('/demo', () => {})
+  const client = await Http2Client.connect(t, await listenHttp2(app))
+  const ask = async (scheme: string, origin: string): Promise<number> => (await client.open('/demo', { ':scheme': scheme, ':authority': 'example.com', origin })).status
+  t.equal(await ask('https', 'https://example.com'), 200)
+  t.equal(await ask('https', 'http://example.com'), 403)
+  t.equal(await ask('http', 'http://example.com'), 200)
 })
 
 t.test('a list says whose pages may connect', async (t) => {

@@ -1,11 +1,14 @@
 import { channel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
+import dns from 'node:dns'
 import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import fastifyWireDefault, * as entry from '../index.js'
 import { createApp, listen } from './fixtures/app.js'
 import { RawClient, upgradeHead } from './fixtures/client.js'
+import { createHttp2App, Http2Client, listenHttp2 } from './fixtures/http2.js'
 
 t.test('the plugin is exported by default, by name and for require()', async (t) => {
   t.equal(entry.fastifyWire, fastifyWireDefault)
@@ -120,5 +123,46 @@ t.test('a route under the constraint that is nobody\'s socket has the time of th
     const client = new RawClient(t, port)
     t.match(await client.upgrade(path), ` ${status} `)
     await client.readEnd()
+  }
+})
+
+t.test('over HTTP/2 a URL that only has a socket answers a plain GET 426, without headers that HTTP/2 does not have', async (t) => {
+  const app = await createHttp2App(t)
+  app.ws('/demo', (socket) => { socket.send('hello') })
+  const client = await Http2Client.connect(t, await listenHttp2(app))
+  t.equal(await (await client.open()).readText(), 'hello')
+  t.match(await client.get('/demo'), { status: 426, body: /FST_WIRE_UPGRADE_REQUIRED/ })
+})
+
+t.test('on localhost every address has sockets over HTTP/2', async (t) => {
+  const { lookup } = dns
+  t.teardown(() => { dns.lookup = lookup })
+  dns.lookup = ((name: string, options: object, callback: (error: null, addresses: object[]) => void) => {
+    if (name === 'localhost' && 'all' in options && options.all === true) callback(null, [{ address: '127.0.0.1', family: 4 }, { address: '127.0.0.2', family: 4 }])
+    else (lookup as (...args: unknown[]) => void)(name, options, callback)
+  }) as typeof dns.lookup
+  const app = await createHttp2App(t)
+  app.ws('/demo', (socket) => { socket.send('hello') })
+  await app.listen({ port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const peers = await Promise.all(['127.0.0.1', '127.0.0.2'].map(async (address) => await (await Http2Client.connect(t, `http://${address}:${port}`)).open()))
+  for (const peer of peers) t.equal(await peer.readText(), 'hello')
+  const closed = app.close()
+  for (const peer of peers) {
+    t.equal(await peer.readClose(), 1001)
+    peer.sendClose(1001)
+    peer.stream.end()
+  }
+  await closed
+})
+
+t.test('injectWS() reaches the sockets of an HTTP/2 application', async (t) => {
+  for (const secure of [false, true]) {
+    const app = await createHttp2App(t, {}, { secure })
+    app.ws('/demo', (socket, request) => { socket.send(`${request.protocol} ${request.raw.httpVersion}`) })
+    const client = await app.injectWS('/demo')
+    t.equal(String((await once(client, 'message'))[0]), `${secure ? 'https' : 'http'} 1.1`)
+    await t.rejects(app.injectWS('/missing'), /404/)
+    client.terminate()
   }
 })

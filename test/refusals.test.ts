@@ -4,6 +4,7 @@ import t from 'tap'
 import { fastifyWire } from '../index.js'
 import { createApp, listen } from './fixtures/app.js'
 import { RawClient } from './fixtures/client.js'
+import { createHttp2App, Http2Client, listenHttp2 } from './fixtures/http2.js'
 
 const refused = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => undefined, (error: unknown) => error)
 
@@ -63,4 +64,24 @@ t.test('a refusal is told, and of which request, where a hook of the plugin was 
     { requestId: 'the request', route: '/demo/:id', url: '/demo/5', statusCode: 403, reason: '403' },
     { requestId: 'the request', route: undefined, url: '/nowhere', statusCode: 404, reason: '404' }
   ])
+})
+
+t.test('over HTTP/2 a client that leaves before the answer was not refused', async (t) => {
+  const app = await createHttp2App(t)
+  let enter = (): void => {}
+  const entered = new Promise<void>((resolve) => { enter = resolve })
+  const gone = new Promise<void>((resolve) => {
+    app.ws('/demo', { preHandler: (request) => { request.raw.once('close', resolve); enter(); return new Promise(() => {}) } }, () => { t.fail('no socket') })
+  })
+  app.ws('/refused', { onRequest: async (_request, reply) => reply.code(401).send() }, () => { t.fail('no socket') })
+  const client = await Http2Client.connect(t, await listenHttp2(app))
+  const stream = client.request('/demo')
+  await entered
+  stream.close(8)
+  await gone
+  const peer = await client.open('/refused')
+  t.equal(peer.status, 401)
+  await peer.closed()
+  await client.get('/')
+  t.same(app.websocketServer.metrics().refusals, { 401: 1 })
 })

@@ -13,7 +13,7 @@ export interface HandshakeRequest {
   host: string | undefined
 }
 
-/** The 101 that accepts a handshake. Its strings came as Latin-1 and must be written as such. */
+/** What accepts a handshake: the head of a 101, or of a 200 over HTTP/2. Its strings came as Latin-1 and must be written as such. */
 export interface Answer {
   reason: string
   /** Flat: name, value, name, value, in the order the version asks for. */

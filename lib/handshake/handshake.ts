@@ -10,6 +10,7 @@ import { readHixie75 } from './hixie75.js'
 import { readHixie76 } from './hixie76.js'
 import { isHost } from './location.js'
 import { type NumberedVersion, readRfc6455 } from './rfc6455.js'
+import { readRfc8441 } from './rfc8441.js'
 
 export type { Answer, Handshake, HandshakeRequest } from './answer.js'
 
@@ -27,6 +28,7 @@ export function isWebSocketUpgrade (headers: IncomingHttpHeaders): boolean {
  */
 export function readHandshake (request: HandshakeRequest, versions: readonly Version[]): Handshake {
   const { headers, host } = request
+  if (isExtendedConnect(headers)) return readExtendedConnect(request, versions)
   if (request.method !== 'GET') throw refusal(new MethodNotAllowed(request.method), { allow: 'GET' })
   // Negated, so that what is no number is refused too.
   if (!(Number(request.httpVersion) >= 1.1)) throw new HttpVersionTooOld(request.httpVersion)
@@ -51,6 +53,23 @@ export function readHandshake (request: HandshakeRequest, versions: readonly Ver
     return readHixie75(request, host)
   }
   throw new MissingKey()
+}
+
+/** Whether a request asks for a WebSocket over HTTP/2. No header of HTTP/1.1 can have such a name. */
+export function isExtendedConnect (headers: IncomingHttpHeaders): boolean {
+  return headers[':protocol'] === 'websocket'
+}
+
+// RFC 8441 §5 has the handshake of RFC 6455, without what HTTP/2 says itself, and with none of its drafts.
+function readExtendedConnect (request: HandshakeRequest, versions: readonly Version[]): Handshake {
+  if (!isHost(request.host)) throw new MissingHost()
+  const isSpoken = versions.includes('13')
+  const spoken: readonly Version[] = isSpoken ? ['13'] : versions
+  const version = header(request.headers, 'sec-websocket-version')?.trim()
+  if (version === undefined) throw missingVersion(spoken)
+  // With no Upgrade header, which HTTP/2 does not have (RFC 9113 §8.2.2).
+  if (version !== '13' || !isSpoken) throw refusal(new UnsupportedVersion(version, spoken.join(', ')), versionHeader(spoken))
+  return readRfc8441(request)
 }
 
 /** The subprotocol to speak: the client's first that stands in `protocols`, or its first when there is no list. */

@@ -56,8 +56,13 @@ function answer (key: string, protocol: string | undefined): Answer {
   const headers = [
     'Upgrade', 'websocket',
     'Connection', 'Upgrade',
-    'Sec-WebSocket-Accept', hash('sha1', key + GUID, 'base64')
+    'Sec-WebSocket-Accept', proofOf(key)
   ]
   if (protocol !== undefined) headers.push('Sec-WebSocket-Protocol', protocol)
   return { reason: 'Switching Protocols', headers, body: undefined }
+}
+
+/** What proves that a key was read (RFC 6455 §4.2.2, item 5.4). */
+export function proofOf (key: string): string {
+  return hash('sha1', key + GUID, 'base64')
 }

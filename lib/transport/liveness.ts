@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { isHttp2Stream, progressOf } from './http2.js'
 
 // What the connection below tells of the peer when no byte of it comes.
 
@@ -8,8 +9,12 @@ interface WithHandle {
   _handle?: { readonly writeQueueSize?: unknown } | null
 }
 
-/** Bytes written that the kernel has not taken: they get fewer as the peer reads. 0 where nothing is known. */
+/**
+ * Bytes written that the kernel has not taken: they get fewer as the peer reads. 0 where nothing is known. Over HTTP/2
+ * what waits cannot be seen getting fewer: there it is another figure that changes with it.
+ */
 export function unsentBytes (stream: Duplex): number {
+  if (isHttp2Stream(stream)) return progressOf(stream)
   const size = (stream as WithHandle)._handle?.writeQueueSize
   return typeof size === 'number' ? size : stream.writableLength
 }

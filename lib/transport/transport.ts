@@ -1,9 +1,11 @@
 import type { Duplex } from 'node:stream'
 import type { Output } from '../codec/encoder.js'
 import { directHandle, writeDirectly, writeError, type DirectHandle } from './direct.js'
+import { cut, end } from './http2.js'
 import { receiveBytes, receiver, startReading, type Receiver } from './reader.js'
 import { Run } from './run.js'
 import { closeRegion, extend, isLast, openRegion, slab, SLAB_SIZE } from './slab.js'
+import { writeTo } from './write.js'
 
 /** What a transport tells of its stream. */
 export interface TransportEvents {
@@ -253,15 +255,7 @@ export class Transport implements Output, Receiver {
     this.#onWritten ??= (status) => { this.#written(status) }
     this.#isWriting = true
     this.#writingLength = length
-    if (bytes instanceof Uint8Array) {
-      stream.write(bytes, this.#onWritten)
-    } else {
-      stream.cork()
-      const last = bytes.length - 1
-      for (let i = 0; i < last; i++) stream.write(bytes[i])
-      stream.write(bytes[last], this.#onWritten)
-      stream.uncork()
-    }
+    writeTo(stream, bytes, length, this.#onWritten)
     if (stream.writableNeedDrain) this.isStalled = true
   }
 
@@ -344,7 +338,7 @@ export class Transport implements Output, Receiver {
   #endStream (): void {
     this.#isEnding = false
     this.#isEnded = true
-    this.stream.end()
+    end(this.stream)
   }
 
   /** Cuts the connection. What can leave at once does, as it would have without waiting for the end of the tick. */
@@ -352,7 +346,7 @@ export class Transport implements Output, Receiver {
     this.flush()
     this.#isEnded = true
     this.#dropQueue()
-    this.stream.destroy()
+    cut(this.stream)
   }
 
   /** @internal The stream's own events. */

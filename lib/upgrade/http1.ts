@@ -2,8 +2,10 @@ import { ServerResponse, type IncomingMessage, type OutgoingHttpHeader, type Out
 import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { Duplex } from 'node:stream'
-import { HandshakeTimeout, HandshakeUnanswered } from '../errors.js'
+import { HandshakeTimeout } from '../errors.js'
 import { isWebSocketUpgrade, type Answer, type Handshake } from '../handshake/handshake.js'
+import { Deadline } from './deadline.js'
+import { whenOver, type Opened, type UpgradeResponse } from './response.js'
 
 // How long a peer that was refused may take to read the answer, in milliseconds.
 const REFUSAL_LINGER = 5_000
@@ -11,25 +13,15 @@ const REFUSAL_LINGER = 5_000
 // A 101 has no body to describe.
 const OF_A_BODY: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'content-type'])
 
-/** Takes the stream over after the 101, with the bytes that came behind the head. */
-export type Opened = (stream: Duplex, head: Buffer) => void
-
-/**
- * The response of an upgrade. Fastify fills it like any other: with a 101 it becomes the answer of the handshake and
- * hands the stream over, with any other status it is an ordinary answer, after which the connection ends.
- */
-export class UpgradeResponse extends ServerResponse {
-  /** What was read of the request before its hooks ran. */
+/** The response of an upgrade over HTTP/1.1. After an answer that is no 101 the connection ends. */
+export class Http1Response extends ServerResponse implements UpgradeResponse {
   handshake: Handshake | undefined
+  readonly acceptStatus = 101
   readonly #stream: Duplex
   #head: Buffer
   #answer: Answer | undefined
   #opened: Opened | undefined
-  #timeout = 0
-  #deadline: NodeJS.Timeout | undefined
-  /** Gives up the wait for a body. */
-  #giveUp: (() => void) | undefined
-  #isExpired = false
+  readonly #deadline = new Deadline(this)
 
   constructor (request: IncomingMessage, stream: Duplex, head: Buffer) {
     super(request)
@@ -46,7 +38,7 @@ export class UpgradeResponse extends ServerResponse {
 
   readonly #onDrain = (): void => { this.emit('drain') }
 
-  readonly #onClose = (): void => { clearTimeout(this.#deadline) }
+  readonly #onClose = (): void => { this.#deadline.stop() }
 
   readonly #onFinish = (): void => {
     const stream = this.#stream
@@ -61,7 +53,7 @@ export class UpgradeResponse extends ServerResponse {
   }
 
   #release (): void {
-    clearTimeout(this.#deadline)
+    this.#deadline.stop()
     this.#stream.off('close', this.#onClose)
     this.#stream.off('drain', this.#onDrain)
     this.detachSocket(this.#stream as IncomingMessage['socket'])
@@ -72,53 +64,22 @@ export class UpgradeResponse extends ServerResponse {
     return !this.#stream.destroyed
   }
 
-  /** Calls back once: when a refusal has been answered, or when the connection is gone, whether a socket was opened on it or not. */
+  get isAccepted (): boolean {
+    return this.statusCode === 101
+  }
+
   whenOver (callback: () => void): void {
-    const tell = atMostOnce(callback)
-    this.on('finish', () => { if (this.statusCode !== 101) tell() })
-    if (this.#stream.closed) tell()
-    else this.#stream.once('close', tell)
+    whenOver(this, this.#stream, callback)
   }
 
-  /**
-   * Bounds how long the answer may take, a refusal included. When the client is late it gets 408 in the way of other
-   * errors. When those who have to answer are late it gets 503, past whatever they wait for; what they answer afterwards
-   * is dropped.
-   * @param timeout in milliseconds
-   * @param expired called with the 503
-   */
   limitTime (timeout: number, expired: () => void): void {
-    this.#timeout = timeout
-    this.#deadline = setTimeout(() => { this.#expire(expired) }, timeout)
+    this.#deadline.start(timeout, expired)
   }
 
-  #expire (expired: () => void): void {
-    const giveUp = this.#giveUp
-    if (this.headersSent) {
-      // The client does not take the answer, or it does not end.
-      this.#stream.destroy()
-    } else if (giveUp !== undefined) {
-      this.#deadline = setTimeout(() => { this.#expire(expired) }, this.#timeout)
-      giveUp()
-    } else {
-      expired()
-      this.#answerExpired(new HandshakeUnanswered(this.#timeout))
-    }
+  cut (): void {
+    this.#stream.destroy()
   }
 
-  #answerExpired ({ code, message }: Error & { code: string }): void {
-    for (const name of this.getHeaderNames()) this.removeHeader(name)
-    this.#opened = undefined
-    const body = JSON.stringify({ statusCode: 503, code, error: 'Service Unavailable', message })
-    this.writeHead(503, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
-    this.end(body)
-    this.#isExpired = true
-  }
-
-  /**
-   * The bytes that follow the head of the request, however they are cut.
-   * @throws HandshakeTimeout when the client ends before, or when the time is over
-   */
   async readBody (length: number): Promise<Buffer> {
     if (this.#head.length < length) await this.#collect(length)
     const body = this.#head.subarray(0, length)
@@ -133,16 +94,16 @@ export class UpgradeResponse extends ServerResponse {
         this.#head = Buffer.concat([this.#head, bytes])
         if (this.#head.length >= length) settle(resolve)
       }
-      const onEnd = (): void => { settle(() => { reject(new HandshakeTimeout(this.#timeout)) }) }
+      const onEnd = (): void => { settle(() => { reject(new HandshakeTimeout(this.#deadline.timeout)) }) }
       const settle = (finish: () => void): void => {
-        this.#giveUp = undefined
+        this.#deadline.giveUp = undefined
         stream.off('data', onData)
         stream.off('end', onEnd)
         stream.off('close', onEnd)
         stream.pause()
         finish()
       }
-      this.#giveUp = onEnd
+      this.#deadline.giveUp = onEnd
       stream.on('data', onData)
       stream.on('end', onEnd)
       stream.on('close', onEnd)
@@ -150,14 +111,13 @@ export class UpgradeResponse extends ServerResponse {
     })
   }
 
-  /** Makes a 101, when one is sent, the answer of this handshake. */
   accept (answer: Answer, opened: Opened): void {
     this.#answer = answer
     this.#opened = opened
   }
 
   override writeHead (status: number, reason?: string | OutgoingHttpHeaders | OutgoingHttpHeader[], headers?: OutgoingHttpHeaders | OutgoingHttpHeader[]): this {
-    if (this.#isExpired) return this
+    if (this.#deadline.isOver) return this
     const given = typeof reason === 'object' ? reason : headers
     if (status !== 101 || this.#answer === undefined) {
       return typeof reason === 'string' ? super.writeHead(status, reason, given) : super.writeHead(status, given)
@@ -184,7 +144,7 @@ export class UpgradeResponse extends ServerResponse {
   override end (chunk?: unknown, encoding?: unknown, callback?: unknown): this {
     const answer = this.#answer
     const opened = this.#opened
-    if (this.#isExpired) return this
+    if (this.#deadline.isOver) return this
     if (answer === undefined || opened === undefined || this.statusCode !== 101) {
       return super.end(chunk, encoding as BufferEncoding, callback as () => void)
     }
@@ -206,7 +166,7 @@ export class UpgradeResponse extends ServerResponse {
 }
 
 /** What an application does with a request and its response. */
-type Routing = (request: IncomingMessage, response: UpgradeResponse) => void
+type Routing = (request: IncomingMessage, response: Http1Response) => void
 
 /**
  * Answers the upgrades of a server. With another 'upgrade' listener beside it, only those that `isOurs` says.
@@ -223,7 +183,7 @@ export function listenForUpgrades (server: Server, routing: Routing, isOurs: (re
       const socket = stream as Socket
       socket.setTimeout(0)
       socket.setNoDelay(true)
-      routing(request, new UpgradeResponse(request, stream, head))
+      routing(request, new Http1Response(request, stream, head))
     } else if (isAlone) {
       handBack(server, request, stream, head)
     }
@@ -253,16 +213,6 @@ function letOthersPass (server: Server & AskingServer): () => void {
 }
 
 function ignore (): void {}
-
-// Out here, so that what a stream keeps does not keep the response.
-function atMostOnce (callback: () => void): () => void {
-  let isCalled = false
-  return () => {
-    if (isCalled) return
-    isCalled = true
-    callback()
-  }
-}
 
 /** Whether a listener before us has answered: a stream takes one response at a time. */
 function isTaken (stream: Duplex & { _httpMessage?: unknown }): boolean {

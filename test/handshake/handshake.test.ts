@@ -1,6 +1,6 @@
 import t from 'tap'
 import {
-  VERSIONS, chooseProtocol, isWebSocketUpgrade, readHandshake, type HandshakeRequest
+  VERSIONS, chooseProtocol, isExtendedConnect, isWebSocketUpgrade, readHandshake, type HandshakeRequest
 } from '../../lib/handshake/handshake.js'
 import type { Version } from '../../lib/protocol/protocol.js'
 
@@ -207,4 +207,18 @@ t.test('the subprotocol chosen', async t => {
   t.equal(chooseProtocol(['c'], []), undefined, 'is none where the list is empty')
   t.equal(chooseProtocol([], undefined), undefined, 'is none where none is offered')
   t.equal(chooseProtocol(['A'], ['a']), undefined, 'is compared with its case')
+})
+
+t.test('an extended CONNECT of HTTP/2 is a handshake of version 13 and of no other', async t => {
+  const connect = (headers: Headers, host: string | undefined = 'example.com'): HandshakeRequest => ({
+    method: 'GET', httpVersion: '2.0', url: '/demo', headers: { ':method': 'CONNECT', ':protocol': 'websocket', ...headers }, secure: false, host
+  })
+  t.equal(isExtendedConnect({ ':protocol': 'websocket' }), true)
+  t.equal(isExtendedConnect({ ':protocol': 'connect-udp' }), false)
+  t.equal(isExtendedConnect(MODERN), false)
+  t.equal(readHandshake(connect({ 'sec-websocket-version': ' 13 ' }), VERSIONS).version, '13')
+  t.strictSame(refusal(connect({})), { code: 'FST_WIRE_VERSION_MISSING', statusCode: 400, headers: { 'sec-websocket-version': '13' } })
+  t.strictSame(refusal(connect({ 'sec-websocket-version': '8' })), { code: 'FST_WIRE_VERSION', statusCode: 426, headers: { 'sec-websocket-version': '13' } })
+  t.strictSame(refusal(connect({ 'sec-websocket-version': '13' }), ['hixie-76', '8']), { code: 'FST_WIRE_VERSION', statusCode: 426, headers: { 'sec-websocket-version': '8' } })
+  t.match(refusal(connect({ 'sec-websocket-version': '13' }, 'a b')), { code: 'FST_WIRE_HOST', statusCode: 400 })
 })

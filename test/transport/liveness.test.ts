@@ -35,3 +35,12 @@ t.test('a stream without a kernel below says what it holds itself', async (t) =>
   stream.write('abc')
   t.equal(unsentBytes(stream), 3)
 })
+
+t.test('over HTTP/2 it is what moves on the connection, while something waits', async (t) => {
+  const socket = { bytesRead: 10, bytesWritten: 20 }
+  const stream = { rstCode: 0, writableLength: 5, session: { socket } } as unknown as Duplex
+  t.equal(unsentBytes(stream), 35)
+  socket.bytesRead++
+  t.equal(unsentBytes(stream), 36)
+  t.equal(unsentBytes({ rstCode: 0, writableLength: 0, session: { socket } } as unknown as Duplex), 0)
+})

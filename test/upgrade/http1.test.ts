@@ -3,10 +3,10 @@ import { createServer, ServerResponse, type IncomingMessage } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import type { Test } from 'tap'
 import t from 'tap'
-import { listenForUpgrades, type UpgradeResponse } from '../../lib/upgrade/http1.js'
+import { listenForUpgrades, type Http1Response } from '../../lib/upgrade/http1.js'
 import { RawClient, upgradeHead } from '../fixtures/client.js'
 
-const setUp = async (t: Test, routing: (request: IncomingMessage, response: UpgradeResponse) => void) => {
+const setUp = async (t: Test, routing: (request: IncomingMessage, response: Http1Response) => void) => {
   const server = createServer((_request, response) => { response.end('plain') })
   const stop = listenForUpgrades(server, routing, (request) => request.url === '/demo')
   server.listen(0, '127.0.0.1')
@@ -86,8 +86,8 @@ t.test('bytes behind the head are waited for', async (t) => {
 })
 
 t.test('a client that was reset is not a socket', async (t) => {
-  let route = (_response: UpgradeResponse): void => {}
-  const routed = new Promise<UpgradeResponse>((resolve) => { route = resolve })
+  let route = (_response: Http1Response): void => {}
+  const routed = new Promise<Http1Response>((resolve) => { route = resolve })
   const { port } = await setUp(t, (_request, response) => { route(response) })
   const client = connect(port, '127.0.0.1')
   client.write(upgradeHead())
@@ -143,7 +143,7 @@ t.test('a stream that a listener before us has answered, or is answering, is not
 
 t.test('those who do not answer in time are answered for, and what they say afterwards is dropped', async (t) => {
   let expired = 0
-  const responses: UpgradeResponse[] = []
+  const responses: Http1Response[] = []
   const { port } = await setUp(t, (_request, response) => {
     responses.push(response)
     response.limitTime(30, () => { expired++ })
@@ -201,7 +201,7 @@ t.test('an answer that does not end in time is cut', async (t) => {
 t.test('what was answered in time, or is gone, has no timer left', async (t) => {
   const countTimers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = countTimers()
-  let route = (_response: UpgradeResponse): void => {}
+  let route = (_response: Http1Response): void => {}
   const { port } = await setUp(t, (request, response) => {
     response.limitTime(600_000, () => {})
     if (request.url === '/demo') response.accept(ANSWER, (stream) => { stream.end() })
@@ -213,7 +213,7 @@ t.test('what was answered in time, or is gone, has no timer left', async (t) => 
     client.write(upgradeHead(path))
     await client.readEnd()
   }
-  const routed = new Promise<UpgradeResponse>((resolve) => { route = resolve })
+  const routed = new Promise<Http1Response>((resolve) => { route = resolve })
   const client = connect(port, '127.0.0.1')
   client.write(upgradeHead('/cut'))
   const { socket: stream } = await routed
@@ -253,8 +253,8 @@ t.test('it is told once when a connection is over: a refusal when it is answered
 })
 
 t.test('it is told at once of a connection that is gone already', async (t) => {
-  let route = (_response: UpgradeResponse): void => {}
-  const routed = new Promise<UpgradeResponse>((resolve) => { route = resolve })
+  let route = (_response: Http1Response): void => {}
+  const routed = new Promise<Http1Response>((resolve) => { route = resolve })
   const { port } = await setUp(t, (_request, response) => { route(response) })
   const client = connect(port, '127.0.0.1')
   client.write(upgradeHead())

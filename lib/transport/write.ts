@@ -1,0 +1,53 @@
+import type { Duplex } from 'node:stream'
+import { isHttp2Stream } from './http2.js'
+
+/** The most that is given to a stream of HTTP/2 at a time, in bytes. */
+export const PIECE_SIZE = 65_536
+
+type Written = (error?: Error | null) => void
+
+/** Writes in one go, as far as the stream allows that. */
+export function writeTo (stream: Duplex, bytes: Buffer | readonly Buffer[], length: number, written: Written): void {
+  if (length > PIECE_SIZE && isHttp2Stream(stream)) {
+    writeInPieces(stream, bytes, written)
+  } else if (bytes instanceof Uint8Array) {
+    stream.write(bytes, written)
+  } else {
+    stream.cork()
+    const last = bytes.length - 1
+    for (let i = 0; i < last; i++) stream.write(bytes[i])
+    stream.write(bytes[last], written)
+    stream.uncork()
+  }
+}
+
+/**
+ * Writes piece by piece, each when the last one has left. A session of HTTP/2 counts what its streams were given, and with 10 MiB
+ * of that (`maxSessionMemory`) it refuses every new stream: one slow socket would lock its client out.
+ */
+function writeInPieces (stream: Duplex, bytes: Buffer | readonly Buffer[], written: Written): void {
+  const parts = bytes instanceof Uint8Array ? [bytes] : bytes
+  let index = 0
+  let at = 0
+  const next: Written = (error) => {
+    if (error != null || index === parts.length) {
+      written(error)
+      return
+    }
+    let room = PIECE_SIZE
+    stream.cork()
+    while (room > 0 && index < parts.length) {
+      const part = parts[index] as Buffer
+      const piece = part.subarray(at, at + room)
+      room -= piece.length
+      at += piece.length
+      if (at === part.length) {
+        index++
+        at = 0
+      }
+      stream.write(piece, room === 0 || index === parts.length ? next : undefined)
+    }
+    stream.uncork()
+  }
+  next()
+}

@@ -1,0 +1,62 @@
+import { EventEmitter, once } from 'node:events'
+import t from 'tap'
+import { Deadline, type Answerable } from '../../lib/upgrade/deadline.js'
+
+/** A response that notes what is done with it. */
+class Noted extends EventEmitter implements Answerable {
+  headersSent = false
+  readonly headers = new Set(['x-by-hook'])
+  readonly done: unknown[] = []
+  getHeaderNames (): string[] { return [...this.headers] }
+  removeHeader (name: string): void { this.headers.delete(name) }
+  writeHead (...head: unknown[]): void { this.done.push(head) }
+  end (body: string): void { this.done.push(JSON.parse(body)); this.emit('done') }
+  cut (): void { this.done.push('cut'); this.emit('done') }
+}
+
+t.test('when nobody answered in time, 503 is answered, without what was set so far', async (t) => {
+  const response = new Noted()
+  const deadline = new Deadline(response)
+  deadline.start(10, () => { response.done.push('expired') })
+  t.equal(deadline.timeout, 10)
+  t.equal(deadline.isOver, false)
+  await once(response, 'done')
+  t.equal(deadline.isOver, true)
+  t.equal(response.headers.size, 0)
+  t.match(response.done, ['expired', [503, { 'content-type': 'application/json; charset=utf-8' }], { statusCode: 503, code: 'FST_WIRE_HANDSHAKE_UNANSWERED' }])
+})
+
+t.test('an answer that has begun is cut', async (t) => {
+  const response = new Noted()
+  const deadline = new Deadline(response)
+  response.headersSent = true
+  deadline.start(10, () => { t.fail('not expired') })
+  await once(response, 'done')
+  t.same(response.done, ['cut'])
+  t.equal(deadline.isOver, false)
+})
+
+t.test('a wait for the client is given up first, and there is as much time again', async (t) => {
+  const response = new Noted()
+  const deadline = new Deadline(response)
+  let given = 0
+  deadline.giveUp = () => {
+    given++
+    deadline.giveUp = undefined
+  }
+  deadline.start(10, () => { response.done.push('expired') })
+  await once(response, 'done')
+  t.equal(given, 1)
+  t.equal(response.done[0], 'expired')
+})
+
+t.test('one that is stopped does nothing', async (t) => {
+  const response = new Noted()
+  const stopped = new Deadline(response)
+  stopped.start(1, () => { t.fail('stopped') })
+  stopped.stop()
+  const other = new Deadline(response)
+  other.start(20, () => {})
+  await once(response, 'done')
+  t.equal(stopped.isOver, false)
+})
