@@ -16,17 +16,19 @@ const LONGEST_ORIGIN_SHOWN = 200
  */
 export function admit (settings: AdmissionSettings, limits: readonly ConnectionLimits[], handshake: Handshake, request: FastifyRequest, response: UpgradeResponse, done: (refusal?: Error) => void): void {
   let isAllowed: boolean | Promise<boolean>
+  // Only true lets in: also what is thrown is no reason to, whatever it is.
+  const fail = (reason: unknown): void => { done(reason instanceof Error ? reason : refuse(settings, handshake, request)) }
   try {
     if (limits.length > 0) response.whenOver(takePlace(limits, request.ip))
     isAllowed = judge(settings, handshake, request)
-  } catch (refusal) {
-    done(refusal as Error)
+  } catch (reason) {
+    fail(reason)
     return
   }
   if (isAllowed === true) {
     done()
   } else if (isAllowed instanceof Promise) {
-    isAllowed.then((isAllowed) => { done(isAllowed === true ? undefined : refuse(settings, handshake, request)) }, done)
+    isAllowed.then((isAllowed) => { done(isAllowed === true ? undefined : refuse(settings, handshake, request)) }, fail)
   } else {
     done(refuse(settings, handshake, request))
   }

@@ -3,7 +3,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, 
 import { isAdmissionOption, resolveAdmission, type AdmissionOptions, type AdmissionSettings } from './options/admission.js'
 import { ANY_COUNT, ANY_SIZE, ANY_TIME, flag, oneOf, wholeNumber } from './options/checks.js'
 import { resolveDeflate, type DeflateOptions } from './options/deflate.js'
-import { BadOption, ErrorHandlerInvalid, NoServer, PreCloseInvalid, type RefusedMessage } from './errors.js'
+import { BadOption, ErrorHandlerInvalid, NoServer, PreCloseInvalid, UncleanClose, type RefusedMessage } from './errors.js'
 import type { DeflateSettings } from './handshake/extensions.js'
 import { VERSIONS } from './handshake/handshake.js'
 import { fragmentsFor } from './protocol/limits.js'
@@ -97,7 +97,9 @@ export interface Settings extends AdmissionSettings {
 /** It needs the log of the request only, so that the request need not be kept for it. */
 type DefaultErrorHandler = (error: unknown, socket: WireSocket, log: FastifyBaseLogger) => void
 
+// What a loop over the messages throws when the peer left without a close is no failure, and the log has it already.
 const closeWith1011: DefaultErrorHandler = (error, socket, log) => {
+  if (error instanceof UncleanClose) return
   log.error({ err: error }, 'a WebSocket handler failed')
   socket.close(1011)
 }

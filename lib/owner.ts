@@ -7,6 +7,7 @@ import type { SocketOwner } from './socket/conversation.js'
 import { endLifetime } from './socket/lifetime.js'
 import { heartbeatOf } from './socket/heartbeat.js'
 import type { WireSocket } from './socket/socket.js'
+import { isThenable } from './socket/thenable.js'
 import { toWsError } from './ws-errors.js'
 
 /** What is kept of a request while its socket is open. */
@@ -125,7 +126,7 @@ function handleError (instance: FastifyInstance, settings: Settings, error: unkn
   }
   try {
     const result: unknown = errorHandler.call(instance, error as Error, socket, request as FastifyRequest, reply as FastifyReply)
-    if (result instanceof Promise) result.catch(failedToo)
+    if (isThenable(result)) result.then(undefined, failedToo)
   } catch (second) {
     failedToo(second)
   }

@@ -48,7 +48,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 
   const state = states.get(instance.server) ?? createState(instance)
   const httpServer = (given.options?.server ?? instance.server) as Server
-  const server = new WireServer({ ...given.options })
+  const server = new WireServer({ ...given.options }, (error) => { instance.log.error({ err: error }, 'a listener of websocketServer failed') })
   const registration: Registration = {
     server,
     isClosing: () => state.isClosing || server.isClosing,

@@ -108,9 +108,13 @@ export class WireServer extends EventEmitter<WireServerEvents> {
   /** @internal What is counted of them. */
   readonly measurements = new Metrics()
   #state: 'running' | 'closing' | 'closed' = 'running'
+  readonly #callbacks: Array<(error?: Error) => void> = []
+  readonly #fail: (error: unknown) => void
 
-  constructor (options: WireServerOptions = {}) {
-    super()
+  /** @param fail gets what its listeners throw or reject with, but for those of 'connection', whose socket has an error handler */
+  constructor (options: WireServerOptions = {}, fail: (error: unknown) => void = () => {}) {
+    super({ captureRejections: true })
+    this.#fail = fail
     this.options = options
     this.clients = (options.clientTracking === false ? undefined : this.sockets) as Set<WireSocket>
   }
@@ -164,7 +168,7 @@ export class WireServer extends EventEmitter<WireServerEvents> {
       if (callback !== undefined) process.nextTick(callback, new ServerNotRunning())
       return
     }
-    if (callback !== undefined) this.once('close', callback)
+    if (callback !== undefined) this.#callbacks.push(callback)
     if (this.#state === 'closing') return
     this.#state = 'closing'
     if (this.sockets.size === 0) process.nextTick(() => { this.#closed() })
@@ -185,7 +189,22 @@ export class WireServer extends EventEmitter<WireServerEvents> {
   #closed (): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.emit('close')
+    for (const callback of this.#callbacks) this.#contain(callback)
+    this.#contain(() => { this.emit('close') })
+  }
+
+  // The last socket of a server closes it: what a callback throws must not keep the others from their end.
+  #contain (callback: () => void): void {
+    try {
+      callback()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  override [EventEmitter.captureRejectionSymbol] (error: Error, event: unknown, ...args: unknown[]): void {
+    if (event === 'connection') (args[0] as WireSocket).emit('error', error)
+    else this.#fail(error)
   }
 }
 

@@ -133,6 +133,14 @@ t.test('what such a function throws or rejects with is the error of the request'
   }
 })
 
+t.test('what is thrown and is no error lets nobody in either', async (t) => {
+  const nothing: unknown = undefined
+  for (const origin of [() => { throw nothing }, async () => { throw nothing }, () => Promise.reject(nothing)]) {
+    const { ask } = await setUp(t, { origin })
+    t.match(await ask({ Origin: 'http://a.example' }), { status: 403, code: 'FST_WIRE_ORIGIN' })
+  }
+})
+
 t.test('routes declared as for @fastify/websocket let in all, unless the plugin is told', async (t) => {
   const open = await setUp(t)
   t.equal((await open.ask({ Origin: 'http://evil.example' }, '/drop-in')).status, 101)

@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import t, { type Test } from 'tap'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { pingChannel } from '../lib/diagnostics.js'
-import { MessageInvalid } from '../lib/errors.js'
+import { MessageInvalid, UncleanClose } from '../lib/errors.js'
 import { resolveDropInSettings, resolveSettings, type Settings, type SocketErrorHandler } from '../lib/options.js'
 import { createContext, createOwner, socketOpened } from '../lib/owner.js'
 import { MessageSchemas } from '../lib/schema.js'
@@ -63,6 +63,12 @@ t.test('a failure is logged and closes 1011, where nobody handles it', async (t)
   owner.failed(error, socket, open())
   t.same(calls, [['error', { err: error }, 'a WebSocket handler failed'], ['close', 1011]])
   t.equal(owner.faulted, undefined)
+})
+
+t.test('a loop over the messages that ends because the peer left is no failure', async (t) => {
+  const { calls, socket, owner, open } = setUp(resolveSettings({}))
+  owner.failed(new UncleanClose(1006), socket, open())
+  t.same(calls, [])
 })
 
 t.test('a message that a schema refused closes as it says, or goes to the error handler', async (t) => {

@@ -163,3 +163,31 @@ t.test('metrics() adds up what is counted', async (t) => {
   t.match(app.websocketServer.metrics(), { total: { open: 1, opened: 1 }, routes: [{ route: '/demo', version: '13' }] })
   client.terminate()
 })
+
+t.test('what its listeners throw or reject with is contained', async (t) => {
+  const failures: unknown[] = []
+  const server = new WireServer({}, (error) => { failures.push(error) })
+  let isClosed = false
+  server.close(() => { throw new Error('of a callback') })
+  server.close(() => { isClosed = true })
+  server.on('close', () => { throw new Error('of a listener') })
+  await turn()
+  t.equal(isClosed, true)
+  server.on('headers', (async () => { throw new Error('of a promise') }) as () => void)
+  server.emit('headers', [], request)
+  await turn()
+  t.match(failures, [{ message: 'of a callback' }, { message: 'of a listener' }, { message: 'of a promise' }])
+  const alone = new WireServer()
+  alone.close(() => { throw new Error('heard by nobody') })
+  await turn()
+  t.equal(alone.isClosing, true)
+})
+
+t.test('what a listener of connection rejects with is an error of the socket', async (t) => {
+  const server = new WireServer()
+  const { socket, errors } = createMemorySocket()
+  server.on('connection', (async () => { throw new Error('rejected') }) as () => void)
+  server.add(socket, request)
+  await turn()
+  t.match(errors, [{ message: 'rejected' }])
+})

@@ -11,6 +11,7 @@ import type { Beating, Round } from './heartbeat.js'
 import { MessageRate, type Throttled } from './message-rate.js'
 import type { Opening, SocketOwner, Traffic } from './opening.js'
 import { refuseClosed, sendPayload, sendShared, type SendResult } from './sending.js'
+import { isThenable } from './thenable.js'
 import type { WireSocket, WireSocketEvents } from './socket.js'
 
 export type { Opening, SocketOwner, Traffic }
@@ -400,8 +401,4 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   fail (error: unknown): void {
     this.#owner.failed(error, this.#socket, this.#context)
   }
-}
-
-function isThenable (value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -2,6 +2,7 @@ import type { Message } from '../codec/message.js'
 import { messageOutChannel, pingChannel, type Details, type ReportChannel, type SocketReport } from '../diagnostics.js'
 import { NotOpen, TooMuchWaits } from '../errors.js'
 import type { Outbound } from '../schema.js'
+import { isThenable } from './thenable.js'
 import type { Protocol } from '../protocol/protocol.js'
 import type { Transport, WriteCallback } from '../transport/transport.js'
 
@@ -93,7 +94,8 @@ export function sendControl (sender: Sender, verb: 'ping' | 'pong', payload: Buf
 function contain (sender: Sender, callback: WriteCallback): WriteCallback {
   return (error) => {
     try {
-      callback(error)
+      const result: unknown = callback(error)
+      if (isThenable(result)) result.then(undefined, (reason: unknown) => { sender.fail(reason) })
     } catch (thrown) {
       sender.fail(thrown)
     }

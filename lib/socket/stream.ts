@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import { NullInStream } from '../errors.js'
+import { NullInStream, UncleanClose } from '../errors.js'
 import type { WireSocket } from './socket.js'
 
 /**
@@ -9,7 +9,7 @@ import type { WireSocket } from './socket.js'
  */
 export function createStream (socket: WireSocket, readsValues = false, writesValues = false): Duplex {
   const messages = socket[Symbol.asyncIterator]() as AsyncIterator<string | Buffer | null, undefined>
-  return new Duplex({
+  const stream = new Duplex({
     decodeStrings: false,
     readableObjectMode: readsValues,
     writableObjectMode: writesValues,
@@ -37,4 +37,9 @@ export function createStream (socket: WireSocket, readsValues = false, writesVal
       callback(error)
     }
   })
+  // An error that nobody listens to would end the process. Whether a peer leaves by a close is not up to the application.
+  stream.on('error', (error) => {
+    if (stream.listenerCount('error') === 1 && !(error instanceof UncleanClose)) socket.emit('error', error)
+  })
+  return stream
 }

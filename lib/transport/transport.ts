@@ -90,6 +90,8 @@ export class Transport implements Output, Receiver {
     // Waiting for the bytes behind a head may have paused it.
     if (this.#isPaused) stream.pause()
     else stream.resume()
+    // The peer may have left while hooks ran.
+    if (stream.readableEnded) this.#events.ended()
   }
 
   /** Bytes queued that have not left. */

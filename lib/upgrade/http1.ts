@@ -107,7 +107,8 @@ export class Http1Response extends ServerResponse implements UpgradeResponse {
       stream.on('data', onData)
       stream.on('end', onEnd)
       stream.on('close', onEnd)
-      stream.resume()
+      if (stream.readableEnded) onEnd()
+      else stream.resume()
     })
   }
 
@@ -174,11 +175,14 @@ type Routing = (request: IncomingMessage, response: Http1Response) => void
  */
 export function listenForUpgrades (server: Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean): () => void {
   const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+    // Node has let go of the connection: a reset at any moment must not end the process, whoever answers.
+    stream.on('error', ignore)
+    inTurn(request, stream, () => { answer(request, stream, head) })
+  }
+  const answer = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     const isAlone = server.listenerCount('upgrade') === 1
     if (isWebSocketUpgrade(request.headers)) {
       if (isTaken(stream) || (!isAlone && !isOurs(request))) return
-      // A reset at any moment must not end the process; 'close' tells those who wait.
-      stream.on('error', ignore)
       // The bounds of a request are not those of a conversation.
       const socket = stream as Socket
       socket.setTimeout(0)
@@ -214,9 +218,30 @@ function letOthersPass (server: Server & AskingServer): () => void {
 
 function ignore (): void {}
 
-/** Whether a listener before us has answered: a stream takes one response at a time. */
-function isTaken (stream: Duplex & { _httpMessage?: unknown }): boolean {
+interface AnsweredStream extends Duplex {
+  /** The response that a stream has now: it takes one at a time. */
+  _httpMessage?: ServerResponse | null
+}
+
+/** Whether a listener before us has answered. */
+function isTaken (stream: AnsweredStream): boolean {
   return stream.destroyed || stream._httpMessage != null
+}
+
+/** An upgrade may come in one piece with the requests before it (RFC 9112 §9.3.2): they are answered first. */
+function inTurn (request: IncomingMessage, stream: AnsweredStream, answer: () => void): void {
+  const earlier = stream._httpMessage
+  if (earlier == null || earlier.req === request) {
+    answer()
+    return
+  }
+  // The server that would do this has let go of the connection.
+  const onDrain = (): void => { earlier.emit('drain') }
+  stream.on('drain', onDrain)
+  earlier.once('finish', () => {
+    stream.off('drain', onDrain)
+    if (stream.writable) inTurn(request, stream, answer)
+  })
 }
 
 /**
@@ -230,6 +255,7 @@ function handBack (server: Server, request: IncomingMessage, stream: Duplex, hea
     const name = lines[i] as string
     if (name.toLowerCase() !== 'upgrade') text += `${name}: ${lines[i + 1] as string}\r\n`
   }
+  stream.off('error', ignore)
   stream.unshift(Buffer.concat([Buffer.from(text + '\r\n', 'latin1'), head]))
   server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', stream)
 }

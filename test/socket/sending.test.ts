@@ -71,8 +71,10 @@ t.test('a callback comes when a message has left, and what it throws is containe
   t.notOk(await sent((callback) => { socket.pong('c', true, callback) }))
   await socket.sent('d')
   socket.ping('e', true, () => { throw new Error('thrown') })
+  socket.send('f', (async () => { throw new Error('rejected') }) as () => void)
   await turn()
-  t.match(errors, [{ message: 'thrown' }])
+  await turn()
+  t.match(errors, [{ message: 'thrown' }, { message: 'rejected' }])
 })
 
 t.test('a message that is being compressed when the socket is cut is not said to be sent', async (t) => {

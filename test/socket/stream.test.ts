@@ -50,6 +50,21 @@ t.test('an unclean close destroys it with the error', async (t) => {
   t.match((await once(stream, 'error'))[0], { code: 'FST_WIRE_UNCLEAN_CLOSE' })
 })
 
+t.test('with nobody to hear it, that error is nothing, and any other goes to the errorHandler', async (t) => {
+  const errors: unknown[] = []
+  const left = await converse(t, { errorHandler: (error) => { errors.push(error) } })
+  const stream = left.socket.stream()
+  stream.pipe(stream)
+  left.client.socket.destroy()
+  await new Promise((resolve) => { stream.on('close', resolve) })
+  t.same(errors, [])
+  const failing = await converse(t, { errorHandler: (error) => { errors.push(error) } })
+  const broken = failing.socket.stream()
+  broken.destroy(new Error('mine'))
+  await new Promise((resolve) => { broken.on('close', resolve) })
+  t.match(errors, [{ message: 'mine' }])
+})
+
 t.test('with a schema it is a stream of values, each way that has one', async (t) => {
   const { client, socket } = await converse(t, { schema: { message: {}, send: {} } })
   const stream = socket.stream()

@@ -418,3 +418,13 @@ t.test('the slab is used again from its start when all that lay in it has left',
   t.equal((await all).toString('latin1', 65_536), 'nextlast')
   t.equal(Buffer.concat(other.writes.flat()).toString(), 'not yet')
 })
+
+t.test('a peer that ended before the transport opened is told to have ended', async (t) => {
+  const { events, stream, transport, open } = setUp()
+  stream.push(null)
+  stream.read()
+  await once(stream, 'end')
+  open()
+  t.same(events, ['ended'])
+  transport.destroy()
+})

@@ -78,11 +78,15 @@ t.test('bytes behind the head are waited for', async (t) => {
   const whole = new RawClient(t, port)
   whole.write(upgradeHead() + 'body and more')
   await whole.readEnd()
+  const slow = new RawClient(t, port)
+  slow.write(upgradeHead())
+  for (const byte of 'slow') slow.write(byte)
+  await slow.readEnd()
   const ending = new RawClient(t, port)
   ending.write(upgradeHead() + 'bo')
   ending.socket.end()
   await ending.readEnd()
-  t.same(bodies, ['body', 'FST_WIRE_HANDSHAKE_TIMEOUT'])
+  t.same(bodies, ['body', 'slow', 'FST_WIRE_HANDSHAKE_TIMEOUT'])
 })
 
 t.test('a client that was reset is not a socket', async (t) => {
@@ -279,4 +283,95 @@ t.test('a server that asks is told which requests are upgrades', async (t) => {
   t.same([ask('websocket'), ask('h2c')], [true, true])
   stop()
   t.equal(server.shouldUpgradeCallback, before)
+})
+
+/** A server whose plain requests are answered when they are told to be. */
+const setUpPipelining = async (t: Test, route: (request: IncomingMessage, response: Http1Response) => void) => {
+  const responses: ServerResponse[] = []
+  const { server, port } = await setUp(t, route)
+  server.removeAllListeners('request')
+  server.on('request', (_request, response) => { responses.push(response) })
+  const client = new RawClient(t, port)
+  return { server, port, client, responses, plain: async (count: number) => { while (responses.length < count) await once(server, 'request') } }
+}
+
+const PLAIN = 'GET /plain HTTP/1.1\r\nHost: example.com\r\n\r\n'
+
+t.test('an upgrade that comes in one piece with requests is answered behind them', async (t) => {
+  const { client, responses, plain } = await setUpPipelining(t, (_request, response) => {
+    response.accept(ANSWER, (stream, head) => { stream.end(head) })
+    response.writeHead(101).end()
+  })
+  client.write(PLAIN + PLAIN + upgradeHead('/demo') + 'early')
+  await plain(2)
+  // More than the buffers of the kernel take.
+  const [first, second] = responses as [ServerResponse, ServerResponse]
+  first.writeHead(200, { 'content-length': 200 * 65_536 })
+  let left = 200
+  const write = (): void => {
+    while (left-- > 0) {
+      if (first.write(Buffer.alloc(65_536))) continue
+      first.once('drain', write)
+      return
+    }
+    first.end()
+    second.end('second')
+  }
+  write()
+  const all = (await client.readEnd()).toString('latin1')
+  t.match(all, /second.*HTTP\/1\.1 101 .*early$/s)
+})
+
+t.test('so is one that is handed back', async (t) => {
+  const { client, responses, plain } = await setUpPipelining(t, () => { t.fail('not routed') })
+  client.write(PLAIN + upgradeHead('/demo', { Upgrade: 'h2c', Connection: 'Upgrade, close' }))
+  await plain(1)
+  responses[0]!.end('first')
+  await plain(2)
+  responses[1]!.end('second')
+  t.match((await client.readEnd()).toString(), /first.*second/s)
+})
+
+t.test('one behind an answer that ends the connection is not answered', async (t) => {
+  const { client, responses, plain } = await setUpPipelining(t, () => { t.fail('not routed') })
+  client.write(PLAIN + upgradeHead('/demo'))
+  await plain(1)
+  responses[0]!.shouldKeepAlive = false
+  responses[0]!.setHeader('connection', 'close')
+  responses[0]!.end('last')
+  t.match((await client.readEnd()).toString(), /last$/)
+})
+
+t.test('a reset of a connection whose upgrade waits, or is nobody\'s, does no harm', async (t) => {
+  const { server, port, responses, plain } = await setUpPipelining(t, () => { t.fail('not routed') })
+  const waiting = connect(port, '127.0.0.1')
+  const upgraded = once(server, 'upgrade')
+  waiting.write(PLAIN + upgradeHead('/demo'))
+  await plain(1)
+  const [, stream] = await upgraded as [unknown, Socket]
+  waiting.resetAndDestroy()
+  stream.resume()
+  await new Promise((resolve) => { stream.on('close', resolve) })
+  responses[0]!.end('to nobody')
+  server.on('upgrade', () => {})
+  const nobodys = connect(port, '127.0.0.1')
+  const other = once(server, 'upgrade')
+  nobodys.write(upgradeHead('/other'))
+  const [, left] = await other as [unknown, Socket]
+  nobodys.resetAndDestroy()
+  left.resume()
+  await new Promise((resolve) => { left.on('close', resolve) })
+})
+
+t.test('a body that cannot come, since the client ended before it was asked for, is not waited for', async (t) => {
+  const { port } = await setUp(t, (_request, response) => {
+    response.socket!.once('end', () => {
+      response.readBody(4).catch((error: { code: string }) => { response.end(error.code) })
+    })
+    response.socket!.resume()
+  })
+  const client = new RawClient(t, port)
+  client.write(upgradeHead())
+  client.socket.end()
+  t.match((await client.readEnd()).toString(), /FST_WIRE_HANDSHAKE_TIMEOUT$/)
 })
