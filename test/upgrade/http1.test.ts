@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer, ServerResponse, type IncomingMessage } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import type { Test } from 'tap'
@@ -66,7 +66,9 @@ t.test('a body larger than the buffers of the kernel arrives whole', async (t) =
 
 t.test('bytes behind the head are waited for', async (t) => {
   const bodies: string[] = []
+  const asked = new EventEmitter()
   const { port } = await setUp(t, (_request, response) => {
+    setImmediate(() => { asked.emit('asked') })
     response.readBody(4).then((body) => {
       bodies.push(body.toString())
       response.end()
@@ -79,8 +81,9 @@ t.test('bytes behind the head are waited for', async (t) => {
   whole.write(upgradeHead() + 'body and more')
   await whole.readEnd()
   const slow = new RawClient(t, port)
-  slow.write(upgradeHead())
-  for (const byte of 'slow') slow.write(byte)
+  slow.write(upgradeHead() + 's')
+  await once(asked, 'asked')
+  slow.write('low')
   await slow.readEnd()
   const ending = new RawClient(t, port)
   ending.write(upgradeHead() + 'bo')
