@@ -19,6 +19,7 @@ export interface Beating {
   readonly transport: Transport
   readonly protocol: Protocol
   readonly owner: { measured? (latency: number): void }
+  readonly isOpen: boolean
   /** Whether the peer could be heard if it spoke. */
   readonly isListening: boolean
   readonly messagesSent: number
@@ -162,13 +163,13 @@ export class Heartbeat {
     for (const { sockets } of rounds) {
       for (const socket of sockets) {
         if (isHeardOf(socket)) {
+          // Whoever is not read from cannot answer; but of one that is gone the system tells when it is sent something.
+          if (socket.isOpen && !socket.isListening && !socket.transport.isStalled) ping(socket, createPayload())
           this.#listen(socket)
         } else {
           asked ??= new Round(now + this.#settings.timeout, now, createPayload())
           enter(socket, asked)
-          const data = asked.payload as Buffer
-          socket.protocol.ping(data)
-          if (pingChannel.hasSubscribers) socket.publish(pingChannel, { kind: 'ping', direction: 'out', data })
+          ping(socket, asked.payload as Buffer)
         }
       }
     }
@@ -232,6 +233,11 @@ export class Heartbeat {
     this.#timerAt = first.at
     this.#timer = setTimeout(() => { this.beat() }, Math.min(Math.ceil(first.at - this.#now()), MAX_DELAY)).unref()
   }
+}
+
+function ping (socket: Beating, data: Buffer): void {
+  socket.protocol.ping(data)
+  if (pingChannel.hasSubscribers) socket.publish(pingChannel, { kind: 'ping', direction: 'out', data })
 }
 
 function enter (socket: Beating, round: Round): void {

@@ -136,17 +136,22 @@ t.test('a peer that sends is not pinged', async (t) => {
   peer.socket.terminate()
 })
 
-t.test('one that is not read from, or is closing, cannot be heard', async (t) => {
+t.test('one that is closing cannot be heard; one that is not read from is pinged, to see that it is there, and not cut', async (t) => {
   const { heartbeat, pass } = setUp()
   const paused = createMemorySocket({ heartbeat })
+  const stalled = createMemorySocket({ heartbeat })
   const closing = createMemorySocket({ heartbeat, closeTimeout: 60_000 })
+  const release = stalled.stall()
   paused.socket.pause()
+  stalled.socket.pause()
+  stalled.socket.send('under way')
   closing.socket.close(1000)
-  for (let i = 0; i < 5; i++) await pass(INTERVAL)
-  t.same([...pingsOf(paused), ...paused.cuts, ...pingsOf(closing), ...closing.cuts], [])
-  paused.socket.terminate()
-  closing.socket.terminate()
-  await Promise.all([once(paused.stream, 'close'), once(closing.stream, 'close')])
+  for (let i = 0; i < 3; i++) await pass(INTERVAL)
+  t.equal(pingsOf(paused).length, 3)
+  t.same([...paused.cuts, ...pingsOf(stalled), ...stalled.cuts, ...pingsOf(closing), ...closing.cuts], [])
+  release()
+  for (const { socket } of [paused, stalled, closing]) socket.terminate()
+  await Promise.all([paused, stalled, closing].map(async ({ stream }) => { await once(stream, 'close') }))
   t.equal(heartbeat.size, 0)
 })
 
