@@ -291,8 +291,8 @@ t.test('a socket that opens while the application closes is closed as well', asy
 
 t.test('the process ends by itself, with nothing left, whoever closes the sockets', async (t) => {
   const script = fileURLToPath(new URL('../fixtures/closing.ts', import.meta.url))
-  for (const whose of ['ours', 'theirs']) {
+  await Promise.all(['ours', 'theirs'].map(async (whose) => {
     const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, script, whose], { timeout: 25_000 })
     t.same(JSON.parse(stdout).filter((name: string) => name !== 'PipeWrap'), [], whose)
-  }
+  }))
 })
