@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
-import fastifyWireDefault, * as entry from '../index.js'
+import fastifyWireDefault, * as entry from '../main.js'
 import { createApp, listen } from './fixtures/app.js'
 import { RawClient, upgradeHead } from './fixtures/client.js'
 

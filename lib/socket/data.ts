@@ -1,5 +1,8 @@
-/** What can be sent. Anything but a string or a number is binary, unless `binary: false` says that it is UTF-8; a list is joined. */
-export type Sendable = string | number | Buffer | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | readonly Buffer[]
+/**
+ * What can be sent. Anything but a string or a number is binary, unless `binary: false` says that it is UTF-8. A list of
+ * buffers is joined, one of numbers is bytes; what is not there is an empty message.
+ */
+export type Sendable = string | number | Buffer | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | readonly Uint8Array[] | readonly number[]
 
 /** A binary message, in the form that `binaryType` says. */
 export type MessageData = Buffer | ArrayBuffer | Buffer[]

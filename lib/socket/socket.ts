@@ -8,7 +8,7 @@ import type { Version } from '../protocol/protocol.js'
 import type { WriteCallback } from '../transport/transport.js'
 import { Conversation, type Opening, type Traffic } from './conversation.js'
 import { isBinaryByDefault, toBuffer, type BinaryType, type Sendable } from './data.js'
-import { SocketEmitterBase, type AnyListener, type Foreign, type Listener, type WireSocketEvents } from './emitter.js'
+import { SocketEmitterBase, type AnyListener, type Listener, type WireSocketEvents } from './emitter.js'
 import type { SocketEventHandler, SocketEventListener, SocketEventType } from './events.js'
 import { sendControl, sendValue, type SendResult } from './sending.js'
 import { createStream } from './stream.js'
@@ -291,7 +291,7 @@ export class WireSocket extends SocketEmitterBase {
   // The EventEmitter face: a first 'message' listener gets what waited for it.
 
   override on<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
-  override on<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  override on (event: string | symbol, listener: AnyListener<this>): this
   override on (event: string | symbol, listener: AnyListener<this>): this {
     super.on(event, listener)
     if (event === 'message') this.#conversation.delivery.schedule()
@@ -299,13 +299,13 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   override addListener<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
-  override addListener<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  override addListener (event: string | symbol, listener: AnyListener<this>): this
   override addListener (event: string | symbol, listener: AnyListener<this>): this {
     return this.on(event, listener)
   }
 
   override prependListener<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
-  override prependListener<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  override prependListener (event: string | symbol, listener: AnyListener<this>): this
   override prependListener (event: string | symbol, listener: AnyListener<this>): this {
     super.prependListener(event, listener)
     if (event === 'message') this.#conversation.delivery.schedule()
