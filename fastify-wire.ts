@@ -20,10 +20,9 @@ export const fastifyWire = fp(plugin, { fastify: '5.x', name: 'fastify-wire' }) 
 // For `const { fastifyWebsocket } = require(…)`; fastify-plugin gives it the other two names.
 Object.assign(fastifyWire, { fastifyWebsocket: fastifyWire })
 
-/**
- * The types that @fastify/websocket has on its default import, for `fastifyWebsocket.WebSocket`. Nothing but a namespace
- * can be named so; this one holds types alone, and nothing of it is left at run time.
- */
+// The types that @fastify/websocket has on its default import, for `fastifyWebsocket.WebSocket`. Nothing but a namespace
+// can be named so; this one holds types alone, and nothing of it is left at run time.
+// eslint-disable-next-line @typescript-eslint/no-redeclare -- a namespace of types beside a value is a merge
 export declare namespace fastifyWire {
   export type WebSocket = dropin.WebSocket
   export type WebsocketPluginOptions = dropin.WebsocketPluginOptions

@@ -64,8 +64,8 @@ interface WebSocketMembers extends SocketEmitter {
 }
 
 /**
- * A socket as code knows it that was written for `ws`. What a WireSocket has beyond is optional here, so that the
- * interfaces of applications go both ways: `socket as ExtendedSocket`, `const socket: WebSocket = new ws.WebSocket(url)`.
+ * A socket as code knows it that was written for `ws`. What a WireSocket has beyond is optional here, so that
+ * `socket as ExtendedSocket` compiles for an interface of the application that extends the WebSocket of `ws`.
  * A handler that wants all of it annotates its parameter: `(socket: WireSocket) => …`.
  */
 export interface WebSocket extends WebSocketMembers, Partial<Omit<WireSocket, keyof WebSocketMembers>> {}
