@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
-import fastifyWireDefault, * as entry from '../main.js'
+import fastifyWireDefault, * as entry from '../index.js'
 import { createApp, listen } from './fixtures/app.js'
 import { RawClient, upgradeHead } from './fixtures/client.js'
 
-t.test('the plugin is exported by default, by name and for require()', async (t) => {
+t.test('the plugin is exported by default and by its names', async (t) => {
   t.equal(entry.fastifyWire, fastifyWireDefault)
-  t.equal((entry as Record<string, unknown>)['module.exports'], fastifyWireDefault)
+  t.equal(entry.fastifyWebsocket, fastifyWireDefault)
   t.type(createRequire(import.meta.url)('../package.json').version, 'string')
 })
 

@@ -198,11 +198,15 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
+  ping (data?: Sendable, mask?: boolean, callback?: WriteCallback): void
+  ping (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void
   ping (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     this.#sendControl('ping', data, mask, callback)
   }
 
   /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
+  pong (data?: Sendable, mask?: boolean, callback?: WriteCallback): void
+  pong (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void
   pong (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     this.#sendControl('pong', data, mask, callback)
   }

@@ -1,13 +1,16 @@
-// The declarations that `require('fastify-wire')` has: the plugin itself, with the types of index.ts in its namespace.
-// Only as CommonJS can they be read with `module: node16`, whose Node.js could not yet require() an ES module.
+// What `require('fastify-wire')` gives: the plugin itself, with the types of index.ts in its namespace. It is one module
+// with that of `import`: this file loads it. Without one, `module: node16` would refuse the package, since its Node.js
+// could not yet require() an ES module.
+import index = require('./index.js')
 import type {
   ContextConfigDefault, FastifyBaseLogger, FastifySchema, FastifyTypeProvider, FastifyTypeProviderDefault,
   RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface
 } from 'fastify'
-import type * as wire from '../index.js' with { 'resolution-mode': 'import' }
+import type * as wire from './index.js' with { 'resolution-mode': 'import' }
 
-declare const fastifyWire: wire.FastifyWire
+const fastifyWire: wire.FastifyWire = index.default
 
+// eslint-disable-next-line @typescript-eslint/no-redeclare -- a namespace of types beside a value is a merge
 declare namespace fastifyWire {
   export type AdmissionOptions = wire.AdmissionOptions
   export type AnySocket = wire.AnySocket
