@@ -19,7 +19,7 @@ interface Import {
   readonly isType: boolean
 }
 
-const sources = ['index.ts', ...readdirSync(join(ROOT, 'lib'), { recursive: true }).map((name) => join('lib', String(name))).filter((name) => name.endsWith('.ts'))]
+const sources = ['index.ts', 'fastify-wire.ts', ...readdirSync(join(ROOT, 'lib'), { recursive: true }).map((name) => join('lib', String(name))).filter((name) => name.endsWith('.ts'))]
 
 function importsOf (file: string): Import[] {
   const text = readFileSync(join(ROOT, file), 'utf8')
