@@ -1,15 +1,4 @@
-import fp from 'fastify-plugin'
-import type { FastifyPluginAsync } from 'fastify'
-import type { WireOptions } from './lib/options.js'
-import { plugin } from './lib/plugin.js'
-
-/** WebSocket routes for Fastify: `await app.register(fastifyWire)`, then `app.ws('/demo', (socket, request) => {})`. */
-const fastifyWire: FastifyPluginAsync<WireOptions> = fp(plugin, { fastify: '5.x', name: 'fastify-wire' })
-
-// For `const { fastifyWebsocket } = require(…)`.
-Object.assign(fastifyWire, { fastifyWebsocket: fastifyWire })
-
-export { fastifyWire as default, fastifyWire, fastifyWire as fastifyWebsocket, fastifyWire as 'module.exports' }
+export { fastifyWire as default, fastifyWire, fastifyWire as fastifyWebsocket, type FastifyWire } from './fastify-wire.js'
 // Not an import of types alone: that would not be in the declarations of the package, and what it adds to Fastify neither.
 export type * from './types/fastify.js'
 export type { SocketHandler } from './lib/accept.js'

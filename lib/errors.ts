@@ -1,4 +1,4 @@
-import createError, { type FastifyErrorConstructor } from '@fastify/error'
+import { createError, type FastifyErrorConstructor } from '@fastify/error'
 
 /**
  * Every error of the project, in one table. Three kinds:

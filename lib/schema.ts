@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteShorthandOptions } from 'fastify'
-import secureJson from 'secure-json-parse'
+import secureJson, { type ParseOptions } from 'secure-json-parse'
 import { AsyncSchema, MessageBinary, MessageInvalid, MessageNotJson, ValueNotSent, type RefusedMessage } from './errors.js'
 
 /** The schemas of a socket route: those of its handshake, which are Fastify's, and those of its messages. */
@@ -35,7 +35,7 @@ interface InboundOptions {
   readonly passesBinary: boolean
   readonly format: SchemaErrorFormatter
   /** As `onProtoPoisoning` and `onConstructorPoisoning` of the application say. */
-  readonly parsing: secureJson.ParseOptions
+  readonly parsing: ParseOptions
 }
 
 type SchemaErrorFormatter = NonNullable<RouteShorthandOptions['schemaErrorFormatter']>

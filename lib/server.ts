@@ -8,7 +8,9 @@ import { Message } from './codec/message.js'
 import { Metrics, type WireMetrics } from './metrics.js'
 import { isHixie } from './protocol/protocol.js'
 import { isBinaryByDefault, toBuffer, type Sendable } from './socket/data.js'
+import type { TypedEmitter, Unchecked } from './socket/emitter.js'
 import type { WireSocket } from './socket/socket.js'
+import type { WebSocket } from '../types/dropin.js'
 import type { AnySocket } from '../types/schema.js'
 
 const NO_OPTIONS = {}
@@ -28,7 +30,7 @@ export type VerifyClient = (
 ) => boolean | void
 
 /** Picks one of the subprotocols that the client offered, or none. */
-export type HandleProtocols = (offered: Set<string>, request: IncomingMessage) => string | false | undefined
+export type HandleProtocols = (offered: Set<string>, request: IncomingMessage) => string | false
 
 /**
  * The options of the server of `ws`, as @fastify/websocket takes them. `verifyClient` and `handleProtocols` are read at
@@ -63,7 +65,7 @@ export interface WireServerOptions {
   /** Taken for compatibility: events are always synchronous. */
   allowSynchronousEvents?: boolean | undefined
   /** Taken for compatibility: a socket is a WireSocket. */
-  WebSocket?: unknown
+  WebSocket?: Unchecked
 }
 
 export interface WireServerEvents {
@@ -85,26 +87,33 @@ export interface MessageOptions {
 
 export interface BroadcastOptions extends MessageOptions {
   /** Those who do not get it. */
-  except?: AnySocket | Iterable<AnySocket> | undefined
+  except?: AnySocket | WebSocket | Iterable<AnySocket | WebSocket> | undefined
   /** Says who gets it. */
   filter?: ((socket: WireSocket) => boolean) | undefined
   /** What the message tells of, as in `socket.send()`. */
   kind?: string | undefined
 }
 
+interface ServerEmitterConstructor {
+  new (options: { captureRejections: boolean }): TypedEmitter<WireServerEvents>
+}
+
+/** Node's EventEmitter itself, typed as that of a socket is: events that `ws` has and we have not are taken. */
+const ServerEmitterBase = EventEmitter as ServerEmitterConstructor
+
 /**
  * What the sockets of one registration have in common.
  *
  *   running ── close() ──▶ closing (new handshakes get 503) ── last socket gone ──▶ closed, 'close'
  */
-export class WireServer extends EventEmitter<WireServerEvents> {
+export class WireServer extends ServerEmitterBase {
   /** @see WireServerOptions */
   options: WireServerOptions
-  /** The open sockets; undefined with `clientTracking: false`. */
-  readonly clients: Set<WireSocket>
+  /** The open sockets as `ws` has them; undefined with `clientTracking: false`. */
+  readonly clients: Set<WebSocket>
+  /** The open sockets, whether they are tracked in `clients` or not. */
+  readonly sockets: Set<WireSocket> = new Set()
 
-  /** @internal All of them, whether they are tracked for the application or not. */
-  readonly sockets = new Set<WireSocket>()
   /** @internal What is counted of them. */
   readonly measurements = new Metrics()
   #state: 'running' | 'closing' | 'closed' = 'running'
@@ -116,7 +125,7 @@ export class WireServer extends EventEmitter<WireServerEvents> {
     super({ captureRejections: true })
     this.#fail = fail
     this.options = options
-    this.clients = (options.clientTracking === false ? undefined : this.sockets) as Set<WireSocket>
+    this.clients = (options.clientTracking === false ? undefined : this.sockets) as Set<WebSocket>
   }
 
   /** Whether a socket may not be opened any more. */
@@ -208,7 +217,7 @@ export class WireServer extends EventEmitter<WireServerEvents> {
   }
 }
 
-function toSet (sockets: BroadcastOptions['except']): ReadonlySet<AnySocket> | undefined {
+function toSet (sockets: BroadcastOptions['except']): ReadonlySet<unknown> | undefined {
   if (sockets === undefined) return undefined
-  return new Set(Symbol.iterator in sockets ? sockets : [sockets])
+  return new Set<unknown>(Symbol.iterator in sockets ? sockets : [sockets])
 }

@@ -7,7 +7,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 // From the top down. A file belongs to the first entry that its path begins with; imports run downwards, or within one entry.
 const LAYERS = [
-  'index', 'lib/plugin', 'lib/refusals', 'lib/early', 'lib/dropin', 'lib/routes', 'lib/accept', 'lib/owner', 'lib/admission.', 'lib/upgrade/', 'lib/options', 'lib/schema', 'lib/connection-limits', 'lib/closing', 'lib/server', 'lib/metrics', 'lib/ws-errors', 'lib/socket/', 'lib/diagnostics', 'lib/transport/', 'lib/protocol/', 'lib/codec/', 'lib/handshake/', 'lib/errors'
+  'index', 'fastify-wire', 'lib/plugin', 'lib/refusals', 'lib/early', 'lib/dropin', 'lib/routes', 'lib/accept', 'lib/owner', 'lib/admission.', 'lib/upgrade/', 'lib/options', 'lib/schema', 'lib/connection-limits', 'lib/closing', 'lib/server', 'lib/metrics', 'lib/ws-errors', 'lib/socket/', 'lib/diagnostics', 'lib/transport/', 'lib/protocol/', 'lib/codec/', 'lib/handshake/', 'lib/errors'
 ]
 
 const SANS_IO = ['lib/handshake/', 'lib/protocol/', 'lib/codec/']
@@ -19,7 +19,7 @@ interface Import {
   readonly isType: boolean
 }
 
-const sources = ['index.ts', ...readdirSync(join(ROOT, 'lib'), { recursive: true }).map((name) => join('lib', String(name))).filter((name) => name.endsWith('.ts'))]
+const sources = ['index.ts', 'fastify-wire.ts', ...readdirSync(join(ROOT, 'lib'), { recursive: true }).map((name) => join('lib', String(name))).filter((name) => name.endsWith('.ts'))]
 
 function importsOf (file: string): Import[] {
   const text = readFileSync(join(ROOT, file), 'utf8')

@@ -10,9 +10,9 @@ import { createApp, listen } from './fixtures/app.js'
 import { RawClient, upgradeHead } from './fixtures/client.js'
 import { createHttp2App, Http2Client, listenHttp2 } from './fixtures/http2.js'
 
-t.test('the plugin is exported by default, by name and for require()', async (t) => {
+t.test('the plugin is exported by default and by its names', async (t) => {
   t.equal(entry.fastifyWire, fastifyWireDefault)
-  t.equal((entry as Record<string, unknown>)['module.exports'], fastifyWireDefault)
+  t.equal(entry.fastifyWebsocket, fastifyWireDefault)
   t.type(createRequire(import.meta.url)('../package.json').version, 'string')
 })
 

@@ -4,7 +4,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type InjectWSFn, type InjectWSOption, type RouteOptions as FastifyRouteOptions } from 'fastify'
 import { expect, test } from 'tstyche'
 import Type from 'typebox'
-import websocket, { fastifyWebsocket, type RouteOptions, type WebSocket, type WebsocketHandler, type WebsocketPluginOptions, type WireServer } from '../index.js'
+import websocket, { fastifyWebsocket, type RouteOptions, type WebSocket, type WebsocketHandler, type WebsocketPluginOptions, type WireServer, type WireSocket } from '../index.js'
 
 interface Demo {
   Params: { room: string }
@@ -31,6 +31,28 @@ test('the plugin goes by the other name, and takes the other options', () => {
   expect<WebsocketPluginOptions>().type.not.toBeAssignableFrom<{ preClose: string }>()
 })
 
+test('the default import has the types of the other, and the names of what require() gives', () => {
+  expect<websocket.WebSocket>().type.toBe<WebSocket>()
+  expect<websocket.WebsocketHandler>().type.toBe<WebsocketHandler>()
+  expect<websocket.WebsocketPluginOptions>().type.toBe<WebsocketPluginOptions>()
+  expect<websocket.RouteOptions>().type.toBe<RouteOptions>()
+  expect<fastifyWebsocket.WebSocket>().type.toBe<WebSocket>()
+  app.register(websocket.default, { options: { maxPayload: 1 } })
+  app.register(websocket.fastifyWebsocket)
+  expect(websocket.fastifyWire).type.toBe<typeof websocket>()
+})
+
+test('a handler may ask for all of a socket', () => {
+  app.get('/all', { websocket: true }, async (socket: WireSocket) => {
+    for await (const message of socket) expect(message).type.toBe<string | Buffer>()
+  })
+  app.get('/some', { websocket: true }, (socket) => {
+    expect(socket.latency).type.toBe<number | undefined>()
+    expect(socket.version).type.toBe<WireSocket['version'] | undefined>()
+  })
+  expect<WireSocket>().type.toBeAssignableTo<WebSocket>()
+})
+
 test('an errorHandler may be annotated or inferred', () => {
   app.register(websocket, {
     errorHandler (error: Error, socket: WebSocket, request: FastifyRequest, reply: FastifyReply): void {
@@ -41,7 +63,7 @@ test('an errorHandler may be annotated or inferred', () => {
   app.register(websocket, {
     errorHandler: function (error, socket, request, reply) {
       expect(error).type.toBe<Error>()
-      expect(socket).type.toBe<WebSocket>()
+      expect(socket).type.toBe<WireSocket>()
       expect(request).type.toBe<FastifyRequest>()
       expect(reply).type.toBe<FastifyReply>()
     }
@@ -144,9 +166,9 @@ test('the server and the sockets for tests are on the instance', () => {
   expect(app.websocketServer.clients).type.toBe<Set<WebSocket>>()
   app.websocketServer.on('connection', (socket, request) => { socket.send(request.url ?? '') })
   expect(app.injectWS).type.toBe<InjectWSFn<FastifyRequest['raw']>>()
-  expect(app.injectWS('/demo', { headers: { 'api-key': '1' } })).type.toBe<Promise<WebSocket>>()
+  expect(app.injectWS('/demo', { headers: { 'api-key': '1' } })).type.toBe<Promise<WireSocket>>()
   expect(app.injectWS).type.toBeCallableWith('/demo', { method: 'GET', httpVersion: '1.1' })
-  const hooks: InjectWSOption = { onInit (client) { expect(client).type.toBe<WebSocket>() }, onOpen: (client) => { client.close() } }
+  const hooks: InjectWSOption = { onInit (client) { expect(client).type.toBe<WireSocket>() }, onOpen: (client) => { client.close() } }
   expect(app.injectWS).type.toBeCallableWith('/demo', { version: 'hixie-76', protocols: ['a'], remoteAddress: '192.0.2.7' }, hooks)
   expect(app.injectWS).type.not.toBeCallableWith('/demo', { version: '14' })
 })

@@ -9,7 +9,7 @@ import type { WireServer } from '../lib/server.js'
 import type { WireSocket } from '../lib/socket/socket.js'
 import type { InjectContext, InjectHooks } from '../lib/upgrade/inject.js'
 import type { WebsocketHandler } from './dropin.js'
-import type { SchemaSocket, SchemaSocketHandler, SocketMessages } from './schema.js'
+import type { GenericRouteOptions, GenericSocketHandler, SchemaRouteOptions, SchemaSocketHandler, SocketGeneric } from './schema.js'
 
 declare module 'fastify' {
   // The parameters repeat those of Fastify: a declaration that is merged must have them.
@@ -20,19 +20,16 @@ declare module 'fastify' {
      * @throws BadOption, HandlerMissing, and what `app.route()` throws
      */
     ws (url: string, handler: SocketHandler): this
+    /** The types of the request may be given as for `app.get()`, and those of the messages with them, as `Received` and `Sent`. */
+    ws<Generic extends SocketGeneric> (url: string, handler: GenericSocketHandler<Generic>): this
     // With a schema, the type provider types socket and request.
     ws<const Schema extends SocketSchema, const OnBinary extends 'refuse' | 'pass' = 'refuse'> (
       url: string,
-      options: Omit<SocketRouteOptions, 'schema' | 'onBinary'> & { schema: Schema, onBinary?: OnBinary },
+      options: SchemaRouteOptions<RawServer, RawRequest, RawReply, Logger, TypeProvider, Schema, OnBinary>,
       handler: SchemaSocketHandler<RawServer, RawRequest, Logger, TypeProvider, Schema, OnBinary>
     ): this
     ws (url: string, options: SocketRouteOptions, handler: SocketHandler): this
-    /** Without a type provider, the types of messages may be given. */
-    ws<Messages extends SocketMessages> (
-      url: string,
-      options: SocketRouteOptions,
-      handler: (this: FastifyInstance, socket: SchemaSocket<Messages['Received'], Messages['Sent']>, request: FastifyRequest) => void | Promise<void>
-    ): this
+    ws<Generic extends SocketGeneric> (url: string, options: GenericRouteOptions<Generic>, handler: GenericSocketHandler<Generic>): this
 
     /** What the sockets of this registration have in common. */
     websocketServer: WireServer

@@ -1,6 +1,6 @@
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { expect, test } from 'tstyche'
-import fastifyWire, { type WireSocket } from '../index.js'
+import fastifyWire, { type SocketHandler, type SocketRouteOptions, type WireSocket } from '../index.js'
 
 const app = fastify()
 app.register(fastifyWire, { maxPayload: 1, versions: ['13', 'hixie-75'] })
@@ -27,6 +27,37 @@ test('a handler gets the socket, the request and the instance', () => {
     expect(socket).type.toBe<WireSocket>()
     expect(request).type.toBe<FastifyRequest>()
   })
+})
+
+interface Demo {
+  Params: { id: string }
+  Querystring: { since: number }
+  Headers: { token: string }
+}
+
+test('the types of a request may be given, as to app.get()', () => {
+  app.ws<Demo>('/demo/:id', function (socket, request) {
+    expect(this).type.toBe<FastifyInstance>()
+    expect(socket).type.toBe<WireSocket>()
+    expect(request.params).type.toBe<{ id: string }>()
+    expect(request.query).type.toBe<{ since: number }>()
+    expect(request.headers.token).type.toBe<string>()
+  })
+  app.ws<Demo>('/demo/:id', {
+    maxPayload: 1,
+    preHandler: async (request) => { expect(request.params).type.toBe<{ id: string }>() }
+  }, (socket, request) => {
+    expect(socket).type.toBe<WireSocket>()
+    expect(request.params).type.toBe<{ id: string }>()
+  })
+  app.ws('/demo/:id', (socket, request: FastifyRequest<{ Params: { id: string } }>) => {
+    expect(socket).type.toBe<WireSocket>()
+    socket.send(request.params.id)
+  })
+  app.ws('/demo/:id', { maxPayload: 1 }, (socket, request: FastifyRequest<{ Params: { id: string } }>) => { socket.send(request.params.id) })
+  const handler: SocketHandler = (socket) => { socket.close() }
+  const options: SocketRouteOptions = { maxPayload: 1, onRequest: async () => {} }
+  app.ws('/demo', options, handler)
 })
 
 test('the events of a socket are typed', () => {

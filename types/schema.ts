@@ -1,7 +1,9 @@
 import type {
-  ContextConfigDefault, FastifyBaseLogger, FastifyInstance, FastifyRequest, FastifyTypeProvider, RawRequestDefaultExpression, RawServerBase, RouteGenericInterface
+  ContextConfigDefault, FastifyBaseLogger, FastifyInstance, FastifyRequest, FastifyTypeProvider, RawReplyDefaultExpression,
+  RawRequestDefaultExpression, RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface, RouteShorthandOptions
 } from 'fastify'
 import type { Message } from '../lib/codec/message.js'
+import type { SocketOptions } from '../lib/options.js'
 import type { SocketSchema } from '../lib/schema.js'
 import type { MessageData, Sendable } from '../lib/socket/data.js'
 import type { MessageEvent, SocketEventListener, SocketEventType } from '../lib/socket/events.js'
@@ -31,6 +33,9 @@ export interface SocketMessages {
   Received: unknown
   Sent: unknown
 }
+
+/** What `app.ws<…>()` takes: the types of the request, as in Fastify, and those of the messages. */
+export type SocketGeneric = RequestGenericInterface & Partial<SocketMessages>
 
 /** What both kinds of socket have: those of a route with a schema for its messages, and those of any other. */
 export interface AnySocket extends Omit<WireSocket, Faces> {}
@@ -92,3 +97,34 @@ export type SchemaSocketHandler<
   socket: SocketOf<TypeProvider, Schema, OnBinary>,
   request: FastifyRequest<RouteGenericInterface, RawServer, RawRequest, Schema, TypeProvider, ContextConfigDefault, Logger>
 ) => void | Promise<void>
+
+/** The socket of a route whose types are given. */
+type SocketOfGeneric<Generic> = Generic extends { Received: unknown } | { Sent: unknown }
+  ? SchemaSocket<Generic extends { Received: infer Received } ? Received : MessageData, Generic extends { Sent: infer Sent } ? Sent : Sendable>
+  : WireSocket
+
+/** Handles the sockets of a route whose types are given. */
+export type GenericSocketHandler<Generic extends SocketGeneric> =
+  (this: FastifyInstance, socket: SocketOfGeneric<Generic>, request: FastifyRequest<Generic>) => void | Promise<void>
+
+type NotOfSockets = 'errorHandler' | 'exposeHeadRoute' | 'bodyLimit' | 'websocket' | 'schema'
+
+/** The options of a route whose types are given: its hooks have them too. */
+export type GenericRouteOptions<Generic extends SocketGeneric> =
+  SocketOptions &
+  Omit<RouteShorthandOptions<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, Generic>, NotOfSockets> &
+  { schema?: SocketSchema }
+
+/** The options of a route with a schema: its hooks have the types that the type provider makes of it. */
+export type SchemaRouteOptions<
+  RawServer extends RawServerBase,
+  RawRequest extends RawRequestDefaultExpression<RawServer>,
+  RawReply extends RawReplyDefaultExpression<RawServer>,
+  Logger extends FastifyBaseLogger,
+  TypeProvider extends FastifyTypeProvider,
+  Schema extends SocketSchema,
+  OnBinary
+> =
+  Omit<SocketOptions, 'onBinary'> &
+  Omit<RouteShorthandOptions<RawServer, RawRequest, RawReply, RouteGenericInterface, ContextConfigDefault, Schema, TypeProvider, Logger>, NotOfSockets> &
+  { schema: Schema, onBinary?: OnBinary }

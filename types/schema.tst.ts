@@ -5,7 +5,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyInstance } from 'fastify'
 import { expect, test } from 'tstyche'
 import Type from 'typebox'
-import type { AnySocket, MessageData, SchemaSocket, WireSocket } from '../index.js'
+import type { AnySocket, MessageData, SchemaSocket, Sendable, WireSocket } from '../index.js'
 
 const app: FastifyInstance = fastify()
 const typed = app.withTypeProvider<TypeBoxTypeProvider>()
@@ -113,6 +113,33 @@ test('without a type provider they are unknown, or what the application says', (
   app.ws<{ Received: Move, Sent: Said }>('/demo', { schema: { message: {}, send: {} } }, (socket, request) => {
     expect(socket).type.toBe<SchemaSocket<Move, Said>>()
     expect(request.id).type.toBe<string>()
+  })
+})
+
+test('those of the messages may be given with those of the request', () => {
+  app.ws<{ Params: { room: string }, Received: Move, Sent: Said }>('/demo/:room', { schema: { message: {}, send: {} } }, (socket, request) => {
+    expect(socket).type.toBe<SchemaSocket<Move, Said>>()
+    expect(request.params).type.toBe<{ room: string }>()
+  })
+  app.ws<{ Received: Move }>('/demo', { schema: { message: {} } }, (socket) => { expect(socket).type.toBe<SchemaSocket<Move, Sendable>>() })
+  app.ws<{ Sent: Move }>('/demo', { schema: { send: {} } }, (socket) => { expect(socket).type.toBe<SchemaSocket<MessageData, Move>>() })
+})
+
+test('the hooks of a route have the types of its schema', () => {
+  typed.ws('/demo/:id', {
+    schema: { params: Type.Object({ id: Type.Integer() }), message: move },
+    preHandler: async (request) => { expect(request.params).type.toBe<{ id: number }>() }
+  }, (socket, request) => {
+    expect(request.params).type.toBe<{ id: number }>()
+    socket.on('message', (value) => { expect(value).type.toBe<Move>() })
+  })
+})
+
+test('the listeners of a socket with a schema are checked', () => {
+  typed.ws('/demo', { schema: { message: move } }, (socket) => {
+    expect(socket.on).type.toBeCallableWith('message', (_value: Move) => {})
+    expect(socket.on).type.not.toBeCallableWith('message', (_data: Buffer) => {})
+    expect(socket.on).type.not.toBeCallableWith('close', (_code: string) => {})
   })
 })
 

@@ -81,13 +81,13 @@ function listenForErrors (stream: ZlibStream): ZlibStream {
 }
 
 /** Where all runs put their output: what is in it holds until the next run. */
-export const SCRATCH = Buffer.allocUnsafeSlow(66_560)
+export const SCRATCH: Buffer = Buffer.allocUnsafeSlow(66_560)
 
 /** What a sender cuts off the end of a message and a receiver puts back (RFC 7692 §7.2.1, §7.2.2). */
-export const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff])
+export const TAIL: Buffer = Buffer.from([0x00, 0x00, 0xff, 0xff])
 
 /** The tail of a message that stands alone, and a last, empty block: with it zlib tells a message that was cut off. */
-export const TAIL_AND_END = Buffer.concat([TAIL, Buffer.from([0x01, 0x00, 0x00, 0xff, 0xff])])
+export const TAIL_AND_END: Buffer = Buffer.concat([TAIL, Buffer.from([0x01, 0x00, 0x00, 0xff, 0xff])])
 
 /**
  * The most blocks of a message that say they are the last (RFC 7692 §7.2.3.4). Each makes the decompressor begin anew,

@@ -31,8 +31,8 @@ export interface DeflateOptions {
   clientNoContextTakeover?: boolean | undefined
   /** The name that `ws` has for `windowBits`. */
   serverMaxWindowBits?: number | undefined
-  /** The name that `ws` has for `clientWindowBits`. */
-  clientMaxWindowBits?: number | boolean | undefined
+  /** The name that `ws` has for `clientWindowBits`. Booleans, which its documentation has and its types have not, are taken and say nothing. */
+  clientMaxWindowBits?: number | undefined
   /** Where `ws` has `level` and `memLevel`. */
   zlibDeflateOptions?: { level?: number | undefined, memLevel?: number | undefined } | undefined
   /** Taken for compatibility: the window is said by `clientWindowBits`. */

@@ -19,39 +19,48 @@ export interface WireSocketEvents {
 
 type Name = keyof WireSocketEvents
 
-export type Listener<Self, Event extends Name> = (this: Self, ...args: WireSocketEvents[Event]) => unknown
+/** What nobody checks: the type that EventEmitter has for its arguments. */
+export type Unchecked = ReturnType<typeof JSON.parse>
 
-export type AnyListener<Self> = (this: Self, ...args: never[]) => unknown
+export type ListenerOf<Self, Args extends unknown[]> = (this: Self, ...args: Args) => unknown
 
-/** The name of an event that is not one of a socket: applications may have events of their own. */
-export type Foreign<Event> = Event extends Name ? never : Event
+export type Listener<Self, Event extends Name> = ListenerOf<Self, WireSocketEvents[Event]>
+
+export type AnyListener<Self> = ListenerOf<Self, Unchecked[]>
 
 /**
  * An EventEmitter whose methods are overloaded in place of generic over a map of events. To the compiler a socket is
- * then an EventEmitter like that of `ws`, and goes where one of `ws` is asked for.
+ * then an EventEmitter like that of `ws`, and goes where one of `ws` is asked for. The first overload is the one that
+ * infers. The second takes events of the application and, as the types of `ws` do, listeners that are annotated by one
+ * who knows more: `(data: Buffer) => …` where `binaryType` was left alone.
  */
-export interface SocketEmitter extends EventEmitter {
-  on<Event extends Name> (event: Event, listener: Listener<this, Event>): this
-  on<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+export interface TypedEmitter<Events extends Record<keyof Events, unknown[]>> extends EventEmitter {
+  on<Event extends keyof Events> (event: Event, listener: ListenerOf<this, Events[Event]>): this
+  on (event: string | symbol, listener: AnyListener<this>): this
 
-  once<Event extends Name> (event: Event, listener: Listener<this, Event>): this
-  once<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  once<Event extends keyof Events> (event: Event, listener: ListenerOf<this, Events[Event]>): this
+  once (event: string | symbol, listener: AnyListener<this>): this
 
-  off<Event extends Name> (event: Event, listener: Listener<this, Event>): this
-  off<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  off<Event extends keyof Events> (event: Event, listener: ListenerOf<this, Events[Event]>): this
+  off (event: string | symbol, listener: AnyListener<this>): this
 
-  addListener<Event extends Name> (event: Event, listener: Listener<this, Event>): this
-  addListener<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  addListener<Event extends keyof Events> (event: Event, listener: ListenerOf<this, Events[Event]>): this
+  addListener (event: string | symbol, listener: AnyListener<this>): this
 
-  removeListener<Event extends Name> (event: Event, listener: Listener<this, Event>): this
-  removeListener<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  removeListener<Event extends keyof Events> (event: Event, listener: ListenerOf<this, Events[Event]>): this
+  removeListener (event: string | symbol, listener: AnyListener<this>): this
 
-  prependListener<Event extends Name> (event: Event, listener: Listener<this, Event>): this
-  prependListener<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  prependListener<Event extends keyof Events> (event: Event, listener: ListenerOf<this, Events[Event]>): this
+  prependListener (event: string | symbol, listener: AnyListener<this>): this
 
-  emit<Event extends Name> (event: Event, ...args: WireSocketEvents[Event]): boolean
-  emit<Event extends string | symbol> (event: Foreign<Event>, ...args: unknown[]): boolean
+  prependOnceListener<Event extends keyof Events> (event: Event, listener: ListenerOf<this, Events[Event]>): this
+  prependOnceListener (event: string | symbol, listener: AnyListener<this>): this
+
+  emit<Event extends keyof Events> (event: Event, ...args: Events[Event]): boolean
+  emit (event: string | symbol, ...args: unknown[]): boolean
 }
+
+export interface SocketEmitter extends TypedEmitter<WireSocketEvents> {}
 
 interface SocketEmitterConstructor {
   new (options: { captureRejections: boolean }): SocketEmitter

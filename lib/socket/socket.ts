@@ -9,7 +9,7 @@ import type { WriteCallback } from '../transport/transport.js'
 import { Blobs } from './blobs.js'
 import { Conversation, type Opening, type Traffic } from './conversation.js'
 import { isBinaryByDefault, isBinaryType, toBuffer, type BinaryType, type Sendable } from './data.js'
-import { SocketEmitterBase, type AnyListener, type Foreign, type Listener, type WireSocketEvents } from './emitter.js'
+import { SocketEmitterBase, type AnyListener, type Listener, type WireSocketEvents } from './emitter.js'
 import type { SocketEventHandler, SocketEventListener, SocketEventType } from './events.js'
 import { sendControl, sendValue, type SendResult } from './sending.js'
 import { createStream } from './stream.js'
@@ -226,11 +226,15 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
+  ping (data?: Sendable, mask?: boolean, callback?: WriteCallback): void
+  ping (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void
   ping (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     this.#sendControl('ping', data, mask, callback)
   }
 
   /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
+  pong (data?: Sendable, mask?: boolean, callback?: WriteCallback): void
+  pong (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void
   pong (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     this.#sendControl('pong', data, mask, callback)
   }
@@ -320,7 +324,7 @@ export class WireSocket extends SocketEmitterBase {
   // The EventEmitter face: a first 'message' listener gets what waited for it.
 
   override on<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
-  override on<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  override on (event: string | symbol, listener: AnyListener<this>): this
   override on (event: string | symbol, listener: AnyListener<this>): this {
     super.on(event, listener)
     if (event === 'message') this.#conversation.delivery.schedule()
@@ -328,13 +332,13 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   override addListener<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
-  override addListener<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  override addListener (event: string | symbol, listener: AnyListener<this>): this
   override addListener (event: string | symbol, listener: AnyListener<this>): this {
     return this.on(event, listener)
   }
 
   override prependListener<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
-  override prependListener<Event extends string | symbol> (event: Foreign<Event>, listener: AnyListener<this>): this
+  override prependListener (event: string | symbol, listener: AnyListener<this>): this
   override prependListener (event: string | symbol, listener: AnyListener<this>): this {
     super.prependListener(event, listener)
     if (event === 'message') this.#conversation.delivery.schedule()
@@ -343,13 +347,13 @@ export class WireSocket extends SocketEmitterBase {
 
   /** An 'error' of the application that nobody listens to is for the error handler of the route. */
   override emit<Event extends keyof WireSocketEvents> (event: Event, ...args: WireSocketEvents[Event]): boolean
-  override emit<Event extends string | symbol> (event: Foreign<Event>, ...args: unknown[]): boolean
+  override emit (event: string | symbol, ...args: unknown[]): boolean
   override emit (event: string | symbol, ...args: unknown[]): boolean {
     if (event === 'error' && this.listenerCount('error') === 0) {
       this.#conversation.fail(args[0])
       return true
     }
-    return super.emit(event as 'message', ...args as WireSocketEvents['message'])
+    return super.emit(event, ...args)
   }
 
   /** Only those that have listeners: the others are there for the shape. */

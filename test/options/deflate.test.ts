@@ -32,8 +32,8 @@ t.test('each option, under both of its names', async (t) => {
     [{ serverMaxWindowBits: 10 }, { windowBits: 10 }],
     [{ clientWindowBits: 11 }, { clientWindowBits: 11 }],
     [{ clientMaxWindowBits: 12 }, { clientWindowBits: 12 }],
-    [{ clientMaxWindowBits: true }, {}],
-    [{ clientMaxWindowBits: false }, {}],
+    [{ clientMaxWindowBits: true as unknown as number }, {}],
+    [{ clientMaxWindowBits: false as unknown as number }, {}],
     [{ zlibInflateOptions: { chunkSize: 1024 }, concurrencyLimit: 10 }, {}]
   ]
   for (const [given, expected] of cases) t.strictSame(resolveDeflate(given), { ...DEFAULTS, ...expected }, JSON.stringify(given))

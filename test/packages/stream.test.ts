@@ -40,7 +40,7 @@ t.test('createWebSocketStream of ws: a reader that does not read holds the peer 
   t.teardown(() => { client.terminate() })
   await once(client, 'open')
   const stream = await opened
-  const [socket] = app.websocketServer.clients
+  const [socket] = app.websocketServer.sockets
   const count = 200
   for (let i = 0; i < count; i++) client.send(randomBytes(10_000))
   await once(stream, 'readable')

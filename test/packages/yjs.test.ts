@@ -5,11 +5,10 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import { Doc } from 'yjs'
-import type { WireSocket } from '../../index.js'
 import { createApp, listen } from '../fixtures/app.js'
 
 const { setupWSConnection, docs } = createRequire(import.meta.url)('y-websocket/bin/utils') as {
-  setupWSConnection (socket: WireSocket, request: object, options: { docName: string }): void
+  setupWSConnection (socket: WebSocket, request: object, options: { docName: string }): void
   docs: Map<string, Doc>
 }
 

@@ -102,7 +102,7 @@ t.test('after the close, send calls back with an error and nothing else happens'
   socket.pause()
   socket.close()
   for (const verb of ['send', 'ping', 'pong'] as const) {
-    const error = await new Promise((resolve) => { socket[verb]('x', resolve) })
+    const error = await new Promise((resolve) => { Reflect.apply(socket[verb], socket, ['x', resolve]) })
     t.match(error, { code: 'FST_WIRE_NOT_OPEN' })
   }
 })
