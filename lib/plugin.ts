@@ -147,11 +147,20 @@ function refuseMissed (request: FastifyRequest, urls: SocketUrls): Error | undef
   return Object.assign(new UpgradeRequired(), { headers: { upgrade: 'websocket', connection: 'Upgrade' } })
 }
 
+/** As types do not know it: `addHook()` adds an onClose hook by this, which works while the application closes as well. */
+type ClosingInstance = FastifyInstance & { onClose (hook: () => Promise<void>): void }
+
+/**
+ * Begins to close the sockets, and returns: `pluginTimeout` bounds preClose hooks, which the peers know nothing of. What
+ * waits for the sockets is an onClose hook, which nothing bounds. Added only now it stands before those of the
+ * application, so that they find no socket open. Fastify waits for the connections of its server before, but not for
+ * those of its second address, of another server, or in memory.
+ */
 function closeWith (instance: FastifyInstance, state: AppState, server: WireServer, shutdown: ShutdownSettings, preClose: WireOptions['preClose']): void {
   instance.addHook('preClose', async () => {
     state.isClosing = true
     if (preClose !== undefined) return
-    await new Promise<void>((resolve) => {
+    const closed = new Promise<void>((resolve) => {
       server.close(() => {
         stop()
         resolve()
@@ -159,7 +168,8 @@ function closeWith (instance: FastifyInstance, state: AppState, server: WireServ
       const stop = closeSockets(server.sockets, shutdown)
       // One whose hooks ran on while its handshake was answered.
       server.on('connection', (socket) => { process.nextTick(closeSockets, [socket], shutdown) })
-    })
+    });
+    (instance as ClosingInstance).onClose(() => closed)
   })
   if (preClose !== undefined) instance.addHook('preClose', preClose)
 }

@@ -1,11 +1,14 @@
 import { channel } from 'node:diagnostics_channel'
+import dns, { type LookupOptions } from 'node:dns'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
-import Fastify, { type FastifyInstance } from 'fastify'
-import t from 'tap'
+import type { AddressInfo } from 'node:net'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import t, { type Test } from 'tap'
 import fastifyWireDefault, * as entry from '../index.js'
+import type { WireOptions } from '../index.js'
 import { createApp, listen } from './fixtures/app.js'
-import { RawClient, upgradeHead } from './fixtures/client.js'
+import { closeFrame, RawClient, upgradeHead } from './fixtures/client.js'
 
 t.test('the plugin is exported by default, by name and for require()', async (t) => {
   t.equal(entry.fastifyWire, fastifyWireDefault)
@@ -47,6 +50,67 @@ t.test('an upgrade that is still in its hooks when the server closes gets 503', 
   proceed()
   t.equal((await client.readAnswer()).status, 503)
   await closing
+})
+
+/** Silent peers of every kind, an application that closes, and what happened in which order. */
+async function closeBeside (t: Test, options: WireOptions, server: FastifyServerOptions, connect: (app: FastifyInstance) => Promise<unknown>): Promise<string[]> {
+  const events: string[] = []
+  const app = await createApp(t, options, { pluginTimeout: 100, ...server })
+  app.addHook('onClose', async () => { events.push('onClose') })
+  app.ws('/demo', (socket) => {
+    socket.on('close', (code) => { events.push(`close ${code}`) })
+  })
+  await connect(app)
+  await app.close()
+  return [...events, 'closed']
+}
+
+const connectSilently = (t: Test) => async (app: FastifyInstance): Promise<RawClient> => {
+  const client = new RawClient(t, app.server.listening ? (app.server.address() as AddressInfo).port : await listen(app))
+  await client.upgrade()
+  return client
+}
+
+t.test('a silent peer delays the close of the application by closeTimeout, also past pluginTimeout', async (t) => {
+  let client: RawClient | undefined
+  const connect = async (app: FastifyInstance): Promise<void> => { client = await connectSilently(t)(app) }
+  t.same(await closeBeside(t, { closeTimeout: 300 }, {}, connect), ['close 1006', 'onClose', 'closed'])
+  t.same(await client?.readFrame(), { opcode: 8, payload: Buffer.from([0x03, 0xe9]) })
+})
+
+t.test('so it does with forceCloseConnections', async (t) => {
+  t.same(await closeBeside(t, { closeTimeout: 300 }, { forceCloseConnections: true }, connectSilently(t)), ['close 1006', 'onClose', 'closed'])
+})
+
+t.test('a drain may be longer than pluginTimeout', async (t) => {
+  const connect = async (app: FastifyInstance): Promise<void> => {
+    for (let i = 0; i < 3; i++) {
+      const client = await connectSilently(t)(app)
+      client.readFrame().then(() => { client.write(closeFrame(1001)) }, t.error)
+    }
+  }
+  t.same(await closeBeside(t, { shutdown: { drain: 300 } }, {}, connect), ['close 1001', 'close 1001', 'close 1001', 'onClose', 'closed'])
+})
+
+t.test('the hooks of the application wait for sockets in memory too, of an app that never listened', async (t) => {
+  const connect = async (app: FastifyInstance): Promise<void> => { (await app.injectWS('/demo')).pause() }
+  t.same(await closeBeside(t, { closeTimeout: 300 }, {}, connect), ['close 1006', 'onClose', 'closed'])
+})
+
+t.test('and for those of the second address that localhost has', async (t) => {
+  // Not every machine gives it one.
+  const { lookup } = dns
+  const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
+  dns.lookup = ((name: string, options: LookupOptions, done: (...results: unknown[]) => void) => {
+    if (options.all === true) done(null, addresses)
+    else lookup(name, options, done)
+  }) as typeof lookup
+  t.teardown(() => { dns.lookup = lookup })
+  const connect = async (app: FastifyInstance): Promise<void> => {
+    await app.listen({ port: 0, host: 'localhost' })
+    for (const { address, port } of app.addresses() as AddressInfo[]) await new RawClient(t, port, false, address).upgrade()
+  }
+  t.same(await closeBeside(t, { closeTimeout: 300 }, {}, connect), ['close 1006', 'close 1006', 'onClose', 'closed'])
 })
 
 t.test('the URLs of sockets follow the options of the router', async (t) => {
