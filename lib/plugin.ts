@@ -17,6 +17,7 @@ import { boundHeads } from './upgrade/head-timeout.js'
 import { listenForUpgrades } from './upgrade/http1.js'
 import { injectSocket, type InjectContext, type InjectHooks } from './upgrade/inject.js'
 import { isUpgrade, markUpgrade, upgradeConstraint } from './upgrade/mark.js'
+import { rewrittenUrl } from './upgrade/rewrite.js'
 import { SocketUrls } from './upgrade/urls.js'
 
 /** What the registrations of one application share. */
@@ -88,16 +89,18 @@ function listen (instance: FastifyInstance, { listening, urls }: AppState, serve
   const stop = listenForUpgrades(
     server,
     (request, response) => {
-      const url = urls.find(request.url as string)
-      const limit = url?.handshakeTimeout ?? timeout
+      markUpgrade(request, urls)
+      watchUpgrade(first, request, response)
+      instance.routing(request, response as unknown as FastifyReply['raw'])
+      // What was answered at once needs no bound.
+      if (response.writableEnded) return
+      // Only now, since Fastify may have rewritten the URL.
+      const limit = urls.find(request.url as string)?.handshakeTimeout ?? timeout
       response.limitTime(limit, () => {
         instance.log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
       })
-      markUpgrade(request, url?.marked ?? 'constrained')
-      watchUpgrade(first, request, response)
-      instance.routing(request, response as unknown as FastifyReply['raw'])
     },
-    (request) => urls.find(request.url as string) !== undefined)
+    (request) => urls.find(rewrittenUrl(instance, request)) !== undefined)
   instance.addHook('onClose', async () => { stop() })
 }
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import fp from 'fastify-plugin'
 import t from 'tap'
-import { fastifyWire } from '../index.js'
+import { fastifyWire, type WireSocket } from '../index.js'
 import { createApp, listen } from './fixtures/app.js'
 import { closeFrame, closeOf, frame, RawClient, text, upgradeHead } from './fixtures/client.js'
 
@@ -179,4 +179,23 @@ t.test('upgrades of another server are answered, and left alone after the close'
   client.socket.destroy()
   await app.close()
   t.equal(server.listenerCount('upgrade'), 0)
+})
+
+t.test('sockets stand where rewriteUrl leads, also beside another listener', async (t) => {
+  const times: number[] = []
+  const app = await createApp(t, {}, { rewriteUrl: (request) => (request.url as string).replace(/^\/api/, '') })
+  app.get('/theirs', { websocket: true } as object, ((socket: WireSocket) => { socket.send('theirs') }) as never)
+  app.ws('/ours', (socket) => { socket.send('ours') })
+  app.ws('/hangs', { handshakeTimeout: 50, onRequest: () => new Promise<void>(() => {}) }, () => { times.push(1) })
+  const port = await listen(app)
+  for (const others of [[], [() => {}]]) {
+    for (const listener of others) app.server.on('upgrade', listener)
+    for (const [path, answer] of [['/theirs', 'theirs'], ['/api/theirs', 'theirs'], ['/ours', 'ours'], ['/api/ours', 'ours']] as const) {
+      const client = new RawClient(t, port)
+      t.match(await client.upgrade(path), ' 101 ', path)
+      t.equal(await client.readText(), answer)
+    }
+    t.match(await new RawClient(t, port).upgrade('/api/hangs'), ' 503 ')
+  }
+  t.same(times, [])
 })
