@@ -92,8 +92,8 @@ function listen (instance: FastifyInstance, { listening, urls }: AppState, serve
       markUpgrade(request, urls)
       watchUpgrade(first, request, response)
       instance.routing(request, response as unknown as FastifyReply['raw'])
-      // What was answered at once needs no bound.
-      if (response.writableEnded) return
+      // It has let go of the connection: the answer has left already.
+      if (response.socket === null) return
       // Only now, since Fastify may have rewritten the URL.
       const limit = urls.find(request.url as string)?.handshakeTimeout ?? timeout
       response.limitTime(limit, () => {
