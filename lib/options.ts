@@ -160,10 +160,14 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
   }
 }
 
-/** The options of the routes that are declared as for @fastify/websocket, with its defaults. */
-export function resolveDropInSettings (options: WireOptions): Settings {
+/**
+ * The options of a route that is declared as for @fastify/websocket, with its defaults.
+ * @param own what the route says of its sockets itself
+ */
+export function resolveDropInSettings (options: WireOptions, own: SocketOptions = {}): Settings {
   const maxPayload = options.options?.maxPayload ?? DROP_IN_MAX_PAYLOAD
-  return { ...resolveSettings({ maxPayload, ...options, origin: options.origin ?? true }), fail: terminate, reportsFaults: true, toleratesMissingHost: true }
+  const defaults: WireOptions = { maxPayload, ...options, origin: options.origin ?? true }
+  return { ...resolveSettings(own, defaults), fail: terminate, reportsFaults: true, toleratesMissingHost: true }
 }
 
 /**

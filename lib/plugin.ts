@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import type { Registration, SocketHandler } from './accept.js'
 import { createLimits } from './connection-limits.js'
 import { closeSockets, type ShutdownSettings } from './closing.js'
-import { isDropIn, openToUpgrades, type DropInRoute } from './dropin.js'
+import { copySchema, isDropIn, openToUpgrades, type DropInRoute } from './dropin.js'
 import { isWatched, takeEarlyRoutes } from './early.js'
 import { BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
@@ -105,15 +105,19 @@ function listen (instance: FastifyInstance, { listening, urls }: AppState, serve
 }
 
 function acceptDropInRoutes (instance: FastifyInstance, options: WireOptions, registration: Registration, urls: SocketUrls): void {
-  const settings = resolveDropInSettings(options)
+  const { handshakeTimeout: timeout } = resolveDropInSettings(options)
   const accept = (declaring: FastifyInstance, route: DropInRoute): void => {
-    if (openToUpgrades(declaring, route, settings, registration)) addUrls(urls, route, 'shared', settings.handshakeTimeout)
+    const settings = openToUpgrades(declaring, route, options, registration)
+    if (settings !== undefined) addUrls(urls, route, 'shared', settings.handshakeTimeout)
   }
   for (const early of takeEarlyRoutes(instance)) early.change((route) => { accept(early.instance, route) })
   instance.addHook('onRoute', function (this: FastifyInstance, options) {
     const route = options as unknown as DropInRoute
-    if (route.constraints?.['upgrade'] === 'websocket') addUrls(urls, route, 'constrained', route[handshakeTimeout] ?? settings.handshakeTimeout)
-    else if (isDropIn(route)) accept(this, route)
+    if (route.constraints?.['upgrade'] === 'websocket') addUrls(urls, route, 'constrained', route[handshakeTimeout] ?? timeout)
+    else if (isDropIn(route)) {
+      copySchema(route)
+      accept(this, route)
+    }
   })
 }
 

@@ -21,7 +21,7 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
   const { own, route } = splitOptions(options)
   const settings = resolveSettings(own, defaults)
   const limits = [...registration.limits, ...createLimits(settings)]
-  const messages = describesMessages(route.schema) ? new MessageSchemas(instance, route.schema, settings.passesBinary, url, route.schemaErrorFormatter) : undefined
+  const messages = describesMessages(route.schema) ? new MessageSchemas(instance, { ...route.schema }, settings.passesBinary, url, route.schemaErrorFormatter) : undefined
   if (messages !== undefined) route.schema = messages.routeSchema
   const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler }
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()

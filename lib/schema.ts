@@ -73,15 +73,19 @@ export class MessageSchemas {
   readonly routeSchema: FastifySchema
   readonly #message: unknown
 
-  constructor (instance: FastifyInstance, { message, send, ...others }: SocketSchema, passesBinary: boolean, url: string, format: SchemaErrorFormatter = formatErrors) {
+  /** @param schema is made the one to declare the route with */
+  constructor (instance: FastifyInstance, schema: SocketSchema, passesBinary: boolean, url: string, format: SchemaErrorFormatter = formatErrors) {
+    const { message, send } = schema
     const { onProtoPoisoning = 'error', onConstructorPoisoning = 'error' } = instance.initialConfig
     const parsing = { protoAction: onProtoPoisoning, constructorAction: onConstructorPoisoning }
     this.#message = message
     this.inbound = message === undefined ? undefined : new JsonInbound({ url, passesBinary, format, parsing })
     this.outbound = send === undefined ? undefined : new JsonOutbound()
     // A socket has one answer, the 101, and what is sent by it is behind that.
-    const response = send === undefined ? others.response : { ...others.response as object, 101: send }
-    this.routeSchema = response === undefined ? others : { ...others, response }
+    if (send !== undefined) schema.response = { ...schema.response as object, 101: send }
+    delete schema.message
+    delete schema.send
+    this.routeSchema = schema
   }
 
   /**
