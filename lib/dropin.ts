@@ -3,6 +3,7 @@ import { acceptSocket, checkHandshake, type Registration, type SocketHandler, ty
 import { createLimits } from './connection-limits.js'
 import { SocketMethod, SocketHandlerInvalid } from './errors.js'
 import { isSocketOption, resolveDropInSettings, type Settings, type SocketOptions, type WireOptions } from './options.js'
+import { checkMessageOptions } from './options/route.js'
 import { createOwner } from './owner.js'
 import type { handshakeTimeout } from './routes.js'
 import { describesMessages, MessageSchemas } from './schema.js'
@@ -29,7 +30,7 @@ export function isDropIn (route: DropInRoute): boolean {
  * Makes one route of both: an upgrade opens a socket, any other request gets the handler, or 404 where there is none.
  * One route and not two, because the hooks that other plugins have put on it must stand there once.
  * @returns what holds for its sockets; undefined where it has none, as that of a HEAD
- * @throws SocketMethod, SocketHandlerInvalid, BadOption
+ * @throws SocketMethod, SocketHandlerInvalid, BadOption, RouteOption
  */
 export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, defaults: WireOptions, registration: Registration): Settings | undefined {
   const methods = [route.method].flat()
@@ -45,7 +46,9 @@ export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, d
   // What describes the API knows nothing of sockets.
   if (route.websocket) route.schema = Object.assign(route.schema ?? {}, { hide: true }) as FastifySchema
 
-  const settings = resolveDropInSettings(defaults, ownOptions(route))
+  const own = ownOptions(route)
+  checkMessageOptions(own, route.schema)
+  const settings = resolveDropInSettings(defaults, own)
   const limits = [...registration.limits, ...createLimits(settings)]
   const messages = describesMessages(route.schema) ? new MessageSchemas(instance, route.schema, settings.passesBinary, route.url, route.schemaErrorFormatter) : undefined
   messages?.compileWithRoute(instance)

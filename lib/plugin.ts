@@ -1,16 +1,18 @@
 import type { Server } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Registration, SocketHandler } from './accept.js'
+import type { Registration } from './accept.js'
 import { createLimits } from './connection-limits.js'
 import { closeSockets, type ShutdownSettings } from './closing.js'
 import { copySchema, isDropIn, openToUpgrades, type DropInRoute } from './dropin.js'
 import { isWatched, takeEarlyRoutes } from './early.js'
-import { BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
+import { AlreadyRegistered, BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
-import { checkPluginOptions, resolveDropInSettings, resolveSettings, type WireOptions } from './options.js'
+import { resolveDropInSettings, resolveSettings, SOCKET_OPTIONS, type WireOptions } from './options.js'
+import { misspeltOptions, readPluginOptions } from './options/plugin.js'
+import { readDeclaration } from './options/route.js'
 import { claimUpgrade, noteRefusals, watchUpgrade } from './refusals.js'
-import { addSocketRoute, handshakeTimeout, type SocketRouteOptions } from './routes.js'
+import { addSocketRoute, handshakeTimeout } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
 import { boundHeads } from './upgrade/head-timeout.js'
@@ -33,17 +35,17 @@ interface AppState {
 const states = new WeakMap<object, AppState>()
 
 export async function plugin (instance: FastifyInstance, given: WireOptions): Promise<void> {
-  checkPluginOptions(given)
-  const options = { ...given }
-  if (given.options?.maxPayload !== undefined) options.maxPayload ??= given.options.maxPayload
-  if (given.options?.perMessageDeflate !== undefined) options.perMessageDeflate ??= given.options.perMessageDeflate
+  if (instance.hasDecorator('websocketServer')) throw new AlreadyRegistered()
+  const options = readPluginOptions(given)
   const settings = resolveSettings(options)
   if (settings.directIO) await prepareDirectIO()
-  if (given.options?.path !== undefined) instance.log.warn('ws server path option shouldn\'t be provided, use a route instead')
+  if (options.options?.path !== undefined) instance.log.warn('ws server path option shouldn\'t be provided, use a route instead')
+
+  for (const sentence of misspeltOptions(given, SOCKET_OPTIONS)) instance.log.warn(sentence)
 
   const state = states.get(instance.server) ?? createState(instance)
-  const httpServer = (given.options?.server ?? instance.server) as Server
-  const server = new WireServer({ ...given.options })
+  const httpServer = (options.options?.server ?? instance.server) as Server
+  const server = new WireServer(options.options)
   const registration: Registration = {
     server,
     isClosing: () => state.isClosing || server.isClosing,
@@ -53,9 +55,9 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   listen(instance, state, httpServer, settings.handshakeTimeout, server)
 
   instance.decorate('websocketServer', server)
-  instance.decorate('ws', function (this: FastifyInstance, url: string, routeOptions: SocketRouteOptions | SocketHandler, handler?: SocketHandler) {
-    const isShort = typeof routeOptions === 'function' || routeOptions === undefined
-    addSocketRoute(this, options, registration, url, isShort ? {} : routeOptions, (isShort ? routeOptions : handler) as SocketHandler)
+  instance.decorate('ws', function (this: FastifyInstance, url: string, ...given: unknown[]) {
+    const route = readDeclaration(url, given[0], given[1])
+    addSocketRoute(this, options, registration, url, route.options, route.handler)
     return this
   } as FastifyInstance['ws'])
   instance.decorate('injectWS', async function (this: FastifyInstance, path?: string, context?: InjectContext, hooks?: InjectHooks) {
@@ -67,7 +69,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 
   acceptDropInRoutes(instance, options, registration, state.urls)
   answerOtherwise(instance, state.urls, server)
-  closeWith(instance, state, server, settings.shutdown, given.preClose)
+  closeWith(instance, state, server, settings.shutdown, options.preClose)
   // For those who ask for @fastify/websocket by its name.
   instance.register(fp(async () => {}, { name: '@fastify/websocket' }))
 }

@@ -243,6 +243,7 @@ t.test('a route may say what holds for its own sockets, also one that is declare
 t.test('what a route says of its sockets is checked, its errorHandler is that of its requests', async (t) => {
   const app = await createApp(t)
   t.throws(() => app.get('/demo', { websocket: true, maxPayload: '5' } as object, () => {}), { code: 'FST_WIRE_OPTION' })
+  t.throws(() => app.get('/demo', { websocket: true, onInvalid: 'reply' } as object, () => {}), { code: 'FST_WIRE_ROUTE_OPTION' })
   app.get('/hooked', { websocket: true, errorHandler: (_error, _request, reply) => { reply.code(418).send('mine') }, onRequest: async () => { throw new Error('no') } }, () => {})
   t.match(await new RawClient(t, await listen(app)).upgrade('/hooked'), ' 418 ')
 })

@@ -119,6 +119,17 @@ t.test('the URLs of sockets follow the options of the router', async (t) => {
   t.equal((await app.inject('/DEMO/')).statusCode, 426)
 })
 
+t.test('what is probably misspelt is warned of', async (t) => {
+  const lines: string[] = []
+  await createApp(t, { maxPayloads: 5 } as object, { logger: { level: 'warn', stream: { write (line: string) { lines.push(line) } } } })
+  t.match(lines.join(''), 'did you mean')
+})
+
+t.test('a second registration in one instance, or within, says what to do', async (t) => {
+  const app = await createApp(t)
+  await t.rejects(async () => { await app.register(fastifyWireDefault) }, { code: 'FST_WIRE_REGISTERED' })
+})
+
 t.test('an app that was never listening closes', async () => {
   const app = Fastify()
   await app.register(fastifyWireDefault)
