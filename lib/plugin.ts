@@ -11,7 +11,7 @@ import { isWebSocketUpgrade } from './handshake/handshake.js'
 import { resolveDropInSettings, resolveSettings, SOCKET_OPTIONS, type WireOptions } from './options.js'
 import { misspeltOptions, readPluginOptions } from './options/plugin.js'
 import { readDeclaration } from './options/route.js'
-import { claimUpgrade, noteRefusals, watchUpgrade } from './refusals.js'
+import { claimUpgrade, noteRefusal, noteRefusals, refuseWhileClosing, watchUpgrade } from './refusals.js'
 import { addSocketRoute, handshakeTimeout } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
@@ -84,7 +84,8 @@ function createState (instance: FastifyInstance): AppState {
   return state
 }
 
-function listen (instance: FastifyInstance, { listening, urls }: AppState, server: Server, timeout: number, first: WireServer): void {
+function listen (instance: FastifyInstance, state: AppState, server: Server, timeout: number, first: WireServer): void {
+  const { listening, urls } = state
   if (listening.has(server)) return
   listening.add(server)
   boundHeads(server, timeout)
@@ -93,13 +94,18 @@ function listen (instance: FastifyInstance, { listening, urls }: AppState, serve
     (request, response) => {
       markUpgrade(request, urls)
       watchUpgrade(first, request, response)
+      if (state.isClosing) {
+        refuseWhileClosing(response)
+        return
+      }
       instance.routing(request, response as unknown as FastifyReply['raw'])
       // It has let go of the connection: the answer has left already.
       if (response.socket === null) return
       // Only now, since Fastify may have rewritten the URL.
       const limit = urls.find(request.url as string)?.handshakeTimeout ?? timeout
       response.limitTime(limit, () => {
-        instance.log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
+        const { log } = noteRefusal(response, 'FST_WIRE_HANDSHAKE_UNANSWERED') ?? instance
+        log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
       })
     },
     (request) => urls.find(rewrittenUrl(instance, request)) !== undefined)

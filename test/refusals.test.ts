@@ -1,7 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { Server } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import { fastifyWire } from '../index.js'
+import { injectSocket } from '../lib/upgrade/inject.js'
 import { createApp, listen } from './fixtures/app.js'
 import { RawClient } from './fixtures/client.js'
 
@@ -63,4 +65,42 @@ t.test('a refusal is told, and of which request, where a hook of the plugin was 
     { requestId: 'the request', route: '/demo/:id', url: '/demo/5', statusCode: 403, reason: '403' },
     { requestId: 'the request', route: undefined, url: '/nowhere', statusCode: 404, reason: '404' }
   ])
+})
+
+t.test('hooks that do not answer are a refusal with a code, in the counts, the log and the answer', async (t) => {
+  const lines: Array<Record<string, unknown>> = []
+  const app = await createApp(t, { handshakeTimeout: 30 }, { logger: { level: 'warn', stream: { write (line: string) { lines.push(JSON.parse(line)) } } } })
+  app.ws('/hangs', { onRequest: () => new Promise<void>(() => {}) }, () => {})
+  t.match(await refused(app.injectWS('/hangs')), { statusCode: 503, headers: { 'retry-after': '10' }, body: /FST_WIRE_HANDSHAKE_UNANSWERED/ })
+  t.match(lines, [{ reqId: 'req-1', msg: /did not answer within 30 ms/ }])
+  t.same(app.websocketServer.metrics().refusals, { FST_WIRE_HANDSHAKE_UNANSWERED: 1 })
+})
+
+t.test('so they are where they run before those of the plugin, and the request is not known', async (t) => {
+  const lines: Array<Record<string, unknown>> = []
+  const app = Fastify({ logger: { level: 'warn', stream: { write (line: string) { lines.push(JSON.parse(line)) } } } })
+  t.teardown(() => app.close())
+  app.addHook('onRequest', () => new Promise<void>(() => {}))
+  await app.register(fastifyWire, { handshakeTimeout: 30 })
+  app.ws('/hangs', () => {})
+  t.match(await refused(app.injectWS('/hangs')), { statusCode: 503 })
+  t.match(lines, [{ reqId: undefined, url: '/hangs' }])
+  t.same(app.websocketServer.metrics().refusals, { FST_WIRE_HANDSHAKE_UNANSWERED: 1 })
+})
+
+t.test('an upgrade while the application closes is told so, and when to come again', async (t) => {
+  const app = await createApp(t)
+  let settle = (): void => {}
+  const held = new Promise<void>((resolve) => { settle = resolve })
+  let inject: Promise<unknown> | undefined
+  app.ws('/demo', () => {})
+  app.addHook('preClose', async () => {
+    // Ours has run.
+    inject = injectSocket(app.server as Server, '/demo').catch((error: unknown) => error)
+    inject.then(settle, settle)
+    await held
+  })
+  await app.close()
+  t.match(await inject, { statusCode: 503, headers: { 'retry-after': '10', connection: 'close' }, body: /"code":"FST_WIRE_CLOSING"/ })
+  t.same(app.websocketServer.metrics().refusals, { FST_WIRE_CLOSING: 1 })
 })

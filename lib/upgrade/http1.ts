@@ -2,6 +2,7 @@ import { ServerResponse, type IncomingMessage, type OutgoingHttpHeader, type Out
 import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { Duplex } from 'node:stream'
+import { RETRY_AFTER } from '../connection-limits.js'
 import { HandshakeTimeout, HandshakeUnanswered } from '../errors.js'
 import { isWebSocketUpgrade, type Answer, type Handshake } from '../handshake/handshake.js'
 
@@ -110,7 +111,7 @@ export class UpgradeResponse extends ServerResponse {
     for (const name of this.getHeaderNames()) this.removeHeader(name)
     this.#opened = undefined
     const body = JSON.stringify({ statusCode: 503, code, error: 'Service Unavailable', message })
-    this.writeHead(503, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
+    this.writeHead(503, { 'retry-after': RETRY_AFTER, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
     this.end(body)
     this.#isExpired = true
   }
