@@ -17,7 +17,7 @@ import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
 import { boundHeads } from './upgrade/head-timeout.js'
 import { listenForUpgrades } from './upgrade/http1.js'
-import { injectSocket, type InjectContext, type InjectHooks } from './upgrade/inject.js'
+import { injectSocket, lendContext, type InjectContext, type InjectHooks } from './upgrade/inject.js'
 import { isUpgrade, markUpgrade, upgradeConstraint } from './upgrade/mark.js'
 import { rewrittenUrl } from './upgrade/rewrite.js'
 import { SocketUrls } from './upgrade/urls.js'
@@ -93,6 +93,7 @@ function listen (instance: FastifyInstance, state: AppState, server: Server, tim
     server,
     (request, response) => {
       markUpgrade(request, urls)
+      lendContext(request)
       watchUpgrade(first, request, response)
       if (state.isClosing) {
         refuseWhileClosing(response)

@@ -129,3 +129,29 @@ t.test('an application with TLS gets a secure request', async (t) => {
 t.test('a server of another kind is refused', async (t) => {
   await t.rejects(injectSocket(new Server() as never), { code: 'FST_WIRE_INJECT' })
 })
+
+t.test('what was sent at the open comes before the client does, where somebody listens already', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', (socket) => { socket.send('at once') })
+  const order: string[] = []
+  const client = await app.injectWS('/demo', {}, { onInit: (client) => { client.on('message', (data) => { order.push(String(data)) }) }, onOpen: () => { order.push('open') } })
+  order.push('injected')
+  t.same(order, ['open', 'at once', 'injected'])
+  client.terminate()
+})
+
+t.test('the headers that make it a handshake stay', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', (socket, { headers }) => { socket.send(`${headers.upgrade} ${headers.connection}`) })
+  const client = await app.injectWS('/demo', { headers: { Upgrade: 'h2c', connection: 'keep-alive' } })
+  t.equal(String((await once(client, 'message'))[0]), 'websocket Upgrade')
+  client.terminate()
+})
+
+t.test('what a context has besides is found on the request, unless a request has it', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', (socket, { raw, method }) => { socket.send(JSON.stringify([(raw as { user?: object }).user, method, raw.url, 'protocols' in raw])) })
+  const client = await app.injectWS('/demo', { user: { id: 7 }, method: 'POST', url: '/else', protocols: ['a'] } as object)
+  t.same(JSON.parse(String((await once(client, 'message'))[0])), [{ id: 7 }, 'GET', '/demo', false])
+  client.terminate()
+})
