@@ -2,11 +2,13 @@ import { channel } from 'node:diagnostics_channel'
 import dns, { type LookupOptions } from 'node:dns'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import fastifyWireDefault, * as entry from '../index.js'
 import type { WireOptions } from '../index.js'
+import { injectSocket } from '../lib/upgrade/inject.js'
 import { createApp, listen } from './fixtures/app.js'
 import { closeFrame, RawClient, upgradeHead } from './fixtures/client.js'
 
@@ -117,6 +119,23 @@ t.test('the URLs of sockets follow the options of the router', async (t) => {
   const app = await createApp(t, {}, { routerOptions: { ignoreTrailingSlash: true, caseSensitive: false } })
   app.ws('/demo', () => {})
   t.equal((await app.inject('/DEMO/')).statusCode, 426)
+})
+
+t.test('an upgrade while the application closes is told so, and when to come again', async (t) => {
+  const app = await createApp(t)
+  let settle = (): void => {}
+  const held = new Promise<void>((resolve) => { settle = resolve })
+  let inject: Promise<unknown> | undefined
+  app.ws('/demo', () => {})
+  app.addHook('preClose', async () => {
+    // Ours has run.
+    inject = injectSocket(app.server as Server, '/demo').catch((error: unknown) => error)
+    inject.then(settle, settle)
+    await held
+  })
+  await app.close()
+  t.match(await inject, { statusCode: 503, headers: { 'retry-after': '10', connection: 'close' }, body: /"code":"FST_WIRE_CLOSING"/ })
+  t.same(app.websocketServer.metrics().refusals, { FST_WIRE_CLOSING: 1 })
 })
 
 t.test('what is probably misspelt is warned of', async (t) => {

@@ -1,9 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { Server } from 'node:http'
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import { fastifyWire } from '../index.js'
-import { injectSocket } from '../lib/upgrade/inject.js'
+import { refuseWhileClosing, watchUpgrade } from '../lib/refusals.js'
+import { WireServer } from '../lib/server.js'
+import type { UpgradeResponse } from '../lib/upgrade/http1.js'
 import { createApp, listen } from './fixtures/app.js'
 import { RawClient } from './fixtures/client.js'
 
@@ -88,19 +91,15 @@ t.test('so they are where they run before those of the plugin, and the request i
   t.same(app.websocketServer.metrics().refusals, { FST_WIRE_HANDSHAKE_UNANSWERED: 1 })
 })
 
-t.test('an upgrade while the application closes is told so, and when to come again', async (t) => {
-  const app = await createApp(t)
-  let settle = (): void => {}
-  const held = new Promise<void>((resolve) => { settle = resolve })
-  let inject: Promise<unknown> | undefined
-  app.ws('/demo', () => {})
-  app.addHook('preClose', async () => {
-    // Ours has run.
-    inject = injectSocket(app.server as Server, '/demo').catch((error: unknown) => error)
-    inject.then(settle, settle)
-    await held
+t.test('what is refused past Fastify is counted by its code, and tells when to come again', async (t) => {
+  const server = new WireServer()
+  const written: unknown[] = []
+  const response = Object.assign(new EventEmitter(), {
+    statusCode: 503, writeHead: (...args: unknown[]) => { written.push(args) }, end: (body: string) => { written.push(JSON.parse(body)) }
   })
-  await app.close()
-  t.match(await inject, { statusCode: 503, headers: { 'retry-after': '10', connection: 'close' }, body: /"code":"FST_WIRE_CLOSING"/ })
-  t.same(app.websocketServer.metrics().refusals, { FST_WIRE_CLOSING: 1 })
+  watchUpgrade(server, { url: '/' } as IncomingMessage, response as unknown as UpgradeResponse)
+  refuseWhileClosing(response as unknown as UpgradeResponse)
+  response.emit('finish')
+  t.match(written, [[503, { 'retry-after': '10' }], { statusCode: 503, code: 'FST_WIRE_CLOSING' }])
+  t.same(server.metrics().refusals, { FST_WIRE_CLOSING: 1 })
 })

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { Server } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import cookie from '@fastify/cookie'
 import t from 'tap'
 import { fastifyWire, type InjectError, type Version } from '../../index.js'
-import { injectSocket } from '../../lib/upgrade/inject.js'
+import { injectSocket, lendContext } from '../../lib/upgrade/inject.js'
 import { createApp } from '../fixtures/app.js'
 
 t.test('the server sees a real request', async (t) => {
@@ -153,5 +154,8 @@ t.test('what a context has besides is found on the request, unless a request has
   app.ws('/demo', (socket, { raw, method }) => { socket.send(JSON.stringify([(raw as { user?: object }).user, method, raw.url, 'protocols' in raw])) })
   const client = await app.injectWS('/demo', { user: { id: 7 }, method: 'POST', url: '/else', protocols: ['a'] } as object)
   t.same(JSON.parse(String((await once(client, 'message'))[0])), [{ id: 7 }, 'GET', '/demo', false])
+  const request = { socket: { context: { user: 7 } } } as unknown as IncomingMessage
+  lendContext(request)
+  t.notOk('user' in request, 'a connection of others has none')
   client.terminate()
 })
