@@ -1,7 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { admit, isSecure } from './admission.js'
-import type { ConnectionLimits } from './connection-limits.js'
+import { withRetry, type ConnectionLimits } from './connection-limits.js'
 import { upgradeChannel } from './diagnostics.js'
 import { ClientRefused, ProtocolNotOffered, ServerClosing } from './errors.js'
 import { chooseProtocol, readHandshake, type Answer, type Handshake } from './handshake/handshake.js'
@@ -94,7 +94,7 @@ function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer
   const { instance, settings, registration, handler, owner } = route
   const { server } = registration
   const subprotocol = agreeOnProtocol(settings, server, handshake, request)
-  if (registration.isClosing()) throw new ServerClosing()
+  if (registration.isClosing()) throw withRetry(new ServerClosing())
   const agreement = agreeOnDeflate(settings, handshake, request)
   const answer = handshake.answer(subprotocol, body)
   const response = responseOf(reply)

@@ -8,7 +8,7 @@ export interface ConnectionMaxima {
 }
 
 // In seconds: long enough that those who were refused don't come back at once.
-const RETRY_AFTER = '10'
+export const RETRY_AFTER = '10'
 
 /**
  * Counts the connections of a registration or of a route, in all and by address. A connection counts from its handshake
@@ -90,6 +90,7 @@ export function addressOf (ip: string): string {
   return `${all.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, '')).join(':')}::/64`
 }
 
-function withRetry (error: Error): Error {
+/** An error that says when to come again. */
+export function withRetry<Refusal extends Error> (error: Refusal): Refusal {
   return Object.assign(error, { headers: { 'retry-after': RETRY_AFTER } })
 }

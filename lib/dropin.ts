@@ -1,9 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify'
 import { acceptSocket, checkHandshake, type Registration, type SocketHandler, type SocketRoute } from './accept.js'
+import { createLimits } from './connection-limits.js'
 import { SocketMethod, SocketHandlerInvalid } from './errors.js'
-import type { Settings } from './options.js'
+import { isSocketOption, resolveDropInSettings, type Settings, type SocketOptions, type WireOptions } from './options.js'
+import { checkMessageOptions } from './options/route.js'
 import { createOwner } from './owner.js'
 import type { handshakeTimeout } from './routes.js'
+import { describesMessages, MessageSchemas } from './schema.js'
 import { isUpgrade } from './upgrade/mark.js'
 
 /** A route as Fastify hands it to an onRoute hook, with what @fastify/websocket reads of it. */
@@ -26,15 +29,15 @@ export function isDropIn (route: DropInRoute): boolean {
 /**
  * Makes one route of both: an upgrade opens a socket, any other request gets the handler, or 404 where there is none.
  * One route and not two, because the hooks that other plugins have put on it must stand there once.
- * @returns whether it holds a socket (that of a HEAD does not)
- * @throws SocketMethod, SocketHandlerInvalid
+ * @returns what holds for its sockets; undefined where it has none, as that of a HEAD
+ * @throws SocketMethod, SocketHandlerInvalid, BadOption, RouteOption
  */
-export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, settings: Settings, registration: Registration): boolean {
+export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, defaults: WireOptions, registration: Registration): Settings | undefined {
   const methods = [route.method].flat()
   if (methods.every((method) => method === 'HEAD')) {
     // Fastify adds it to a GET, with the handler of the socket.
     if (route.websocket) route.handler = replyNotFound
-    return false
+    return undefined
   }
   if (methods.some((method) => method !== 'GET' && method !== 'HEAD')) throw new SocketMethod()
   const wsHandler = route.websocket ? route.handler : route.wsHandler
@@ -43,21 +46,39 @@ export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, s
   // What describes the API knows nothing of sockets.
   if (route.websocket) route.schema = Object.assign(route.schema ?? {}, { hide: true }) as FastifySchema
 
-  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server), handler: wsHandler as SocketHandler }
+  const own = ownOptions(route)
+  checkMessageOptions(own, route.schema)
+  const settings = resolveDropInSettings(defaults, own)
+  const limits = [...registration.limits, ...createLimits(settings)]
+  const messages = describesMessages(route.schema) ? new MessageSchemas(instance, route.schema, settings.passesBinary, route.url, route.schemaErrorFormatter) : undefined
+  messages?.compileWithRoute(instance)
+  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler: wsHandler as SocketHandler }
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
   route.onRequest = [
     (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
-      if (isUpgrade(request.raw)) checkHandshake(settings, registration.limits, request, reply, done)
+      if (isUpgrade(request.raw)) checkHandshake(settings, limits, request, reply, done)
       else done()
     },
     ...onRequest
   ] as NonNullable<RouteOptions['onRequest']>
   route.handler = function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
-    return isUpgrade(request.raw) ? acceptSocket(socketRoute, request, reply) : handler.call(this, request, reply)
+    if (!isUpgrade(request.raw)) return handler.call(this, request, reply)
+    messages?.take(request, reply)
+    return acceptSocket(socketRoute, request, reply)
   }
-  return true
+  return settings
 }
 
 function replyNotFound (_request: FastifyRequest, reply: FastifyReply): void {
   reply.code(404).send()
+}
+
+/** What a route says of its sockets. Its errorHandler is that of its requests, as there. */
+function ownOptions (route: DropInRoute): SocketOptions {
+  return Object.fromEntries(Object.entries(route).filter(([name]) => name !== 'errorHandler' && isSocketOption(name)))
+}
+
+/** A schema that may be changed: that of the route may be declared again, for a HEAD. */
+export function copySchema (route: DropInRoute): void {
+  if (describesMessages(route.schema)) route.schema = { ...route.schema }
 }

@@ -32,7 +32,7 @@ function note (instance: FastifyInstance, route: DropInRoute): EarlyRoute {
   const { handler } = route
   let current = handler
   route.handler = function (this: FastifyInstance, ...args: never[]) { return current.apply(this, args) }
-  if (route.websocket) route.schema = { ...route.schema }
+  if (route.websocket || route.schema !== undefined) route.schema = { ...route.schema }
   return {
     instance,
     change (open) {

@@ -81,6 +81,21 @@ export const BadOption = createError(
 export const UnknownOption = createError(
   'FST_WIRE_UNKNOWN_OPTION', 'There is no option "%s"; there are %s', 500, TypeError)
 
+export const MisspeltOption = createError(
+  'FST_WIRE_MISSPELT_OPTION', 'There is no option "%s": did you mean "%s"?', 500, TypeError)
+
+export const RouteOption = createError(
+  'FST_WIRE_ROUTE_OPTION', 'A socket route takes no option "%s": %s', 500, TypeError)
+
+export const RouteArguments = createError(
+  'FST_WIRE_ROUTE_ARGUMENTS', 'The options of app.ws(%s) must be an object, and stand before the handler: app.ws(url, options, handler)', 500, TypeError)
+
+export const UrlInvalid = createError(
+  'FST_WIRE_URL', 'app.ws(%s) needs a path that begins with "/": app.ws(\'/demo\', handler)', 500, TypeError)
+
+export const AlreadyRegistered = createError(
+  'FST_WIRE_REGISTERED', 'This instance has app.websocketServer already, from fastify-wire or another plugin: register fastify-wire once, or in contexts of which none is inside another', 500)
+
 export const HandlerMissing = createError(
   'FST_WIRE_HANDLER', 'app.ws(%s) needs a handler function: app.ws(url, handler) or app.ws(url, options, handler)', 500, TypeError)
 
@@ -102,7 +117,7 @@ export const UnexpectedAnswer = createError(
   'FST_WIRE_UNEXPECTED_ANSWER', 'Unexpected server response: %s', 500)
 
 export const NoServer = createError(
-  'FST_WIRE_NO_SERVER', 'The option "noServer" is not supported: the plugin answers the upgrades of a server, give another one as options.server', 500, TypeError)
+  'FST_WIRE_NO_SERVER', "fastify-websocket doesn't support the ws noServer option. If you want to create a websocket server detatched from fastify, use the ws library directly.", 500, TypeError)
 
 export const ServerNotRunning = createError(
   'FST_WIRE_NOT_RUNNING', 'websocketServer.close() was called on a server that is closed already', 500)

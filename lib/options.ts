@@ -1,9 +1,9 @@
 import { inspect } from 'node:util'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, preCloseAsyncHookHandler, preCloseHookHandler } from 'fastify'
-import { isAdmissionOption, resolveAdmission, type AdmissionOptions, type AdmissionSettings } from './options/admission.js'
+import { ADMISSION_OPTIONS, resolveAdmission, type AdmissionOptions, type AdmissionSettings } from './options/admission.js'
 import { ANY_COUNT, ANY_SIZE, ANY_TIME, flag, oneOf, wholeNumber } from './options/checks.js'
 import { resolveDeflate, type DeflateOptions } from './options/deflate.js'
-import { BadOption, ErrorHandlerInvalid, NoServer, PreCloseInvalid, UncleanClose, type RefusedMessage } from './errors.js'
+import { BadOption, UncleanClose, type RefusedMessage } from './errors.js'
 import type { DeflateSettings } from './handshake/extensions.js'
 import { VERSIONS } from './handshake/handshake.js'
 import { fragmentsFor } from './protocol/limits.js'
@@ -125,12 +125,15 @@ const replyRefused = refuseBy((error, socket) => { socket.send(toErrorText(error
 // The default of the server of `ws`.
 const DROP_IN_MAX_PAYLOAD = 104_857_600
 
-const OWN_OPTIONS: ReadonlySet<string> = new Set(
-  ['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'heartbeat', 'backpressure', 'errorHandler', 'perMessageDeflate', 'onInvalid', 'onBinary'] satisfies Array<keyof SocketOptions>)
+/** The names of all that is in SocketOptions. */
+export const SOCKET_OPTIONS: readonly string[] = [
+  ...ADMISSION_OPTIONS,
+  ...['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'heartbeat', 'backpressure', 'errorHandler', 'perMessageDeflate', 'onInvalid', 'onBinary'] satisfies Array<keyof SocketOptions>
+]
 
 /** Tells the options of the socket from those of the Fastify route. */
 export function isSocketOption (name: string): boolean {
-  return OWN_OPTIONS.has(name) || isAdmissionOption(name)
+  return SOCKET_OPTIONS.includes(name)
 }
 
 /**
@@ -149,7 +152,8 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
     },
     closeTimeout: wholeNumber('closeTimeout', given.closeTimeout, ANY_TIME) ?? 10_000,
     heartbeat: resolveHeartbeat(given.heartbeat),
-    backpressure: resolveBackpressure(given.backpressure, maxPayload),
+    // Where messages may be of any size, what waits may not.
+    backpressure: resolveBackpressure(given.backpressure, maxPayload === ANY_SIZE.max ? DROP_IN_MAX_PAYLOAD : maxPayload),
     shutdown: resolveShutdown(given.shutdown),
     errorHandler: checkErrorHandler(given.errorHandler),
     fail: closeWith1011,
@@ -162,20 +166,13 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
   }
 }
 
-/** The options of the routes that are declared as for @fastify/websocket, with its defaults. */
-export function resolveDropInSettings (options: WireOptions): Settings {
-  const maxPayload = options.options?.maxPayload ?? DROP_IN_MAX_PAYLOAD
-  return { ...resolveSettings({ maxPayload, ...options, origin: options.origin ?? true }), fail: terminate, reportsFaults: true, toleratesMissingHost: true }
-}
-
 /**
- * Checks what only the plugin takes. Its sentences are those of @fastify/websocket, which applications may look for.
- * @throws ErrorHandlerInvalid, PreCloseInvalid, NoServer
+ * The options of a route that is declared as for @fastify/websocket, with its defaults.
+ * @param own what the route says of its sockets itself
  */
-export function checkPluginOptions ({ errorHandler, preClose, options }: WireOptions): void {
-  if (errorHandler !== undefined && typeof errorHandler !== 'function') throw new ErrorHandlerInvalid()
-  if (preClose !== undefined && typeof preClose !== 'function') throw new PreCloseInvalid()
-  if (options?.noServer) throw new NoServer()
+export function resolveDropInSettings (options: WireOptions, own: SocketOptions = {}): Settings {
+  const defaults: WireOptions = { maxPayload: DROP_IN_MAX_PAYLOAD, ...options, origin: options.origin === undefined ? true : options.origin }
+  return { ...resolveSettings(own, defaults), fail: terminate, reportsFaults: true, toleratesMissingHost: true }
 }
 
 function checkVersions (versions: readonly Version[] | undefined): readonly Version[] {

@@ -25,6 +25,8 @@ export interface Context {
   /** Only for an error handler of the application: an idle socket is not to hold its request. */
   readonly request: FastifyRequest | undefined
   readonly reply: FastifyReply | undefined
+  /** Why the peer or the connection failed; there only where one did, since it would cost each socket its place. */
+  fault?: { readonly code: string | undefined, readonly message: string }
 }
 
 /** Whether anything is logged: a log that is off has one function for all levels. */
@@ -63,6 +65,11 @@ export function socketOpened (server: WireServer, socket: WireSocket, request: F
   if (openChannel.hasSubscribers) publish(openChannel, { request }, socket, context)
 }
 
+function noteFault (error: Error & { code?: string }, _socket: WireSocket, context: unknown): void {
+  const { code, message } = error;
+  (context as Context).fault = { code, message }
+}
+
 /** What the sockets of a route tell it. */
 export function createOwner (instance: FastifyInstance, settings: Settings, server: WireServer, messages?: MessageSchemas): SocketOwner {
   const owner: SocketOwner = {
@@ -83,18 +90,19 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
     },
     publish: (channel, details, socket, context) => { publish(channel, details, socket, context as Context) },
     measured: (latency) => { server.measurements.latency.record(latency) },
+    faulted: noteFault,
     failed: (error, socket, context) => {
       if (errorChannel.hasSubscribers) publish(errorChannel, { error, source: isRefusedMessage(error) ? 'peer' : 'application' }, socket, context as Context)
       handleError(instance, settings, error, socket, context as Context)
     },
     closed: (socket, code, reason, context) => {
       server.delete(socket)
-      const { log, logsClose, openedAt, lifetimeEnd, route, ip } = context as Context
+      const { log, logsClose, openedAt, lifetimeEnd, route, ip, fault } = context as Context
       if (lifetimeEnd !== undefined) endLifetime(socket, lifetimeEnd)
       const { version, traffic } = socket
       const duration = performance.now() - openedAt
       server.measurements.closed(route, version, code, traffic)
-      if (logsClose) log.info({ socket: { route, version, ip, code, reason: reason.toString(), ...traffic }, duration }, 'socket closed')
+      if (logsClose) log.info({ socket: { route, version, ip, code, reason: reason.toString(), ...traffic, ...fault && { fault } }, duration }, 'socket closed')
       if (closeChannel.hasSubscribers) publish(closeChannel, { code, reason: reason.toString(), duration }, socket, context as Context)
     }
   }
@@ -103,6 +111,7 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
     ...owner,
     // Before the listeners of the application, so that they find the error with its other code.
     faulted: (error, socket, context) => {
+      noteFault(error, socket, context)
       toWsError(error)
       // Later, so that the close frame of a fault has left before the handler can cut the connection.
       process.nextTick(handleError, instance, settings, error, socket, context as Context)

@@ -4,25 +4,28 @@ import { createServer as createTlsServer } from 'node:https'
 import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Registration, SocketHandler } from './accept.js'
+import type { Registration } from './accept.js'
 import { createLimits } from './connection-limits.js'
 import { closeSockets, type ShutdownSettings } from './closing.js'
-import { isDropIn, openToUpgrades, type DropInRoute } from './dropin.js'
+import { copySchema, isDropIn, openToUpgrades, type DropInRoute } from './dropin.js'
 import { isWatched, takeEarlyRoutes } from './early.js'
-import { BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
+import { AlreadyRegistered, BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
-import { checkPluginOptions, resolveDropInSettings, resolveSettings, type WireOptions } from './options.js'
-import { claimUpgrade, noteRefusals, watchUpgrade } from './refusals.js'
-import { addSocketRoute, handshakeTimeout, type SocketRouteOptions } from './routes.js'
+import { resolveDropInSettings, resolveSettings, SOCKET_OPTIONS, type WireOptions } from './options.js'
+import { misspeltOptions, readPluginOptions } from './options/plugin.js'
+import { readDeclaration } from './options/route.js'
+import { claimUpgrade, noteRefusal, noteRefusals, refuseWhileClosing, watchUpgrade } from './refusals.js'
+import { addSocketRoute, handshakeTimeout } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
 import { secondaryServers } from './upgrade/bindings.js'
 import { boundHeads } from './upgrade/head-timeout.js'
 import { listenForUpgrades } from './upgrade/http1.js'
 import { isHttp2Server, listenForConnects } from './upgrade/http2.js'
-import { injectSocket, type InjectContext, type InjectHooks } from './upgrade/inject.js'
+import { injectSocket, lendContext, type InjectContext, type InjectHooks } from './upgrade/inject.js'
 import { isUpgrade, markUpgrade, upgradeConstraint } from './upgrade/mark.js'
 import type { UpgradeResponse } from './upgrade/response.js'
+import { rewrittenUrl } from './upgrade/rewrite.js'
 import { SocketUrls } from './upgrade/urls.js'
 
 /** What the registrations of one application share. */
@@ -38,17 +41,17 @@ interface AppState {
 const states = new WeakMap<object, AppState>()
 
 export async function plugin (instance: FastifyInstance, given: WireOptions): Promise<void> {
-  checkPluginOptions(given)
-  const options = { ...given }
-  if (given.options?.maxPayload !== undefined) options.maxPayload ??= given.options.maxPayload
-  if (given.options?.perMessageDeflate !== undefined) options.perMessageDeflate ??= given.options.perMessageDeflate
+  if (instance.hasDecorator('websocketServer')) throw new AlreadyRegistered()
+  const options = readPluginOptions(given)
   const settings = resolveSettings(options)
   if (settings.directIO) await prepareDirectIO()
-  if (given.options?.path !== undefined) instance.log.warn('ws server path option shouldn\'t be provided, use a route instead')
+  if (options.options?.path !== undefined) instance.log.warn('ws server path option shouldn\'t be provided, use a route instead')
+
+  for (const sentence of misspeltOptions(given, SOCKET_OPTIONS)) instance.log.warn(sentence)
 
   const state = states.get(instance.server) ?? createState(instance)
-  const httpServer = (given.options?.server ?? instance.server) as Server
-  const server = new WireServer({ ...given.options }, (error) => { instance.log.error({ err: error }, 'a listener of websocketServer failed') })
+  const httpServer = (options.options?.server ?? instance.server) as Server
+  const server = new WireServer(options.options, (error) => { instance.log.error({ err: error }, 'a listener of websocketServer failed') })
   const registration: Registration = {
     server,
     isClosing: () => state.isClosing || server.isClosing,
@@ -58,9 +61,9 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   listen(instance, state, httpServer, settings.handshakeTimeout, server)
 
   instance.decorate('websocketServer', server)
-  instance.decorate('ws', function (this: FastifyInstance, url: string, routeOptions: SocketRouteOptions | SocketHandler, handler?: SocketHandler) {
-    const isShort = typeof routeOptions === 'function' || routeOptions === undefined
-    addSocketRoute(this, options, registration, url, isShort ? {} : routeOptions, (isShort ? routeOptions : handler) as SocketHandler)
+  instance.decorate('ws', function (this: FastifyInstance, url: string, ...given: unknown[]) {
+    const route = readDeclaration(url, given[0], given[1])
+    addSocketRoute(this, options, registration, url, route.options, route.handler)
     return this
   } as FastifyInstance['ws'])
   instance.decorate('injectWS', async function (this: FastifyInstance, path?: string, context?: InjectContext, hooks?: InjectHooks) {
@@ -72,7 +75,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 
   acceptDropInRoutes(instance, options, registration, state.urls)
   answerOtherwise(instance, state.urls, server)
-  closeWith(instance, state, server, settings.shutdown, given.preClose)
+  closeWith(instance, state, server, settings.shutdown, options.preClose)
   // For those who ask for @fastify/websocket by its name.
   instance.register(fp(async () => {}, { name: '@fastify/websocket' }))
 }
@@ -87,20 +90,27 @@ function createState (instance: FastifyInstance): AppState {
   return state
 }
 
-function listen (instance: FastifyInstance, { listening, urls }: AppState, server: Server, timeout: number, first: WireServer): void {
+function listen (instance: FastifyInstance, state: AppState, server: Server, timeout: number, first: WireServer): void {
+  const { listening, urls } = state
   if (listening.has(server)) return
   boundHeads(server, timeout)
   const route: Route = (request, response) => {
-    const url = urls.find(request.url as string)
-    const limit = url?.handshakeTimeout ?? timeout
-    response.limitTime(limit, () => {
-      instance.log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
-    })
-    markUpgrade(request, url?.marked ?? 'constrained')
+    markUpgrade(request, urls)
+    lendContext(request)
     watchUpgrade(first, request, response)
+    if (state.isClosing) {
+      refuseWhileClosing(response)
+      return
+    }
     instance.routing(request, response as unknown as FastifyReply['raw'])
+    // Only now, since Fastify may have rewritten the URL. Where it has answered, nothing is bounded any more.
+    const limit = urls.find(request.url as string)?.handshakeTimeout ?? timeout
+    response.limitTime(limit, () => {
+      const { log } = noteRefusal(response, 'FST_WIRE_HANDSHAKE_UNANSWERED') ?? instance
+      log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
+    })
   }
-  const isOurs: IsOurs = (request) => urls.find(request.url as string) !== undefined
+  const isOurs: IsOurs = (request) => urls.find(rewrittenUrl(instance, request)) !== undefined
   const stop = listenForUpgrades(server, route, isOurs)
   instance.addHook('onClose', async () => { stop() })
   listening.set(server, isHttp2Server(server) ? listenOverHttp2(instance, server, route, isOurs) : server)
@@ -126,15 +136,19 @@ function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how
 }
 
 function acceptDropInRoutes (instance: FastifyInstance, options: WireOptions, registration: Registration, urls: SocketUrls): void {
-  const settings = resolveDropInSettings(options)
+  const { handshakeTimeout: timeout } = resolveDropInSettings(options)
   const accept = (declaring: FastifyInstance, route: DropInRoute): void => {
-    if (openToUpgrades(declaring, route, settings, registration)) addUrls(urls, route, 'shared', settings.handshakeTimeout)
+    const settings = openToUpgrades(declaring, route, options, registration)
+    if (settings !== undefined) addUrls(urls, route, 'shared', settings.handshakeTimeout)
   }
   for (const early of takeEarlyRoutes(instance)) early.change((route) => { accept(early.instance, route) })
   instance.addHook('onRoute', function (this: FastifyInstance, options) {
     const route = options as unknown as DropInRoute
-    if (route.constraints?.['upgrade'] === 'websocket') addUrls(urls, route, 'constrained', route[handshakeTimeout] ?? settings.handshakeTimeout)
-    else if (isDropIn(route)) accept(this, route)
+    if (route.constraints?.['upgrade'] === 'websocket') addUrls(urls, route, 'constrained', route[handshakeTimeout] ?? timeout)
+    else if (isDropIn(route)) {
+      copySchema(route)
+      accept(this, route)
+    }
   })
 }
 
@@ -173,11 +187,20 @@ function refuseMissed (request: FastifyRequest, urls: SocketUrls): Error | undef
   return Object.assign(new UpgradeRequired(), { headers })
 }
 
+/** As types do not know it: `addHook()` adds an onClose hook by this, which works while the application closes as well. */
+type ClosingInstance = FastifyInstance & { onClose (hook: () => Promise<void>): void }
+
+/**
+ * Begins to close the sockets, and returns: `pluginTimeout` bounds preClose hooks, which the peers know nothing of. What
+ * waits for the sockets is an onClose hook, which nothing bounds. Added only now it stands before those of the
+ * application, so that they find no socket open. Fastify waits for the connections of its server before, but not for
+ * those of its second address, of another server, or in memory.
+ */
 function closeWith (instance: FastifyInstance, state: AppState, server: WireServer, shutdown: ShutdownSettings, preClose: WireOptions['preClose']): void {
   instance.addHook('preClose', async () => {
     state.isClosing = true
     if (preClose !== undefined) return
-    await new Promise<void>((resolve) => {
+    const closed = new Promise<void>((resolve) => {
       server.close(() => {
         stop()
         resolve()
@@ -185,7 +208,8 @@ function closeWith (instance: FastifyInstance, state: AppState, server: WireServ
       const stop = closeSockets(server.sockets, shutdown)
       // One whose hooks ran on while its handshake was answered.
       server.on('connection', (socket) => { process.nextTick(closeSockets, [socket], shutdown) })
-    })
+    });
+    (instance as ClosingInstance).onClose(() => closed)
   })
   if (preClose !== undefined) instance.addHook('preClose', preClose)
 }

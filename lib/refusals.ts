@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { RETRY_AFTER } from './connection-limits.js'
 import { refuseChannel } from './diagnostics.js'
+import { ServerClosing } from './errors.js'
 import type { WireServer } from './server.js'
 import type { UpgradeResponse } from './upgrade/response.js'
 
@@ -43,6 +45,25 @@ export function claimUpgrade (server: WireServer, request: FastifyRequest, reply
   if (upgrade === undefined) return
   upgrade.server = server
   upgrade.request = request
+}
+
+/**
+ * Notes why an upgrade is refused past Fastify, whose hooks learn nothing of it.
+ * @returns its request, where the hooks of a registration have seen it
+ */
+export function noteRefusal (response: UpgradeResponse, code: string): FastifyRequest | undefined {
+  const upgrade = (response as WatchedResponse)[pending] as PendingUpgrade
+  upgrade.code = code
+  return upgrade.request
+}
+
+/** Answers an upgrade while the application closes: Fastify would say 503 without a word why, or when to come again. */
+export function refuseWhileClosing (response: UpgradeResponse): void {
+  const { code, message } = new ServerClosing()
+  noteRefusal(response, code)
+  const body = JSON.stringify({ statusCode: 503, code, error: 'Service Unavailable', message })
+  response.writeHead(503, { 'retry-after': RETRY_AFTER, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
+  response.end(body)
 }
 
 /** Notes the errors that refuse upgrades. */

@@ -1,8 +1,8 @@
 import type { FastifyInstance, RouteOptions, RouteShorthandOptions } from 'fastify'
 import { acceptSocket, checkHandshake, type Registration, type SocketHandler, type SocketRoute } from './accept.js'
 import { createLimits } from './connection-limits.js'
-import { HandlerMissing } from './errors.js'
-import { isSocketOption, resolveSettings, type SocketOptions, type WireOptions } from './options.js'
+import { isSocketOption, resolveSettings, SOCKET_OPTIONS, type SocketOptions, type WireOptions } from './options.js'
+import { checkMessageOptions, checkRouteOptions } from './options/route.js'
 import { createOwner } from './owner.js'
 import { describesMessages, MessageSchemas, type SocketSchema } from './schema.js'
 
@@ -14,14 +14,15 @@ export type SocketRouteOptions = SocketOptions & Omit<RouteShorthandOptions, 'er
 
 /**
  * Declares a socket at a URL: an ordinary route under the constraint that only an upgrade satisfies.
- * @throws BadOption, HandlerMissing, and what Fastify throws for a route
+ * @throws BadOption, RouteOption, MisspeltOption, and what Fastify throws for a route
  */
 export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions, registration: Registration, url: string, options: SocketRouteOptions, handler: SocketHandler): void {
-  if (typeof handler !== 'function') throw new HandlerMissing(JSON.stringify(url))
+  checkRouteOptions(options, SOCKET_OPTIONS)
   const { own, route } = splitOptions(options)
+  checkMessageOptions(own, route.schema)
   const settings = resolveSettings(own, defaults)
   const limits = [...registration.limits, ...createLimits(settings)]
-  const messages = describesMessages(route.schema) ? new MessageSchemas(instance, route.schema, settings.passesBinary, url, route.schemaErrorFormatter) : undefined
+  const messages = describesMessages(route.schema) ? new MessageSchemas(instance, { ...route.schema }, settings.passesBinary, url, route.schemaErrorFormatter) : undefined
   if (messages !== undefined) route.schema = messages.routeSchema
   const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler }
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()

@@ -73,15 +73,19 @@ export class MessageSchemas {
   readonly routeSchema: FastifySchema
   readonly #message: unknown
 
-  constructor (instance: FastifyInstance, { message, send, ...others }: SocketSchema, passesBinary: boolean, url: string, format: SchemaErrorFormatter = formatErrors) {
+  /** @param schema is made the one to declare the route with */
+  constructor (instance: FastifyInstance, schema: SocketSchema, passesBinary: boolean, url: string, format: SchemaErrorFormatter = formatErrors) {
+    const { message, send } = schema
     const { onProtoPoisoning = 'error', onConstructorPoisoning = 'error' } = instance.initialConfig
     const parsing = { protoAction: onProtoPoisoning, constructorAction: onConstructorPoisoning }
     this.#message = message
     this.inbound = message === undefined ? undefined : new JsonInbound({ url, passesBinary, format, parsing })
-    this.outbound = send === undefined ? undefined : new JsonOutbound()
+    this.outbound = send === undefined ? undefined : new JsonOutbound(send)
     // A socket has one answer, the 101, and what is sent by it is behind that.
-    const response = send === undefined ? others.response : { ...others.response as object, 101: send }
-    this.routeSchema = response === undefined ? others : { ...others, response }
+    if (send !== undefined) schema.response = { ...schema.response as object, 101: send }
+    delete schema.message
+    delete schema.send
+    this.routeSchema = schema
   }
 
   /**
@@ -164,10 +168,27 @@ class JsonInbound implements Inbound {
   }
 }
 
+/**
+ * What a value is made JSON by is Fastify's serializer, which makes it fit: 'move' of any constant, 7 of '7', and {} of
+ * null. A value that is not even of the kind of the whole is refused here, which costs a comparison.
+ */
 class JsonOutbound implements Outbound {
   serialize: Serialize | undefined
+  readonly #kind: 'object' | 'array' | undefined
+  readonly #takesNull: boolean
+
+  constructor (schema: unknown) {
+    const { type, nullable } = (isFluent(schema) ? schema.valueOf() : schema) as { type?: unknown, nullable?: unknown }
+    this.#kind = type === 'object' || type === 'array' ? type : undefined
+    this.#takesNull = nullable === true
+  }
 
   write (value: unknown): string {
+    if (value === undefined) throw new ValueNotSent('it is undefined, which has no JSON')
+    const kind = this.#kind
+    if (kind !== undefined && !(value === null ? this.#takesNull : typeof value === 'object' && (kind === 'object' || Array.isArray(value)))) {
+      throw new ValueNotSent(`it is ${value === null ? 'null' : typeof value}, no ${kind}`)
+    }
     let text: unknown
     try {
       text = (this.serialize as Serialize)(value)

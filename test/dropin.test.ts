@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import fp from 'fastify-plugin'
 import t from 'tap'
-import { fastifyWire } from '../index.js'
+import { fastifyWire, type WireSocket } from '../index.js'
 import { createApp, listen } from './fixtures/app.js'
 import { closeFrame, closeOf, frame, RawClient, text, upgradeHead } from './fixtures/client.js'
 
@@ -179,4 +179,71 @@ t.test('upgrades of another server are answered, and left alone after the close'
   client.socket.destroy()
   await app.close()
   t.equal(server.listenerCount('upgrade'), 0)
+})
+
+t.test('sockets stand where rewriteUrl leads, also beside another listener', async (t) => {
+  const times: number[] = []
+  const app = await createApp(t, {}, { rewriteUrl: (request) => (request.url as string).replace(/^\/api/, '') })
+  app.get('/theirs', { websocket: true } as object, ((socket: WireSocket) => { socket.send('theirs') }) as never)
+  app.ws('/ours', (socket) => { socket.send('ours') })
+  app.ws('/hangs', { handshakeTimeout: 50, onRequest: () => new Promise<void>(() => {}) }, () => { times.push(1) })
+  const port = await listen(app)
+  for (const others of [[], [() => {}]]) {
+    for (const listener of others) app.server.on('upgrade', listener)
+    for (const [path, answer] of [['/theirs', 'theirs'], ['/api/theirs', 'theirs'], ['/ours', 'ours'], ['/api/ours', 'ours']] as const) {
+      const client = new RawClient(t, port)
+      t.match(await client.upgrade(path), ' 101 ', path)
+      t.equal(await client.readText(), answer)
+    }
+    t.match(await new RawClient(t, port).upgrade('/api/hangs'), ' 503 ')
+  }
+  t.same(times, [])
+})
+
+t.test('a route may say what holds for its own sockets, also one that is declared early', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const ofItsOwn = { maxPayload: 5, origin: 'same-origin', maxConnections: 1, handshakeTimeout: 5_000 }
+  const schema = { message: { type: 'object', required: ['a'], properties: { a: { type: 'integer' } } }, send: { type: 'object', properties: { b: { type: 'string' } } } }
+  const declare = (name: string): void => {
+    app.get(`/limits-${name}`, { websocket: true, ...ofItsOwn } as object, ((socket: WireSocket) => { socket.send('in') }) as never)
+    app.route({
+      method: 'GET',
+      url: `/values-${name}`,
+      schema,
+      handler: async () => 'resource',
+      wsHandler: (socket: WireSocket) => { socket.on('message', (value) => { socket.send({ b: (value as unknown as { a: number }).a, c: 1 } as never) }) }
+    } as never)
+  }
+  app.register(fastifyWire, { closeTimeout: 100 })
+  declare('early')
+  app.after(() => { declare('late') })
+  const port = await listen(app)
+  for (const name of ['early', 'late']) {
+    t.match(await new RawClient(t, port).upgrade(`/limits-${name}`, { Origin: 'https://evil.example' }), ' 403 ')
+    const limited = new RawClient(t, port)
+    t.match(await limited.upgrade(`/limits-${name}`), ' 101 ')
+    t.equal(await limited.readText(), 'in')
+    t.match(await new RawClient(t, port).upgrade(`/limits-${name}`), ' 503 ')
+    limited.write(text('longer'))
+    t.equal((await limited.readFrame()).payload.readUInt16BE(), 1009)
+
+    const typed = new RawClient(t, port)
+    await typed.upgrade(`/values-${name}`)
+    typed.write(text('{"a":"7"}'))
+    t.equal(await typed.readText(), '{"b":"7"}')
+    typed.write(text('{}'))
+    t.equal((await typed.readFrame()).payload.readUInt16BE(), 1008)
+    t.equal((await app.inject(`/values-${name}`)).payload, 'resource')
+    t.equal((await app.inject({ method: 'HEAD', url: `/values-${name}` })).statusCode, 200)
+  }
+  t.same(Object.keys(schema), ['message', 'send'])
+})
+
+t.test('what a route says of its sockets is checked, its errorHandler is that of its requests', async (t) => {
+  const app = await createApp(t)
+  t.throws(() => app.get('/demo', { websocket: true, maxPayload: '5' } as object, () => {}), { code: 'FST_WIRE_OPTION' })
+  t.throws(() => app.get('/demo', { websocket: true, onInvalid: 'reply' } as object, () => {}), { code: 'FST_WIRE_ROUTE_OPTION' })
+  app.get('/hooked', { websocket: true, errorHandler: (_error, _request, reply) => { reply.code(418).send('mine') }, onRequest: async () => { throw new Error('no') } }, () => {})
+  t.match(await new RawClient(t, await listen(app)).upgrade('/hooked'), ' 418 ')
 })

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import t from 'tap'
 import { MessageInvalid } from '../lib/errors.js'
-import { checkPluginOptions, isSocketOption, resolveDropInSettings, resolveSettings, type WireOptions } from '../lib/options.js'
+import { isSocketOption, resolveDropInSettings, resolveSettings, type WireOptions } from '../lib/options.js'
 import type { WireSocket } from '../lib/socket/socket.js'
 
 t.test('the defaults are those of the table', async (t) => {
@@ -63,6 +63,10 @@ t.test('the fragment limit scales with maxPayload', async (t) => {
   t.equal(resolveSettings({ maxFragments: 3 }).limits.maxFragments, 3)
 })
 
+t.test('where messages may be of any size, what waits for a peer may not', async (t) => {
+  t.equal(resolveSettings({ maxPayload: Number.MAX_SAFE_INTEGER }).backpressure?.limit, 104_857_600)
+})
+
 t.test('a wrong option is named, with what it must be', async (t) => {
   const wrong: Array<[keyof WireOptions, unknown]> = [
     ['maxPayload', -1], ['maxPayload', '1'], ['maxFragments', 0], ['closeTimeout', 0], ['closeTimeout', 2 ** 31],
@@ -85,16 +89,10 @@ t.test('routes declared as for @fastify/websocket have its defaults', async (t) 
   t.equal(settings.limits.maxPayload, 104_857_600)
   t.equal(settings.backpressure?.limit, 104_857_600)
   t.match(settings, { reportsFaults: true, toleratesMissingHost: true, closeTimeout: 10_000 })
-  t.equal(resolveDropInSettings({ options: { maxPayload: 5 } }).limits.maxPayload, 5)
-  t.equal(resolveDropInSettings({ maxPayload: 6, options: { maxPayload: 5 } }).limits.maxPayload, 6)
+  t.equal(resolveDropInSettings({ maxPayload: 6 }).limits.maxPayload, 6)
+  t.equal(resolveDropInSettings({ maxPayload: 6 }, { maxPayload: 7 }).limits.maxPayload, 7)
+  t.equal(settings.origin, undefined)
+  t.throws(() => resolveDropInSettings({ origin: null as never }), { code: 'FST_WIRE_OPTION' })
   const errorHandler = (): void => {}
   t.equal(resolveDropInSettings({ errorHandler }).errorHandler, errorHandler)
-})
-
-t.test('what only the plugin takes is checked when it is registered', async (t) => {
-  checkPluginOptions({})
-  checkPluginOptions({ errorHandler: () => {}, preClose: (done) => { done() }, options: {} })
-  t.throws(() => { checkPluginOptions({ errorHandler: 1 as never }) }, { code: 'FST_WIRE_ERROR_HANDLER' })
-  t.throws(() => { checkPluginOptions({ preClose: 1 as never }) }, { code: 'FST_WIRE_PRE_CLOSE' })
-  t.throws(() => { checkPluginOptions({ options: { noServer: true } }) }, { code: 'FST_WIRE_NO_SERVER' })
 })

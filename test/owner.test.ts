@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import t, { type Test } from 'tap'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { pingChannel } from '../lib/diagnostics.js'
-import { MessageInvalid, UncleanClose } from '../lib/errors.js'
+import { MessageInvalid, UncleanClose, UnmaskedFrame } from '../lib/errors.js'
 import { resolveDropInSettings, resolveSettings, type Settings, type SocketErrorHandler } from '../lib/options.js'
 import { createContext, createOwner, socketOpened } from '../lib/owner.js'
 import { MessageSchemas } from '../lib/schema.js'
@@ -62,7 +62,6 @@ t.test('a failure is logged and closes 1011, where nobody handles it', async (t)
   const error = new Error('failed')
   owner.failed(error, socket, open())
   t.same(calls, [['error', { err: error }, 'a WebSocket handler failed'], ['close', 1011]])
-  t.equal(owner.faulted, undefined)
 })
 
 t.test('a loop over the messages that ends because the peer left is no failure', async (t) => {
@@ -127,6 +126,17 @@ t.test('the close of a socket is logged, and it is a client no more', async (t) 
   t.match(calls, [['info', { socket: { version: '13', code: 1000, reason: 'bye', messagesReceived: 1 }, duration: Number }, 'socket closed']])
   owner.closed(socket, 1000, Buffer.alloc(0), open(false))
   t.equal(calls.length, 1)
+})
+
+t.test('a fault that closed it is on the same line, by its own code', async (t) => {
+  for (const settings of [resolveSettings({}), resolveDropInSettings({ errorHandler: () => {} })]) {
+    const { calls, socket, owner, open } = setUp(settings)
+    const context = open()
+    t.notOk('fault' in context)
+    owner.faulted?.(new UnmaskedFrame(), socket, context)
+    owner.closed(socket, 1006, Buffer.alloc(0), context)
+    t.match(calls, [['info', { socket: { code: 1006, fault: { code: 'FST_WIRE_MASK', message: /not masked/ } } }, 'socket closed']])
+  }
 })
 
 t.test('heartbeat and backpressure are those of the settings', async (t) => {

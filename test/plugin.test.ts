@@ -1,13 +1,16 @@
 import { channel } from 'node:diagnostics_channel'
+import dns, { type LookupOptions } from 'node:dns'
 import { once } from 'node:events'
-import dns from 'node:dns'
 import { createRequire } from 'node:module'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import Fastify, { type FastifyInstance } from 'fastify'
-import t from 'tap'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import t, { type Test } from 'tap'
 import fastifyWireDefault, * as entry from '../index.js'
+import type { WireOptions } from '../index.js'
+import { injectSocket } from '../lib/upgrade/inject.js'
 import { createApp, listen } from './fixtures/app.js'
-import { RawClient, upgradeHead } from './fixtures/client.js'
+import { closeFrame, RawClient, upgradeHead } from './fixtures/client.js'
 import { createHttp2App, Http2Client, listenHttp2 } from './fixtures/http2.js'
 
 t.test('the plugin is exported by default and by its names', async (t) => {
@@ -52,10 +55,99 @@ t.test('an upgrade that is still in its hooks when the server closes gets 503', 
   await closing
 })
 
+/** Silent peers of every kind, an application that closes, and what happened in which order. */
+async function closeBeside (t: Test, options: WireOptions, server: FastifyServerOptions, connect: (app: FastifyInstance) => Promise<unknown>): Promise<string[]> {
+  const events: string[] = []
+  const app = await createApp(t, options, { pluginTimeout: 100, ...server })
+  app.addHook('onClose', async () => { events.push('onClose') })
+  app.ws('/demo', (socket) => {
+    socket.on('close', (code) => { events.push(`close ${code}`) })
+  })
+  await connect(app)
+  await app.close()
+  return [...events, 'closed']
+}
+
+const connectSilently = (t: Test) => async (app: FastifyInstance): Promise<RawClient> => {
+  const client = new RawClient(t, app.server.listening ? (app.server.address() as AddressInfo).port : await listen(app))
+  await client.upgrade()
+  return client
+}
+
+t.test('a silent peer delays the close of the application by closeTimeout, also past pluginTimeout', async (t) => {
+  let client: RawClient | undefined
+  const connect = async (app: FastifyInstance): Promise<void> => { client = await connectSilently(t)(app) }
+  t.same(await closeBeside(t, { closeTimeout: 300 }, {}, connect), ['close 1006', 'onClose', 'closed'])
+  t.same(await client?.readFrame(), { opcode: 8, payload: Buffer.from([0x03, 0xe9]) })
+})
+
+t.test('so it does with forceCloseConnections', async (t) => {
+  t.same(await closeBeside(t, { closeTimeout: 300 }, { forceCloseConnections: true }, connectSilently(t)), ['close 1006', 'onClose', 'closed'])
+})
+
+t.test('a drain may be longer than pluginTimeout', async (t) => {
+  const connect = async (app: FastifyInstance): Promise<void> => {
+    for (let i = 0; i < 3; i++) {
+      const client = await connectSilently(t)(app)
+      client.readFrame().then(() => { client.write(closeFrame(1001)) }, t.error)
+    }
+  }
+  t.same(await closeBeside(t, { shutdown: { drain: 300 } }, {}, connect), ['close 1001', 'close 1001', 'close 1001', 'onClose', 'closed'])
+})
+
+t.test('the hooks of the application wait for sockets in memory too, of an app that never listened', async (t) => {
+  const connect = async (app: FastifyInstance): Promise<void> => { (await app.injectWS('/demo')).pause() }
+  t.same(await closeBeside(t, { closeTimeout: 300 }, {}, connect), ['close 1006', 'onClose', 'closed'])
+})
+
+t.test('and for those of the second address that localhost has', async (t) => {
+  // Not every machine gives it one.
+  const { lookup } = dns
+  const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
+  dns.lookup = ((name: string, options: LookupOptions, done: (...results: unknown[]) => void) => {
+    if (options.all === true) done(null, addresses)
+    else lookup(name, options, done)
+  }) as typeof lookup
+  t.teardown(() => { dns.lookup = lookup })
+  const connect = async (app: FastifyInstance): Promise<void> => {
+    await app.listen({ port: 0, host: 'localhost' })
+    for (const { address, port } of app.addresses() as AddressInfo[]) await new RawClient(t, port, false, address).upgrade()
+  }
+  t.same(await closeBeside(t, { closeTimeout: 300 }, {}, connect), ['close 1006', 'close 1006', 'onClose', 'closed'])
+})
+
 t.test('the URLs of sockets follow the options of the router', async (t) => {
   const app = await createApp(t, {}, { routerOptions: { ignoreTrailingSlash: true, caseSensitive: false } })
   app.ws('/demo', () => {})
   t.equal((await app.inject('/DEMO/')).statusCode, 426)
+})
+
+t.test('an upgrade while the application closes is told so, and when to come again', async (t) => {
+  const app = await createApp(t)
+  let settle = (): void => {}
+  const held = new Promise<void>((resolve) => { settle = resolve })
+  let inject: Promise<unknown> | undefined
+  app.ws('/demo', () => {})
+  app.addHook('preClose', async () => {
+    // Ours has run.
+    inject = injectSocket(app.server as Server, '/demo').catch((error: unknown) => error)
+    inject.then(settle, settle)
+    await held
+  })
+  await app.close()
+  t.match(await inject, { statusCode: 503, headers: { 'retry-after': '10', connection: 'close' }, body: /"code":"FST_WIRE_CLOSING"/ })
+  t.same(app.websocketServer.metrics().refusals, { FST_WIRE_CLOSING: 1 })
+})
+
+t.test('what is probably misspelt is warned of', async (t) => {
+  const lines: string[] = []
+  await createApp(t, { maxPayloads: 5 } as object, { logger: { level: 'warn', stream: { write (line: string) { lines.push(line) } } } })
+  t.match(lines.join(''), 'did you mean')
+})
+
+t.test('a second registration in one instance, or within, says what to do', async (t) => {
+  const app = await createApp(t)
+  await t.rejects(async () => { await app.register(fastifyWireDefault) }, { code: 'FST_WIRE_REGISTERED' })
 })
 
 t.test('an app that was never listening closes', async () => {

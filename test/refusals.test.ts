@@ -1,7 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import { fastifyWire } from '../index.js'
+import { refuseWhileClosing, watchUpgrade } from '../lib/refusals.js'
+import { WireServer } from '../lib/server.js'
+import type { UpgradeResponse } from '../lib/upgrade/response.js'
 import { createApp, listen } from './fixtures/app.js'
 import { RawClient } from './fixtures/client.js'
 import { createHttp2App, Http2Client, listenHttp2 } from './fixtures/http2.js'
@@ -84,4 +89,38 @@ t.test('over HTTP/2 a client that leaves before the answer was not refused', asy
   await peer.closed()
   await client.get('/')
   t.same(app.websocketServer.metrics().refusals, { 401: 1 })
+})
+
+t.test('hooks that do not answer are a refusal with a code, in the counts, the log and the answer', async (t) => {
+  const lines: Array<Record<string, unknown>> = []
+  const app = await createApp(t, { handshakeTimeout: 30 }, { logger: { level: 'warn', stream: { write (line: string) { lines.push(JSON.parse(line)) } } } })
+  app.ws('/hangs', { onRequest: () => new Promise<void>(() => {}) }, () => {})
+  t.match(await refused(app.injectWS('/hangs')), { statusCode: 503, headers: { 'retry-after': '10' }, body: /FST_WIRE_HANDSHAKE_UNANSWERED/ })
+  t.match(lines, [{ reqId: 'req-1', msg: /did not answer within 30 ms/ }])
+  t.same(app.websocketServer.metrics().refusals, { FST_WIRE_HANDSHAKE_UNANSWERED: 1 })
+})
+
+t.test('so they are where they run before those of the plugin, and the request is not known', async (t) => {
+  const lines: Array<Record<string, unknown>> = []
+  const app = Fastify({ logger: { level: 'warn', stream: { write (line: string) { lines.push(JSON.parse(line)) } } } })
+  t.teardown(() => app.close())
+  app.addHook('onRequest', () => new Promise<void>(() => {}))
+  await app.register(fastifyWire, { handshakeTimeout: 30 })
+  app.ws('/hangs', () => {})
+  t.match(await refused(app.injectWS('/hangs')), { statusCode: 503 })
+  t.match(lines, [{ reqId: undefined, url: '/hangs' }])
+  t.same(app.websocketServer.metrics().refusals, { FST_WIRE_HANDSHAKE_UNANSWERED: 1 })
+})
+
+t.test('what is refused past Fastify is counted by its code, and tells when to come again', async (t) => {
+  const server = new WireServer()
+  const written: unknown[] = []
+  const response = Object.assign(new EventEmitter(), {
+    statusCode: 503, writeHead: (...args: unknown[]) => { written.push(args) }, end: (body: string) => { written.push(JSON.parse(body)) }
+  })
+  watchUpgrade(server, { url: '/' } as IncomingMessage, response as unknown as UpgradeResponse)
+  refuseWhileClosing(response as unknown as UpgradeResponse)
+  response.emit('finish')
+  t.match(written, [[503, { 'retry-after': '10' }], { statusCode: 503, code: 'FST_WIRE_CLOSING' }])
+  t.same(server.metrics().refusals, { FST_WIRE_CLOSING: 1 })
 })

@@ -224,6 +224,9 @@ t.test('a wrong declaration is refused at once', async (t) => {
   t.throws(() => app.ws('/demo', {}, undefined as never), { code: 'FST_WIRE_HANDLER' })
   t.throws(() => app.ws('/demo', undefined as never), { code: 'FST_WIRE_HANDLER' })
   t.throws(() => app.ws('/demo', { maxPayload: -1 }, () => {}), { code: 'FST_WIRE_OPTION' })
+  t.throws(() => app.ws('/demo', { maxPayloads: 1 } as object, () => {}), { code: 'FST_WIRE_MISSPELT_OPTION' })
+  t.throws(() => app.ws('/demo', { onInvalid: 'reply' }, () => {}), { code: 'FST_WIRE_ROUTE_OPTION' })
+  t.throws(() => app.ws('/demo', (() => {}) as never, {} as never), { code: 'FST_WIRE_ROUTE_ARGUMENTS' })
   await t.rejects(async () => { await Fastify().register(fastifyWire, { closeTimeout: 0 }) }, { code: 'FST_WIRE_OPTION' })
 })
 

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import Type from 'typebox'
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import { fastifyWire, type SocketRouteOptions, type WireSocket } from '../index.js'
-import { toReason } from '../lib/schema.js'
+import { MessageSchemas, toReason } from '../lib/schema.js'
 import { createApp } from './fixtures/app.js'
 
 const MOVE = { type: 'object', required: ['x'], properties: { x: { type: 'integer', maximum: 100 }, y: { type: 'integer', default: 7 } }, additionalProperties: false }
@@ -194,7 +194,7 @@ t.test('the compilers are those of the route, and of the instance', async (t) =>
   ofInstance.client.send('{"x":1}')
   await settled(ofInstance.client)
   t.same(ofInstance.values, [{ x: 1 }])
-  t.throws(() => { ofInstance.socket.send(undefined as never) }, { code: 'FST_WIRE_SEND_SCHEMA', message: /it has no JSON/ })
+  t.throws(() => { ofInstance.socket.send(undefined as never) }, { code: 'FST_WIRE_SEND_SCHEMA', message: /it is undefined, which has no JSON/ })
   t.match(await closeAfter(ofInstance.client, '{"x":"one"}'), [1008])
 })
 
@@ -249,6 +249,29 @@ t.test('a value is sent as its schema says; one that does not match is an error'
   t.throws(() => { socket.send({ y: 2 } as never) }, { code: 'FST_WIRE_SEND_SCHEMA', message: /"x" is required!/ })
   const [error] = await new Promise<unknown[]>((resolve) => { socket.send({ x: 'one' } as never, (...args: unknown[]) => { resolve(args) }) })
   t.match(error, { code: 'FST_WIRE_SEND_SCHEMA', cause: Error })
+})
+
+t.test('what is not of the kind of the whole is no value of it', async (t) => {
+  const write = (send: unknown): ((value?: unknown) => string) => {
+    const schemas = new MessageSchemas(Fastify(), { send }, false, '/demo')
+    const outbound = schemas.outbound as NonNullable<typeof schemas.outbound>
+    outbound.serialize = JSON.stringify
+    return (value) => outbound.write(value)
+  }
+  const refused = { code: 'FST_WIRE_SEND_SCHEMA' }
+  const object = write({ type: 'object' })
+  for (const value of [null, undefined, true, 5, 'a', () => {}]) t.throws(() => object(value), refused)
+  t.equal(object({ a: 1 }), '{"a":1}')
+  t.equal(object(new Date(0)), '"1970-01-01T00:00:00.000Z"')
+  const array = write({ type: 'array', nullable: true })
+  for (const value of [undefined, {}, 'a']) t.throws(() => array(value), refused)
+  t.equal(array([1]), '[1]')
+  t.equal(array(null), 'null')
+  t.throws(() => write({ isFluentSchema: true, valueOf: () => ({ type: 'object' }) })(null), { ...refused, message: /it is null, no object/ })
+  const any = write({})
+  t.throws(() => any(undefined), { ...refused, message: /it is undefined/ })
+  t.equal(any(null), 'null')
+  t.throws(() => any(() => {}), { ...refused, message: /it has no JSON/ })
 })
 
 t.test('a serializer may throw what is no error', async (t) => {

@@ -69,5 +69,7 @@ function canonicalOrigin (entry: unknown): string | undefined {
   if (typeof entry !== 'string' || !URL.canParse(entry)) return undefined
   const { protocol, host, username, password, pathname, search, hash } = new URL(entry)
   if (username + password + search + hash !== '' || (pathname !== '' && pathname !== '/')) return undefined
+  // No page has one of these: its address is that of HTTP, and a host is one.
+  if (/^wss?:$/.test(protocol) || host.includes('*')) return undefined
   return normalize(`${protocol}//${host}`)
 }

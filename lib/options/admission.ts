@@ -68,13 +68,8 @@ export interface AdmissionSettings extends ConnectionMaxima {
   readonly lifetime: Lifetime | undefined
 }
 
-const NAMES: ReadonlySet<string> = new Set(
-  ['origin', 'maxConnections', 'maxConnectionsPerAddress', 'handshakeTimeout', 'messageRate', 'maxLifetime', 'lifetimeJitter'] satisfies Array<keyof AdmissionOptions>)
-
-/** Tells these options from others. */
-export function isAdmissionOption (name: string): boolean {
-  return NAMES.has(name)
-}
+export const ADMISSION_OPTIONS =
+  ['origin', 'maxConnections', 'maxConnectionsPerAddress', 'handshakeTimeout', 'messageRate', 'maxLifetime', 'lifetimeJitter'] satisfies Array<keyof AdmissionOptions>
 
 /**
  * @param given the options of a route, and the plugin's where it has none
@@ -83,7 +78,7 @@ export function isAdmissionOption (name: string): boolean {
  */
 export function resolveAdmission (given: AdmissionOptions, own: AdmissionOptions): AdmissionSettings {
   return {
-    origin: resolveOrigin(given.origin ?? SAME_ORIGIN),
+    origin: resolveOrigin(given.origin === undefined ? SAME_ORIGIN : given.origin),
     maxConnections: wholeNumber('maxConnections', own.maxConnections, ANY_SIZE),
     maxConnectionsPerAddress: wholeNumber('maxConnectionsPerAddress', own.maxConnectionsPerAddress, ANY_COUNT),
     handshakeTimeout: wholeNumber('handshakeTimeout', given.handshakeTimeout, ANY_TIME) ?? 10_000,
@@ -97,7 +92,7 @@ function resolveOrigin (origin: NonNullable<AdmissionOptions['origin']>): Admiss
   if (typeof origin === 'function') return origin
   const read = readOrigins(Array.isArray(origin) ? origin : [origin])
   if ('bad' in read) {
-    throw new BadOption('origin', "true, a function, or a list of origins such as 'https://example.com', patterns, 'same-origin' and 'null'", inspect(read.bad))
+    throw new BadOption('origin', "true, a function, or a list of origins such as 'https://example.com' (a page has no wss: and no *), regular expressions, 'same-origin' and 'null'", inspect(read.bad))
   }
   return read
 }
@@ -113,6 +108,6 @@ function resolveRate (given: MessageRateOptions | undefined): Rate | undefined {
 
 function resolveLifetime ({ maxLifetime, lifetimeJitter = 0.1 }: AdmissionOptions): Lifetime | undefined {
   const longest = wholeNumber('maxLifetime', maxLifetime, ANY_TIME)
-  if (!(lifetimeJitter >= 0 && lifetimeJitter <= 1)) throw new BadOption('lifetimeJitter', 'a fraction from 0 to 1', inspect(lifetimeJitter))
+  if (!(typeof lifetimeJitter === 'number' && lifetimeJitter >= 0 && lifetimeJitter <= 1)) throw new BadOption('lifetimeJitter', 'a fraction from 0 to 1', inspect(lifetimeJitter))
   return longest === undefined ? undefined : { longest, jitter: lifetimeJitter }
 }

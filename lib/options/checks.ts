@@ -42,7 +42,7 @@ export function oneOf<Value extends string> (name: string, value: Value | undefi
  */
 export function objectOf<Options extends object> (name: string, given: Options | undefined, names: ReadonlyArray<keyof Options & string>, or = ''): Partial<Options> {
   if (given === undefined) return {}
-  if (typeof given !== 'object' || given === null) throw new BadOption(name, `${or}an object`, inspect(given))
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw new BadOption(name, `${or}an object`, inspect(given))
   const unknown = Object.keys(given).find((key) => !(names as readonly string[]).includes(key))
   if (unknown !== undefined) throw new UnknownOption(`${name}.${unknown}`, names.map((known) => `"${name}.${known}"`).join(', '))
   return given

@@ -48,6 +48,7 @@ export interface ShutdownOptions {
   drain?: number
 }
 
+const ANY_CODE = { min: 1000, max: 4999 }
 const POLICIES: readonly BackpressurePolicy[] = ['close', 'drop', 'latest', 'wait']
 
 /**
@@ -84,6 +85,7 @@ export function resolveBackpressure (given: BackpressureOptions | false | undefi
 export function resolveShutdown (given: ShutdownOptions | undefined): ShutdownSettings {
   const { code = 1001, reason = '', drain } = objectOf('shutdown', given, ['code', 'reason', 'drain'])
   if (typeof reason !== 'string') throw new BadOption('shutdown.reason', 'a string', inspect(reason))
+  wholeNumber('shutdown.code', code, ANY_CODE)
   encodeClose(code, reason)
   return { code, reason, drain: wholeNumber('shutdown.drain', drain, { ...ANY_TIME, min: 0 }) ?? 0 }
 }

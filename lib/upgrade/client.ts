@@ -68,8 +68,8 @@ export class InjectedSocket extends WireSocket {
 
   #enter (opened: () => void): void {
     this.#isConnecting = false
-    this.#isHeld = true
-    super.pause()
+    this.#isHeld = this.listenerCount('message') === 0
+    if (this.#isHeld) super.pause()
     this[open](NOTHING, () => {
       this.emit('open')
       opened()

@@ -1,3 +1,4 @@
+import { RETRY_AFTER } from '../connection-limits.js'
 import { HandshakeUnanswered } from '../errors.js'
 
 /** The response that a deadline is for. */
@@ -24,6 +25,7 @@ export class Deadline {
   #timeout = 0
   #timer: NodeJS.Timeout | undefined
   #isOver = false
+  #isStopped = false
   /** Gives up the wait for bytes of the client, while there is one. */
   giveUp: (() => void) | undefined
 
@@ -41,15 +43,18 @@ export class Deadline {
   }
 
   /**
+   * Does nothing where the answer has left already.
    * @param timeout in milliseconds
    * @param expired called with the 503
    */
   start (timeout: number, expired: () => void): void {
+    if (this.#isStopped) return
     this.#timeout = timeout
     this.#timer = setTimeout(() => { this.#expire(expired) }, timeout)
   }
 
   stop (): void {
+    this.#isStopped = true
     clearTimeout(this.#timer)
   }
 
@@ -70,7 +75,7 @@ export class Deadline {
     const response = this.#response
     for (const name of response.getHeaderNames()) response.removeHeader(name)
     const body = JSON.stringify({ statusCode: 503, code, error: 'Service Unavailable', message })
-    response.writeHead(503, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
+    response.writeHead(503, { 'retry-after': RETRY_AFTER, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
     response.end(body)
     this.#isOver = true
   }

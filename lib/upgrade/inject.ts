@@ -10,7 +10,7 @@ import { MemorySocket } from './pair.js'
 
 /** What a client says at its handshake. */
 export interface InjectContext {
-  /** Sent with those of the handshake, which they may replace. */
+  /** Sent with those of the handshake, which they may replace; but for Upgrade and Connection, which make it one. */
   headers?: OutgoingHttpHeaders
   /** The subprotocols offered. */
   protocols?: string | readonly string[]
@@ -43,6 +43,17 @@ const KEY2 = '12998 5 Y3 1  .P00'
 const KEY3 = '^n:ds[4U'
 const PROOF_LENGTH = 16
 
+const OWN_FIELDS: ReadonlySet<string> = new Set(['headers', 'protocols', 'remoteAddress', 'version', 'socket'] satisfies Array<keyof InjectContext>)
+
+/** What a context has besides is found on the request, as there: a test may say who the user is. */
+export function lendContext (request: IncomingMessage): void {
+  const socket: unknown = request.socket
+  if (!(socket instanceof MemorySocket)) return
+  for (const [name, value] of Object.entries(socket.context)) {
+    if (!OWN_FIELDS.has(name) && !(name in request)) Object.assign(request, { [name]: value })
+  }
+}
+
 /**
  * Opens a socket to a server over a connection in memory: Node parses its handshake as any other, so the server sees a
  * real request.
@@ -70,7 +81,9 @@ export async function injectSocket (server: HttpServer, path = '/', context: Inj
       client.enter(response.headers, head, version === 'hixie-76' ? PROOF_LENGTH : 0, () => {
         try {
           onOpen?.(client)
-          resolve(client)
+          // Who listens already hears of what is under way first, as there.
+          if (client.listenerCount('message') === 0) resolve(client)
+          else setImmediate(resolve, client)
         } catch (error) {
           reject(error)
         }
@@ -81,7 +94,8 @@ export async function injectSocket (server: HttpServer, path = '/', context: Inj
   })
 }
 
-function createPair ({ remoteAddress, socket }: InjectContext, encrypted: boolean, version: Version): { near: MemorySocket, far: MemorySocket } {
+function createPair (context: InjectContext, encrypted: boolean, version: Version): { near: MemorySocket, far: MemorySocket } {
+  const { remoteAddress, socket } = context
   const clientAddress = remoteAddress ?? socket?.remoteAddress ?? '127.0.0.1'
   const serverAddress = clientAddress.includes(':') ? '::1' : '127.0.0.1'
   const serverPort = encrypted ? 443 : 80
@@ -92,7 +106,7 @@ function createPair ({ remoteAddress, socket }: InjectContext, encrypted: boolea
     return (bytes) => masking.apply(bytes)
   }
   const near = new MemorySocket({ remoteAddress: serverAddress, remotePort: serverPort, localAddress: clientAddress, localPort: clientPort, encrypted, transform: createTransform() })
-  const far = new MemorySocket({ remoteAddress: clientAddress, remotePort: clientPort, localAddress: serverAddress, localPort: serverPort, encrypted, transform: createTransform() })
+  const far = new MemorySocket({ remoteAddress: clientAddress, remotePort: clientPort, localAddress: serverAddress, localPort: serverPort, encrypted, transform: createTransform(), context })
   near.connect(far)
   far.connect(near)
   return { near, far }
@@ -108,7 +122,7 @@ function handshakeHeaders (version: Version, isTls: boolean, { headers, protocol
     : version === 'hixie-76'
       ? { Upgrade: 'WebSocket', Connection: 'Upgrade', Host: 'localhost', Origin: origin, 'Sec-WebSocket-Key1': KEY1, 'Sec-WebSocket-Key2': KEY2, 'Sec-WebSocket-Protocol': offered }
       : { Host: 'localhost', Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Key': randomBytes(16).toString('base64'), 'Sec-WebSocket-Version': version, 'Sec-WebSocket-Protocol': offered }
-  const given = Object.entries(headers ?? {}).filter(([, value]) => value !== undefined)
+  const given = Object.entries(headers ?? {}).filter(([name, value]) => value !== undefined && !/^(upgrade|connection)$/i.test(name))
   const replaced = new Set(given.map(([name]) => name.toLowerCase()))
   const kept = Object.entries(own).filter(([name, value]) => value !== undefined && !replaced.has(name.toLowerCase()))
   return Object.fromEntries([...kept, ...given])

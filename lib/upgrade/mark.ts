@@ -3,15 +3,23 @@ import type { IncomingMessage } from 'node:http'
 /** Which routes may take an upgrade: those under the constraint below only, or those without it. */
 export type Marked = 'constrained' | 'shared'
 
+/** The URLs that hold a socket. */
+interface Urls {
+  find (url: string): { readonly marked: Marked } | undefined
+}
+
 const mark = Symbol('mark')
 
 interface MarkedMessage extends IncomingMessage {
-  [mark]?: Marked
+  [mark]?: Urls
 }
 
-/** Lets the router see that this request is an upgrade. */
-export function markUpgrade (request: IncomingMessage, marked: Marked): void {
-  (request as MarkedMessage)[mark] = marked
+/**
+ * Lets the router see that this request is an upgrade. Which routes may take it is found out when the router asks: only
+ * then has Fastify called `rewriteUrl`.
+ */
+export function markUpgrade (request: IncomingMessage, urls: Urls): void {
+  (request as MarkedMessage)[mark] = urls
 }
 
 /** Whether a request came as an upgrade that we answer. */
@@ -19,11 +27,17 @@ export function isUpgrade (request: IncomingMessage): boolean {
   return (request as MarkedMessage)[mark] !== undefined
 }
 
+/** Where no socket stands, an upgrade is for the routes under the constraint, of which there may be others than ours. */
+function isConstrained (request: MarkedMessage): boolean {
+  const urls = request[mark]
+  return urls !== undefined && urls.find(request.url as string)?.marked !== 'shared'
+}
+
 /** The router constraint that only an upgrade satisfies, so that one URL holds a resource and its socket as two routes. */
 export const upgradeConstraint = {
   name: 'upgrade',
   mustMatchWhenDerived: true,
-  deriveConstraint: (request: IncomingMessage) => (request as MarkedMessage)[mark] === 'constrained' ? 'websocket' : undefined,
+  deriveConstraint: (request: IncomingMessage) => isConstrained(request) ? 'websocket' : undefined,
   validate: () => true,
   storage: () => {
     const handlers = new Map<string, unknown>()

@@ -12,6 +12,8 @@ interface MemorySocketOptions extends Addresses {
   readonly encrypted: boolean
   /** Changes what is written on its way to the other side. */
   readonly transform: (bytes: Buffer) => Buffer
+  /** What the requests of this connection are given, see `lendContext()`. */
+  readonly context?: object
 }
 
 /** One end of a connection in memory, with as much of a net.Socket as servers and their hooks look at. */
@@ -22,6 +24,7 @@ export class MemorySocket extends Duplex {
   readonly localAddress: string
   readonly localPort: number
   readonly encrypted: boolean
+  readonly context: object
   readonly #transform: MemorySocketOptions['transform']
   #peer: MemorySocket | undefined
   /** Lets the peer write on, when this side has read what came. */
@@ -35,6 +38,7 @@ export class MemorySocket extends Duplex {
     this.localAddress = options.localAddress
     this.localPort = options.localPort
     this.encrypted = options.encrypted
+    this.context = options.context ?? {}
     this.#transform = options.transform
   }
 

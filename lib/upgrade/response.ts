@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Answer, Handshake } from '../handshake/handshake.js'
+import type { Answerable } from './deadline.js'
 
 /** Takes the stream over once the handshake is accepted, with the bytes that came behind the head. */
 export type Opened = (stream: Duplex, head: Buffer) => void
@@ -8,13 +9,12 @@ export type Opened = (stream: Duplex, head: Buffer) => void
  * The response of an upgrade, over whichever version of HTTP. Fastify fills it like any other: with `acceptStatus` it
  * becomes the answer of the handshake and hands the stream over, with any other status it is an ordinary answer.
  */
-export interface UpgradeResponse extends NodeJS.EventEmitter {
+export interface UpgradeResponse extends NodeJS.EventEmitter, Answerable {
   /** What was read of the request before its hooks ran. */
   handshake: Handshake | undefined
   /** The status that accepts a handshake: 101, and over HTTP/2 200 (RFC 8441 §5). */
   readonly acceptStatus: 101 | 200
   readonly statusCode: number
-  readonly headersSent: boolean
   /** Whether what was answered opens a socket. */
   readonly isAccepted: boolean
 

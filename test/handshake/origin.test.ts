@@ -44,6 +44,10 @@ t.test('what is no origin is not listed', async (t) => {
   }
 })
 
+t.test('what no page can be of is no entry', async (t) => {
+  for (const bad of ['https://*.example.com', '*://a.example', 'ws://a.example', 'wss://a.example', null]) t.same(readOrigins([bad]), { bad })
+})
+
 t.test('a list names whole origins, however they are written', async (t) => {
   const list = listOf('https://App.example/', 'http://b.example:80', 'https://münchen.example', 'chrome-extension://abcdef', 'http://[::1]:3000')
   t.equal(list.hasOwn, false)

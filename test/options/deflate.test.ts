@@ -34,6 +34,9 @@ t.test('each option, under both of its names', async (t) => {
     [{ clientMaxWindowBits: 12 }, { clientWindowBits: 12 }],
     [{ clientMaxWindowBits: true as unknown as number }, {}],
     [{ clientMaxWindowBits: false as unknown as number }, {}],
+    [{ serverMaxWindowBits: true as unknown as number }, {}],
+    [{ serverMaxWindowBits: 8 }, { windowBits: 9 }],
+    [{ zlibDeflateOptions: { level: -1, memLevel: 0 } }, {}],
     [{ zlibInflateOptions: { chunkSize: 1024 }, concurrencyLimit: 10 }, {}]
   ]
   for (const [given, expected] of cases) t.strictSame(resolveDeflate(given), { ...DEFAULTS, ...expected }, JSON.stringify(given))
@@ -66,14 +69,18 @@ t.test('what no option can be is refused by its name', async (t) => {
     [{ threshold: '1kb' }, /not '1kb'/],
     [{ level: 0 }, /perMessageDeflate\.level" must be a whole number from 1 to 9, not 0/],
     [{ level: 10 }, /perMessageDeflate\.level/],
-    [{ zlibDeflateOptions: { level: 1.5 } }, /perMessageDeflate\.level/],
+    [{ zlibDeflateOptions: { level: 1.5 } }, /perMessageDeflate\.zlibDeflateOptions\.level/],
     [{ memLevel: 0 }, /perMessageDeflate\.memLevel/],
     [{ windowBits: 8 }, /perMessageDeflate\.windowBits" must be a whole number from 9 to 15, not 8/],
-    [{ serverMaxWindowBits: 16 }, /perMessageDeflate\.windowBits/],
+    [{ serverMaxWindowBits: 16 }, /perMessageDeflate\.serverMaxWindowBits/],
     [{ clientWindowBits: 8 }, /perMessageDeflate\.clientWindowBits/],
-    [{ clientMaxWindowBits: 16 }, /perMessageDeflate\.clientWindowBits/],
+    [{ clientMaxWindowBits: 16 }, /perMessageDeflate\.clientMaxWindowBits/],
     [{ contextTakeover: 1 }, /perMessageDeflate\.contextTakeover/],
     [{ clientContextTakeover: 'no' }, /perMessageDeflate\.clientContextTakeover/]
   ]
   for (const [given, message] of cases) t.throws(() => resolveDeflate(given as DeflateOptions), { code: 'FST_WIRE_OPTION', message }, JSON.stringify(given))
+})
+
+t.test('so is what there is no option for', async (t) => {
+  t.throws(() => resolveDeflate({ treshold: 1 } as DeflateOptions), { code: 'FST_WIRE_UNKNOWN_OPTION', message: /"perMessageDeflate\.treshold"/ })
 })

@@ -34,9 +34,11 @@ t.test('a wrong option is named, with what it must be', async (t) => {
     ['"heartbeat.timeout" must be a whole number', () => resolveHeartbeat({ timeout: 2 ** 31 })],
     ['"heartbeat.idle" must be false or a whole number', () => resolveHeartbeat({ idle: 1.5 })],
     ['"backpressure" must be false or an object', () => resolveBackpressure(true as never, 0)],
+    ['"backpressure" must be false or an object', () => resolveBackpressure([] as never, 0)],
     ['"backpressure.limit" must be a whole number', () => resolveBackpressure({ limit: -1 }, 0)],
     ['"backpressure.policy" must be one of \'close\', \'drop\', \'latest\', \'wait\'', () => resolveBackpressure({ policy: 'x' as never }, 0)],
     ['"shutdown" must be an object', () => resolveShutdown(false as never)],
+    ['"shutdown.code" must be a whole number from 1000', () => resolveShutdown({ code: '1001' as never })],
     ['"shutdown.reason" must be a string', () => resolveShutdown({ reason: 1 as never })],
     ['"shutdown.drain" must be a whole number', () => resolveShutdown({ drain: -1 })]
   ]

@@ -23,7 +23,7 @@ t.test('when nobody answered in time, 503 is answered, without what was set so f
   await once(response, 'done')
   t.equal(deadline.isOver, true)
   t.equal(response.headers.size, 0)
-  t.match(response.done, ['expired', [503, { 'content-type': 'application/json; charset=utf-8' }], { statusCode: 503, code: 'FST_WIRE_HANDSHAKE_UNANSWERED' }])
+  t.match(response.done, ['expired', [503, { 'retry-after': '10', 'content-type': 'application/json; charset=utf-8' }], { statusCode: 503, code: 'FST_WIRE_HANDSHAKE_UNANSWERED' }])
 })
 
 t.test('an answer that has begun is cut', async (t) => {
@@ -55,6 +55,7 @@ t.test('one that is stopped does nothing', async (t) => {
   const stopped = new Deadline(response)
   stopped.start(1, () => { t.fail('stopped') })
   stopped.stop()
+  stopped.start(1, () => { t.fail('answered before') })
   const other = new Deadline(response)
   other.start(20, () => {})
   await once(response, 'done')

@@ -160,7 +160,7 @@ t.test('those who do not answer in time are answered for, and what they say afte
   const client = new RawClient(t, port)
   client.write(upgradeHead())
   const all = (await client.readEnd()).toString()
-  t.match(all, /^HTTP\/1\.1 503 Service Unavailable\r\ncontent-type: application\/json; charset=utf-8\r\n/)
+  t.match(all, /^HTTP\/1\.1 503 Service Unavailable\r\nretry-after: 10\r\ncontent-type: application\/json; charset=utf-8\r\n/)
   t.notMatch(all, 'x-by-hook')
   t.same(JSON.parse(all.slice(all.indexOf('\r\n\r\n'))), {
     statusCode: 503, code: 'FST_WIRE_HANDSHAKE_UNANSWERED', error: 'Service Unavailable', message: 'The hooks of this URL did not answer the handshake within 30 ms'

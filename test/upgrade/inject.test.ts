@@ -1,10 +1,11 @@
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { Server } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import cookie from '@fastify/cookie'
 import t from 'tap'
 import { fastifyWire, type InjectError, type Version } from '../../index.js'
-import { injectSocket } from '../../lib/upgrade/inject.js'
+import { injectSocket, lendContext } from '../../lib/upgrade/inject.js'
 import { createApp } from '../fixtures/app.js'
 
 t.test('the server sees a real request', async (t) => {
@@ -128,4 +129,33 @@ t.test('an application with TLS gets a secure request', async (t) => {
 
 t.test('a server of another kind is refused', async (t) => {
   await t.rejects(injectSocket(new Server() as never), { code: 'FST_WIRE_INJECT' })
+})
+
+t.test('what was sent at the open comes before the client does, where somebody listens already', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', (socket) => { socket.send('at once') })
+  const order: string[] = []
+  const client = await app.injectWS('/demo', {}, { onInit: (client) => { client.on('message', (data) => { order.push(String(data)) }) }, onOpen: () => { order.push('open') } })
+  order.push('injected')
+  t.same(order, ['open', 'at once', 'injected'])
+  client.terminate()
+})
+
+t.test('the headers that make it a handshake stay', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', (socket, { headers }) => { socket.send(`${headers.upgrade} ${headers.connection}`) })
+  const client = await app.injectWS('/demo', { headers: { Upgrade: 'h2c', connection: 'keep-alive' } })
+  t.equal(String((await once(client, 'message'))[0]), 'websocket Upgrade')
+  client.terminate()
+})
+
+t.test('what a context has besides is found on the request, unless a request has it', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', (socket, { raw, method }) => { socket.send(JSON.stringify([(raw as { user?: object }).user, method, raw.url, 'protocols' in raw])) })
+  const client = await app.injectWS('/demo', { user: { id: 7 }, method: 'POST', url: '/else', protocols: ['a'] } as object)
+  t.same(JSON.parse(String((await once(client, 'message'))[0])), [{ id: 7 }, 'GET', '/demo', false])
+  const request = { socket: { context: { user: 7 } } } as unknown as IncomingMessage
+  lendContext(request)
+  t.notOk('user' in request, 'a connection of others has none')
+  client.terminate()
 })

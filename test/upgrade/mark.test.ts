@@ -1,13 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import t from 'tap'
-import { isUpgrade, markUpgrade, upgradeConstraint } from '../../lib/upgrade/mark.js'
+import { isUpgrade, markUpgrade, upgradeConstraint, type Marked } from '../../lib/upgrade/mark.js'
 
-t.test('only an upgrade is one, and only a constrained one meets the constraint', async (t) => {
-  const [plain, constrained, shared] = [{}, {}, {}] as IncomingMessage[] as [IncomingMessage, IncomingMessage, IncomingMessage]
-  markUpgrade(constrained, 'constrained')
-  markUpgrade(shared, 'shared')
-  t.same([plain, constrained, shared].map(isUpgrade), [false, true, true])
-  t.same([plain, constrained, shared].map(upgradeConstraint.deriveConstraint), [undefined, 'websocket', undefined])
+t.test('only an upgrade is one, and it meets the constraint but where routes without it hold the socket', async (t) => {
+  const urls = { find: (url: string) => url === '/none' ? undefined : { marked: url.slice(1) as Marked } }
+  const requests = ['/constrained', '/shared', '/none'].map((url) => ({ url }) as IncomingMessage)
+  t.same(requests.map(isUpgrade), [false, false, false])
+  t.same(requests.map(upgradeConstraint.deriveConstraint), [undefined, undefined, undefined])
+  for (const request of requests) markUpgrade(request, urls)
+  t.same(requests.map(isUpgrade), [true, true, true])
+  t.same(requests.map(upgradeConstraint.deriveConstraint), ['websocket', undefined, 'websocket'])
 })
 
 t.test('the constraint keeps the handlers of its values', async (t) => {

@@ -1,0 +1,79 @@
+import { inspect } from 'node:util'
+import { BadOption, ErrorHandlerInvalid, NoServer, PreCloseInvalid } from '../errors.js'
+import type { WireOptions } from '../options.js'
+import type { WireServerOptions } from '../server.js'
+import { ANY_SIZE } from './checks.js'
+import { DEFLATE_NAMES, type DeflateOptions } from './deflate.js'
+import { meantName } from './names.js'
+
+const PLUGIN_NAMES: readonly string[] = ['directIO', 'options', 'shutdown', 'preClose'] satisfies Array<keyof WireOptions>
+
+const SERVER_NAMES: readonly string[] = [
+  'maxPayload', 'verifyClient', 'handleProtocols', 'perMessageDeflate', 'clientTracking', 'server', 'noServer', 'path', 'host', 'port', 'backlog', 'autoPong', 'skipUTF8Validation', 'allowSynchronousEvents', 'WebSocket'
+] satisfies Array<keyof WireServerOptions>
+
+/**
+ * Reads the options of the plugin, those that it shares with @fastify/websocket as that does: null is none, and what
+ * `ws` takes is taken. Its sentences are theirs, which applications may look for.
+ * @returns the defaults of all routes
+ * @throws ErrorHandlerInvalid, PreCloseInvalid, NoServer, BadOption
+ */
+export function readPluginOptions (given: WireOptions): WireOptions {
+  const { errorHandler, preClose, maxPayload, perMessageDeflate, options, ...others } = given
+  if (errorHandler && typeof errorHandler !== 'function') throw new ErrorHandlerInvalid()
+  if (preClose && typeof preClose !== 'function') throw new PreCloseInvalid()
+  const server = readServerOptions(options)
+  const read: WireOptions = { ...others, options: server }
+  const largest = maxPayload ?? server.maxPayload
+  const deflate = perMessageDeflate ?? server.perMessageDeflate
+  if (errorHandler) read.errorHandler = errorHandler
+  if (preClose) read.preClose = preClose
+  if (largest !== undefined) read.maxPayload = largest
+  if (deflate !== undefined) read.perMessageDeflate = deflate
+  return read
+}
+
+function readServerOptions (given: WireServerOptions | null | undefined): WireServerOptions {
+  if (given === undefined || given === null) return {}
+  if (typeof given !== 'object') throw new BadOption('options', 'an object', inspect(given))
+  const { maxPayload, perMessageDeflate, server, ...others } = given
+  if (others.noServer) throw new NoServer()
+  for (const name of ['verifyClient', 'handleProtocols'] as const) {
+    if (others[name] && typeof others[name] !== 'function') throw new BadOption(`options.${name}`, 'a function', inspect(others[name]))
+  }
+  const read: WireServerOptions = { ...others }
+  if (server) {
+    if (typeof server.on !== 'function') throw new BadOption('options.server', 'an HTTP server', inspect(server))
+    read.server = server
+  }
+  if (maxPayload !== undefined) read.maxPayload = readMaxPayload(maxPayload)
+  if (perMessageDeflate !== undefined) read.perMessageDeflate = readDeflate(perMessageDeflate)
+  return read
+}
+
+// A receiver of `ws` takes the 32 bits of it, and 0 for no limit.
+function readMaxPayload (given: unknown): number {
+  const bytes = Number(given) | 0
+  return bytes > 0 ? bytes : ANY_SIZE.max
+}
+
+function readDeflate (given: unknown): boolean | DeflateOptions {
+  if (typeof given !== 'object' || given === null) return Boolean(given)
+  return Object.fromEntries(Object.entries(given).filter(([name, value]) => DEFLATE_NAMES.includes(name) && value !== null))
+}
+
+/**
+ * What is probably misspelt among the options of the plugin, as sentences. They are no errors, for those who load
+ * plugins from a folder give all of them the same options.
+ * @param names those of the options of a socket
+ */
+export function misspeltOptions (given: WireOptions, names: readonly string[]): string[] {
+  return [...misspelt(given, [...names, ...PLUGIN_NAMES]), ...misspelt(given.options ?? {}, SERVER_NAMES, 'options.')]
+}
+
+function misspelt (given: object, names: readonly string[], prefix = ''): string[] {
+  return Object.keys(given).flatMap((name) => {
+    const meant = meantName(name, names)
+    return meant === undefined ? [] : [`fastify-wire has no option "${prefix}${name}", which has no effect: did you mean "${prefix}${meant}"?`]
+  })
+}

@@ -1,0 +1,71 @@
+import { inspect } from 'node:util'
+import type { SocketHandler } from '../accept.js'
+import { BadOption, HandlerMissing, RouteArguments, RouteOption, UrlInvalid } from '../errors.js'
+import type { SocketRouteOptions } from '../routes.js'
+import type { SocketSchema } from '../schema.js'
+import { refuseMisspelt } from './names.js'
+
+interface Declaration {
+  readonly options: SocketRouteOptions
+  readonly handler: SocketHandler
+}
+
+/** What Fastify's routes have and a socket's has not: by what it may be, and why it is no other. */
+const FIXED: ReadonlyArray<readonly [name: string, allowed: unknown, why: string]> = [
+  ['method', 'GET', 'a handshake is a GET request'],
+  ['url', undefined, 'the URL is the first argument'],
+  ['handler', undefined, 'the handler is the last argument'],
+  ['wsHandler', undefined, 'the handler is the last argument'],
+  ['bodyLimit', undefined, 'a handshake has no body; maxPayload limits a message'],
+  ['exposeHeadRoute', false, 'a socket has no HEAD']
+]
+
+const PLUGIN_ONLY = ['shutdown', 'directIO', 'preClose', 'options']
+
+/**
+ * Reads the arguments of app.ws().
+ * @throws UrlInvalid, HandlerMissing, RouteArguments
+ */
+export function readDeclaration (url: unknown, second: unknown, third: unknown): Declaration {
+  const isShort = typeof second === 'function' && third === undefined
+  const handler = isShort ? second : third
+  const options = isShort || second === undefined ? {} : second
+  if (typeof second === 'function' && !isShort) throw new RouteArguments(inspect(url))
+  if (typeof handler !== 'function') throw new HandlerMissing(JSON.stringify(url))
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) throw new RouteArguments(inspect(url))
+  if (typeof url !== 'string' || !/^([/*]|$)/.test(url)) throw new UrlInvalid(inspect(url))
+  return { options: options as SocketRouteOptions, handler: handler as SocketHandler }
+}
+
+/**
+ * Refuses what a route of app.ws() would take without a word, and not do.
+ * @param names those of the options of a socket
+ * @throws RouteOption, MisspeltOption
+ */
+export function checkRouteOptions (options: object, names: readonly string[]): void {
+  const given = options as Record<string, unknown>
+  for (const name of PLUGIN_ONLY) {
+    if (given[name] !== undefined) throw new RouteOption(name, 'it is for all routes, give it to app.register(fastifyWire, { … })')
+  }
+  for (const [name, allowed, why] of FIXED) {
+    if (given[name] !== undefined && given[name] !== allowed) throw new RouteOption(name, why)
+  }
+  const upgrade = (given['constraints'] as Record<string, unknown> | undefined)?.['upgrade']
+  if (upgrade !== undefined && upgrade !== 'websocket') throw new RouteOption('constraints.upgrade', "here it is always 'websocket'")
+  refuseMisspelt(given, names)
+  if (given['schema'] !== undefined) refuseMisspelt(given['schema'] as object, ['message', 'send'], 'schema.')
+}
+
+/**
+ * @param own the options of the route itself
+ * @throws RouteOption, BadOption
+ */
+export function checkMessageOptions (own: { onInvalid?: unknown, onBinary?: unknown }, schema: SocketSchema | undefined): void {
+  for (const part of ['message', 'send'] as const) {
+    if (schema?.[part] === null) throw new BadOption(`schema.${part}`, 'a schema', 'null')
+  }
+  if (schema?.message !== undefined) return
+  for (const name of ['onInvalid', 'onBinary'] as const) {
+    if (own[name] !== undefined) throw new RouteOption(name, 'it says what is done with messages that schema.message refuses, and there is none')
+  }
+}

@@ -1,0 +1,54 @@
+import t from 'tap'
+import { checkMessageOptions, checkRouteOptions, readDeclaration } from '../../lib/options/route.js'
+
+const handler = (): void => {}
+
+t.test('the options may be left out', async (t) => {
+  t.same(readDeclaration('/a', handler, undefined), { options: {}, handler })
+  t.same(readDeclaration('/a', undefined, handler), { options: {}, handler })
+  t.same(readDeclaration('', { maxPayload: 1 }, handler), { options: { maxPayload: 1 }, handler })
+  t.same(readDeclaration('*', {}, handler), { options: {}, handler })
+})
+
+t.test('arguments that are none, or in another order, are refused', async (t) => {
+  const cases: Array<[args: [unknown, unknown?, unknown?], code: string]> = [
+    [['/a'], 'FST_WIRE_HANDLER'], [['/a', {}], 'FST_WIRE_HANDLER'], [['/a', { handler }], 'FST_WIRE_HANDLER'], [[handler], 'FST_WIRE_HANDLER'],
+    [['/a', handler, {}], 'FST_WIRE_ROUTE_ARGUMENTS'], [['/a', null, handler], 'FST_WIRE_ROUTE_ARGUMENTS'],
+    [['/a', 'chat', handler], 'FST_WIRE_ROUTE_ARGUMENTS'], [['/a', [], handler], 'FST_WIRE_ROUTE_ARGUMENTS'],
+    [['a', handler], 'FST_WIRE_URL'], [['ws://localhost/a', handler], 'FST_WIRE_URL'], [[5, handler], 'FST_WIRE_URL']
+  ]
+  for (const [[url, second, third], code] of cases) t.throws(() => readDeclaration(url, second, third), { code })
+})
+
+t.test('what a socket has not is refused, with the reason', async (t) => {
+  const cases: Array<[object, code: string, message: RegExp]> = [
+    [{ shutdown: {} }, 'FST_WIRE_ROUTE_OPTION', /"shutdown": it is for all routes, give it to app\.register/],
+    [{ directIO: false }, 'FST_WIRE_ROUTE_OPTION', /"directIO"/],
+    [{ preClose: handler }, 'FST_WIRE_ROUTE_OPTION', /"preClose"/],
+    [{ options: {} }, 'FST_WIRE_ROUTE_OPTION', /"options"/],
+    [{ method: 'POST' }, 'FST_WIRE_ROUTE_OPTION', /"method": a handshake is a GET request/],
+    [{ url: '/b' }, 'FST_WIRE_ROUTE_OPTION', /"url"/],
+    [{ handler }, 'FST_WIRE_ROUTE_OPTION', /"handler"/],
+    [{ wsHandler: handler }, 'FST_WIRE_ROUTE_OPTION', /"wsHandler"/],
+    [{ bodyLimit: 5 }, 'FST_WIRE_ROUTE_OPTION', /"bodyLimit".* maxPayload/],
+    [{ exposeHeadRoute: true }, 'FST_WIRE_ROUTE_OPTION', /"exposeHeadRoute"/],
+    [{ constraints: { upgrade: 'h2c' } }, 'FST_WIRE_ROUTE_OPTION', /"constraints\.upgrade"/],
+    [{ maxPayloads: 5 }, 'FST_WIRE_MISSPELT_OPTION', /"maxPayloads": did you mean "maxPayload"/],
+    [{ schema: { messages: {} } }, 'FST_WIRE_MISSPELT_OPTION', /"schema\.messages": did you mean "schema\.message"/]
+  ]
+  for (const [options, code, message] of cases) t.throws(() => { checkRouteOptions(options, ['maxPayload']) }, { code, message })
+})
+
+t.test('what says what is so anyway, and what is for others, passes', async (t) => {
+  t.doesNotThrow(() => { checkRouteOptions({ method: 'GET', exposeHeadRoute: false, constraints: { upgrade: 'websocket', host: 'a' }, websocket: true, config: {}, schema: { message: {}, send: {}, querystring: {}, tags: [] } }, ['maxPayload']) })
+  t.doesNotThrow(() => { checkRouteOptions({ shutdown: undefined, constraints: { host: 'a' } }, []) })
+})
+
+t.test('options of messages need a schema of them', async (t) => {
+  for (const own of [{ onInvalid: 'reply' }, { onBinary: 'pass' }]) {
+    t.doesNotThrow(() => { checkMessageOptions(own, { message: {} }) })
+    for (const schema of [undefined, {}, { send: {} }]) t.throws(() => { checkMessageOptions(own, schema) }, { code: 'FST_WIRE_ROUTE_OPTION' })
+  }
+  t.doesNotThrow(() => { checkMessageOptions({}, undefined) })
+  for (const part of ['message', 'send']) t.throws(() => { checkMessageOptions({}, { [part]: null }) }, { code: 'FST_WIRE_OPTION', message: new RegExp(`"schema.${part}"`) })
+})
