@@ -116,7 +116,7 @@ t.test('what is refused past Fastify is counted by its code, and tells when to c
   const server = new WireServer()
   const written: unknown[] = []
   const response = Object.assign(new EventEmitter(), {
-    statusCode: 503, writeHead: (...args: unknown[]) => { written.push(args) }, end: (body: string) => { written.push(JSON.parse(body)) }
+    statusCode: 503, headersSent: true, isAccepted: false, writeHead: (...args: unknown[]) => { written.push(args) }, end: (body: string) => { written.push(JSON.parse(body)) }
   })
   watchUpgrade(server, { url: '/' } as IncomingMessage, response as unknown as UpgradeResponse)
   refuseWhileClosing(response as unknown as UpgradeResponse)
