@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import t from 'tap'
-import { MessageInvalid } from '../lib/errors.js'
+import { MessageInvalid, UncleanClose } from '../lib/errors.js'
 import { isSocketOption, resolveDropInSettings, resolveSettings, type WireOptions } from '../lib/options.js'
 import type { WireSocket } from '../lib/socket/socket.js'
 
@@ -95,4 +95,15 @@ t.test('routes declared as for @fastify/websocket have its defaults', async (t) 
   t.throws(() => resolveDropInSettings({ origin: null as never }), { code: 'FST_WIRE_OPTION' })
   const errorHandler = (): void => {}
   t.equal(resolveDropInSettings({ errorHandler }).errorHandler, errorHandler)
+})
+
+t.test('a loop over the messages that ends because the peer left is no failure', async (t) => {
+  const { fail } = resolveSettings({})
+  const done: unknown[] = []
+  const socket = { close: (code: number) => { done.push(code) } } as unknown as WireSocket
+  const log = { error: () => { done.push('error') } } as unknown as FastifyBaseLogger
+  fail(new UncleanClose(1006), socket, log)
+  t.same(done, [])
+  fail(new Error('failed'), socket, log)
+  t.same(done, ['error', 1011])
 })

@@ -329,8 +329,8 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   resume (): void {
     this.delivery.isPaused = false
     this.delivery.schedule()
-    this.#continueReading()
-    this.#tellClose()
+    // Later, so that no message comes within this call.
+    process.nextTick(goOn, this)
   }
 
   // Recipient
@@ -401,4 +401,8 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   fail (error: unknown): void {
     this.#owner.failed(error, this.#socket, this.#context)
   }
+}
+
+function goOn (conversation: Conversation): void {
+  conversation.emptied()
 }

@@ -131,13 +131,7 @@ export class Delivery {
 
   /** Hands the messages to those who ask, until `stopPulling()`. */
   pull (): Puller {
-    this.#puller ??= new Puller(
-      () => {
-        const result = this.#take()
-        this.#recipient.emptied()
-        return result
-      },
-      () => this.#recipient.endCode)
+    this.#puller ??= new Puller(() => this.#take(), () => this.#recipient.endCode, () => { this.#recipient.emptied() })
     return this.#puller
   }
 

@@ -6,12 +6,15 @@ type PullResult = IteratorResult<unknown, undefined>
 export class Puller {
   readonly #take: () => PullResult | undefined
   readonly #closeCode: () => number | undefined
+  readonly #taken: () => void
   readonly #waiting: Array<{ resolve: (result: PullResult) => void, reject: (error: Error) => void }> = []
   #thrown = false
 
-  constructor (take: () => PullResult | undefined, closeCode: () => number | undefined) {
+  /** @param taken called when something was taken and handed over: what it brings about may settle others */
+  constructor (take: () => PullResult | undefined, closeCode: () => number | undefined, taken: () => void) {
     this.#take = take
     this.#closeCode = closeCode
+    this.#taken = taken
   }
 
   pull (): Promise<PullResult> {
@@ -28,17 +31,17 @@ export class Puller {
       if (next === undefined) return
       const result = this.#take()
       const code = this.#closeCode()
+      if (result === undefined && code === undefined) return
+      this.#waiting.shift()
       if (result !== undefined) {
         next.resolve(result)
-      } else if (code === undefined) {
-        return
+        this.#taken()
       } else if (code === 1006 && !this.#thrown) {
         this.#thrown = true
         next.reject(new UncleanClose(code))
       } else {
         next.resolve({ done: true, value: undefined })
       }
-      this.#waiting.shift()
     }
   }
 }

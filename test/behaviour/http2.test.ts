@@ -331,7 +331,7 @@ t.test('those who do not answer in time are answered for', async (t) => {
   t.equal(begun.status, 403)
   t.equal(await begun.closed(), CANCEL)
   t.ok(lines.some(({ msg }) => msg.includes('handshakeTimeout')))
-  t.match(app.websocketServer.metrics().refusals, { 503: 2 })
+  t.match(app.websocketServer.metrics().refusals, { FST_WIRE_HANDSHAKE_UNANSWERED: 2 })
 })
 
 t.test('a peer that leaves while the hooks run leaves nothing behind', async (t) => {
@@ -355,7 +355,7 @@ t.test('a peer that leaves while the hooks run leaves nothing behind', async (t)
     proceed()
     await turn()
     t.equal((await other.get('/plain')).status, 200)
-    t.same(app.websocketServer.metrics().refusals, {})
+      t.same(app.websocketServer.metrics().refusals, {})
     return other
   }
   const reset = (client: Http2Client): void => { client.session.destroy(undefined, CANCEL) }

@@ -9,7 +9,15 @@ const setUp = () => {
     const message = inbox.take()
     return message === undefined ? undefined : { done: false as const, value: message.isBinary ? message.data : message.data.toString() }
   }
-  return { inbox, state, puller: new Puller(take, () => state.code) }
+  const more: string[] = []
+  // What is taken makes room for what waits elsewhere, which then comes at once.
+  const puller: Puller = new Puller(take, () => state.code, () => {
+    const next = more.shift()
+    if (next === undefined) return
+    inbox.put(Buffer.from(next), false)
+    puller.settle()
+  })
+  return { inbox, state, more, puller }
 }
 
 t.test('those who ask are served in the order they asked', async (t) => {
@@ -20,6 +28,15 @@ t.test('those who ask are served in the order they asked', async (t) => {
   inbox.put(Buffer.from('b'), true)
   puller.settle()
   t.same(await Promise.all(asked), [{ done: false, value: 'a' }, { done: false, value: Buffer.from('b') }])
+})
+
+t.test('what comes while one is served is for the next', async (t) => {
+  const { inbox, more, puller } = setUp()
+  more.push('b', 'c')
+  const asked = [puller.pull(), puller.pull(), puller.pull()]
+  inbox.put(Buffer.from('a'), false)
+  puller.settle()
+  t.same((await Promise.all(asked)).map(({ value }) => value), ['a', 'b', 'c'])
 })
 
 t.test('what came before the close is served before its end', async (t) => {
