@@ -355,7 +355,7 @@ t.test('a peer that leaves while the hooks run leaves nothing behind', async (t)
     proceed()
     await turn()
     t.equal((await other.get('/plain')).status, 200)
-      t.same(app.websocketServer.metrics().refusals, {})
+    t.same(app.websocketServer.metrics().refusals, {})
     return other
   }
   const reset = (client: Http2Client): void => { client.session.destroy(undefined, CANCEL) }
