@@ -11,7 +11,7 @@ import { copySchema, isDropIn, openToUpgrades, type DropInRoute } from './dropin
 import { isWatched, takeEarlyRoutes } from './early.js'
 import { AlreadyRegistered, BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
-import { resolveDropInSettings, resolveSettings, SOCKET_OPTIONS, type WireOptions } from './options.js'
+import { resolveDropInSettings, resolveSettings, SOCKET_OPTIONS, type Settings, type WireOptions } from './options.js'
 import { misspeltOptions, readPluginOptions } from './options/plugin.js'
 import { readDeclaration } from './options/route.js'
 import { claimUpgrade, noteRefusal, noteRefusals, refuseWhileClosing, watchUpgrade } from './refusals.js'
@@ -58,7 +58,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
     logsRequests: requestLogging(instance),
     limits: createLimits(settings)
   }
-  listen(instance, state, httpServer, settings.handshakeTimeout, server)
+  listen(instance, state, httpServer, settings, server)
 
   instance.decorate('websocketServer', server)
   instance.decorate('ws', function (this: FastifyInstance, url: string, ...given: unknown[]) {
@@ -90,7 +90,7 @@ function createState (instance: FastifyInstance): AppState {
   return state
 }
 
-function listen (instance: FastifyInstance, state: AppState, server: Server, timeout: number, first: WireServer): void {
+function listen (instance: FastifyInstance, state: AppState, server: Server, { handshakeTimeout: timeout, closeTimeout }: Settings, first: WireServer): void {
   const { listening, urls } = state
   if (listening.has(server)) return
   boundHeads(server, timeout)
@@ -111,7 +111,7 @@ function listen (instance: FastifyInstance, state: AppState, server: Server, tim
     })
   }
   const isOurs: IsOurs = (request) => urls.find(rewrittenUrl(instance, request)) !== undefined
-  const stop = listenForUpgrades(server, route, isOurs)
+  const stop = listenForUpgrades(server, route, isOurs, closeTimeout)
   instance.addHook('onClose', async () => { stop() })
   listening.set(server, isHttp2Server(server) ? listenOverHttp2(instance, server, route, isOurs) : server)
 }

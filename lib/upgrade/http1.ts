@@ -7,8 +7,8 @@ import { isWebSocketUpgrade, type Answer, type Handshake } from '../handshake/ha
 import { Deadline } from './deadline.js'
 import { whenOver, type Opened, type UpgradeResponse } from './response.js'
 
-// How long a peer that was refused may take to read the answer, in milliseconds.
-const REFUSAL_LINGER = 5_000
+// How long a peer that was refused may take to read the answer, in milliseconds, where nothing else is said.
+const LINGER = 5_000
 
 // A 101 has no body to describe.
 const OF_A_BODY: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'content-type'])
@@ -22,9 +22,11 @@ export class Http1Response extends ServerResponse implements UpgradeResponse {
   #answer: Answer | undefined
   #opened: Opened | undefined
   readonly #deadline = new Deadline(this)
+  readonly #linger: number
 
-  constructor (request: IncomingMessage, stream: Duplex, head: Buffer) {
+  constructor (request: IncomingMessage, stream: Duplex, head: Buffer, linger: number) {
     super(request)
+    this.#linger = linger
     this.#stream = stream
     this.#head = head
     this.shouldKeepAlive = false
@@ -47,7 +49,7 @@ export class Http1Response extends ServerResponse implements UpgradeResponse {
     // What the peer still sends is read and dropped: unread bytes would turn the end into a reset, and the answer be lost.
     stream.end()
     stream.resume()
-    const timer = setTimeout(() => { stream.destroy() }, REFUSAL_LINGER)
+    const timer = setTimeout(() => { stream.destroy() }, this.#linger)
     stream.once('end', () => { stream.destroy() })
     stream.once('close', () => { clearTimeout(timer) })
   }
@@ -171,9 +173,10 @@ type Routing = (request: IncomingMessage, response: Http1Response) => void
 
 /**
  * Answers the upgrades of a server. With another 'upgrade' listener beside it, only those that `isOurs` says.
+ * @param patience how long a peer may take to end a connection that is over, in milliseconds: so long it holds up the server
  * @returns a function that stops listening
  */
-export function listenForUpgrades (server: Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean): () => void {
+export function listenForUpgrades (server: Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean, patience = LINGER): () => void {
   const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     // Node has let go of the connection: a reset at any moment must not end the process, whoever answers.
     stream.on('error', ignore)
@@ -187,7 +190,7 @@ export function listenForUpgrades (server: Server, routing: Routing, isOurs: (re
       const socket = stream as Socket
       socket.setTimeout(0)
       socket.setNoDelay(true)
-      routing(request, new Http1Response(request, stream, head))
+      routing(request, new Http1Response(request, stream, head, Math.min(LINGER, patience)))
     } else if (isAlone) {
       handBack(server, request, stream, head)
     }

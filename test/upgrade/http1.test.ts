@@ -6,9 +6,9 @@ import t from 'tap'
 import { listenForUpgrades, type Http1Response } from '../../lib/upgrade/http1.js'
 import { RawClient, upgradeHead } from '../fixtures/client.js'
 
-const setUp = async (t: Test, routing: (request: IncomingMessage, response: Http1Response) => void) => {
+const setUp = async (t: Test, routing: (request: IncomingMessage, response: Http1Response) => void, patience?: number) => {
   const server = createServer((_request, response) => { response.end('plain') })
-  const stop = listenForUpgrades(server, routing, (request) => request.url === '/demo')
+  const stop = listenForUpgrades(server, routing, (request) => request.url === '/demo', patience)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const sockets = new Set<{ destroy (): void }>()
@@ -44,6 +44,16 @@ t.test('any other status is an ordinary answer, after which the connection ends'
   client.write(upgradeHead())
   const all = (await client.readEnd()).toString()
   t.match(all, /^HTTP\/1\.1 403 Go away\r\nx-why: because\r\n/)
+})
+
+t.test('a peer that was refused, and keeps its side open, is cut', async (t) => {
+  const { server, port } = await setUp(t, (_request, response) => { response.writeHead(403).end() }, 20)
+  const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  t.teardown(() => { client.destroy() })
+  client.write(upgradeHead())
+  const [accepted] = await once(server, 'connection') as [Socket]
+  await once(accepted, 'close')
+  t.equal(accepted.readableEnded, false)
 })
 
 t.test('a body larger than the buffers of the kernel arrives whole', async (t) => {
