@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Http2SecureServer, Http2Server, Http2ServerRequest } from 'node:http2'
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { expect, test } from 'tstyche'
-import fastifyWire, { type WireServer, type WireSocket } from '../index.js'
+import fastifyWire, { type WebSocket, type WireServer, type WireSocket } from '../index.js'
 
 const plain = fastify({ http2: true })
 const secure = fastify({ http2: true, https: { allowHTTP1: true, key: readFileSync('key') } })
@@ -30,10 +30,10 @@ test('app.ws and its companions are there', () => {
 
 test('a route may be declared as for @fastify/websocket', () => {
   plain.get('/demo', { websocket: true }, (socket, request) => {
-    expect(socket).type.toBe<WireSocket>()
+    expect(socket).type.toBe<WebSocket>()
     expect(request.raw).type.toBe<Http2ServerRequest>()
   })
-  secure.route({ method: 'GET', url: '/demo', handler: async () => 'resource', wsHandler: (socket) => { expect(socket).type.toBe<WireSocket>() } })
+  secure.route({ method: 'GET', url: '/demo', handler: async () => 'resource', wsHandler: (socket) => { expect(socket).type.toBe<WebSocket>() } })
 })
 
 test('hooks see a request of HTTP/2', () => {

@@ -48,11 +48,11 @@ export interface SchemaSocket<Received = unknown, Sent = unknown> extends AnySoc
    */
   send (value: Sent | Message, callback?: WriteCallback): SendResult
   send (value: Sent | Message, options: Pick<SendOptions, 'compress' | 'kind'> | undefined, callback?: WriteCallback): SendResult
-  send (data: Sendable, options: SendOptions & { binary: boolean }, callback?: WriteCallback): SendResult
+  send (data: Sendable | Blob, options: SendOptions & { binary: boolean }, callback?: WriteCallback): SendResult
 
   /** Sends the same, and resolves when it has left. */
   sent (value: Sent | Message, options?: Pick<SendOptions, 'compress' | 'kind'>): Promise<void>
-  sent (data: Sendable, options: SendOptions & { binary: boolean }): Promise<void>
+  sent (data: Sendable | Blob, options: SendOptions & { binary: boolean }): Promise<void>
 
   on<Name extends keyof WireSocketEvents> (event: Name, listener: Listener<Name, Received>): this
   once<Name extends keyof WireSocketEvents> (event: Name, listener: Listener<Name, Received>): this
@@ -76,7 +76,7 @@ type ReceivedBy<TypeProvider extends FastifyTypeProvider, Schema, OnBinary> = Sc
 
 type SentBy<TypeProvider extends FastifyTypeProvider, Schema> = Schema extends { send: infer Send }
   ? (TypeProvider & { schema: Send })['serializer']
-  : Sendable
+  : Sendable | Blob
 
 /** The socket of a route with a schema, typed by its type provider. */
 export type SocketOf<TypeProvider extends FastifyTypeProvider, Schema, OnBinary = 'refuse'> =
