@@ -105,7 +105,7 @@ t.test('and for those of the second address that localhost has', async (t) => {
   const { lookup } = dns
   const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
   dns.lookup = ((name: string, options: LookupOptions, done: (...results: unknown[]) => void) => {
-    if (options.all === true) done(null, addresses)
+    if (options.all === true && name === 'localhost') done(null, addresses)
     else lookup(name, options, done)
   }) as typeof lookup
   t.teardown(() => { dns.lookup = lookup })
