@@ -1,6 +1,6 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import type { Version } from './protocol/protocol.js'
-import type { Traffic } from './socket/conversation.js'
+import type { Traffic } from './socket/opening.js'
 import { context, type WireSocket } from './socket/socket.js'
 
 /** Counts since the start, but for `open` and `bufferedBytes`, which are what is now. */

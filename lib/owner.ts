@@ -3,7 +3,7 @@ import { closeChannel, errorChannel, openChannel, type Details, type ReportChann
 import type { Settings } from './options.js'
 import { isRefusedMessage, type MessageSchemas } from './schema.js'
 import type { WireServer } from './server.js'
-import type { SocketOwner } from './socket/conversation.js'
+import type { SocketOwner } from './socket/opening.js'
 import { endLifetime } from './socket/lifetime.js'
 import { heartbeatOf } from './socket/heartbeat.js'
 import type { WireSocket } from './socket/socket.js'

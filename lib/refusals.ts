@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { RETRY_AFTER } from './connection-limits.js'
 import { refuseChannel } from './diagnostics.js'
 import { ServerClosing } from './errors.js'
 import type { WireServer } from './server.js'
 import type { UpgradeResponse } from './upgrade/response.js'
+import { answerUnavailable } from './upgrade/unavailable.js'
 
 /** An upgrade that has no answer yet, and what is known of it. */
 interface PendingUpgrade {
@@ -59,11 +59,9 @@ export function noteRefusal (response: UpgradeResponse, code: string): FastifyRe
 
 /** Answers an upgrade while the application closes: Fastify would say 503 without a word why, or when to come again. */
 export function refuseWhileClosing (response: UpgradeResponse): void {
-  const { code, message } = new ServerClosing()
-  noteRefusal(response, code)
-  const body = JSON.stringify({ statusCode: 503, code, error: 'Service Unavailable', message })
-  response.writeHead(503, { 'retry-after': RETRY_AFTER, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
-  response.end(body)
+  const error = new ServerClosing()
+  noteRefusal(response, error.code)
+  answerUnavailable(response, error)
 }
 
 /** Notes the errors that refuse upgrades. */

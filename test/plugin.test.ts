@@ -1,5 +1,4 @@
 import { channel } from 'node:diagnostics_channel'
-import dns, { type LookupOptions } from 'node:dns'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import type { Server } from 'node:http'
@@ -12,6 +11,7 @@ import { injectSocket } from '../lib/upgrade/inject.js'
 import { createApp, listen } from './fixtures/app.js'
 import { closeFrame, RawClient, upgradeHead } from './fixtures/client.js'
 import { createHttp2App, Http2Client, listenHttp2 } from './fixtures/http2.js'
+import { giveLocalhostTwoAddresses } from './fixtures/localhost.js'
 
 t.test('the plugin is exported by default and by its names', async (t) => {
   t.equal(entry.fastifyWire, fastifyWireDefault)
@@ -101,14 +101,7 @@ t.test('the hooks of the application wait for sockets in memory too, of an app t
 })
 
 t.test('and for those of the second address that localhost has', async (t) => {
-  // Not every machine gives it one.
-  const { lookup } = dns
-  const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
-  dns.lookup = ((name: string, options: LookupOptions, done: (...results: unknown[]) => void) => {
-    if (options.all === true && name === 'localhost') done(null, addresses)
-    else lookup(name, options, done)
-  }) as typeof lookup
-  t.teardown(() => { dns.lookup = lookup })
+  giveLocalhostTwoAddresses(t)
   const connect = async (app: FastifyInstance): Promise<void> => {
     await app.listen({ port: 0, host: 'localhost' })
     for (const { address, port } of app.addresses() as AddressInfo[]) await new RawClient(t, port, false, address).upgrade()
@@ -227,12 +220,7 @@ t.test('over HTTP/2 a URL that only has a socket answers a plain GET 426, withou
 })
 
 t.test('on localhost every address has sockets over HTTP/2', async (t) => {
-  const { lookup } = dns
-  t.teardown(() => { dns.lookup = lookup })
-  dns.lookup = ((name: string, options: object, callback: (error: null, addresses: object[]) => void) => {
-    if (name === 'localhost' && 'all' in options && options.all === true) callback(null, [{ address: '127.0.0.1', family: 4 }, { address: '127.0.0.2', family: 4 }])
-    else (lookup as (...args: unknown[]) => void)(name, options, callback)
-  }) as typeof dns.lookup
+  giveLocalhostTwoAddresses(t)
   const app = await createHttp2App(t)
   app.ws('/demo', (socket) => { socket.send('hello') })
   await app.listen({ port: 0 })

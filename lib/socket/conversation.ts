@@ -9,12 +9,10 @@ import type { BinaryType, MessageData } from './data.js'
 import { Delivery, type Recipient } from './delivery.js'
 import type { Beating, Round } from './heartbeat.js'
 import { MessageRate, type Throttled } from './message-rate.js'
-import type { Opening, SocketOwner, Traffic } from './opening.js'
+import type { Opening, SocketOwner } from './opening.js'
 import { refuseClosed, sendPayload, sendShared, type SendResult } from './sending.js'
-import { isThenable } from './thenable.js'
 import type { WireSocket, WireSocketEvents } from './socket.js'
-
-export type { Opening, SocketOwner, Traffic }
+import { isThenable } from './thenable.js'
 
 /**
  * What goes on behind a socket, and whom its parts tell what happens.
@@ -27,6 +25,9 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   readonly transport: Transport
   readonly protocol: Protocol
   readonly delivery = new Delivery(this)
+  readonly owner: SocketOwner
+  /** What the owner wants back. */
+  readonly context: unknown
   isClosed = false
   messagesReceived = 0
   bytesReceived = 0
@@ -42,8 +43,6 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   mark = 0
 
   readonly #socket: WireSocket
-  readonly #owner: SocketOwner
-  readonly #context: unknown
   readonly #rate: MessageRate | undefined
   #backpressure: Backpressure | undefined
   #closeTimer: NodeJS.Timeout | undefined
@@ -57,8 +56,8 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   constructor (socket: WireSocket, opening: Opening) {
     const { owner } = opening
     this.#socket = socket
-    this.#owner = owner
-    this.#context = opening.context
+    this.owner = owner
+    this.context = opening.context
     this.limit = limitOf(owner.backpressure)
     this.transport = new Transport(opening.stream, this, owner.directIO)
     this.protocol = opening.createProtocol(this, this.transport)
@@ -78,22 +77,12 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     } else {
       this.#settled()
     }
-    this.#owner.heartbeat?.add(this)
-    this.transport.open(head, this.#owner.directIO)
-  }
-
-  // What the route says
-
-  get owner (): SocketOwner {
-    return this.#owner
-  }
-
-  get context (): unknown {
-    return this.#context
+    this.owner.heartbeat?.add(this)
+    this.transport.open(head, this.owner.directIO)
   }
 
   publish<Report extends SocketReport> (channel: ReportChannel<Report>, details: Details<Report>): void {
-    this.#owner.publish?.(channel, details, this.#socket, this.#context)
+    this.owner.publish?.(channel, details, this.#socket, this.context)
   }
 
   #settled (): void {
@@ -135,7 +124,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   /** Only for those whose limit was reached. */
   get backpressure (): Backpressure {
-    return (this.#backpressure ??= new Backpressure(this, this.#owner.backpressure as BackpressureSettings))
+    return (this.#backpressure ??= new Backpressure(this, this.owner.backpressure as BackpressureSettings))
   }
 
   get isOverfull (): boolean {
@@ -170,7 +159,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     this.#boundClosing()
     this.#rate?.stop()
     // Nobody asked for messages so far: let the peer's answer come through.
-    if (!this.delivery.isPulled && !this.hasListener && !this.isPaused) {
+    if (!this.delivery.isTaken) {
       this.delivery.drop()
       this.#continueReading()
     }
@@ -184,7 +173,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   /** The connection is about to be cut, or the socket closed, by a rule of ours. */
   tellCut (reason: string): void {
-    this.#owner.cut?.(reason, this.#socket, this.#context)
+    this.owner.cut?.(reason, this.#socket, this.context)
   }
 
   get readyState (): 1 | 2 | 3 {
@@ -198,7 +187,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   #boundClosing (): void {
     if (this.#isGone) return
-    this.#closeTimer ??= setTimeout(() => { this.transport.destroy() }, this.#owner.closeTimeout)
+    this.#closeTimer ??= setTimeout(() => { this.transport.destroy() }, this.owner.closeTimeout)
   }
 
   // What came before the close is delivered before it, while somebody may still ask for it.
@@ -240,8 +229,8 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     // The end of a conversation starts the timer, so it is stopped after that.
     this.protocol.receiveEnd()
     clearTimeout(this.#closeTimer)
-    this.#owner.heartbeat?.remove(this)
-    this.#owner.closed(this.#socket, this.protocol.closeCode, this.protocol.closeReason, this.#context)
+    this.owner.heartbeat?.remove(this)
+    this.owner.closed(this.#socket, this.protocol.closeCode, this.protocol.closeReason, this.context)
     this.delivery.end()
     this.#tellClose()
     if (!this.#isCloseTold) this.delivery.holdUp()
@@ -254,7 +243,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     this.bytesReceived += data.length
     if (messageInChannel.hasSubscribers) this.publish(messageInChannel, { data, isBinary })
     if (this.#rate !== undefined && !this.#rate.take()) return
-    if (!this.delivery.deliver(data, isBinary)) this.#waitForRoom()
+    if (!this.delivery.deliver(data, isBinary)) this.#holdBack()
   }
 
   ping (data: Buffer): void {
@@ -265,13 +254,13 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   pong (data: Buffer): void {
     if (pingChannel.hasSubscribers) this.publish(pingChannel, { kind: 'pong', direction: 'in', data })
     // Ours are not told: who listens waits for the answers to pings of his own.
-    if (this.#owner.heartbeat?.isAnswer(this, data) === true) return
+    if (this.owner.heartbeat?.isAnswer(this, data) === true) return
     this.#tell('pong', data)
   }
 
   fault (error: Fault | Error): void {
     if (errorChannel.hasSubscribers) this.publish(errorChannel, { error, source: 'peer' })
-    this.#owner.faulted?.(error, this.#socket, this.#context)
+    this.owner.faulted?.(error, this.#socket, this.context)
     // An 'error' that nobody listens to would be thrown; the close that follows tells the rest.
     if (this.#socket.listenerCount('error') > 0) this.#tell('error', error)
   }
@@ -297,8 +286,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   throttle (): void {
     this.#isThrottled = true
-    this.protocol.hold()
-    this.#stopReading()
+    this.#holdBack()
   }
 
   unthrottle (): void {
@@ -336,7 +324,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   // Recipient
 
   get inbound (): Inbound | undefined {
-    return this.#owner.inbound
+    return this.owner.inbound
   }
 
   get binaryType (): BinaryType {
@@ -361,14 +349,14 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   }
 
   unheard (): void {
-    this.#owner.unheard?.(this.#socket, this.#context)
+    this.owner.unheard?.(this.#socket, this.context)
   }
 
   // Reading
 
   // The chunk that is being read holds thousands of messages, each of which costs more here than there, a compressed one
   // up to maxPayload: those that nobody takes yet stay as they came.
-  #waitForRoom (): void {
+  #holdBack (): void {
     this.protocol.hold()
     this.#stopReading()
   }
@@ -399,7 +387,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   /** What the handler or a listener threw or rejected with. */
   fail (error: unknown): void {
-    this.#owner.failed(error, this.#socket, this.#context)
+    this.owner.failed(error, this.#socket, this.context)
   }
 }
 

@@ -59,7 +59,7 @@ export class Delivery {
       this.#hand(data, isBinary)
       return true
     }
-    if (this.#isUnheard && !this.#isTaken) return true
+    if (this.#isUnheard && !this.isTaken) return true
     const inbox = this.#inbox ??= new Inbox()
     inbox.put(data, isBinary)
     if (this.#puller !== undefined) this.#puller.settle()
@@ -69,20 +69,20 @@ export class Delivery {
     return false
   }
 
-  // Or will be: whoever pauses goes on one day.
-  get #isTaken (): boolean {
+  /** Whether somebody takes the messages, or will: whoever pauses goes on one day. */
+  get isTaken (): boolean {
     return this.isPaused || this.isPulled || this.#recipient.hasListener
   }
 
   #expect (patience: number): void {
-    if (this.#isTaken) return
+    if (this.isTaken) return
     this.#timer ??= setTimeout(giveUp, patience, this).unref()
   }
 
   /** @internal */
   giveUp (): void {
     this.#timer = undefined
-    if (this.#isTaken || !this.isWaiting) return
+    if (this.isTaken || !this.isWaiting) return
     this.drop()
     if (this.#recipient.endCode === undefined) this.#recipient.unheard()
     this.#recipient.emptied()

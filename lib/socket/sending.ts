@@ -2,9 +2,9 @@ import type { Message } from '../codec/message.js'
 import { messageOutChannel, pingChannel, type Details, type ReportChannel, type SocketReport } from '../diagnostics.js'
 import { NotOpen, TooMuchWaits } from '../errors.js'
 import type { Outbound } from '../schema.js'
-import { isThenable } from './thenable.js'
 import type { Protocol } from '../protocol/protocol.js'
 import type { Transport, WriteCallback } from '../transport/transport.js'
+import { isThenable } from './thenable.js'
 
 /**
  * What became of a message when `send()` returns:

@@ -1,5 +1,5 @@
-import { RETRY_AFTER } from '../connection-limits.js'
 import { HandshakeUnanswered } from '../errors.js'
+import { answerUnavailable } from './unavailable.js'
 
 /** The response that a deadline is for. */
 export interface Answerable {
@@ -67,16 +67,14 @@ export class Deadline {
       giveUp()
     } else {
       expired()
-      this.#answer(new HandshakeUnanswered(this.#timeout))
+      this.#answer()
     }
   }
 
-  #answer ({ code, message }: Error & { code: string }): void {
+  #answer (): void {
     const response = this.#response
     for (const name of response.getHeaderNames()) response.removeHeader(name)
-    const body = JSON.stringify({ statusCode: 503, code, error: 'Service Unavailable', message })
-    response.writeHead(503, { 'retry-after': RETRY_AFTER, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
-    response.end(body)
+    answerUnavailable(response, new HandshakeUnanswered(this.#timeout))
     this.#isOver = true
   }
 }

@@ -1,17 +1,11 @@
-import dns from 'node:dns'
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import { secondaryServers } from '../../lib/upgrade/bindings.js'
+import { giveLocalhostTwoAddresses } from '../fixtures/localhost.js'
 
 t.test('the servers that listen beside that of the application are found, by an instance of a plugin too', async (t) => {
-  // A machine on which 'localhost' has two addresses.
-  const { lookup } = dns
-  t.teardown(() => { dns.lookup = lookup })
-  dns.lookup = ((name: string, options: object, callback: (error: null, addresses: object[]) => void) => {
-    if (name === 'localhost' && 'all' in options && options.all === true) callback(null, [{ address: '127.0.0.1', family: 4 }, { address: '127.0.0.2', family: 4 }])
-    else (lookup as (...args: unknown[]) => void)(name, options, callback)
-  }) as typeof dns.lookup
+  giveLocalhostTwoAddresses(t)
   const app = Fastify()
   t.teardown(() => app.close())
   let inner: FastifyInstance | undefined

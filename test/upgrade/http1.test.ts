@@ -20,6 +20,20 @@ const setUp = async (t: Test, routing: (request: IncomingMessage, response: Http
   return { server, stop, port: (server.address() as AddressInfo).port }
 }
 
+/** Answers with a body larger than the buffers of the kernel. */
+const writeMuch = (response: ServerResponse): void => {
+  let left = 200
+  const write = (): void => {
+    while (left-- > 0) {
+      if (response.write(Buffer.alloc(65_536))) continue
+      response.once('drain', write)
+      return
+    }
+    response.end()
+  }
+  write()
+}
+
 const ANSWER = { reason: 'Switching Protocols', headers: ['Upgrade', 'websocket', 'Connection', 'Upgrade'], body: undefined }
 
 t.test('a 101 hands the stream over, with what came behind the head', async (t) => {
@@ -57,18 +71,7 @@ t.test('a peer that was refused, and keeps its side open, is cut', async (t) => 
 })
 
 t.test('a body larger than the buffers of the kernel arrives whole', async (t) => {
-  const { port } = await setUp(t, (_request, response) => {
-    let left = 200
-    const write = (): void => {
-      while (left-- > 0) {
-        if (response.write(Buffer.alloc(65_536))) continue
-        response.once('drain', write)
-        return
-      }
-      response.end()
-    }
-    write()
-  })
+  const { port } = await setUp(t, (_request, response) => { writeMuch(response) })
   const client = new RawClient(t, port)
   client.write(upgradeHead())
   t.ok((await client.readEnd()).length > 200 * 65_536)
@@ -320,17 +323,8 @@ t.test('an upgrade that comes in one piece with requests is answered behind them
   // More than the buffers of the kernel take.
   const [first, second] = responses as [ServerResponse, ServerResponse]
   first.writeHead(200, { 'content-length': 200 * 65_536 })
-  let left = 200
-  const write = (): void => {
-    while (left-- > 0) {
-      if (first.write(Buffer.alloc(65_536))) continue
-      first.once('drain', write)
-      return
-    }
-    first.end()
-    second.end('second')
-  }
-  write()
+  writeMuch(first)
+  second.end('second')
   const all = (await client.readEnd()).toString('latin1')
   t.match(all, /second.*HTTP\/1\.1 101 .*early$/s)
 })
