@@ -11,15 +11,13 @@ import { time, type Case } from '../bench/micro/measure.js'
 import { unmaskCases } from '../bench/micro/unmask.js'
 import { pickPeers } from '../bench/peers.js'
 import { allRows, pickRows } from '../bench/rows.js'
-
-// Five processes load TypeScript, which a busy machine takes its time over.
-t.setTimeout(90_000)
+import { TYPESCRIPT } from './fixtures/processes.js'
 
 const SCRIPT = fileURLToPath(new URL('../bench/run.ts', import.meta.url))
 
 // What a benchmark says of speed is no matter for a test: only that it says something.
 const run = async (...options: string[]): Promise<string> =>
-  (await promisify(execFile)(process.execPath, [...process.execArgv, SCRIPT, ...options])).stdout
+  (await promisify(execFile)(process.execPath, [...TYPESCRIPT, SCRIPT, ...options])).stdout
 
 t.test('a row is measured against a peer: table, JSON and chart', async (t) => {
   const directory = t.testdir()

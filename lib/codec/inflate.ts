@@ -40,7 +40,13 @@ const OUTPUT_IS_TOO_LARGE = 'ERR_BUFFER_TOO_LARGE'
 
 /** A message that has become too large to be done on the spot. */
 class Unfinished implements Beginning {
-  constructor (readonly pieces: Buffer[], readonly at: number) {}
+  readonly pieces: Buffer[]
+  readonly at: number
+
+  constructor (pieces: Buffer[], at: number) {
+    this.pieces = pieces
+    this.at = at
+  }
 }
 
 const sharedInflaters = new Map<boolean, Inflater>()

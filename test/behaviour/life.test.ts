@@ -10,6 +10,7 @@ import { closeFrame, closeOf, frame, RawClient, text, upgradeHead } from '../fix
 import { converse } from '../fixtures/conversation.js'
 import { clientFrame } from '../fixtures/frames.js'
 import { turn } from '../fixtures/memory.js'
+import { TYPESCRIPT } from '../fixtures/processes.js'
 
 const MEBIBYTE = 1_048_576
 
@@ -292,7 +293,7 @@ t.test('a socket that opens while the application closes is closed as well', asy
 t.test('the process ends by itself, with nothing left, whoever closes the sockets', async (t) => {
   const script = fileURLToPath(new URL('../fixtures/closing.ts', import.meta.url))
   await Promise.all(['ours', 'theirs'].map(async (whose) => {
-    const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, script, whose], { timeout: 25_000 })
+    const { stdout } = await promisify(execFile)(process.execPath, [...TYPESCRIPT, script, whose])
     t.same(JSON.parse(stdout).filter((name: string) => name !== 'PipeWrap'), [], whose)
   }))
 })

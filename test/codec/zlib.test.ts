@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { constants, createDeflateRaw } from 'node:zlib'
 import t from 'tap'
 import { canRunZlib, isRunnable, openDeflateStream, openInflateStream, SCRATCH, ZlibContext, type ZlibStream } from '../../lib/codec/zlib.js'
+import { TYPESCRIPT } from '../fixtures/processes.js'
 
 interface Insides {
   _handle: { writeSync: unknown } | null
@@ -109,7 +110,7 @@ t.test('contexts that are idle, their own or in the pool, let the process end', 
       })
       console.log(String(data))
     }`
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...process.execArgv, '--input-type=module', '-e', script], { encoding: 'utf8', timeout: 20_000 })
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...TYPESCRIPT, '--input-type=module', '-e', script], { encoding: 'utf8' })
   t.equal(stderr, '')
   t.equal(stdout, 'there and back\nthere and back\n200000\n200000\n')
   t.equal(status, 0)

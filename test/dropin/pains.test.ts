@@ -13,6 +13,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { fastifyWire } from '../../index.js'
 import { listen } from '../fixtures/app.js'
 import { frame, RawClient, text, upgradeHead } from '../fixtures/client.js'
+import { TYPESCRIPT } from '../fixtures/processes.js'
 
 type Plugin = FastifyPluginAsync<object>
 
@@ -64,7 +65,7 @@ const pains: Record<string, Pain> = {
     const script = fileURLToPath(new URL('../fixtures/throwing.ts', import.meta.url))
     const whose = plugin === theirs ? 'theirs' : 'ours'
     return await new Promise((resolve) => {
-      execFile(process.execPath, [...process.execArgv, script, whose], (error, stdout) => { resolve(error !== null || !stdout.includes('it lives')) })
+      execFile(process.execPath, [...TYPESCRIPT, script, whose], (error, stdout) => { resolve(error !== null || !stdout.includes('it lives')) })
     })
   },
 

@@ -1,0 +1,3 @@
+import { runWithoutDirectIO } from '../../fixtures/without-direct-io.js'
+
+await runWithoutDirectIO('others')
