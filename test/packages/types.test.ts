@@ -96,9 +96,6 @@ function faultsOf (directory: string, sources: Record<string, string>, options: 
   return faults
 }
 
-// Fourteen seconds of one processor.
-t.setTimeout(120_000)
-
 t.test('the declarations of the package', async (t) => {
   const directory = t.testdir({ 'package.json': '{ "type": "module" }' })
   const program = install(directory)
