@@ -1,6 +1,5 @@
-// What `require('fastify-wire')` gives: the plugin itself, with the types of index.ts in its namespace. It is one module
-// with that of `import`: this file loads it. Without one, `module: node16` would refuse the package, since its Node.js
-// could not yet require() an ES module.
+// What `require('fastify-wire')` gives: the plugin itself, with the types of index.ts in its namespace. It is built beside the
+// CommonJS of index.ts, and `import` gets its plugin from here too.
 import index = require('./index.js')
 import type {
   ContextConfigDefault, FastifyBaseLogger, FastifySchema, FastifyTypeProvider, FastifyTypeProviderDefault,
