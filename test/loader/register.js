@@ -7,3 +7,6 @@ const [major, minor] = process.versions.node.split('.').map(Number)
 // Where tap's own hooks are asynchronous, which run after all synchronous ones, ours must be as well.
 if (major > 25 || (major === 24 && minor >= 13)) module.registerHooks(sync)
 else module.register('./hooks.js', import.meta.url)
+
+// A file that is run alone has the time that it has under tap, which .taprc says.
+process.env.TAP_TIMEOUT ??= '300'

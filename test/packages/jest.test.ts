@@ -1,0 +1,50 @@
+// Test runners with a module system of their own: no transform, and no ES modules.
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import t from 'tap'
+import { CONVERSATION, installPackage, run } from '../fixtures/package.js'
+
+const { resolve } = createRequire(import.meta.url)
+const JEST = join(dirname(resolve('jest/package.json')), 'bin/jest.js')
+const VITEST = join(dirname(resolve('vitest/package.json')), 'vitest.mjs')
+
+const REQUIRE = `
+const { fastify } = require('fastify')
+const fastifyWire = require('fastify-wire')
+const { WebSocket } = require('ws')`
+
+const IMPORT = `
+import { fastify } from 'fastify'
+import fastifyWire from 'fastify-wire'
+import { WebSocket } from 'ws'
+import { expect, test } from 'vitest'`
+
+const TEST = `
+test('a conversation', async () => {${CONVERSATION}
+  expect(text).toBe('text')
+  expect(bytes).toEqual([1, 2, 3])
+})`
+
+t.test('jest: require() loads the package without a transform, and a socket converses', async (t) => {
+  const directory = t.testdir({
+    'package.json': '{}',
+    'jest.config.json': JSON.stringify({ testEnvironment: 'node', transform: {}, watchman: false }),
+    'app.test.js': REQUIRE + TEST
+  })
+  installPackage(directory)
+  const { passed, output } = await run(directory, JEST, '--runInBand', '--config', 'jest.config.json')
+  t.ok(passed, output)
+})
+
+for (const environment of ['node', 'jsdom']) {
+  t.test(`vitest: the package is imported, and a socket converses, in the environment ${environment}`, async (t) => {
+    const directory = t.testdir({
+      'package.json': '{ "type": "module" }',
+      'vitest.config.js': `export default { test: { environment: '${environment}' } }`,
+      'app.test.js': IMPORT + TEST
+    })
+    installPackage(directory)
+    const { passed, output } = await run(directory, VITEST, 'run')
+    t.ok(passed, output)
+  })
+}
