@@ -58,6 +58,12 @@ export const HandshakeTimeout = createError(
 export const HandshakeUnanswered = createError(
   'FST_WIRE_HANDSHAKE_UNANSWERED', 'The hooks of this URL did not answer the handshake within %s ms', 503)
 
+export const UpgradeFailure = createError(
+  'FST_WIRE_UPGRADE', 'The upgrade failed in the server, whose log says why', 500)
+
+export const NoSocket = createError(
+  'FST_WIRE_NO_SOCKET', 'There is no socket at "%s", which answers plain HTTP requests only', 404)
+
 export const OriginRefused = createError(
   'FST_WIRE_ORIGIN', 'Pages of the origin "%s" may not connect here', 403)
 

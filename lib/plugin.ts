@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Http2Server } from 'node:http2'
 import { createServer as createTlsServer } from 'node:https'
 import { Server as TlsServer } from 'node:tls'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Registration } from './accept.js'
 import { createLimits } from './connection-limits.js'
@@ -19,12 +19,13 @@ import { addSocketRoute, handshakeTimeout } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
 import { secondaryServers } from './upgrade/bindings.js'
+import { Connections } from './upgrade/connections.js'
 import { boundHeads } from './upgrade/head-timeout.js'
 import { listenForUpgrades } from './upgrade/http1.js'
 import { isHttp2Server, listenForConnects } from './upgrade/http2.js'
 import { injectSocket, lendContext, type InjectContext, type InjectHooks } from './upgrade/inject.js'
 import { isUpgrade, markUpgrade, upgradeConstraint } from './upgrade/mark.js'
-import type { UpgradeResponse } from './upgrade/response.js'
+import type { Upgrade, UpgradeFailed } from './upgrade/response.js'
 import { rewrittenUrl } from './upgrade/rewrite.js'
 import { SocketUrls } from './upgrade/urls.js'
 
@@ -94,32 +95,35 @@ function listen (instance: FastifyInstance, state: AppState, server: Server, { h
   const { listening, urls } = state
   if (listening.has(server)) return
   boundHeads(server, timeout)
-  const route: Route = (request, response) => {
+  const routing: Routing = (request, upgrade) => {
     markUpgrade(request, urls)
     lendContext(request)
-    watchUpgrade(first, request, response)
+    watchUpgrade(first, request, upgrade)
     if (state.isClosing) {
-      refuseWhileClosing(response)
+      refuseWhileClosing(upgrade)
       return
     }
-    instance.routing(request, response as unknown as FastifyReply['raw'])
+    instance.routing(request, upgrade.response)
     // Only now, since Fastify may have rewritten the URL. Where it has answered, nothing is bounded any more.
     const limit = urls.find(request.url as string)?.handshakeTimeout ?? timeout
-    response.limitTime(limit, () => {
-      const { log } = noteRefusal(response, 'FST_WIRE_HANDSHAKE_UNANSWERED') ?? instance
+    upgrade.limitTime(limit, () => {
+      const { log } = noteRefusal(upgrade, 'FST_WIRE_HANDSHAKE_UNANSWERED') ?? instance
       log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
     })
   }
   const isOurs: IsOurs = (request) => urls.find(rewrittenUrl(instance, request)) !== undefined
-  const stop = listenForUpgrades(server, route, isOurs, closeTimeout)
+  const failed: UpgradeFailed = (error) => { instance.log.error({ err: error }, 'an upgrade failed') }
+  const connections = new Connections(closeTimeout)
+  const stop = listenForUpgrades(server, routing, isOurs, failed, connections)
   instance.addHook('onClose', async () => { stop() })
-  listening.set(server, isHttp2Server(server) ? listenOverHttp2(instance, server, route, isOurs) : server)
+  listening.set(server, isHttp2Server(server) ? listenOverHttp2(instance, server, routing, isOurs, failed) : server)
+  closeConnections(instance, server, connections, closeTimeout)
 }
 
-type Route = (request: IncomingMessage, response: UpgradeResponse) => void
+type Routing = (request: IncomingMessage, upgrade: Upgrade) => void
 type IsOurs = (request: IncomingMessage) => boolean
 
-function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how: [Route, IsOurs]): Server {
+function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how: [Routing, IsOurs, UpgradeFailed]): Server {
   const listeners = [listenForConnects(server, ...how)]
   // On 'localhost' Fastify listens by a server of its own for each address.
   instance.addHook('onListen', async () => {
@@ -133,6 +137,20 @@ function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how
   const injectable = server instanceof TlsServer ? createTlsServer() : createServer()
   listenForUpgrades(injectable, ...how)
   return injectable
+}
+
+/** Has the connections on which nothing is under way end when the application closes. */
+function closeConnections (instance: FastifyInstance, server: Server, connections: Connections, timeout: number): void {
+  // Another server is not closed with the application.
+  if (server === instance.server) {
+    const stops = [connections.watch(server)]
+    instance.addHook('onListen', async () => {
+      for (const other of secondaryServers(instance)) stops.push(connections.watch(other as Server))
+    })
+    instance.addHook('onClose', async () => { for (const stop of stops) stop() })
+  }
+  instance.addHook('preClose', async () => { connections.close(timeout) })
+  instance.addHook('onClose', async () => { connections.stop() })
 }
 
 function acceptDropInRoutes (instance: FastifyInstance, options: WireOptions, registration: Registration, urls: SocketUrls): void {
