@@ -201,9 +201,11 @@ t.test('one that leaves between head and end of the answer gets none either', as
 
 t.test('those who do not answer in time are answered for, and what they say afterwards is dropped', async (t) => {
   const responses: Http2ServerResponse[] = []
+  const upgrades: Http2Upgrade[] = []
   let expired = 0
   const { client } = await setUp(t, (request, response, upgrade) => {
     responses.push(response)
+    upgrades.push(upgrade)
     upgrade.limitTime(30, () => { expired++ })
     response.setHeader('x-by-hook', 'one')
     upgrade.accept(ANSWER, () => { t.fail('no socket') })
@@ -220,7 +222,7 @@ t.test('those who do not answer in time are answered for, and what they say afte
   const begun = await client.open('/begun')
   t.equal(await begun.closed(), CANCEL)
   t.equal(expired, 1)
-  t.equal((await responses[0]!.readBody()).length, 0)
+  t.equal((await upgrades[0]!.readBody()).length, 0)
 })
 
 t.test('what was answered in time, or is gone, has no timer left', async (t) => {
