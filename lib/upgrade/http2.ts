@@ -20,6 +20,9 @@ const OF_A_CONNECTION: readonly string[] = ['connection', 'keep-alive', 'proxy-c
 // Where a response listens to its stream.
 const RESPONSE_EVENTS = ['drain', 'aborted', 'close', 'wantTrailers', 'timeout']
 
+// What a response of HTTP/1.1 has under the same names looks for its headers elsewhere.
+const HEADER_METHODS = ['setHeader', 'appendHeader', 'getHeader', 'hasHeader', 'removeHeader', 'getHeaderNames', 'getHeaders'] as const
+
 /**
  * An extended CONNECT. Its response takes the place of the one that Node made for the same stream. Where a package has
  * changed its prototype, as Express does, what the response cannot do any more is done on the stream.
@@ -48,6 +51,7 @@ export class Http2Upgrade implements Upgrade {
     // The listeners of the first response serve whichever one the stream has.
     for (const name of RESPONSE_EVENTS) stream.off(name, stream.listeners(name).at(-1) as () => void)
     response.once('close', () => { this.#deadline.stop() })
+    for (const name of HEADER_METHODS) Object.assign(response, { [name]: response[name] })
     Object.assign(response, {
       writeHead: (status: number, message?: string | OutgoingHttpHeaders, headers?: OutgoingHttpHeaders) => {
         this.#writeHead(status, typeof message === 'object' ? message : headers)
