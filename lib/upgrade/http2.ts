@@ -25,7 +25,7 @@ const HEADER_METHODS = ['setHeader', 'appendHeader', 'getHeader', 'hasHeader', '
 
 /**
  * An extended CONNECT. Its response takes the place of the one that Node made for the same stream. Where a package has
- * changed its prototype, as Express does, what the response cannot do any more is done on the stream.
+ * changed its prototype, as Express does, it gets it back before it answers.
  */
 export class Http2Upgrade implements Upgrade {
   /** In truth one of HTTP/2, which Fastify fills all the same. */
@@ -113,13 +113,15 @@ export class Http2Upgrade implements Upgrade {
     return Object.getPrototypeOf(this.#response) as Http2ServerResponse
   }
 
-  get #isWhole (): boolean {
-    return this.#response instanceof Http2ServerResponse
+  // Express makes it one of HTTP/1.1, which cannot be sent over a stream of HTTP/2.
+  #restorePrototype (): void {
+    if (!(this.#response instanceof Http2ServerResponse)) Object.setPrototypeOf(this.#response, Http2ServerResponse.prototype)
   }
 
   #writeHead (status: number, given: OutgoingHttpHeaders | undefined): void {
     if (this.#isAccepted || this.#deadline.isOver || !this.isConnected) return
     const response = this.#response
+    this.#restorePrototype()
     for (const name of OF_A_CONNECTION) response.removeHeader(name)
     if (status === this.acceptStatus && this.#answer !== undefined) {
       this.#respond(this.#answer, given)
@@ -131,9 +133,7 @@ export class Http2Upgrade implements Upgrade {
     }
     // To a client every status of success is an open socket (RFC 9110 §9.3.6), and what follows would be its frames.
     const refusal = status >= 200 && status < 300 ? 403 : status
-    if (this.#isWhole) Reflect.apply(this.#prototype.writeHead, response, [refusal, head])
-    else this.#stream.respond({ ...response.getHeaders(), ...head, ':status': refusal })
-    response.statusCode = refusal
+    Reflect.apply(this.#prototype.writeHead, response, [refusal, head])
     this.#hasBegun = true
   }
 
@@ -157,18 +157,17 @@ export class Http2Upgrade implements Upgrade {
   // After the answer the stream is for frames.
   #write (args: unknown[]): boolean {
     if (this.#isAccepted || this.#deadline.isOver) return false
-    if (this.#isWhole) return Reflect.apply(this.#prototype.write, this.#response, args) as boolean
-    if (!this.#hasBegun) this.response.writeHead(this.response.statusCode)
-    return this.#stream.write(args[0])
+    this.#restorePrototype()
+    return Reflect.apply(this.#prototype.write, this.#response, args) as boolean
   }
 
   #end (args: unknown[]): void {
     if (this.#deadline.isOver) return
     const { response } = this
+    this.#restorePrototype()
     if (!this.#hasBegun) response.writeHead(response.statusCode)
     if (!this.#isAccepted) {
-      if (this.#isWhole) Reflect.apply(this.#prototype.end, this.#response, args)
-      else if (this.isConnected) this.#stream.end(args[0] ?? undefined, () => { response.emit('finish') })
+      Reflect.apply(this.#prototype.end, this.#response, args)
       return
     }
     const opened = this.#opened

@@ -107,11 +107,9 @@ t.test('the headers that Express middleware sets are on the 101', async (t) => {
 
 t.test('over HTTP/2 a handshake with Express is answered, and the process lives', async (t) => {
   const app = await createHttp2App(t)
-  await app.register(async (app) => {
-    await app.register(expressPlugin)
-    app.use((_request, _response, next) => { next() })
-    addRoutes(app)
-  })
+  await app.register(expressPlugin)
+  app.use((_request, _response, next) => { next() })
+  addRoutes(app)
   const client = await Http2Client.connect(t, await listenHttp2(app))
   const peer = await client.open('/own')
   t.equal(peer.status, 200)
@@ -121,7 +119,10 @@ t.test('over HTTP/2 a handshake with Express is answered, and the process lives'
   t.equal(refused.status, 403)
   t.equal(await refused.readEnd(), '{"message":"no"}')
   t.equal(await refused.closed(), 0)
-  peer.stream.close()
+  peer.sendClose(1000)
+  t.equal(await peer.readClose(), 1000)
+  peer.stream.end()
+  await peer.closed()
 })
 
 t.test('what middleware throws is an answer, and the process lives', async (t) => {
