@@ -9,7 +9,7 @@ import { createLimits } from './connection-limits.js'
 import { closeSockets, type ShutdownSettings } from './closing.js'
 import { copySchema, isDropIn, openToUpgrades, type DropInRoute } from './dropin.js'
 import { isWatched, takeEarlyRoutes } from './early.js'
-import { AlreadyRegistered, BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
+import { AlreadyRegistered, BadConnectionHeader, MethodNotAllowed, NoSocket, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
 import { resolveDropInSettings, resolveSettings, SOCKET_OPTIONS, type Settings, type WireOptions } from './options.js'
 import { misspeltOptions, readPluginOptions } from './options/plugin.js'
@@ -32,6 +32,8 @@ import { SocketUrls } from './upgrade/urls.js'
 /** What the registrations of one application share. */
 interface AppState {
   readonly urls: SocketUrls
+  /** The URLs of GET routes without a socket, as far as the plugin has seen them. */
+  readonly resources: SocketUrls
   /** One listener serves a server, however many contexts register the plugin. To each, the server that takes injected connections. */
   readonly listening: Map<Server, Server>
   /** Whether a socket may not be opened any more. */
@@ -70,12 +72,13 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   instance.decorate('injectWS', async function (this: FastifyInstance, path?: string, context?: InjectContext, hooks?: InjectHooks) {
     // Of an encapsulated instance, the promise of a second ready() is broken; its callback is not.
     await new Promise<void>((resolve, reject) => { this.ready((error) => { error == null ? resolve() : reject(error) }) })
-    return injectSocket(state.listening.get(httpServer) as Server, path, context, hooks)
+    const taking = context?.http2 === true ? httpServer : state.listening.get(httpServer) as Server
+    return injectSocket(taking, path, context, hooks)
   })
   instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
 
-  acceptDropInRoutes(instance, options, registration, state.urls)
-  answerOtherwise(instance, state.urls, server)
+  acceptDropInRoutes(instance, options, registration, state)
+  answerOtherwise(instance, state, server)
   closeWith(instance, state, server, settings.shutdown, options.preClose)
   // For those who ask for @fastify/websocket by its name.
   instance.register(fp(async () => {}, { name: '@fastify/websocket' }))
@@ -83,7 +86,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 
 function createState (instance: FastifyInstance): AppState {
   const { routerOptions } = instance.initialConfig as { routerOptions?: Record<string, unknown> }
-  const state: AppState = { urls: new SocketUrls(routerOptions), listening: new Map(), isClosing: false }
+  const state: AppState = { urls: new SocketUrls(routerOptions), resources: new SocketUrls(routerOptions), listening: new Map(), isClosing: false }
   states.set(instance.server, state)
   if (!instance.hasConstraintStrategy(upgradeConstraint.name)) {
     instance.addConstraintStrategy({ ...upgradeConstraint } as unknown as Parameters<FastifyInstance['addConstraintStrategy']>[0])
@@ -153,7 +156,9 @@ function closeConnections (instance: FastifyInstance, server: Server, connection
   instance.addHook('onClose', async () => { connections.stop() })
 }
 
-function acceptDropInRoutes (instance: FastifyInstance, options: WireOptions, registration: Registration, urls: SocketUrls): void {
+function acceptDropInRoutes (
+  instance: FastifyInstance, options: WireOptions, registration: Registration, { urls, resources }: AppState
+): void {
   const { handshakeTimeout: timeout } = resolveDropInSettings(options)
   const accept = (declaring: FastifyInstance, route: DropInRoute): void => {
     const settings = openToUpgrades(declaring, route, options, registration)
@@ -166,7 +171,7 @@ function acceptDropInRoutes (instance: FastifyInstance, options: WireOptions, re
     else if (isDropIn(route)) {
       copySchema(route)
       accept(this, route)
-    }
+    } else if ([route.method].flat().includes('GET')) addUrls(resources, route, 'shared', timeout)
   })
 }
 
@@ -176,26 +181,32 @@ function addUrls (urls: SocketUrls, { url, routePath, prefix, prefixTrailingSlas
   if (routePath === '' && prefix !== '' && prefixTrailingSlash !== 'no-slash') urls.add(`${url}/`, marked, timeout)
 }
 
+// A URL may have 16 KiB, which are not to come back in an answer and a line of the log.
+const LONGEST_URL_SHOWN = 200
+
 /** Answers an upgrade where no socket stands, and a plain request where nothing else does. */
-function answerOtherwise (instance: FastifyInstance, urls: SocketUrls, server: WireServer): void {
+function answerOtherwise (instance: FastifyInstance, { urls, resources }: AppState, server: WireServer): void {
   noteRefusals(instance)
   instance.addHook('onRequest', (request, reply, done) => {
     claimUpgrade(server, request, reply)
-    if (request.is404) done(refuseMissed(request, urls))
+    if (request.is404) done(refuseMissed(request, urls, resources))
     // A resource stands there, more specific than a socket that the upgrade would have been for.
-    else if (isUpgrade(request.raw) && !urls.holds(request.routeOptions.url)) reply.callNotFound()
+    else if (isUpgrade(request.raw) && !urls.holds(request.routeOptions.url)) done(new NoSocket(request.url.slice(0, LONGEST_URL_SHOWN)))
     else done()
   })
 }
 
-function refuseMissed (request: FastifyRequest, urls: SocketUrls): Error | undefined {
+function refuseMissed (request: FastifyRequest, urls: SocketUrls, resources: SocketUrls): Error | undefined {
   const { method } = request
   const found = urls.find(request.url)?.marked
   if (isUpgrade(request.raw)) {
     if (found === undefined && !isWatched(request.server)) {
       request.log.warn('an upgrade to a URL without a socket: the routes declared before fastify-wire was loaded have none, await app.register(fastifyWire) before them')
     }
-    if (found === undefined || method === 'GET') return undefined
+    if (found === undefined) {
+      return resources.find(request.url) === undefined ? undefined : new NoSocket(request.url.slice(0, LONGEST_URL_SHOWN))
+    }
+    if (method === 'GET') return undefined
     return Object.assign(new MethodNotAllowed(method), { headers: { allow: 'GET' } })
   }
   if (found !== 'constrained' || (method !== 'GET' && method !== 'HEAD')) return undefined

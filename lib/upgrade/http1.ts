@@ -9,6 +9,7 @@ import { isWebSocketUpgrade, type Answer, type Handshake } from '../handshake/ha
 import { abortRequest } from './abort.js'
 import { Connections } from './connections.js'
 import { Deadline } from './deadline.js'
+import { takePrecedence } from './precedence.js'
 import {
   carry, whenOver, type GivenHeaders, type Opened, type RefusalHeaders, type Upgrade, type UpgradeFailed
 } from './response.js'
@@ -319,6 +320,7 @@ export function listenForUpgrades (
         const socket = stream as Duplex & Partial<Pick<Socket, 'setTimeout' | 'setNoDelay'>>
         socket.setTimeout?.(0)
         socket.setNoDelay?.(true)
+        precedence.take(request)
         upgrade = new Http1Upgrade(request, stream, head, context)
         routing(request, upgrade)
       } else if (isAlone) {
@@ -331,9 +333,11 @@ export function listenForUpgrades (
     }
   }
   server.on('upgrade', onUpgrade)
+  const precedence = takePrecedence(server)
   const restore = letOthersPass(server)
   return () => {
     server.off('upgrade', onUpgrade)
+    precedence.stop()
     restore()
   }
 }
