@@ -71,9 +71,9 @@ export function lendContext (request: IncomingMessage): void {
  * @throws UnexpectedAnswer, an InjectError, when the server refuses; NotInjectable
  */
 export async function injectSocket (server: HttpServer, path = '/', context: InjectContext = {}, { onInit, onOpen }: InjectHooks = {}): Promise<WireSocket> {
+  if (context.http2 === true) return injectOverHttp2(server, path, context, { onInit, onOpen })
   const isTls = server instanceof TlsServer
   if (!isTls && !(server instanceof HttpServer)) throw new NotInjectable()
-  if (context.http2 === true) return injectOverHttp2(server, path, context, { onInit, onOpen })
   const { version = '13' } = context
   const lost = lostConnection(path)
   const { near, far } = createPair(context, isTls, maskingFor(version))

@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events'
-import { createServer, ServerResponse, type IncomingMessage } from 'node:http'
+import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import type { Test } from 'tap'
 import t from 'tap'
 import { Connections } from '../../lib/upgrade/connections.js'
@@ -386,4 +387,85 @@ t.test('a body that cannot come, since the client ended before it was asked for,
   client.write(upgradeHead())
   client.socket.end()
   t.match((await client.readEnd()).toString(), /FST_WIRE_HANDSHAKE_TIMEOUT$/)
+})
+
+/** A connection in memory that counts what is written to it. */
+const emitHandshake = (server: Server, head: string) => {
+  const writes: string[] = []
+  const stream = new Duplex({
+    read () {},
+    write (chunk, _encoding, callback) {
+      writes.push(String(chunk))
+      callback()
+    },
+    writev (chunks, callback) {
+      writes.push(chunks.map(({ chunk }) => String(chunk)).join(''))
+      callback()
+    }
+  })
+  server.emit('connection', stream)
+  const written = new Promise<void>((resolve) => { stream.on('finish', resolve) })
+  stream.push(head)
+  return { writes, written }
+}
+
+t.test('head and body of an answer leave in one write, that of a handshake and that of a refusal', async (t) => {
+  const { server } = await setUp(t, (request, response, upgrade) => {
+    upgrade.accept({ ...ANSWER, body: Buffer.from('digest') }, (stream) => { stream.end() })
+    if (request.url === '/demo') response.writeHead(101).end()
+    else response.writeHead(403, { 'content-length': 2 }).end('no')
+  })
+  for (const [path, pattern] of [['/demo', /^HTTP\/1\.1 101 [^]*digest$/], ['/refused', /^HTTP\/1\.1 403 [^]*no$/]] as const) {
+    const { writes, written } = emitHandshake(server, upgradeHead(path))
+    await written
+    t.equal(writes.length, 1)
+    t.match(writes[0], pattern)
+  }
+})
+
+t.test('a header that HTTP cannot carry leaves the response as it was, so that it can be answered once more', async (t) => {
+  const { port } = await setUp(t, (request, response, upgrade) => {
+    if (request.url === '/demo') upgrade.accept(ANSWER, () => { t.fail('no socket') })
+    const bad = { 'x-list': ['good', 'b\u2603d'] }
+    t.throws(() => { response.writeHead(request.url === '/demo' ? 101 : 403, bad) }, { code: 'ERR_INVALID_CHAR' })
+    response.writeHead(500, { 'content-length': 4 }).end('body')
+  })
+  for (const path of ['/demo', '/other']) {
+    const client = new RawClient(t, port)
+    client.write(upgradeHead(path))
+    t.match((await client.readEnd()).toString(), /^HTTP\/1\.1 500 Internal Server Error\r\n[^]*body$/)
+  }
+})
+
+t.test('what is set on the reply goes before what is set on the response, and a 101 has no body, no trailer', async (t) => {
+  const { port } = await setUp(t, (_request, response, upgrade) => {
+    response.setHeader('x-two', 'response')
+    response.setHeader('trailer', 'x-trailer')
+    upgrade.accept(ANSWER, (stream) => { stream.end() })
+    response.statusCode = 101
+    response.flushHeaders()
+    response.writeHead(101, { 'x-two': 'late' })
+    t.equal(response.write('no body'), false)
+    t.equal(response.headersSent, true)
+    response.end()
+    t.equal(response.writableEnded, true)
+    response.end()
+  })
+  const client = new RawClient(t, port)
+  client.write(upgradeHead())
+  t.equal((await client.readEnd()).toString(), 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nx-two: response\r\n\r\n')
+})
+
+t.test('what is thrown on the way to the 101 is answered with 500, and what is thrown behind it cuts the connection', async (t) => {
+  const { port, failures } = await setUp(t, (request, response, upgrade) => {
+    if (request.url !== '/demo') throw new Error(request.url)
+    upgrade.accept(ANSWER, () => { throw new Error('/demo') })
+    response.writeHead(101).end()
+  })
+  const failed = new RawClient(t, port)
+  t.match(await failed.upgrade('/other'), /^HTTP\/1\.1 500 Internal Server Error\r\n/)
+  const cut = new RawClient(t, port)
+  t.match(await cut.upgrade('/demo'), /^HTTP\/1\.1 101 /)
+  await cut.readEnd()
+  t.match(failures, [{ message: '/other' }, { message: '/demo' }])
 })
