@@ -13,7 +13,7 @@ import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/opening.js'
 import { beginLifetime } from './socket/lifetime.js'
 import { open, WireSocket } from './socket/socket.js'
-import type { UpgradeResponse } from './upgrade/response.js'
+import { upgradeOf, type Upgrade } from './upgrade/response.js'
 import { createProtocol } from './upgrade/version.js'
 
 /** Handles the sockets of a route; `this` is the instance on which the route was declared. */
@@ -57,23 +57,23 @@ export function checkHandshake (settings: Settings, limits: readonly ConnectionL
     done(error as Error)
     return
   }
-  responseOf(reply).handshake = handshake
+  upgradeFor(reply).handshake = handshake
   if (upgradeChannel.hasSubscribers) {
     upgradeChannel.publish({ requestId: request.id, route: request.routeOptions.url as string, version: handshake.version, request })
   }
-  admit(settings, limits, handshake, request, responseOf(reply), done)
+  admit(settings, limits, handshake, request, upgradeFor(reply), done)
 }
 
 const NOTHING = Buffer.alloc(0)
 
-// An upgrade gets no other response.
-function responseOf (reply: FastifyReply): UpgradeResponse {
-  return reply.raw as unknown as UpgradeResponse
+// The routes of sockets answer nothing else.
+function upgradeFor (reply: FastifyReply): Upgrade {
+  return upgradeOf(reply.raw) as Upgrade
 }
 
 /** Answers a handshake, after all hooks of the route have run, and opens the socket: at once, unless something has to be waited for. */
 export function acceptSocket (route: SocketRoute, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined {
-  const handshake = responseOf(reply).handshake as Handshake
+  const handshake = upgradeFor(reply).handshake as Handshake
   if (handshake.bodyLength > 0 || typeof route.registration.server.options.verifyClient === 'function') {
     return acceptLater(route, handshake, request, reply)
   }
@@ -84,7 +84,7 @@ export function acceptSocket (route: SocketRoute, request: FastifyRequest, reply
 async function acceptLater (route: SocketRoute, handshake: Handshake, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { server } = route.registration
   if (typeof server.options.verifyClient === 'function') await verifyClient(server, handshake, request)
-  const body = handshake.bodyLength === 0 ? NOTHING : await responseOf(reply).readBody(handshake.bodyLength)
+  const body = handshake.bodyLength === 0 ? NOTHING : await upgradeFor(reply).readBody(handshake.bodyLength)
   // The time may have run out meanwhile.
   if (!reply.sent) answerHandshake(route, handshake, body, request, reply)
   return reply
@@ -97,9 +97,9 @@ function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer
   if (registration.isClosing()) throw withRetry(new ServerClosing())
   const agreement = agreeOnDeflate(settings, handshake, request)
   const answer = handshake.answer(subprotocol, body)
-  const response = responseOf(reply)
+  const upgrade = upgradeFor(reply)
   if (agreement !== undefined) answer.headers.push('Sec-WebSocket-Extensions', agreement.answer)
-  response.accept(tellHeaders(server, answer, request.raw, response.acceptStatus), (stream, head) => {
+  upgrade.accept(tellHeaders(server, answer, request.raw, upgrade.acceptStatus), (stream, head) => {
     const { version } = handshake
     const context = createContext(settings, registration.logsRequests(request), request, reply)
     const socket = new WireSocket({
@@ -119,7 +119,7 @@ function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer
       return handler.call(instance, socket, request)
     })
   })
-  reply.code(response.acceptStatus).send()
+  reply.code(upgrade.acceptStatus).send()
 }
 
 function agreeOnDeflate ({ deflate }: Settings, { version }: Handshake, request: FastifyRequest): DeflateAgreement | undefined {

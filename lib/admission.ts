@@ -4,7 +4,7 @@ import { takePlace, type ConnectionLimits } from './connection-limits.js'
 import { OriginRefused } from './errors.js'
 import type { Handshake } from './handshake/handshake.js'
 import { isListed, ownOrigin } from './handshake/origin.js'
-import type { UpgradeResponse } from './upgrade/response.js'
+import type { Upgrade } from './upgrade/response.js'
 
 // A header may have 16 KiB, which are not to come back in an answer and a line of the log.
 const LONGEST_ORIGIN_SHOWN = 200
@@ -14,12 +14,12 @@ const LONGEST_ORIGIN_SHOWN = 200
  * so that those for which a function decides about their origin are counted as well.
  * @param done gets the refusal, where there is one
  */
-export function admit (settings: AdmissionSettings, limits: readonly ConnectionLimits[], handshake: Handshake, request: FastifyRequest, response: UpgradeResponse, done: (refusal?: Error) => void): void {
+export function admit (settings: AdmissionSettings, limits: readonly ConnectionLimits[], handshake: Handshake, request: FastifyRequest, upgrade: Upgrade, done: (refusal?: Error) => void): void {
   let isAllowed: boolean | Promise<boolean>
   // Only true lets in: also what is thrown is no reason to, whatever it is.
   const fail = (reason: unknown): void => { done(reason instanceof Error ? reason : refuse(settings, handshake, request)) }
   try {
-    if (limits.length > 0) response.whenOver(takePlace(limits, request.ip))
+    if (limits.length > 0) upgrade.whenOver(takePlace(limits, request.ip))
     isAllowed = judge(settings, handshake, request)
   } catch (reason) {
     fail(reason)

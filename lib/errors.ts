@@ -34,6 +34,9 @@ export const MissingKey = createError(
 export const BadKey = createError(
   'FST_WIRE_KEY', 'Sec-WebSocket-Key must be 16 bytes in base64, which is 24 characters (RFC 6455 §4.2.1)', 400)
 
+export const BadDraftKey = createError(
+  'FST_WIRE_KEY', 'Sec-WebSocket-Key must be base64 (draft-ietf-hybi-thewebsocketprotocol-%s §5.2.1)', 400)
+
 export const MissingVersion = createError(
   'FST_WIRE_VERSION_MISSING', 'The handshake has no Sec-WebSocket-Version header; this URL speaks %s', 400)
 
@@ -57,6 +60,12 @@ export const HandshakeTimeout = createError(
 
 export const HandshakeUnanswered = createError(
   'FST_WIRE_HANDSHAKE_UNANSWERED', 'The hooks of this URL did not answer the handshake within %s ms', 503)
+
+export const UpgradeFailure = createError(
+  'FST_WIRE_UPGRADE', 'The upgrade failed in the server, whose log says why', 500)
+
+export const NoSocket = createError(
+  'FST_WIRE_NO_SOCKET', 'There is no socket at "%s", which answers plain HTTP requests only', 404)
 
 export const OriginRefused = createError(
   'FST_WIRE_ORIGIN', 'Pages of the origin "%s" may not connect here', 403)
@@ -123,7 +132,7 @@ export const ServerNotRunning = createError(
   'FST_WIRE_NOT_RUNNING', 'websocketServer.close() was called on a server that is closed already', 500)
 
 export const NotInjectable = createError(
-  'FST_WIRE_INJECT', 'injectWS() needs an HTTP/1.1 server', 500, TypeError)
+  'FST_WIRE_INJECT', 'injectWS() needs an HTTP/1.1 server, or with { http2: true } an HTTP/2 one and version 13', 500, TypeError)
 
 export const ProtocolNotOffered = createError(
   'FST_WIRE_PROTOCOL_NOT_OFFERED', 'The function that picks a protocol chose "%s", which the client did not offer (%s): return one of them, or false', 500)

@@ -2,14 +2,14 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Http2Server } from 'node:http2'
 import { createServer as createTlsServer } from 'node:https'
 import { Server as TlsServer } from 'node:tls'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Registration } from './accept.js'
 import { createLimits } from './connection-limits.js'
 import { closeSockets, type ShutdownSettings } from './closing.js'
 import { copySchema, isDropIn, openToUpgrades, type DropInRoute } from './dropin.js'
 import { isWatched, takeEarlyRoutes } from './early.js'
-import { AlreadyRegistered, BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
+import { AlreadyRegistered, BadConnectionHeader, MethodNotAllowed, NoSocket, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
 import { resolveDropInSettings, resolveSettings, SOCKET_OPTIONS, type Settings, type WireOptions } from './options.js'
 import { misspeltOptions, readPluginOptions } from './options/plugin.js'
@@ -19,18 +19,21 @@ import { addSocketRoute, handshakeTimeout } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
 import { secondaryServers } from './upgrade/bindings.js'
+import { Connections } from './upgrade/connections.js'
 import { boundHeads } from './upgrade/head-timeout.js'
 import { listenForUpgrades } from './upgrade/http1.js'
 import { isHttp2Server, listenForConnects } from './upgrade/http2.js'
 import { injectSocket, lendContext, type InjectContext, type InjectHooks } from './upgrade/inject.js'
 import { isUpgrade, markUpgrade, upgradeConstraint } from './upgrade/mark.js'
-import type { UpgradeResponse } from './upgrade/response.js'
+import type { Upgrade, UpgradeFailed } from './upgrade/response.js'
 import { rewrittenUrl } from './upgrade/rewrite.js'
 import { SocketUrls } from './upgrade/urls.js'
 
 /** What the registrations of one application share. */
 interface AppState {
   readonly urls: SocketUrls
+  /** The URLs of GET routes without a socket, as far as the plugin has seen them. */
+  readonly resources: SocketUrls
   /** One listener serves a server, however many contexts register the plugin. To each, the server that takes injected connections. */
   readonly listening: Map<Server, Server>
   /** Whether a socket may not be opened any more. */
@@ -69,12 +72,13 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   instance.decorate('injectWS', async function (this: FastifyInstance, path?: string, context?: InjectContext, hooks?: InjectHooks) {
     // Of an encapsulated instance, the promise of a second ready() is broken; its callback is not.
     await new Promise<void>((resolve, reject) => { this.ready((error) => { error == null ? resolve() : reject(error) }) })
-    return injectSocket(state.listening.get(httpServer) as Server, path, context, hooks)
+    const taking = context?.http2 === true ? httpServer : state.listening.get(httpServer) as Server
+    return injectSocket(taking, path, context, hooks)
   })
   instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
 
-  acceptDropInRoutes(instance, options, registration, state.urls)
-  answerOtherwise(instance, state.urls, server)
+  acceptDropInRoutes(instance, options, registration, state)
+  answerOtherwise(instance, state, server)
   closeWith(instance, state, server, settings.shutdown, options.preClose)
   // For those who ask for @fastify/websocket by its name.
   instance.register(fp(async () => {}, { name: '@fastify/websocket' }))
@@ -82,7 +86,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 
 function createState (instance: FastifyInstance): AppState {
   const { routerOptions } = instance.initialConfig as { routerOptions?: Record<string, unknown> }
-  const state: AppState = { urls: new SocketUrls(routerOptions), listening: new Map(), isClosing: false }
+  const state: AppState = { urls: new SocketUrls(routerOptions), resources: new SocketUrls(routerOptions), listening: new Map(), isClosing: false }
   states.set(instance.server, state)
   if (!instance.hasConstraintStrategy(upgradeConstraint.name)) {
     instance.addConstraintStrategy({ ...upgradeConstraint } as unknown as Parameters<FastifyInstance['addConstraintStrategy']>[0])
@@ -94,32 +98,35 @@ function listen (instance: FastifyInstance, state: AppState, server: Server, { h
   const { listening, urls } = state
   if (listening.has(server)) return
   boundHeads(server, timeout)
-  const route: Route = (request, response) => {
+  const routing: Routing = (request, upgrade) => {
     markUpgrade(request, urls)
     lendContext(request)
-    watchUpgrade(first, request, response)
+    watchUpgrade(first, request, upgrade)
     if (state.isClosing) {
-      refuseWhileClosing(response)
+      refuseWhileClosing(upgrade)
       return
     }
-    instance.routing(request, response as unknown as FastifyReply['raw'])
+    instance.routing(request, upgrade.response)
     // Only now, since Fastify may have rewritten the URL. Where it has answered, nothing is bounded any more.
     const limit = urls.find(request.url as string)?.handshakeTimeout ?? timeout
-    response.limitTime(limit, () => {
-      const { log } = noteRefusal(response, 'FST_WIRE_HANDSHAKE_UNANSWERED') ?? instance
+    upgrade.limitTime(limit, () => {
+      const { log } = noteRefusal(upgrade, 'FST_WIRE_HANDSHAKE_UNANSWERED') ?? instance
       log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
     })
   }
   const isOurs: IsOurs = (request) => urls.find(rewrittenUrl(instance, request)) !== undefined
-  const stop = listenForUpgrades(server, route, isOurs, closeTimeout)
+  const failed: UpgradeFailed = (error) => { instance.log.error({ err: error }, 'an upgrade failed') }
+  const connections = new Connections(closeTimeout)
+  const stop = listenForUpgrades(server, routing, isOurs, failed, connections)
   instance.addHook('onClose', async () => { stop() })
-  listening.set(server, isHttp2Server(server) ? listenOverHttp2(instance, server, route, isOurs) : server)
+  listening.set(server, isHttp2Server(server) ? listenOverHttp2(instance, server, routing, isOurs, failed) : server)
+  closeConnections(instance, server, connections, closeTimeout)
 }
 
-type Route = (request: IncomingMessage, response: UpgradeResponse) => void
+type Routing = (request: IncomingMessage, upgrade: Upgrade) => void
 type IsOurs = (request: IncomingMessage) => boolean
 
-function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how: [Route, IsOurs]): Server {
+function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how: [Routing, IsOurs, UpgradeFailed]): Server {
   const listeners = [listenForConnects(server, ...how)]
   // On 'localhost' Fastify listens by a server of its own for each address.
   instance.addHook('onListen', async () => {
@@ -135,7 +142,23 @@ function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how
   return injectable
 }
 
-function acceptDropInRoutes (instance: FastifyInstance, options: WireOptions, registration: Registration, urls: SocketUrls): void {
+/** Has the connections on which nothing is under way end when the application closes. */
+function closeConnections (instance: FastifyInstance, server: Server, connections: Connections, timeout: number): void {
+  // Another server is not closed with the application.
+  if (server === instance.server) {
+    const stops = [connections.watch(server)]
+    instance.addHook('onListen', async () => {
+      for (const other of secondaryServers(instance)) stops.push(connections.watch(other as Server))
+    })
+    instance.addHook('onClose', async () => { for (const stop of stops) stop() })
+  }
+  instance.addHook('preClose', async () => { connections.close(timeout) })
+  instance.addHook('onClose', async () => { connections.stop() })
+}
+
+function acceptDropInRoutes (
+  instance: FastifyInstance, options: WireOptions, registration: Registration, { urls, resources }: AppState
+): void {
   const { handshakeTimeout: timeout } = resolveDropInSettings(options)
   const accept = (declaring: FastifyInstance, route: DropInRoute): void => {
     const settings = openToUpgrades(declaring, route, options, registration)
@@ -148,7 +171,7 @@ function acceptDropInRoutes (instance: FastifyInstance, options: WireOptions, re
     else if (isDropIn(route)) {
       copySchema(route)
       accept(this, route)
-    }
+    } else if ([route.method].flat().includes('GET')) addUrls(resources, route, 'shared', timeout)
   })
 }
 
@@ -158,26 +181,32 @@ function addUrls (urls: SocketUrls, { url, routePath, prefix, prefixTrailingSlas
   if (routePath === '' && prefix !== '' && prefixTrailingSlash !== 'no-slash') urls.add(`${url}/`, marked, timeout)
 }
 
+// A URL may have 16 KiB, which are not to come back in an answer and a line of the log.
+const LONGEST_URL_SHOWN = 200
+
 /** Answers an upgrade where no socket stands, and a plain request where nothing else does. */
-function answerOtherwise (instance: FastifyInstance, urls: SocketUrls, server: WireServer): void {
+function answerOtherwise (instance: FastifyInstance, { urls, resources }: AppState, server: WireServer): void {
   noteRefusals(instance)
   instance.addHook('onRequest', (request, reply, done) => {
     claimUpgrade(server, request, reply)
-    if (request.is404) done(refuseMissed(request, urls))
+    if (request.is404) done(refuseMissed(request, urls, resources))
     // A resource stands there, more specific than a socket that the upgrade would have been for.
-    else if (isUpgrade(request.raw) && !urls.holds(request.routeOptions.url)) reply.callNotFound()
+    else if (isUpgrade(request.raw) && !urls.holds(request.routeOptions.url)) done(new NoSocket(request.url.slice(0, LONGEST_URL_SHOWN)))
     else done()
   })
 }
 
-function refuseMissed (request: FastifyRequest, urls: SocketUrls): Error | undefined {
+function refuseMissed (request: FastifyRequest, urls: SocketUrls, resources: SocketUrls): Error | undefined {
   const { method } = request
   const found = urls.find(request.url)?.marked
   if (isUpgrade(request.raw)) {
     if (found === undefined && !isWatched(request.server)) {
       request.log.warn('an upgrade to a URL without a socket: the routes declared before fastify-wire was loaded have none, await app.register(fastifyWire) before them')
     }
-    if (found === undefined || method === 'GET') return undefined
+    if (found === undefined) {
+      return resources.find(request.url) === undefined ? undefined : new NoSocket(request.url.slice(0, LONGEST_URL_SHOWN))
+    }
+    if (method === 'GET') return undefined
     return Object.assign(new MethodNotAllowed(method), { headers: { allow: 'GET' } })
   }
   if (found !== 'constrained' || (method !== 'GET' && method !== 'HEAD')) return undefined

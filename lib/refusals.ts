@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { refuseChannel } from './diagnostics.js'
 import { ServerClosing } from './errors.js'
 import type { WireServer } from './server.js'
-import type { UpgradeResponse } from './upgrade/response.js'
+import type { Upgrade } from './upgrade/response.js'
 import { answerUnavailable } from './upgrade/unavailable.js'
 
 /** An upgrade that has no answer yet, and what is known of it. */
@@ -22,17 +22,17 @@ interface WatchedResponse {
 }
 
 /** Counts an upgrade as refused if its answer opens no socket, whoever answers. */
-export function watchUpgrade (server: WireServer, raw: IncomingMessage, response: UpgradeResponse): void {
-  const upgrade: PendingUpgrade = { server, request: undefined, code: undefined }
-  const watched: UpgradeResponse & WatchedResponse = response
-  watched[pending] = upgrade
+export function watchUpgrade (server: WireServer, raw: IncomingMessage, upgrade: Upgrade): void {
+  const { response } = upgrade
+  const watched: PendingUpgrade = { server, request: undefined, code: undefined };
+  (response as WatchedResponse)[pending] = watched
   response.once('finish', () => {
-    const { isAccepted, headersSent, statusCode } = response
     // Over HTTP/2 a response finishes as well when its client is gone.
-    if (isAccepted || !headersSent) return
-    const { request, code } = upgrade
+    if (upgrade.isAccepted || !upgrade.hasBegun) return
+    const { request, code } = watched
+    const { statusCode } = response
     const reason = code ?? String(statusCode)
-    upgrade.server.measurements.refused(reason)
+    watched.server.measurements.refused(reason)
     if (refuseChannel.hasSubscribers) {
       refuseChannel.publish({ requestId: request?.id, route: request?.routeOptions.url, url: raw.url as string, statusCode, reason })
     }
@@ -51,17 +51,17 @@ export function claimUpgrade (server: WireServer, request: FastifyRequest, reply
  * Notes why an upgrade is refused past Fastify, whose hooks learn nothing of it.
  * @returns its request, where the hooks of a registration have seen it
  */
-export function noteRefusal (response: UpgradeResponse, code: string): FastifyRequest | undefined {
-  const upgrade = (response as WatchedResponse)[pending] as PendingUpgrade
-  upgrade.code = code
-  return upgrade.request
+export function noteRefusal ({ response }: Upgrade, code: string): FastifyRequest | undefined {
+  const watched = (response as WatchedResponse)[pending] as PendingUpgrade
+  watched.code = code
+  return watched.request
 }
 
 /** Answers an upgrade while the application closes: Fastify would say 503 without a word why, or when to come again. */
-export function refuseWhileClosing (response: UpgradeResponse): void {
+export function refuseWhileClosing (upgrade: Upgrade): void {
   const error = new ServerClosing()
-  noteRefusal(response, error.code)
-  answerUnavailable(response, error)
+  noteRefusal(upgrade, error.code)
+  answerUnavailable(upgrade, error)
 }
 
 /** Notes the errors that refuse upgrades. */

@@ -6,7 +6,7 @@ import t from 'tap'
 import { fastifyWire } from '../index.js'
 import { refuseWhileClosing, watchUpgrade } from '../lib/refusals.js'
 import { WireServer } from '../lib/server.js'
-import type { UpgradeResponse } from '../lib/upgrade/response.js'
+import type { Upgrade } from '../lib/upgrade/response.js'
 import { createApp, listen } from './fixtures/app.js'
 import { RawClient } from './fixtures/client.js'
 import { createHttp2App, Http2Client, listenHttp2 } from './fixtures/http2.js'
@@ -115,11 +115,12 @@ t.test('so they are where they run before those of the plugin, and the request i
 t.test('what is refused past Fastify is counted by its code, and tells when to come again', async (t) => {
   const server = new WireServer()
   const written: unknown[] = []
-  const response = Object.assign(new EventEmitter(), {
-    statusCode: 503, headersSent: true, isAccepted: false, writeHead: (...args: unknown[]) => { written.push(args) }, end: (body: string) => { written.push(JSON.parse(body)) }
-  })
-  watchUpgrade(server, { url: '/' } as IncomingMessage, response as unknown as UpgradeResponse)
-  refuseWhileClosing(response as unknown as UpgradeResponse)
+  const response = Object.assign(new EventEmitter(), { statusCode: 503 })
+  const upgrade = {
+    response, hasBegun: true, isAccepted: false, refuse: (status: number, headers: object, body: string) => { written.push([status, headers], JSON.parse(body)) }
+  } as unknown as Upgrade
+  watchUpgrade(server, { url: '/' } as IncomingMessage, upgrade)
+  refuseWhileClosing(upgrade)
   response.emit('finish')
   t.match(written, [[503, { 'retry-after': '10' }], { statusCode: 503, code: 'FST_WIRE_CLOSING' }])
   t.same(server.metrics().refusals, { FST_WIRE_CLOSING: 1 })

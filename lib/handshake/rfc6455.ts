@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { BadKey, BadProtocolHeader, MissingKey } from '../errors.js'
+import { BadDraftKey, BadKey, BadProtocolHeader, MissingKey } from '../errors.js'
 import type { Version } from '../protocol/protocol.js'
 import type { Answer, Handshake, HandshakeRequest } from './answer.js'
 import { elements, header } from './header.js'
@@ -15,6 +15,12 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 // clients in use set them.
 const KEY = /^[A-Za-z0-9+/]{22}==$/
 
+// The drafts ask for 16 bytes as well, but clients of the time send others: the first versions of `ws` have 15.
+const DRAFT_KEY = /^[A-Za-z0-9+/]{1,64}={0,2}$/
+
+// What the drafts with these numbers are called: 8 is that of 08 to 12, of which 10 was implemented most.
+const DRAFTS = { 7: '07', 8: '10' } as const
+
 // RFC 7230 §3.2.6
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
@@ -23,7 +29,11 @@ export function readRfc6455 (request: HandshakeRequest, version: NumberedVersion
   const { headers } = request
   const key = header(headers, 'sec-websocket-key')
   if (key === undefined) throw new MissingKey()
-  if (!KEY.test(key)) throw new BadKey()
+  if (version === '13') {
+    if (!KEY.test(key)) throw new BadKey()
+  } else if (!DRAFT_KEY.test(key)) {
+    throw new BadDraftKey(DRAFTS[version])
+  }
   return {
     version,
     offered: readProtocols(headers),

@@ -1,27 +1,20 @@
 import { HandshakeUnanswered } from '../errors.js'
+import type { Upgrade } from './response.js'
 import { answerUnavailable } from './unavailable.js'
 
-/** The response that a deadline is for. */
-export interface Answerable {
-  readonly headersSent: boolean
-  getHeaderNames (): string[]
-  removeHeader (name: string): void
-  writeHead (status: number, headers: Record<string, string | number>): unknown
-  end (body: string): unknown
-  /** Cuts the connection: the answer has begun, and the client does not take it, or it does not end. */
-  cut (): void
-}
+/** The upgrade that a deadline is for. */
+export type Answerable = Pick<Upgrade, 'hasBegun' | 'refuse'>
 
 /**
  * The time that the answer of an upgrade may take.
  *
  *   running ── stop() ──▶ answered
  *      ├── time over, client late ──▶ its wait is given up, running once more
- *      ├── time over, answer begun ──▶ cut
+ *      ├── time over, answer begun ──▶ refuse() cuts
  *      └── time over ──▶ 503, `isOver`: what is answered now has to be dropped
  */
 export class Deadline {
-  readonly #response: Answerable
+  readonly #upgrade: Answerable
   #timeout = 0
   #timer: NodeJS.Timeout | undefined
   #isOver = false
@@ -29,8 +22,8 @@ export class Deadline {
   /** Gives up the wait for bytes of the client, while there is one. */
   giveUp: (() => void) | undefined
 
-  constructor (response: Answerable) {
-    this.#response = response
+  constructor (upgrade: Answerable) {
+    this.#upgrade = upgrade
   }
 
   /** In milliseconds. */
@@ -60,21 +53,19 @@ export class Deadline {
 
   #expire (expired: () => void): void {
     const { giveUp } = this
-    if (this.#response.headersSent) {
-      this.#response.cut()
-    } else if (giveUp !== undefined) {
-      this.start(this.#timeout, expired)
-      giveUp()
-    } else {
-      expired()
-      this.#answer()
+    if (!this.#upgrade.hasBegun) {
+      if (giveUp !== undefined) {
+        this.start(this.#timeout, expired)
+        giveUp()
+        return
+      }
+      try {
+        expired()
+      } catch {
+        // A log that throws is no reason to leave the client without an answer, nor to end the process.
+      }
     }
-  }
-
-  #answer (): void {
-    const response = this.#response
-    for (const name of response.getHeaderNames()) response.removeHeader(name)
-    answerUnavailable(response, new HandshakeUnanswered(this.#timeout))
+    answerUnavailable(this.#upgrade, new HandshakeUnanswered(this.#timeout))
     this.#isOver = true
   }
 }

@@ -1,64 +1,105 @@
-import { ServerResponse, type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, type Server } from 'node:http'
+import {
+  ServerResponse, validateHeaderName, validateHeaderValue, type IncomingMessage, type OutgoingHttpHeader, type Server
+} from 'node:http'
 import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { Duplex } from 'node:stream'
 import { HandshakeTimeout } from '../errors.js'
 import { isWebSocketUpgrade, type Answer, type Handshake } from '../handshake/handshake.js'
+import { abortRequest } from './abort.js'
+import { Connections } from './connections.js'
 import { Deadline } from './deadline.js'
-import { whenOver, type Opened, type UpgradeResponse } from './response.js'
+import { takePrecedence } from './precedence.js'
+import {
+  carry, whenOver, type GivenHeaders, type Opened, type RefusalHeaders, type Upgrade, type UpgradeFailed
+} from './response.js'
+import { answerFailure } from './unavailable.js'
 
-// How long a peer that was refused may take to read the answer, in milliseconds, where nothing else is said.
-const LINGER = 5_000
+// A 101 has no body to describe, and no trailers.
+const OF_A_BODY: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'content-type', 'trailer'])
 
-// A 101 has no body to describe.
-const OF_A_BODY: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'content-type'])
+/** What an upgrade needs of the server that it came to. */
+export interface UpgradeContext {
+  readonly connections: Connections
+  readonly failed: UpgradeFailed
+}
 
-/** The response of an upgrade over HTTP/1.1. After an answer that is no 101 the connection ends. */
-export class Http1Response extends ServerResponse implements UpgradeResponse {
+/**
+ * An upgrade over HTTP/1.1. A 101 is written here and not by Node's response, so that its head and the body that some
+ * drafts have leave in one write, and whatever a runtime or a hook takes for a part of an answer with a body stays out of
+ * it. After an answer that is no 101 the connection ends.
+ */
+export class Http1Upgrade implements Upgrade {
+  readonly response: ServerResponse
   handshake: Handshake | undefined
   readonly acceptStatus = 101
+  readonly #request: IncomingMessage
   readonly #stream: Duplex
-  #head: Buffer
+  readonly #context: UpgradeContext
+  /** What came behind the head of the request. */
+  #early: Buffer
   #answer: Answer | undefined
   #opened: Opened | undefined
+  /** The head of the 101, as Latin-1, once it is known. */
+  #acceptance: string | undefined
+  #hasBegun = false
   readonly #deadline = new Deadline(this)
-  readonly #linger: number
 
-  constructor (request: IncomingMessage, stream: Duplex, head: Buffer, linger: number) {
-    super(request)
-    this.#linger = linger
+  constructor (request: IncomingMessage, stream: Duplex, early: Buffer, context: UpgradeContext) {
+    const response = new ServerResponse(request)
+    this.response = response
+    this.#request = request
+    this.#context = context
     this.#stream = stream
-    this.#head = head
-    this.shouldKeepAlive = false
+    this.#early = early
+    carry(response, this)
+    response.shouldKeepAlive = false
+    response.writeHead = (status: number, reason?: string | GivenHeaders, headers?: GivenHeaders) => {
+      this.#writeHead(status, reason, headers)
+      return response
+    }
+    response.write = (...args: unknown[]) => this.#write(args)
+    response.end = (...args: unknown[]) => {
+      this.#end(args)
+      return response
+    }
+    response.flushHeaders = () => { this.#flushHeaders() }
     // A duplex does where a net.Socket is expected: the response only writes to it.
-    this.assignSocket(stream as IncomingMessage['socket'])
+    response.assignSocket(stream as Socket)
     // The server that would do this has let go of the connection.
     stream.on('drain', this.#onDrain)
-    stream.on('close', this.#onClose)
-    this.on('finish', this.#onFinish)
+    stream.on('end', this.#onGone)
+    stream.on('close', this.#onGone)
+    response.on('finish', this.#onFinish)
   }
 
-  readonly #onDrain = (): void => { this.emit('drain') }
+  readonly #onDrain = (): void => { this.response.emit('drain') }
 
-  readonly #onClose = (): void => { this.#deadline.stop() }
+  // A client that ends its side is told from one that has left when it is written to; Node takes it for one that has.
+  readonly #onGone = (): void => {
+    if (this.#stream.destroyed) this.#deadline.stop()
+    try {
+      abortRequest(this.#request)
+    } catch (error) {
+      this.#context.failed(error)
+    }
+  }
 
   readonly #onFinish = (): void => {
-    const stream = this.#stream
-    if (this.statusCode === 101) return
+    if (this.isAccepted) return
     this.#release()
-    // What the peer still sends is read and dropped: unread bytes would turn the end into a reset, and the answer be lost.
-    stream.end()
-    stream.resume()
-    const timer = setTimeout(() => { stream.destroy() }, this.#linger)
-    stream.once('end', () => { stream.destroy() })
-    stream.once('close', () => { clearTimeout(timer) })
+    this.#context.connections.end(this.#stream)
   }
 
   #release (): void {
+    const stream = this.#stream
     this.#deadline.stop()
-    this.#stream.off('close', this.#onClose)
-    this.#stream.off('drain', this.#onDrain)
-    this.detachSocket(this.#stream as IncomingMessage['socket'])
+    stream.off('end', this.#onGone)
+    stream.off('close', this.#onGone)
+    stream.off('drain', this.#onDrain)
+    // Another response may have taken the place of this one.
+    const socket = stream as Socket & { _httpMessage?: unknown }
+    if (socket._httpMessage === this.response) ServerResponse.prototype.detachSocket.call(this.response, socket)
   }
 
   /** Whether the client is still there. */
@@ -66,8 +107,12 @@ export class Http1Response extends ServerResponse implements UpgradeResponse {
     return !this.#stream.destroyed
   }
 
+  get hasBegun (): boolean {
+    return this.#hasBegun
+  }
+
   get isAccepted (): boolean {
-    return this.statusCode === 101
+    return this.#acceptance !== undefined
   }
 
   whenOver (callback: () => void): void {
@@ -78,14 +123,23 @@ export class Http1Response extends ServerResponse implements UpgradeResponse {
     this.#deadline.start(timeout, expired)
   }
 
-  cut (): void {
-    this.#stream.destroy()
+  refuse (status: number, headers: RefusalHeaders, body: string): void {
+    const { response } = this
+    if (this.#hasBegun) {
+      this.#stream.destroy()
+      return
+    }
+    for (const name of response.getHeaderNames()) response.removeHeader(name)
+    // A hook may have said what the status of its own answer means.
+    response.statusMessage = ''
+    response.writeHead(status, headers)
+    response.end(body)
   }
 
   async readBody (length: number): Promise<Buffer> {
-    if (this.#head.length < length) await this.#collect(length)
-    const body = this.#head.subarray(0, length)
-    this.#head = this.#head.subarray(length)
+    if (this.#early.length < length) await this.#collect(length)
+    const body = this.#early.subarray(0, length)
+    this.#early = this.#early.subarray(length)
     return body
   }
 
@@ -93,8 +147,8 @@ export class Http1Response extends ServerResponse implements UpgradeResponse {
     const stream = this.#stream
     return new Promise((resolve, reject) => {
       const onData = (bytes: Buffer): void => {
-        this.#head = Buffer.concat([this.#head, bytes])
-        if (this.#head.length >= length) settle(resolve)
+        this.#early = Buffer.concat([this.#early, bytes])
+        if (this.#early.length >= length) settle(resolve)
       }
       const onEnd = (): void => { settle(() => { reject(new HandshakeTimeout(this.#deadline.timeout)) }) }
       const settle = (finish: () => void): void => {
@@ -119,86 +173,171 @@ export class Http1Response extends ServerResponse implements UpgradeResponse {
     this.#opened = opened
   }
 
-  override writeHead (status: number, reason?: string | OutgoingHttpHeaders | OutgoingHttpHeader[], headers?: OutgoingHttpHeaders | OutgoingHttpHeader[]): this {
-    if (this.#deadline.isOver) return this
-    const given = typeof reason === 'object' ? reason : headers
-    if (status !== 101 || this.#answer === undefined) {
-      return typeof reason === 'string' ? super.writeHead(status, reason, given) : super.writeHead(status, given)
-    }
-    // Clients of the drafts compare the first lines byte by byte: the answer comes first, as it is.
-    const answer = this.#answer.headers
-    const names = new Set<string>()
-    for (let i = 0; i < answer.length; i += 2) names.add((answer[i] as string).toLowerCase())
-    const lines: OutgoingHttpHeader[] = [...answer]
-    const add = (name: string, value: OutgoingHttpHeader | undefined): void => {
-      const key = name.toLowerCase()
-      if (value !== undefined && !names.has(key) && !OF_A_BODY.has(key)) lines.push(name, value)
-    }
-    // What hooks set on the raw response, then what they set on the reply.
-    for (const name of this.getHeaderNames()) {
-      add(name, this.getHeader(name))
-      this.removeHeader(name)
-    }
-    if (given !== undefined && !Array.isArray(given)) for (const name in given) add(name, given[name])
-    this.sendDate = false
-    return super.writeHead(101, this.#answer.reason, lines)
+  // Looked up at each call: tracing packages replace it on the prototype, and Express the prototype itself.
+  get #prototype (): ServerResponse {
+    return Object.getPrototypeOf(this.response) as ServerResponse
   }
 
-  override end (chunk?: unknown, encoding?: unknown, callback?: unknown): this {
-    const answer = this.#answer
-    const opened = this.#opened
-    if (this.#deadline.isOver) return this
-    if (answer === undefined || opened === undefined || this.statusCode !== 101) {
-      return super.end(chunk, encoding as BufferEncoding, callback as () => void)
+  #writeHead (status: number, reason: string | GivenHeaders | undefined, headers: GivenHeaders | undefined): void {
+    if (this.#deadline.isOver || this.isAccepted) return
+    const given = typeof reason === 'object' ? reason : headers
+    if (status === 101 && this.#answer !== undefined) this.#writeAcceptance(this.#answer, given)
+    else this.#writeRefusal(status, typeof reason === 'string' ? reason : undefined, given)
+    this.#hasBegun = true
+  }
+
+  #writeRefusal (status: number, reason: string | undefined, given: GivenHeaders | undefined): void {
+    const { response } = this
+    const { statusCode, statusMessage } = response
+    try {
+      // Node would find out when it has forgotten what the answer had to be.
+      if (given != null && !Array.isArray(given)) for (const name in given) validateHeader(name, given[name])
+      Reflect.apply(this.#prototype.writeHead, response, reason === undefined ? [status, given] : [status, reason, given])
+    } catch (error) {
+      // It is answered once more, with another status.
+      response.statusCode = statusCode
+      response.statusMessage = statusMessage
+      throw error
     }
+  }
+
+  // Clients of the drafts compare the first lines byte by byte: the answer comes first, as it is.
+  #writeAcceptance ({ reason, headers }: Answer, given: GivenHeaders | undefined): void {
+    const { response } = this
+    const names = new Set<string>()
+    let head = `HTTP/1.1 101 ${reason}\r\n`
+    const write = (name: string, value: OutgoingHttpHeader): void => {
+      validateHeader(name, value)
+      if (Array.isArray(value)) for (const one of value) head += `${name}: ${one}\r\n`
+      else head += `${name}: ${value}\r\n`
+    }
+    const add = (name: string, value: OutgoingHttpHeader | undefined): void => {
+      const key = name.toLowerCase()
+      if (value !== undefined && !names.has(key) && !OF_A_BODY.has(key)) write(name, value)
+    }
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i] as string
+      names.add(name.toLowerCase())
+      write(name, headers[i + 1] as string)
+    }
+    // What hooks set on the raw response, then what they set on the reply, which goes before it.
+    const isObject = given != null && !Array.isArray(given)
+    const onReply = new Set(isObject ? Object.keys(given).map((name) => name.toLowerCase()) : [])
+    for (const name of response.getHeaderNames()) {
+      if (!onReply.has(name)) add(name, response.getHeader(name))
+    }
+    if (isObject) for (const name in given) add(name, given[name])
+    this.#acceptance = head + '\r\n'
+    response.statusCode = 101
+    response.statusMessage = reason
+    // Whatever its prototype has, or a package has defined.
+    Object.defineProperty(response, 'headersSent', YES)
+  }
+
+  #flushHeaders (): void {
+    if (this.#answer === undefined || this.response.statusCode !== 101) this.#prototype.flushHeaders.call(this.response)
+    else this.response.writeHead(101)
+  }
+
+  // A 101 has no body.
+  #write (args: unknown[]): boolean {
+    if (this.#deadline.isOver || this.isAccepted) return false
+    return Reflect.apply(this.#prototype.write, this.response, args) as boolean
+  }
+
+  #end (args: unknown[]): void {
+    const { response } = this
+    if (this.#deadline.isOver) return
+    if (!this.isAccepted) {
+      if (this.#answer === undefined || response.statusCode !== 101 || this.#hasBegun) {
+        Reflect.apply(this.#prototype.end, response, args)
+        return
+      }
+      response.writeHead(101)
+    }
+    const opened = this.#opened
+    if (opened === undefined) return
     this.#opened = undefined
     const stream = this.#stream
+    const body = this.#answer?.body?.toString('latin1') ?? ''
     // Head and body of the answer in one packet, since some clients of the drafts read both at once.
-    stream.cork()
-    super.end()
-    if (answer.body !== undefined) stream.write(answer.body)
-    stream.uncork()
+    stream.write(this.#acceptance + body, 'latin1', (error) => { if (error == null) response.emit('finish') })
+    Object.defineProperties(response, IS_ENDED)
     this.#release()
-    if (!stream.destroyed) {
-      opened(stream, this.#head)
-      // Who has the stream now listens to its errors.
+    if (!stream.destroyed) this.#open(opened)
+  }
+
+  #open (opened: Opened): void {
+    const stream = this.#stream
+    this.#context.connections.forget(stream)
+    try {
+      opened(stream, this.#early)
+      // Whoever has the stream now listens to its errors.
       stream.off('error', ignore)
+    } catch (error) {
+      answerFailure(this, error, this.#context.failed, () => { stream.destroy() })
     }
-    return this
   }
 }
 
-/** What an application does with a request and its response. */
-type Routing = (request: IncomingMessage, response: Http1Response) => void
+const YES: PropertyDescriptor = { value: true, writable: true, configurable: true }
+const IS_ENDED: PropertyDescriptorMap = { finished: YES, writableEnded: YES }
+
+function validateHeader (name: string, value: OutgoingHttpHeader | undefined): void {
+  validateHeaderName(name)
+  if (!Array.isArray(value)) validateHeaderValue(name, value as string)
+  else for (const one of value) validateHeaderValue(name, one)
+}
+
+/** What an application does with an upgrade. */
+type Routing = (request: IncomingMessage, upgrade: Http1Upgrade) => void
 
 /**
- * Answers the upgrades of a server. With another 'upgrade' listener beside it, only those that `isOurs` says.
- * @param patience how long a peer may take to end a connection that is over, in milliseconds: so long it holds up the server
+ * Answers the upgrades of a server. With another 'upgrade' listener beside it, only those that `isOurs` says. What is
+ * thrown meanwhile is answered with 500, and reported to `failed`.
+ * @param connections those of the server, which closes when they are gone
  * @returns a function that stops listening
  */
-export function listenForUpgrades (server: Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean, patience = LINGER): () => void {
+export function listenForUpgrades (
+  server: Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean, failed: UpgradeFailed = ignore, connections = new Connections()
+): () => void {
+  const context: UpgradeContext = { connections, failed }
   const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     // Node has let go of the connection: a reset at any moment must not end the process, whoever answers.
     stream.on('error', ignore)
     inTurn(request, stream, () => { answer(request, stream, head) })
   }
   const answer = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-    const isAlone = server.listenerCount('upgrade') === 1
-    if (isWebSocketUpgrade(request.headers)) {
-      if (isTaken(stream) || (!isAlone && !isOurs(request))) return
-      // The bounds of a request are not those of a conversation.
-      const socket = stream as Socket
-      socket.setTimeout(0)
-      socket.setNoDelay(true)
-      routing(request, new Http1Response(request, stream, head, Math.min(LINGER, patience)))
-    } else if (isAlone) {
-      handBack(server, request, stream, head)
+    let upgrade: Http1Upgrade | undefined
+    try {
+      const isAlone = server.listenerCount('upgrade') === 1
+      if (isWebSocketUpgrade(request.headers)) {
+        if (isTaken(stream) || (!isAlone && !isOurs(request))) {
+          connections.forget(stream)
+          return
+        }
+        // The bounds of a request are not those of a conversation. A duplex that somebody hands to the server has none.
+        const socket = stream as Duplex & Partial<Pick<Socket, 'setTimeout' | 'setNoDelay'>>
+        socket.setTimeout?.(0)
+        socket.setNoDelay?.(true)
+        precedence.take(request)
+        upgrade = new Http1Upgrade(request, stream, head, context)
+        routing(request, upgrade)
+      } else if (isAlone) {
+        handBack(server, request, stream, head)
+      } else {
+        connections.forget(stream)
+      }
+    } catch (error) {
+      answerFailure(upgrade, error, failed, () => { stream.destroy() })
     }
   }
   server.on('upgrade', onUpgrade)
+  const precedence = takePrecedence(server)
   const restore = letOthersPass(server)
   return () => {
     server.off('upgrade', onUpgrade)
+    precedence.stop()
     restore()
   }
 }

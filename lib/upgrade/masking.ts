@@ -11,11 +11,16 @@ const KEY = Buffer.alloc(4)
  *        └── a status other than 101 ──▶ as it is
  */
 export class Masking {
-  #state: 'head' | 'frames' | 'as it is' = 'head'
+  #state: 'head' | 'frames' | 'as it is'
   /** The beginning of a head that is not complete. */
   #kept: Buffer = NOTHING
   /** Bytes of the payload that have not come. */
   #remaining = 0
+
+  /** @param state what comes first: over HTTP/2 there is no head */
+  constructor (state: 'head' | 'frames' = 'head') {
+    this.#state = state
+  }
 
   /** The bytes to hand on for these; a head that is not complete is held back. */
   apply (bytes: Buffer): Buffer {

@@ -60,10 +60,15 @@ export class Sessions {
     this.#accepted = undefined
   }
 
+  /** What a session runs on, as far as that is known. */
+  connectionOf (session: ServerHttp2Session): Socket | undefined {
+    return this.#connections.get(session)
+  }
+
   /** A handshake came. */
   note (session: ServerHttp2Session): void {
     if (this.#carriers.has(session)) return
-    const added: Carrier = { session, connection: this.#connections.get(session), sockets: 0, timeout: 0, patience: PATIENCE, answer: 'none', linger: undefined }
+    const added: Carrier = { session, connection: this.connectionOf(session), sockets: 0, timeout: 0, patience: PATIENCE, answer: 'none', linger: undefined }
     this.#carriers.set(session, added)
     session.once('close', () => {
       clearTimeout(added.linger)

@@ -1,13 +1,35 @@
 import { RETRY_AFTER } from '../connection-limits.js'
+import { UpgradeFailure } from '../errors.js'
+import type { RefusalHeaders, Upgrade, UpgradeFailed } from './response.js'
 
-interface Answerable {
-  writeHead (status: number, headers: Record<string, string | number>): unknown
-  end (body: string): unknown
-}
+type Refusable = Pick<Upgrade, 'refuse'>
 
 /** Answers an upgrade with 503 past Fastify, in the form of its errors, and says when to come again. */
-export function answerUnavailable (response: Answerable, { code, message }: Error & { code: string }): void {
-  const body = JSON.stringify({ statusCode: 503, code, error: 'Service Unavailable', message })
-  response.writeHead(503, { 'retry-after': RETRY_AFTER, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
-  response.end(body)
+export function answerUnavailable (upgrade: Refusable, { code, message }: Error & { code: string }): void {
+  answer(upgrade, 503, { code, error: 'Service Unavailable', message }, { 'retry-after': RETRY_AFTER })
+}
+
+/**
+ * Reports what was thrown while an upgrade was answered, and answers 500 in the form of Fastify's errors: an exception
+ * that leaves an 'upgrade' listener ends the process.
+ * @param cut cuts the connection, where there is nothing yet to answer with
+ */
+export function answerFailure (upgrade: Refusable | undefined, error: unknown, failed: UpgradeFailed, cut: () => void): void {
+  try {
+    failed(error)
+  } catch {
+    // A log that throws is no reason to leave the client without an answer.
+  }
+  const { code, message } = new UpgradeFailure()
+  try {
+    if (upgrade === undefined) cut()
+    else answer(upgrade, 500, { code, error: 'Internal Server Error', message }, {})
+  } catch {
+    cut()
+  }
+}
+
+function answer (upgrade: Refusable, status: number, body: object, headers: RefusalHeaders): void {
+  const text = JSON.stringify({ statusCode: status, ...body })
+  upgrade.refuse(status, { ...headers, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) }, text)
 }

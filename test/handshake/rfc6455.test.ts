@@ -99,3 +99,16 @@ t.test('a Sec-WebSocket-Protocol that is no list of distinct tokens is refused',
     }, JSON.stringify(value))
   }
 })
+
+t.test('the drafts take keys of another length, which clients of the time send', async t => {
+  const key = Buffer.alloc(15, 'a').toString('base64')
+  t.throws(() => readRfc6455(request({ 'sec-websocket-key': key }), '13'), { message: /RFC 6455/ })
+  for (const version of ['7', '8'] as const) t.doesNotThrow(() => readRfc6455(request({ 'sec-websocket-key': key }), version), version)
+})
+
+t.test('a key of a draft that is not base64 is refused, and the error cites the draft', async t => {
+  for (const [version, draft] of [['7', '07'], ['8', '10']] as const) {
+    t.throws(() => readRfc6455(request({ 'sec-websocket-key': 'not base64' }), version),
+      { code: 'FST_WIRE_KEY', message: new RegExp(`thewebsocketprotocol-${draft}`), statusCode: 400 })
+  }
+})

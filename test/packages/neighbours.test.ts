@@ -93,3 +93,16 @@ for (const order of ORDERS) {
     await once(client, 'close')
   })
 }
+
+t.test('@fastify/http-proxy with the prefix / behind the plugin gets what the plugin has not', async (t) => {
+  const upstream = Fastify()
+  t.teardown(() => upstream.close())
+  await upstream.register(fastifyWire)
+  upstream.ws('/other', (socket) => { socket.on('message', (data) => { socket.send(`upstream: ${String(data)}`) }) })
+  const upstreamPort = await listen(upstream)
+  const app = await createApp(t, 'behind the plugin', (app) => app.register(proxy, { upstream: `http://127.0.0.1:${upstreamPort}`, prefix: '/', websocket: true }))
+  const url = `ws://127.0.0.1:${await listen(app)}`
+  t.equal(await echo(`${url}/echo`), 'hello')
+  t.equal(await echo(`${url}/other`), 'upstream: hello')
+  t.equal(await echo(`${url}/echo`), 'hello')
+})

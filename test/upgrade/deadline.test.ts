@@ -2,19 +2,17 @@ import { EventEmitter, once } from 'node:events'
 import t from 'tap'
 import { Deadline, type Answerable } from '../../lib/upgrade/deadline.js'
 
-/** A response that notes what is done with it. */
+/** An upgrade that notes what is done with it. */
 class Noted extends EventEmitter implements Answerable {
-  headersSent = false
-  readonly headers = new Set(['x-by-hook'])
+  hasBegun = false
   readonly done: unknown[] = []
-  getHeaderNames (): string[] { return [...this.headers] }
-  removeHeader (name: string): void { this.headers.delete(name) }
-  writeHead (...head: unknown[]): void { this.done.push(head) }
-  end (body: string): void { this.done.push(JSON.parse(body)); this.emit('done') }
-  cut (): void { this.done.push('cut'); this.emit('done') }
+  refuse (status: number, headers: object, body: string): void {
+    this.done.push([status, headers], JSON.parse(body))
+    this.emit('done')
+  }
 }
 
-t.test('when nobody answered in time, 503 is answered, without what was set so far', async (t) => {
+t.test('when nobody answered in time, 503 is answered', async (t) => {
   const response = new Noted()
   const deadline = new Deadline(response)
   deadline.start(10, () => { response.done.push('expired') })
@@ -22,18 +20,16 @@ t.test('when nobody answered in time, 503 is answered, without what was set so f
   t.equal(deadline.isOver, false)
   await once(response, 'done')
   t.equal(deadline.isOver, true)
-  t.equal(response.headers.size, 0)
   t.match(response.done, ['expired', [503, { 'retry-after': '10', 'content-type': 'application/json; charset=utf-8' }], { statusCode: 503, code: 'FST_WIRE_HANDSHAKE_UNANSWERED' }])
 })
 
-t.test('an answer that has begun is cut', async (t) => {
+t.test('an answer that has begun is refused to go on, and the hooks are not late', async (t) => {
   const response = new Noted()
   const deadline = new Deadline(response)
-  response.headersSent = true
+  response.hasBegun = true
   deadline.start(10, () => { t.fail('not expired') })
   await once(response, 'done')
-  t.same(response.done, ['cut'])
-  t.equal(deadline.isOver, false)
+  t.equal(deadline.isOver, true)
 })
 
 t.test('a wait for the client is given up first, and there is as much time again', async (t) => {
@@ -60,4 +56,12 @@ t.test('one that is stopped does nothing', async (t) => {
   other.start(20, () => {})
   await once(response, 'done')
   t.equal(stopped.isOver, false)
+})
+
+t.test('a log that throws keeps nobody from the answer', async (t) => {
+  const response = new Noted()
+  const deadline = new Deadline(response)
+  deadline.start(1, () => { throw new Error('no log') })
+  await once(response, 'done')
+  t.match(response.done, [[503, {}]])
 })

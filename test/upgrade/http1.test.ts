@@ -1,14 +1,20 @@
 import { EventEmitter, once } from 'node:events'
-import { createServer, ServerResponse, type IncomingMessage } from 'node:http'
+import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import type { Test } from 'tap'
 import t from 'tap'
-import { listenForUpgrades, type Http1Response } from '../../lib/upgrade/http1.js'
+import { Connections } from '../../lib/upgrade/connections.js'
+import { listenForUpgrades, type Http1Upgrade } from '../../lib/upgrade/http1.js'
 import { RawClient, upgradeHead } from '../fixtures/client.js'
 
-const setUp = async (t: Test, routing: (request: IncomingMessage, response: Http1Response) => void, patience?: number) => {
+type Routing = (request: IncomingMessage, response: ServerResponse, upgrade: Http1Upgrade) => void
+
+const setUp = async (t: Test, route: Routing, patience?: number) => {
   const server = createServer((_request, response) => { response.end('plain') })
-  const stop = listenForUpgrades(server, routing, (request) => request.url === '/demo', patience)
+  const failures: unknown[] = []
+  const routing = (request: IncomingMessage, upgrade: Http1Upgrade): void => { route(request, upgrade.response, upgrade) }
+  const stop = listenForUpgrades(server, routing, (request) => request.url === '/demo', (error) => { failures.push(error) }, new Connections(patience))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const sockets = new Set<{ destroy (): void }>()
@@ -17,7 +23,7 @@ const setUp = async (t: Test, routing: (request: IncomingMessage, response: Http
     for (const socket of sockets) socket.destroy()
     server.close()
   })
-  return { server, stop, port: (server.address() as AddressInfo).port }
+  return { server, stop, failures, port: (server.address() as AddressInfo).port }
 }
 
 /** Answers with a body larger than the buffers of the kernel. */
@@ -37,10 +43,10 @@ const writeMuch = (response: ServerResponse): void => {
 const ANSWER = { reason: 'Switching Protocols', headers: ['Upgrade', 'websocket', 'Connection', 'Upgrade'], body: undefined }
 
 t.test('a 101 hands the stream over, with what came behind the head', async (t) => {
-  const { port } = await setUp(t, (_request, response) => {
-    t.equal(response.isConnected, true)
+  const { port } = await setUp(t, (_request, response, upgrade) => {
+    t.equal(upgrade.isConnected, true)
     response.setHeader('Connection', 'close')
-    response.accept({ ...ANSWER, body: Buffer.from('body') }, (stream, head) => { stream.write(head) })
+    upgrade.accept({ ...ANSWER, body: Buffer.from('body') }, (stream, head) => { stream.write(head) })
     response.writeHead(101, { 'set-cookie': ['a=1', 'b=2'], 'content-length': '0' }).end()
   })
   const client = new RawClient(t, port)
@@ -50,8 +56,8 @@ t.test('a 101 hands the stream over, with what came behind the head', async (t) 
 })
 
 t.test('any other status is an ordinary answer, after which the connection ends', async (t) => {
-  const { port } = await setUp(t, (_request, response) => {
-    response.accept(ANSWER, () => { t.fail('no socket') })
+  const { port } = await setUp(t, (_request, response, upgrade) => {
+    upgrade.accept(ANSWER, () => { t.fail('no socket') })
     response.writeHead(403, 'Go away', { 'x-why': 'because' }).end('{}')
   })
   const client = new RawClient(t, port)
@@ -80,9 +86,9 @@ t.test('a body larger than the buffers of the kernel arrives whole', async (t) =
 t.test('bytes behind the head are waited for', async (t) => {
   const bodies: string[] = []
   const asked = new EventEmitter()
-  const { port } = await setUp(t, (_request, response) => {
+  const { port } = await setUp(t, (_request, response, upgrade) => {
     setImmediate(() => { asked.emit('asked') })
-    response.readBody(4).then((body) => {
+    upgrade.readBody(4).then((body) => {
       bodies.push(body.toString())
       response.end()
     }, (error: { code: string }) => {
@@ -106,19 +112,19 @@ t.test('bytes behind the head are waited for', async (t) => {
 })
 
 t.test('a client that was reset is not a socket', async (t) => {
-  let route = (_response: Http1Response): void => {}
-  const routed = new Promise<Http1Response>((resolve) => { route = resolve })
-  const { port } = await setUp(t, (_request, response) => { route(response) })
+  let route = (_upgrade: Http1Upgrade): void => {}
+  const routed = new Promise<Http1Upgrade>((resolve) => { route = resolve })
+  const { port } = await setUp(t, (_request, _response, upgrade) => { route(upgrade) })
   const client = connect(port, '127.0.0.1')
   client.write(upgradeHead())
-  const response = await routed
-  const stream = response.socket!
+  const upgrade = await routed
+  const stream = upgrade.response.socket!
   client.resetAndDestroy()
   stream.resume()
   await new Promise<void>((resolve) => { stream.once('close', () => { resolve() }) })
-  t.equal(response.isConnected, false)
-  response.accept(ANSWER, () => { t.fail('no socket') })
-  response.writeHead(101).end()
+  t.equal(upgrade.isConnected, false)
+  upgrade.accept(ANSWER, () => { t.fail('no socket') })
+  upgrade.response.writeHead(101).end()
 })
 
 t.test('another listener keeps its path and its protocols; alone, a foreign protocol is a plain request', async (t) => {
@@ -163,12 +169,12 @@ t.test('a stream that a listener before us has answered, or is answering, is not
 
 t.test('those who do not answer in time are answered for, and what they say afterwards is dropped', async (t) => {
   let expired = 0
-  const responses: Http1Response[] = []
-  const { port } = await setUp(t, (_request, response) => {
+  const responses: ServerResponse[] = []
+  const { port } = await setUp(t, (_request, response, upgrade) => {
     responses.push(response)
-    response.limitTime(30, () => { expired++ })
+    upgrade.limitTime(30, () => { expired++ })
     response.setHeader('x-by-hook', 'one')
-    response.accept(ANSWER, () => { t.fail('no socket') })
+    upgrade.accept(ANSWER, () => { t.fail('no socket') })
   })
   const client = new RawClient(t, port)
   client.write(upgradeHead())
@@ -186,9 +192,9 @@ t.test('those who do not answer in time are answered for, and what they say afte
 })
 
 t.test('a client that is late with its bytes is told so, by whoever answers', async (t) => {
-  const { port } = await setUp(t, (_request, response) => {
-    response.limitTime(30, () => { t.fail('the hooks are not late') })
-    response.readBody(8).catch((error: { statusCode: number, message: string }) => {
+  const { port } = await setUp(t, (_request, response, upgrade) => {
+    upgrade.limitTime(30, () => { t.fail('the hooks are not late') })
+    upgrade.readBody(8).catch((error: { statusCode: number, message: string }) => {
       response.writeHead(error.statusCode).end(error.message)
     })
   })
@@ -198,9 +204,9 @@ t.test('a client that is late with its bytes is told so, by whoever answers', as
 })
 
 t.test('if nobody answers it then, it gets its answer all the same', async (t) => {
-  const { port } = await setUp(t, (_request, response) => {
-    response.limitTime(30, () => {})
-    response.readBody(8).catch(() => {})
+  const { port } = await setUp(t, (_request, _response, upgrade) => {
+    upgrade.limitTime(30, () => {})
+    upgrade.readBody(8).catch(() => {})
   })
   const client = new RawClient(t, port)
   client.write(upgradeHead())
@@ -208,8 +214,8 @@ t.test('if nobody answers it then, it gets its answer all the same', async (t) =
 })
 
 t.test('an answer that does not end in time is cut', async (t) => {
-  const { port } = await setUp(t, (_request, response) => {
-    response.limitTime(30, () => { t.fail('the answer has begun') })
+  const { port } = await setUp(t, (_request, response, upgrade) => {
+    upgrade.limitTime(30, () => { t.fail('the answer has begun') })
     response.writeHead(403)
     response.write('begun')
   })
@@ -221,10 +227,10 @@ t.test('an answer that does not end in time is cut', async (t) => {
 t.test('what was answered in time, or is gone, has no timer left', async (t) => {
   const countTimers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = countTimers()
-  let route = (_response: Http1Response): void => {}
-  const { port } = await setUp(t, (request, response) => {
-    response.limitTime(600_000, () => {})
-    if (request.url === '/demo') response.accept(ANSWER, (stream) => { stream.end() })
+  let route = (_response: ServerResponse): void => {}
+  const { port } = await setUp(t, (request, response, upgrade) => {
+    upgrade.limitTime(600_000, () => {})
+    if (request.url === '/demo') upgrade.accept(ANSWER, (stream) => { stream.end() })
     if (request.url === '/cut') route(response)
     else response.writeHead(request.url === '/demo' ? 101 : 403).end()
   })
@@ -233,7 +239,7 @@ t.test('what was answered in time, or is gone, has no timer left', async (t) => 
     client.write(upgradeHead(path))
     await client.readEnd()
   }
-  const routed = new Promise<Http1Response>((resolve) => { route = resolve })
+  const routed = new Promise<ServerResponse>((resolve) => { route = resolve })
   const client = connect(port, '127.0.0.1')
   client.write(upgradeHead('/cut'))
   const { socket: stream } = await routed
@@ -248,13 +254,13 @@ t.test('what was answered in time, or is gone, has no timer left', async (t) => 
 t.test('it is told once when a connection is over: a refusal when it is answered, a socket when it is gone', async (t) => {
   const told: string[] = []
   let route = (_name: string): void => {}
-  const { port } = await setUp(t, (request, response) => {
+  const { port } = await setUp(t, (request, response, upgrade) => {
     const name = request.url as string
-    response.whenOver(() => {
+    upgrade.whenOver(() => {
       told.push(name)
       route(name)
     })
-    if (name === '/demo') response.accept(ANSWER, (stream) => { stream.on('error', () => {}).resume() })
+    if (name === '/demo') upgrade.accept(ANSWER, (stream) => { stream.on('error', () => {}).resume() })
     response.writeHead(name === '/demo' ? 101 : 403).end()
   })
   const next = () => new Promise<string>((resolve) => { route = resolve })
@@ -273,19 +279,19 @@ t.test('it is told once when a connection is over: a refusal when it is answered
 })
 
 t.test('it is told at once of a connection that is gone already', async (t) => {
-  let route = (_response: Http1Response): void => {}
-  const routed = new Promise<Http1Response>((resolve) => { route = resolve })
-  const { port } = await setUp(t, (_request, response) => { route(response) })
+  let route = (_upgrade: Http1Upgrade): void => {}
+  const routed = new Promise<Http1Upgrade>((resolve) => { route = resolve })
+  const { port } = await setUp(t, (_request, _response, upgrade) => { route(upgrade) })
   const client = connect(port, '127.0.0.1')
   client.write(upgradeHead())
-  const response = await routed
-  const stream = response.socket!
+  const upgrade = await routed
+  const stream = upgrade.response.socket!
   const closed = new Promise<void>((resolve) => { stream.once('close', () => { resolve() }) })
   client.resetAndDestroy()
   stream.resume()
   await closed
   let isOver = false
-  response.whenOver(() => { isOver = true })
+  upgrade.whenOver(() => { isOver = true })
   t.ok(isOver)
 })
 
@@ -302,7 +308,7 @@ t.test('a server that asks is told which requests are upgrades', async (t) => {
 })
 
 /** A server whose plain requests are answered when they are told to be. */
-const setUpPipelining = async (t: Test, route: (request: IncomingMessage, response: Http1Response) => void) => {
+const setUpPipelining = async (t: Test, route: Routing) => {
   const responses: ServerResponse[] = []
   const { server, port } = await setUp(t, route)
   server.removeAllListeners('request')
@@ -314,8 +320,8 @@ const setUpPipelining = async (t: Test, route: (request: IncomingMessage, respon
 const PLAIN = 'GET /plain HTTP/1.1\r\nHost: example.com\r\n\r\n'
 
 t.test('an upgrade that comes in one piece with requests is answered behind them', async (t) => {
-  const { client, responses, plain } = await setUpPipelining(t, (_request, response) => {
-    response.accept(ANSWER, (stream, head) => { stream.end(head) })
+  const { client, responses, plain } = await setUpPipelining(t, (_request, response, upgrade) => {
+    upgrade.accept(ANSWER, (stream, head) => { stream.end(head) })
     response.writeHead(101).end()
   })
   client.write(PLAIN + PLAIN + upgradeHead('/demo') + 'early')
@@ -371,9 +377,9 @@ t.test('a reset of a connection whose upgrade waits, or is nobody\'s, does no ha
 })
 
 t.test('a body that cannot come, since the client ended before it was asked for, is not waited for', async (t) => {
-  const { port } = await setUp(t, (_request, response) => {
+  const { port } = await setUp(t, (_request, response, upgrade) => {
     response.socket!.once('end', () => {
-      response.readBody(4).catch((error: { code: string }) => { response.end(error.code) })
+      upgrade.readBody(4).catch((error: { code: string }) => { response.end(error.code) })
     })
     response.socket!.resume()
   })
@@ -381,4 +387,85 @@ t.test('a body that cannot come, since the client ended before it was asked for,
   client.write(upgradeHead())
   client.socket.end()
   t.match((await client.readEnd()).toString(), /FST_WIRE_HANDSHAKE_TIMEOUT$/)
+})
+
+/** A connection in memory that counts what is written to it. */
+const emitHandshake = (server: Server, head: string) => {
+  const writes: string[] = []
+  const stream = new Duplex({
+    read () {},
+    write (chunk, _encoding, callback) {
+      writes.push(String(chunk))
+      callback()
+    },
+    writev (chunks, callback) {
+      writes.push(chunks.map(({ chunk }) => String(chunk)).join(''))
+      callback()
+    }
+  })
+  server.emit('connection', stream)
+  const written = new Promise<void>((resolve) => { stream.on('finish', resolve) })
+  stream.push(head)
+  return { writes, written }
+}
+
+t.test('head and body of an answer leave in one write, that of a handshake and that of a refusal', async (t) => {
+  const { server } = await setUp(t, (request, response, upgrade) => {
+    upgrade.accept({ ...ANSWER, body: Buffer.from('digest') }, (stream) => { stream.end() })
+    if (request.url === '/demo') response.writeHead(101).end()
+    else response.writeHead(403, { 'content-length': 2 }).end('no')
+  })
+  for (const [path, pattern] of [['/demo', /^HTTP\/1\.1 101 [^]*digest$/], ['/refused', /^HTTP\/1\.1 403 [^]*no$/]] as const) {
+    const { writes, written } = emitHandshake(server, upgradeHead(path))
+    await written
+    t.equal(writes.length, 1)
+    t.match(writes[0], pattern)
+  }
+})
+
+t.test('a header that HTTP cannot carry leaves the response as it was, so that it can be answered once more', async (t) => {
+  const { port } = await setUp(t, (request, response, upgrade) => {
+    if (request.url === '/demo') upgrade.accept(ANSWER, () => { t.fail('no socket') })
+    const bad = { 'x-list': ['good', 'b\u2603d'] }
+    t.throws(() => { response.writeHead(request.url === '/demo' ? 101 : 403, bad) }, { code: 'ERR_INVALID_CHAR' })
+    response.writeHead(500, { 'content-length': 4 }).end('body')
+  })
+  for (const path of ['/demo', '/other']) {
+    const client = new RawClient(t, port)
+    client.write(upgradeHead(path))
+    t.match((await client.readEnd()).toString(), /^HTTP\/1\.1 500 Internal Server Error\r\n[^]*body$/)
+  }
+})
+
+t.test('what is set on the reply goes before what is set on the response, and a 101 has no body, no trailer', async (t) => {
+  const { port } = await setUp(t, (_request, response, upgrade) => {
+    response.setHeader('x-two', 'response')
+    response.setHeader('trailer', 'x-trailer')
+    upgrade.accept(ANSWER, (stream) => { stream.end() })
+    response.statusCode = 101
+    response.flushHeaders()
+    response.writeHead(101, { 'x-two': 'late' })
+    t.equal(response.write('no body'), false)
+    t.equal(response.headersSent, true)
+    response.end()
+    t.equal(response.writableEnded, true)
+    response.end()
+  })
+  const client = new RawClient(t, port)
+  client.write(upgradeHead())
+  t.equal((await client.readEnd()).toString(), 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nx-two: response\r\n\r\n')
+})
+
+t.test('what is thrown on the way to the 101 is answered with 500, and what is thrown behind it cuts the connection', async (t) => {
+  const { port, failures } = await setUp(t, (request, response, upgrade) => {
+    if (request.url !== '/demo') throw new Error(request.url)
+    upgrade.accept(ANSWER, () => { throw new Error('/demo') })
+    response.writeHead(101).end()
+  })
+  const failed = new RawClient(t, port)
+  t.match(await failed.upgrade('/other'), /^HTTP\/1\.1 500 Internal Server Error\r\n/)
+  const cut = new RawClient(t, port)
+  t.match(await cut.upgrade('/demo'), /^HTTP\/1\.1 101 /)
+  await cut.readEnd()
+  t.match(failures, [{ message: '/other' }, { message: '/demo' }])
 })

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { createSecureServer, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
+import { createSecureServer, createServer, type Http2Server, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
-import { Http2Response, isHttp2Server, listenForConnects } from '../../lib/upgrade/http2.js'
+import { isHttp2Server, listenForConnects, type Http2Upgrade } from '../../lib/upgrade/http2.js'
 import { Http2Client } from '../fixtures/http2.js'
 import { turn } from '../fixtures/memory.js'
 
@@ -13,7 +13,7 @@ const HTTP_1_1_REQUIRED = 13
 const CANCEL = 8
 const ANSWER = { reason: 'OK', headers: ['Sec-WebSocket-Protocol', 'a'], body: undefined }
 
-type Routing = (request: IncomingMessage, response: Http2Response) => void
+type Routing = (request: IncomingMessage, response: Http2ServerResponse, upgrade: Http2Upgrade) => void
 
 const createTlsServer = (): Http2Server => createSecureServer({
   allowHTTP1: true,
@@ -21,15 +21,17 @@ const createTlsServer = (): Http2Server => createSecureServer({
   cert: readFileSync(new URL('../fixtures/localhost.crt', import.meta.url))
 }) as unknown as Http2Server
 
-const setUp = async (t: Test, routing: Routing, secure = false) => {
+const setUp = async (t: Test, route: Routing, secure = false) => {
   const server = secure ? createTlsServer() : createServer()
   server.on('request', (_request, response) => { response.end('plain') })
-  const listener = listenForConnects(server, routing, (request) => request.url === '/demo')
+  const failures: unknown[] = []
+  const routing = (request: IncomingMessage, upgrade: Http2Upgrade): void => { route(request, upgrade.response as unknown as Http2ServerResponse, upgrade) }
+  const listener = listenForConnects(server, routing, (request) => request.url === '/demo', (error) => { failures.push(error) })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => { server.close() })
   const { port } = server.address() as AddressInfo
-  return { server, listener, port, client: await Http2Client.connect(t, `${secure ? 'https' : 'http'}://127.0.0.1:${port}`) }
+  return { server, listener, failures, port, client: await Http2Client.connect(t, `${secure ? 'https' : 'http'}://127.0.0.1:${port}`) }
 }
 
 t.test('a client learns with the first settings that it may open sockets', async (t) => {
@@ -41,23 +43,23 @@ t.test('a client learns with the first settings that it may open sockets', async
 
 t.test('a 200 after accept() hands the stream over', async (t) => {
   const events: string[] = []
-  const { client } = await setUp(t, (request, response) => {
+  const { client } = await setUp(t, (request, response, upgrade) => {
     t.equal(request.method, 'GET')
     t.equal(request.headers[':method'], 'CONNECT')
-    t.equal(response.isConnected, true)
+    t.equal(upgrade.isConnected, true)
     t.equal(response.writableEnded, false)
     response.on('finish', () => { events.push('finish') })
     response.setHeader('Set-Cookie', ['a=1', 'b=2'])
     response.setHeader('Content-Type', 'text/plain')
     response.setHeader('X-Two', 'raw')
-    response.accept({ ...ANSWER, headers: [...ANSWER.headers, 'X-List', '1', 'X-List', '2'] }, (stream, head) => {
+    upgrade.accept({ ...ANSWER, headers: [...ANSWER.headers, 'X-List', '1', 'X-List', '2'] }, (stream, head) => {
       events.push('opened')
       t.equal(head.length, 0)
       stream.on('data', (bytes) => { stream.write(bytes) })
       stream.on('end', () => { stream.end() })
     })
     response.writeHead(200, { 'content-length': '0', 'x-two': 'reply', upgrade: 'websocket', 'x-none': undefined })
-    t.equal(response.isAccepted, true)
+    t.equal(upgrade.isAccepted, true)
     response.end()
     // What follows is for nobody.
     response.writeHead(500)
@@ -80,12 +82,12 @@ t.test('the stream of a socket holds neither its request nor its response', asyn
   let stream: ServerHttp2Stream | undefined
   let request: unknown
   let response: unknown
-  const { client } = await setUp(t, (given, answer) => {
+  const { client } = await setUp(t, (given, answer, upgrade) => {
     request = given
     response = answer
     stream = answer.stream
     answer.on('close', () => { t.fail('it knows of it no more') })
-    answer.accept(ANSWER, (opened) => { opened.resume() })
+    upgrade.accept(ANSWER, (opened) => { opened.resume() })
     answer.writeHead(200).end()
   })
   const peer = await client.open()
@@ -98,8 +100,8 @@ t.test('the stream of a socket holds neither its request nor its response', asyn
 })
 
 t.test('any other status is an ordinary answer, without what HTTP/2 does not have', async (t) => {
-  const { client } = await setUp(t, (request, response) => {
-    response.accept(ANSWER, () => { t.fail('no socket') })
+  const { client } = await setUp(t, (request, response, upgrade) => {
+    upgrade.accept(ANSWER, () => { t.fail('no socket') })
     if (request.url === '/trailers') response.addTrailers({ 'x-trailer': 'yes' })
     response.setHeader('Keep-Alive', 'timeout=5')
     response.statusCode = 404
@@ -141,8 +143,8 @@ t.test('a body is written as the client takes it', async (t) => {
 })
 
 t.test('what comes late, when the client has its answer and is gone, is dropped', async (t) => {
-  let route = (_response: Http2Response): void => {}
-  const routed = new Promise<Http2Response>((resolve) => { route = resolve })
+  let route = (_response: Http2ServerResponse): void => {}
+  const routed = new Promise<Http2ServerResponse>((resolve) => { route = resolve })
   const { client } = await setUp(t, (_request, response) => {
     response.writeHead(403).end()
     route(response)
@@ -160,31 +162,32 @@ t.test('a status of success without accept() opens no socket', async (t) => {
 })
 
 t.test('a client that is gone gets no socket', async (t) => {
-  let route = (_response: Http2Response): void => {}
-  const { client } = await setUp(t, (_request, response) => { route(response) })
+  let route = (_upgrade: Http2Upgrade): void => {}
+  const { client } = await setUp(t, (_request, _response, upgrade) => { route(upgrade) })
   for (const whole of [false, true]) {
-    const routed = new Promise<Http2Response>((resolve) => { route = resolve })
+    const routed = new Promise<Http2Upgrade>((resolve) => { route = resolve })
     const stream = client.request('/demo')
-    const response = await routed
+    const upgrade = await routed
+    const response = upgrade.response as unknown as Http2ServerResponse
     let isOver = false
-    response.whenOver(() => { isOver = true })
+    upgrade.whenOver(() => { isOver = true })
     const closed = once(response.stream, 'close')
     if (whole) client.session.destroy()
     else stream.close(CANCEL)
     await closed
     t.equal(isOver, true)
-    t.equal(response.isConnected, false)
-    response.accept(ANSWER, () => { t.fail('no socket') })
+    t.equal(upgrade.isConnected, false)
+    upgrade.accept(ANSWER, () => { t.fail('no socket') })
     response.writeHead(200).end()
-    t.equal(response.isAccepted, false)
+    t.equal(upgrade.isAccepted, false)
   }
 })
 
 t.test('one that leaves between head and end of the answer gets none either', async (t) => {
-  let route = (_response: Http2Response): void => {}
-  const routed = new Promise<Http2Response>((resolve) => { route = resolve })
-  const { client } = await setUp(t, (_request, response) => {
-    response.accept(ANSWER, () => { t.fail('no socket') })
+  let route = (_response: Http2ServerResponse): void => {}
+  const routed = new Promise<Http2ServerResponse>((resolve) => { route = resolve })
+  const { client } = await setUp(t, (_request, response, upgrade) => {
+    upgrade.accept(ANSWER, () => { t.fail('no socket') })
     response.writeHead(200)
     route(response)
   })
@@ -197,13 +200,15 @@ t.test('one that leaves between head and end of the answer gets none either', as
 })
 
 t.test('those who do not answer in time are answered for, and what they say afterwards is dropped', async (t) => {
-  const responses: Http2Response[] = []
+  const responses: Http2ServerResponse[] = []
+  const upgrades: Http2Upgrade[] = []
   let expired = 0
-  const { client } = await setUp(t, (request, response) => {
+  const { client } = await setUp(t, (request, response, upgrade) => {
     responses.push(response)
-    response.limitTime(30, () => { expired++ })
+    upgrades.push(upgrade)
+    upgrade.limitTime(30, () => { expired++ })
     response.setHeader('x-by-hook', 'one')
-    response.accept(ANSWER, () => { t.fail('no socket') })
+    upgrade.accept(ANSWER, () => { t.fail('no socket') })
     if (request.url === '/begun') response.writeHead(403).write('begun')
   })
   const peer = await client.open()
@@ -217,7 +222,7 @@ t.test('those who do not answer in time are answered for, and what they say afte
   const begun = await client.open('/begun')
   t.equal(await begun.closed(), CANCEL)
   t.equal(expired, 1)
-  t.equal((await responses[0]!.readBody()).length, 0)
+  t.equal((await upgrades[0]!.readBody()).length, 0)
 })
 
 t.test('what was answered in time, or is gone, has no timer left', async (t) => {
@@ -225,11 +230,11 @@ t.test('what was answered in time, or is gone, has no timer left', async (t) => 
   const before = countTimers()
   let route = (): void => {}
   const routed = new Promise<void>((resolve) => { route = resolve })
-  const { client } = await setUp(t, (request, response) => {
-    response.limitTime(600_000, () => {})
+  const { client } = await setUp(t, (request, response, upgrade) => {
+    upgrade.limitTime(600_000, () => {})
     if (request.url === '/gone') route()
     if (request.url === '/demo') {
-      response.accept(ANSWER, (stream) => { stream.resume() })
+      upgrade.accept(ANSWER, (stream) => { stream.resume() })
       response.writeHead(200).end()
     } else if (request.url === '/refused') {
       response.writeHead(403).end()

@@ -6,6 +6,7 @@ import cookie from '@fastify/cookie'
 import t from 'tap'
 import { fastifyWire, type InjectError, type Version } from '../../index.js'
 import { injectSocket, lendContext } from '../../lib/upgrade/inject.js'
+import { createHttp2App } from '../fixtures/http2.js'
 import { createApp } from '../fixtures/app.js'
 
 t.test('the server sees a real request', async (t) => {
@@ -158,4 +159,58 @@ t.test('what a context has besides is found on the request, unless a request has
   lendContext(request)
   t.notOk('user' in request, 'a connection of others has none')
   client.terminate()
+})
+
+t.test('a refusal has the URL, and what the answer says as its cause', async (t) => {
+  const app = await createApp(t)
+  app.get('/resource', async () => 'plain')
+  app.ws('/html', { onRequest: async (_request, reply) => reply.code(401).send('who?') }, () => {})
+  app.ws('/odd', { onRequest: async (_request, reply) => reply.code(401).send({ odd: true }) }, () => {})
+  const refused = (url: string): Promise<unknown> => app.injectWS(url).catch((error: unknown) => error)
+  t.match(await refused('/nowhere'), { message: 'Unexpected server response: 404', url: '/nowhere', cause: { message: 'Route GET:/nowhere not found' } })
+  t.match(await refused('/resource'), { url: '/resource', cause: { code: 'FST_WIRE_NO_SOCKET', message: /no socket at "\/resource"/ } })
+  for (const url of ['/html', '/odd']) t.match(await refused(url), { url, cause: undefined })
+})
+
+for (const secure of [false, true]) {
+  t.test(`over HTTP/2${secure ? ' and TLS' : ''} a socket is injected into an application of HTTP/2`, async (t) => {
+    const app = await createHttp2App(t, {}, { secure })
+    app.ws('/demo', (socket, request) => {
+      const { raw, ip, headers } = request
+      socket.send(JSON.stringify([raw.httpVersion, raw.method, ip, headers['x-a'], headers[':authority'], socket.protocol, (raw as { user?: unknown }).user]))
+      socket.on('message', (data, isBinary) => { socket.send(data, { binary: isBinary }) })
+    })
+    app.ws('/refused', { onRequest: async (_request, reply) => reply.code(401).send({ message: 'who?' }) }, () => {})
+    let opened: unknown
+    const context = { http2: true, remoteAddress: '192.0.2.7', headers: { 'X-A': '1', Host: 'example.com', Upgrade: 'no', 'x-none': undefined }, protocols: ['a', 'b'], user: 7 }
+    const client = await app.injectWS('/demo', context, { onOpen: (client) => { opened = client } })
+    t.equal(opened, client)
+    t.same(JSON.parse(String((await once(client, 'message'))[0])), ['2.0', 'GET', '192.0.2.7', '1', 'example.com', 'a', 7])
+    client.send(Buffer.alloc(200_000, 'b'))
+    t.equal((await once(client, 'message'))[0].length, 200_000)
+    client.close(4000, 'bye')
+    t.equal((await once(client, 'close'))[0], 4000)
+    t.match(await app.injectWS('/refused', { http2: true }).catch((error: unknown) => error), { statusCode: 401, url: '/refused', cause: { message: 'who?' } })
+  })
+}
+
+t.test('an end without a close is one over HTTP/2 as well', async (t) => {
+  const app = await createHttp2App(t)
+  const closed = new Promise<number>((resolve) => { app.ws('/demo', (socket) => { socket.on('close', resolve) }) })
+  app.ws('/cut', (socket) => { socket.terminate() })
+  const messages: string[] = []
+  const client = await app.injectWS('/demo', { http2: true }, { onInit: (client) => { client.on('message', (data) => { messages.push(String(data)) }) } })
+  client.terminate()
+  t.equal(await closed, 1006)
+  const cut = await app.injectWS('/cut', { http2: true })
+  t.equal((await once(cut, 'close'))[0], 1006)
+})
+
+t.test('HTTP/2 is injected into HTTP/2 only, with version 13, and a hook that throws rejects', async (t) => {
+  const app = await createApp(t)
+  await t.rejects(app.injectWS('/', { http2: true }), { code: 'FST_WIRE_INJECT' })
+  const other = await createHttp2App(t)
+  other.ws('/demo', () => {})
+  await t.rejects(other.injectWS('/', { http2: true, version: '8' }), { code: 'FST_WIRE_INJECT' })
+  await t.rejects(other.injectWS('/demo', { http2: true }, { onOpen: () => { throw new Error('a hook failed') } }), { message: 'a hook failed' })
 })

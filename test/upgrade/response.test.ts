@@ -1,18 +1,19 @@
 import { EventEmitter, once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
-import { whenOver, type UpgradeResponse } from '../../lib/upgrade/response.js'
+import { carry, upgradeOf, whenOver, type Upgrade } from '../../lib/upgrade/response.js'
 
 const setUp = (isAccepted: boolean) => {
   const stream = new PassThrough()
-  const response = Object.assign(new EventEmitter(), { isAccepted }) as unknown as UpgradeResponse
+  const response = new EventEmitter()
+  const upgrade = { response, isAccepted }
   let told = 0
-  return { stream, response, tell: () => { told++ }, told: () => told }
+  return { stream, response, upgrade, tell: () => { told++ }, told: () => told }
 }
 
 t.test('a refusal is over when it is answered, and it is told once', async (t) => {
-  const { stream, response, tell, told } = setUp(false)
-  whenOver(response, stream, tell)
+  const { stream, response, upgrade, tell, told } = setUp(false)
+  whenOver(upgrade, stream, tell)
   response.emit('finish')
   t.equal(told(), 1)
   stream.destroy()
@@ -21,8 +22,8 @@ t.test('a refusal is over when it is answered, and it is told once', async (t) =
 })
 
 t.test('a socket is over when its stream is gone', async (t) => {
-  const { stream, response, tell, told } = setUp(true)
-  whenOver(response, stream, tell)
+  const { stream, response, upgrade, tell, told } = setUp(true)
+  whenOver(upgrade, stream, tell)
   response.emit('finish')
   t.equal(told(), 0)
   stream.destroy()
@@ -31,9 +32,19 @@ t.test('a socket is over when its stream is gone', async (t) => {
 })
 
 t.test('what is gone already is over at once', async (t) => {
-  const { stream, response, tell, told } = setUp(true)
+  const { stream, upgrade, tell, told } = setUp(true)
   stream.destroy()
   await once(stream, 'close')
-  whenOver(response, stream, tell)
+  whenOver(upgrade, stream, tell)
   t.equal(told(), 1)
+})
+
+t.test('a response leads to its upgrade, whatever becomes of its prototype', async (t) => {
+  const response = {}
+  const upgrade = {} as Upgrade
+  t.equal(upgradeOf(response), undefined)
+  carry(response, upgrade)
+  Object.setPrototypeOf(response, null)
+  t.equal(upgradeOf(response), upgrade)
+  t.equal(upgradeOf(new Proxy(response, {})), upgrade)
 })

@@ -1,11 +1,43 @@
 import t from 'tap'
 import { ServerClosing } from '../../lib/errors.js'
-import { answerUnavailable } from '../../lib/upgrade/unavailable.js'
+import { answerFailure, answerUnavailable } from '../../lib/upgrade/unavailable.js'
+
+const setUp = () => {
+  const written: unknown[] = []
+  return { written, upgrade: { refuse: (...refusal: unknown[]) => { written.push(...refusal) } } }
+}
 
 t.test('the answer has the code, the sentence, its length, and when to come again', async (t) => {
-  const written: unknown[] = []
-  answerUnavailable({ writeHead: (...head) => { written.push(head) }, end: (body) => { written.push(body) } }, new ServerClosing())
-  const [head, body] = written as [[number, Record<string, unknown>], string]
+  const { written, upgrade } = setUp()
+  answerUnavailable(upgrade, new ServerClosing())
+  const [status, headers, body] = written as [number, Record<string, unknown>, string]
   t.match(JSON.parse(body), { statusCode: 503, code: 'FST_WIRE_CLOSING', error: 'Service Unavailable', message: /./ })
-  t.same(head, [503, { 'retry-after': '10', 'content-type': 'application/json; charset=utf-8', 'content-length': body.length }])
+  t.equal(status, 503)
+  t.same(headers, { 'retry-after': '10', 'content-type': 'application/json; charset=utf-8', 'content-length': body.length })
+})
+
+t.test('what is thrown is reported and answered, and not told to the client', async (t) => {
+  const { written, upgrade } = setUp()
+  const failures: unknown[] = []
+  const error = new Error('a secret')
+  answerFailure(upgrade, error, (failure) => { failures.push(failure) }, () => { t.fail('answered, not cut') })
+  t.same(failures, [error])
+  const [status, , body] = written as [number, unknown, string]
+  t.equal(status, 500)
+  t.match(JSON.parse(body), { statusCode: 500, code: 'FST_WIRE_UPGRADE', error: 'Internal Server Error', message: /log/ })
+})
+
+t.test('with a log that throws the client has its answer all the same', async (t) => {
+  const { written, upgrade } = setUp()
+  answerFailure(upgrade, new Error(), () => { throw new Error('no log') }, () => { t.fail('answered, not cut') })
+  t.equal(written[0], 500)
+})
+
+t.test('the connection is cut where there is nothing to answer with, or the answer fails', async (t) => {
+  let cuts = 0
+  const cut = (): void => { cuts++ }
+  answerFailure(undefined, new Error(), () => {}, cut)
+  t.equal(cuts, 1)
+  answerFailure({ refuse: () => { throw new Error('no answer') } }, new Error(), () => {}, cut)
+  t.equal(cuts, 2)
 })

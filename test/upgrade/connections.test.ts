@@ -1,0 +1,146 @@
+import { once } from 'node:events'
+import type { Server } from 'node:net'
+import { connect as connectHttp2 } from 'node:http2'
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { readFileSync } from 'node:fs'
+import Fastify, { type FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+import { fastifyWire } from '../../index.js'
+import { Connections } from '../../lib/upgrade/connections.js'
+import { listen } from '../fixtures/app.js'
+import { upgradeHead } from '../fixtures/client.js'
+
+const TLS = {
+  key: readFileSync(new URL('../fixtures/localhost.key', import.meta.url)),
+  cert: readFileSync(new URL('../fixtures/localhost.crt', import.meta.url))
+}
+const KINDS: Record<string, object> = {
+  'HTTP/1.1': {},
+  TLS: { https: TLS },
+  'HTTP/2': { http2: true },
+  'HTTP/2 over TLS': { http2: true, https: { ...TLS, allowHTTP1: true } }
+}
+
+async function createApp (t: Test, options: object, closeTimeout = 50): Promise<FastifyInstance> {
+  const app = Fastify(options)
+  t.teardown(() => app.close())
+  await app.register(fastifyWire, { closeTimeout })
+  app.ws('/demo', () => {})
+  app.ws('/refused', { onRequest: async (_request, reply) => reply.code(403).send({}) }, () => {})
+  return app
+}
+
+/** A peer that the server has accepted, and that keeps its side open. */
+async function peer (t: Test, app: FastifyInstance, port: number, bytes = '', host = '127.0.0.1'): Promise<Socket> {
+  const accepted = once(app.server, 'connection')
+  const socket = connect({ port, host, allowHalfOpen: true })
+  t.teardown(() => { socket.destroy() })
+  socket.on('error', () => {}).resume()
+  if (host === '127.0.0.1') await accepted
+  else await once(socket, 'connect')
+  if (bytes !== '') socket.write(bytes)
+  return socket
+}
+
+for (const [kind, options] of Object.entries(KINDS)) {
+  t.test(`over ${kind} an application closes although peers have sent nothing, or a part of what they have to`, async (t) => {
+    const app = await createApp(t, options)
+    const port = await listen(app)
+    const sockets = [await peer(t, app, port), await peer(t, app, port, 'GET /demo HTTP/1.1\r\nHost: a\r\n'), await peer(t, app, port, '\x16\x03\x01')]
+    const closed = sockets.map((socket) => once(socket, 'close'))
+    for (const socket of sockets) socket.on('end', () => { socket.end() })
+    await app.close()
+    await Promise.all(closed)
+  })
+}
+
+t.test('an application closes although a peer is idle after its TLS handshake', async (t) => {
+  const app = await createApp(t, { https: TLS })
+  const socket = connectTls({ port: await listen(app), host: '127.0.0.1', rejectUnauthorized: false, allowHalfOpen: true } as object)
+  t.teardown(() => { socket.destroy() })
+  socket.on('error', () => {}).resume()
+  await once(socket, 'secureConnect')
+  await app.close()
+})
+
+for (const kind of ['HTTP/2', 'HTTP/2 over TLS']) {
+  t.test(`an application closes although a session of ${kind} is idle`, async (t) => {
+    const app = await createApp(t, KINDS[kind]!)
+    const session = connectHttp2(`${kind === 'HTTP/2' ? 'http' : 'https'}://127.0.0.1:${await listen(app)}`, { rejectUnauthorized: false })
+    t.teardown(() => { session.destroy() })
+    session.on('error', () => {})
+    await once(session, 'remoteSettings')
+    await app.close()
+  })
+}
+
+t.test('an application that listens on localhost closes the connections of every address', async (t) => {
+  const app = await createApp(t, {})
+  await app.listen({ port: 0, host: 'localhost' })
+  const sockets: Socket[] = []
+  for (const { address, port } of app.addresses()) sockets.push(await peer(t, app, port, 'GET / HT', address === '127.0.0.1' ? address : '::1'))
+  const closed = sockets.map((socket) => once(socket, 'close'))
+  for (const socket of sockets) socket.on('end', () => { socket.end() })
+  await app.close()
+  await Promise.all(closed)
+})
+
+t.test('a request under way is finished, and its connection ends after it', async (t) => {
+  for (const options of [{}, { https: TLS }]) {
+    const app = await createApp(t, options, 20)
+    let answer = (_text: string): void => {}
+    let enter = (): void => {}
+    const entered = new Promise<void>((resolve) => { enter = resolve })
+    app.get('/slow', () => new Promise<string>((resolve) => {
+      answer = resolve
+      enter()
+    }))
+    const port = await listen(app)
+    const secure = 'https' in options
+    const socket = secure ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }) : connect(port, '127.0.0.1')
+    t.teardown(() => { socket.destroy() })
+    let received = ''
+    socket.on('data', (bytes) => { received += String(bytes) })
+    socket.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
+    await entered
+    const idle = await peer(t, app, port)
+    const cut = once(idle, 'close')
+    idle.on('end', () => { idle.end() })
+    const closed = app.close()
+    await cut
+    t.equal(received, '')
+    answer('finished')
+    await closed
+    t.match(received, /finished$/)
+  }
+})
+
+t.test('a peer that was refused, and keeps its side open, does not hold up the end', async (t) => {
+  const app = await createApp(t, {}, 60_000)
+  const socket = await peer(t, app, await listen(app), upgradeHead('/refused'))
+  await once(socket, 'end')
+  const start = performance.now()
+  await app.close()
+  t.ok(performance.now() - start < 4_000, 'sooner than a refused peer may linger otherwise')
+})
+
+t.test('what became a socket is forgotten', async (t) => {
+  const connections = new Connections()
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const stop = connections.watch(app.server as unknown as Server)
+  const port = await listen(app)
+  const socket = await peer(t, app, port)
+  t.equal(connections.size, 1)
+  const [accepted] = await Promise.all([once(app.server, 'connection'), peer(t, app, port)]) as [[Socket], Socket]
+  connections.forget(accepted[0])
+  connections.forget(accepted[0])
+  t.equal(connections.size, 1)
+  // Handed back to the server, it is the same connection.
+  app.server.emit('connection', accepted[0])
+  t.equal(connections.size, 2)
+  stop()
+  app.server.emit('session', {})
+  socket.destroy()
+})
