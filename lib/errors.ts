@@ -94,7 +94,13 @@ export const UrlInvalid = createError(
   'FST_WIRE_URL', 'app.ws(%s) needs a path that begins with "/": app.ws(\'/demo\', handler)', 500, TypeError)
 
 export const AlreadyRegistered = createError(
-  'FST_WIRE_REGISTERED', 'This instance has app.websocketServer already, from fastify-wire or another plugin: register fastify-wire once, or in contexts of which none is inside another', 500)
+  'FST_WIRE_REGISTERED', 'fastify-wire is registered here already: register it once, or in contexts of which none is inside another', 500)
+
+export const DecoratorTaken = createError(
+  'FST_WIRE_DECORATOR', "%s is taken, by the application or by another plugin: rename the method of fastify-wire, as in app.register(fastifyWire, { decorator: 'socket' }), and declare sockets by app.socket()", 500)
+
+export const BesideAnother = createError(
+  'FST_WIRE_BESIDE', '@fastify/websocket is registered beside fastify-wire, or another plugin that decorates app.websocketServer, app.injectWS or request.ws, and both would answer the same upgrades: remove it, its routes work with fastify-wire', 500)
 
 export const HandlerMissing = createError(
   'FST_WIRE_HANDLER', 'app.ws(%s) needs a handler function: app.ws(url, handler) or app.ws(url, options, handler)', 500, TypeError)

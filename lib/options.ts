@@ -57,6 +57,8 @@ export interface SocketOptions extends AdmissionOptions {
 }
 
 export interface WireOptions extends SocketOptions {
+  /** The name of the method that declares sockets, where `app.ws` is taken: 'socket' for `app.socket()`. Default 'ws'. */
+  decorator?: string
   /**
    * Whether connections are read and written in a way that Node does not make public: every read lands in one buffer,
    * and most writes leave in one call. It is tried at start and used only where it works. Default true.

@@ -7,9 +7,10 @@ import fp from 'fastify-plugin'
 import type { Registration } from './accept.js'
 import { createLimits } from './connection-limits.js'
 import { closeSockets, type ShutdownSettings } from './closing.js'
+import { checkDecorators, refuseAnother } from './decorators.js'
 import { copySchema, isDropIn, openToUpgrades, type DropInRoute } from './dropin.js'
 import { isWatched, takeEarlyRoutes } from './early.js'
-import { AlreadyRegistered, BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
+import { BadConnectionHeader, MethodNotAllowed, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
 import { resolveDropInSettings, resolveSettings, SOCKET_OPTIONS, type Settings, type WireOptions } from './options.js'
 import { misspeltOptions, readPluginOptions } from './options/plugin.js'
@@ -41,8 +42,9 @@ interface AppState {
 const states = new WeakMap<object, AppState>()
 
 export async function plugin (instance: FastifyInstance, given: WireOptions): Promise<void> {
-  if (instance.hasDecorator('websocketServer')) throw new AlreadyRegistered()
   const options = readPluginOptions(given)
+  const { decorator = 'ws' } = options
+  const isRequestFree = checkDecorators(instance, decorator)
   const settings = resolveSettings(options)
   if (settings.directIO) await prepareDirectIO()
   if (options.options?.path !== undefined) instance.log.warn('ws server path option shouldn\'t be provided, use a route instead')
@@ -61,7 +63,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   listen(instance, state, httpServer, settings, server)
 
   instance.decorate('websocketServer', server)
-  instance.decorate('ws', function (this: FastifyInstance, url: string, ...given: unknown[]) {
+  instance.decorate(decorator, function (this: FastifyInstance, url: string, ...given: unknown[]) {
     const route = readDeclaration(url, given[0], given[1])
     addSocketRoute(this, options, registration, url, route.options, route.handler)
     return this
@@ -71,7 +73,8 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
     await new Promise<void>((resolve, reject) => { this.ready((error) => { error == null ? resolve() : reject(error) }) })
     return injectSocket(state.listening.get(httpServer) as Server, path, context, hooks)
   })
-  instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
+  if (isRequestFree) instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
+  refuseAnother(instance)
 
   acceptDropInRoutes(instance, options, registration, state.urls)
   answerOtherwise(instance, state.urls, server)

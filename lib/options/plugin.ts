@@ -6,7 +6,7 @@ import { ANY_SIZE } from './checks.js'
 import { DEFLATE_NAMES, type DeflateOptions } from './deflate.js'
 import { meantName } from './names.js'
 
-const PLUGIN_NAMES: readonly string[] = ['directIO', 'options', 'shutdown', 'preClose'] satisfies Array<keyof WireOptions>
+const PLUGIN_NAMES: readonly string[] = ['decorator', 'directIO', 'options', 'shutdown', 'preClose'] satisfies Array<keyof WireOptions>
 
 const SERVER_NAMES: readonly string[] = [
   'maxPayload', 'verifyClient', 'handleProtocols', 'perMessageDeflate', 'clientTracking', 'server', 'noServer', 'path', 'host', 'port', 'backlog', 'autoPong', 'skipUTF8Validation', 'allowSynchronousEvents', 'WebSocket'
@@ -22,6 +22,9 @@ export function readPluginOptions (given: WireOptions): WireOptions {
   const { errorHandler, preClose, maxPayload, perMessageDeflate, options, ...others } = given
   if (errorHandler && typeof errorHandler !== 'function') throw new ErrorHandlerInvalid()
   if (preClose && typeof preClose !== 'function') throw new PreCloseInvalid()
+  if (given.decorator !== undefined && (typeof given.decorator !== 'string' || given.decorator === '')) {
+    throw new BadOption('decorator', 'the name of a method', inspect(given.decorator))
+  }
   const server = readServerOptions(options)
   const read: WireOptions = { ...others, options: server }
   const largest = maxPayload ?? server.maxPayload

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
-import { secondaryServers } from '../../lib/upgrade/bindings.js'
+import { contextsOf, secondaryServers } from '../../lib/upgrade/bindings.js'
 import { giveLocalhostTwoAddresses } from '../fixtures/localhost.js'
 
 t.test('the servers that listen beside that of the application are found, by an instance of a plugin too', async (t) => {
@@ -21,4 +21,18 @@ t.test('the servers that listen beside that of the application are found, by an 
 
 t.test('where Fastify has no such slot, there are none', async (t) => {
   t.same(secondaryServers({} as FastifyInstance), [])
+  t.same(contextsOf({} as FastifyInstance), [])
+})
+
+t.test('the contexts of an application are found from any of them', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const contexts: FastifyInstance[] = []
+  app.register(async (outer) => {
+    contexts.push(outer)
+    outer.register(async (inner) => { contexts.push(inner) })
+  })
+  app.register(async (other) => { contexts.push(other) })
+  await app.ready()
+  for (const from of [app, ...contexts]) t.strictSame(contextsOf(from).map((context) => contexts.indexOf(context)), [0, 1, 2])
 })
