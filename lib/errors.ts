@@ -105,6 +105,9 @@ export const BesideAnother = createError(
 export const HandlerMissing = createError(
   'FST_WIRE_HANDLER', 'app.ws(%s) needs a handler function: app.ws(url, handler) or app.ws(url, options, handler)', 500, TypeError)
 
+export const HandlerObject = createError(
+  'FST_WIRE_HANDLER_OBJECT', "The handler of app.ws(%s) must be one function, not an object of listeners: app.ws(url, (socket) => { socket.on('message', (data) => {}) })", 500, TypeError)
+
 // These five have the sentences of @fastify/websocket: applications and their tests look for them.
 
 export const ErrorHandlerInvalid = createError(
