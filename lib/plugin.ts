@@ -15,11 +15,12 @@ import { isWebSocketUpgrade } from './handshake/handshake.js'
 import { resolveDropInSettings, resolveSettings, SOCKET_OPTIONS, type Settings, type WireOptions } from './options.js'
 import { misspeltOptions, readPluginOptions } from './options/plugin.js'
 import { readDeclaration } from './options/route.js'
-import { claimUpgrade, noteRefusal, noteRefusals, refuseWhileClosing, watchUpgrade } from './refusals.js'
+import { RefusalLog } from './refusal-log.js'
+import { claimUpgrade, logMissed, logRefusal, noteRefusal, noteRefusals, refuseWhileClosing, watchUpgrade } from './refusals.js'
 import { addSocketRoute, handshakeTimeout } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
-import { secondaryServers } from './upgrade/bindings.js'
+import { requestLogging, secondaryServers } from './upgrade/bindings.js'
 import { boundHeads } from './upgrade/head-timeout.js'
 import { listenForUpgrades } from './upgrade/http1.js'
 import { isHttp2Server, listenForConnects } from './upgrade/http2.js'
@@ -38,6 +39,9 @@ interface AppState {
   isClosing: boolean
 }
 
+// In a line of the log, of what may have 16 KiB.
+const LONGEST_URL_SHOWN = 100
+
 // By the HTTP server of the application.
 const states = new WeakMap<object, AppState>()
 
@@ -53,11 +57,13 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 
   const state = states.get(instance.server) ?? createState(instance)
   const httpServer = (options.options?.server ?? instance.server) as Server
-  const server = new WireServer(options.options, (error) => { instance.log.error({ err: error }, 'a listener of websocketServer failed') })
+  const logsRequests = requestLogging(instance)
+  const refusals = new RefusalLog(instance.log, logsRequests)
+  const server = new WireServer(options.options, (error) => { instance.log.error({ err: error }, 'a listener of websocketServer failed') }, refusals)
   const registration: Registration = {
     server,
     isClosing: () => state.isClosing || server.isClosing,
-    logsRequests: requestLogging(instance),
+    logsRequests,
     limits: createLimits(settings)
   }
   listen(instance, state, httpServer, settings, server)
@@ -75,6 +81,8 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   })
   if (isRequestFree) instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
   refuseAnother(instance)
+
+  instance.addHook('onClose', async () => { refusals.end() })
 
   acceptDropInRoutes(instance, options, registration, state.urls)
   answerOtherwise(instance, state.urls, server)
@@ -109,8 +117,7 @@ function listen (instance: FastifyInstance, state: AppState, server: Server, { h
     // Only now, since Fastify may have rewritten the URL. Where it has answered, nothing is bounded any more.
     const limit = urls.find(request.url as string)?.handshakeTimeout ?? timeout
     response.limitTime(limit, () => {
-      const { log } = noteRefusal(response, 'FST_WIRE_HANDSHAKE_UNANSWERED') ?? instance
-      log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
+      noteRefusal(response, 'FST_WIRE_HANDSHAKE_UNANSWERED', { url: request.url?.slice(0, LONGEST_URL_SHOWN), timeout: limit })
     })
   }
   const isOurs: IsOurs = (request) => urls.find(rewrittenUrl(instance, request)) !== undefined
@@ -166,22 +173,24 @@ function answerOtherwise (instance: FastifyInstance, urls: SocketUrls, server: W
   noteRefusals(instance)
   instance.addHook('onRequest', (request, reply, done) => {
     claimUpgrade(server, request, reply)
-    if (request.is404) done(refuseMissed(request, urls))
+    if (request.is404) done(refuseMissed(request, reply, urls))
     // A resource stands there, more specific than a socket that the upgrade would have been for.
-    else if (isUpgrade(request.raw) && !urls.holds(request.routeOptions.url)) reply.callNotFound()
-    else done()
+    else if (isUpgrade(request.raw) && !urls.holds(request.routeOptions.url)) {
+      logMissed(request, reply)
+      reply.callNotFound()
+    } else done()
   })
 }
 
-function refuseMissed (request: FastifyRequest, urls: SocketUrls): Error | undefined {
+function refuseMissed (request: FastifyRequest, reply: FastifyReply, urls: SocketUrls): Error | undefined {
   const { method } = request
   const found = urls.find(request.url)?.marked
   if (isUpgrade(request.raw)) {
-    if (found === undefined && !isWatched(request.server)) {
-      request.log.warn('an upgrade to a URL without a socket: the routes declared before fastify-wire was loaded have none, await app.register(fastifyWire) before them')
+    if (found !== undefined && method !== 'GET') {
+      return logRefusal(request, reply, Object.assign(new MethodNotAllowed(method), { headers: { allow: 'GET' } })) as Error
     }
-    if (found === undefined || method === 'GET') return undefined
-    return Object.assign(new MethodNotAllowed(method), { headers: { allow: 'GET' } })
+    logMissed(request, reply, found === undefined && !isWatched(request.server) ? 'UNSEEN_ROUTES' : undefined)
+    return undefined
   }
   if (found !== 'constrained' || (method !== 'GET' && method !== 'HEAD')) return undefined
   if (isWebSocketUpgrade(request.headers)) return new BadConnectionHeader()
@@ -215,11 +224,4 @@ function closeWith (instance: FastifyInstance, state: AppState, server: WireServ
     (instance as ClosingInstance).onClose(() => closed)
   })
   if (preClose !== undefined) instance.addHook('preClose', preClose)
-}
-
-/** Whether Fastify logs this request, which the end of its socket follows. */
-function requestLogging (instance: FastifyInstance): (request: FastifyRequest) => boolean {
-  const disabled: unknown = instance.initialConfig.disableRequestLogging
-  if (typeof disabled === 'function') return (request) => (disabled as (request: FastifyRequest) => boolean)(request) !== true
-  return () => disabled !== true
 }

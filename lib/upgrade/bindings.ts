@@ -1,8 +1,9 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 // What Fastify calls these slots, which are not public. Servers: it hands 'upgrade' events of these on, and no other ones.
 const SERVERS = 'fastify.serverBindings'
 const CHILDREN = 'fastify.children'
+const LOG_CONTROLLER = 'fastify.logController'
 
 /** The servers that listen beside that of the application: on 'localhost' there is one for each address. Known once it listens. */
 export function secondaryServers (instance: FastifyInstance): readonly object[] {
@@ -15,6 +16,19 @@ export function contextsOf (instance: FastifyInstance): FastifyInstance[] {
     return children.flatMap((child) => [child as FastifyInstance, ...within(slotsOf(child, CHILDREN)[0] as readonly object[])])
   }
   return within(slotsOf(instance, CHILDREN).at(-1) ?? [])
+}
+
+interface LogController {
+  isLogDisabled (request: FastifyRequest): boolean
+}
+
+/** Whether Fastify logs a request. Its log controller knows, which an application may give; older versions have the option alone. */
+export function requestLogging (instance: FastifyInstance): (request: FastifyRequest) => boolean {
+  const [controller] = slotsOf(instance, LOG_CONTROLLER) as unknown as [LogController | undefined]
+  if (controller !== undefined) return (request) => !controller.isLogDisabled(request)
+  const disabled: unknown = instance.initialConfig.disableRequestLogging
+  if (typeof disabled === 'function') return (request) => (disabled as (request: FastifyRequest) => boolean)(request) !== true
+  return () => disabled !== true
 }
 
 /** The values of a slot, of a context and of those around it, up to the root. */

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import t from 'tap'
-import { contextsOf, secondaryServers } from '../../lib/upgrade/bindings.js'
+import { contextsOf, requestLogging, secondaryServers } from '../../lib/upgrade/bindings.js'
 import { giveLocalhostTwoAddresses } from '../fixtures/localhost.js'
 
 t.test('the servers that listen beside that of the application are found, by an instance of a plugin too', async (t) => {
@@ -35,4 +35,14 @@ t.test('the contexts of an application are found from any of them', async (t) =>
   app.register(async (other) => { contexts.push(other) })
   await app.ready()
   for (const from of [app, ...contexts]) t.strictSame(contextsOf(from).map((context) => contexts.indexOf(context)), [0, 1, 2])
+})
+
+t.test('whether a request is logged is known from the log controller, or from the option', async (t) => {
+  const request = { url: '/quiet' } as FastifyRequest
+  const isQuiet = ({ url }: FastifyRequest): boolean => url === '/quiet'
+  t.equal(requestLogging(Fastify())(request), true)
+  for (const [disableRequestLogging, logs] of [[undefined, true], [false, true], [true, false], [isQuiet, false]] as const) {
+    t.equal(requestLogging({ initialConfig: { disableRequestLogging } } as unknown as FastifyInstance)(request), logs)
+    t.equal(requestLogging(Fastify({ disableRequestLogging } as object))(request), logs)
+  }
 })
