@@ -95,6 +95,7 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
       if (errorChannel.hasSubscribers) publish(errorChannel, { error, source: isRefusedMessage(error) ? 'peer' : 'application' }, socket, context as Context)
       handleError(instance, settings, error, socket, context as Context)
     },
+    listening: (running) => { server.closeListeners.add(running, settings.closeTimeout) },
     closed: (socket, code, reason, context) => {
       server.delete(socket)
       const { log, logsClose, openedAt, lifetimeEnd, route, ip, fault } = context as Context

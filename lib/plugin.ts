@@ -210,7 +210,8 @@ type ClosingInstance = FastifyInstance & { onClose (hook: () => Promise<void>): 
  */
 function closeWith (instance: FastifyInstance, state: AppState, server: WireServer, shutdown: ShutdownSettings, preClose: WireOptions['preClose']): void {
   instance.addHook('preClose', async () => {
-    state.isClosing = true
+    state.isClosing = true;
+    (instance as ClosingInstance).onClose(() => server.closeListeners.settled())
     if (preClose !== undefined) return
     const closed = new Promise<void>((resolve) => {
       server.close(() => {

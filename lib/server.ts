@@ -8,6 +8,7 @@ import { Message } from './codec/message.js'
 import { Metrics, type WireMetrics } from './metrics.js'
 import { RefusalLog } from './refusal-log.js'
 import { isHixie } from './protocol/protocol.js'
+import { CloseListeners } from './socket/close-listeners.js'
 import { isBinaryByDefault, toBuffer, type Sendable } from './socket/data.js'
 import type { TypedEmitter, Unchecked } from './socket/emitter.js'
 import type { WireSocket } from './socket/socket.js'
@@ -117,6 +118,8 @@ export class WireServer extends ServerEmitterBase {
 
   /** @internal What is counted of them. */
   readonly measurements = new Metrics()
+  /** @internal Those of its sockets. */
+  readonly closeListeners = new CloseListeners()
   /** @internal What the log says of upgrades that were refused. */
   readonly refusals: RefusalLog
   #state: 'running' | 'closing' | 'closed' = 'running'

@@ -7,6 +7,7 @@ import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../protocol/protocol.js'
 import type { WriteCallback } from '../transport/transport.js'
 import { Blobs } from './blobs.js'
+import { emitClose } from './close-listeners.js'
 import { Conversation } from './conversation.js'
 import { isBinaryByDefault, isBinaryType, toBuffer, type BinaryType, type Sendable } from './data.js'
 import { SocketEmitterBase, type AnyListener, type Listener, type WireSocketEvents } from './emitter.js'
@@ -354,7 +355,13 @@ export class WireSocket extends SocketEmitterBase {
       this.#conversation.fail(args[0])
       return true
     }
+    if (event === 'close') return this.#emitClose(args)
     return super.emit(event, ...args)
+  }
+
+  #emitClose (args: unknown[]): boolean {
+    const conversation = this.#conversation
+    return emitClose(this, args, (error) => { conversation.fail(error) }, (running) => { conversation.owner.listening?.(running) })
   }
 
   /** Only those that have listeners: the others are there for the shape. */
