@@ -146,6 +146,9 @@ export const NotOpen = createError(
 export const NotSupported = createError(
   'FST_WIRE_NOT_SUPPORTED', 'The protocol version %s cannot carry %s: check socket.version first', 500)
 
+export const BadDate = createError(
+  'FST_WIRE_DATE', 'closeAt() takes a Date, or milliseconds since 1970, not %s: the exp of a JWT is in seconds, so closeAt(exp * 1000)', 500, TypeError)
+
 export const BadCloseCode = createError(
   'FST_WIRE_CLOSE_CODE', 'The close code %s may not be sent: use 1000-1003, 1007-1014 or 3000-4999 (RFC 6455 §7.4)', 500, RangeError)
 

@@ -4,7 +4,7 @@ import type { Settings } from './options.js'
 import { isRefusedMessage, type MessageSchemas } from './schema.js'
 import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/opening.js'
-import { endLifetime } from './socket/lifetime.js'
+import { endLifetime, forgetExpiry } from './socket/lifetime.js'
 import { heartbeatOf } from './socket/heartbeat.js'
 import type { WireSocket } from './socket/socket.js'
 import { isThenable } from './socket/thenable.js'
@@ -100,6 +100,7 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
       server.delete(socket)
       const { log, logsClose, openedAt, lifetimeEnd, route, ip, fault } = context as Context
       if (lifetimeEnd !== undefined) endLifetime(socket, lifetimeEnd)
+      forgetExpiry(socket)
       const { version, traffic } = socket
       const duration = performance.now() - openedAt
       server.measurements.closed(route, version, code, traffic)
