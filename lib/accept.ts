@@ -8,6 +8,7 @@ import { chooseProtocol, readHandshake, type Answer, type Handshake } from './ha
 import { negotiateDeflate, readExtensions, type DeflateAgreement, type DeflateSettings } from './handshake/extensions.js'
 import type { Settings } from './options.js'
 import { createContext, socketOpened } from './owner.js'
+import { logRefusal } from './refusals.js'
 import { Compression } from './protocol/compression.js'
 import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/opening.js'
@@ -41,8 +42,9 @@ export interface SocketRoute {
 const NO_HOST = 'host.invalid'
 
 /** Reads the handshake of an upgrade and admits it, before any hook of the route runs. */
-export function checkHandshake (settings: Settings, limits: readonly ConnectionLimits[], request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+export function checkHandshake (settings: Settings, limits: readonly ConnectionLimits[], request: FastifyRequest, reply: FastifyReply, proceed: (error?: Error) => void): void {
   const { raw } = request
+  const done = (error?: Error): void => { proceed(error === undefined ? undefined : logRefusal(request, reply, error) as Error) }
   let handshake: Handshake
   try {
     handshake = readHandshake({
@@ -75,9 +77,13 @@ function upgradeFor (reply: FastifyReply): Upgrade {
 export function acceptSocket (route: SocketRoute, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined {
   const handshake = upgradeFor(reply).handshake as Handshake
   if (handshake.bodyLength > 0 || typeof route.registration.server.options.verifyClient === 'function') {
-    return acceptLater(route, handshake, request, reply)
+    return acceptLater(route, handshake, request, reply).catch((error: unknown) => { throw logRefusal(request, reply, error) })
   }
-  answerHandshake(route, handshake, NOTHING, request, reply)
+  try {
+    answerHandshake(route, handshake, NOTHING, request, reply)
+  } catch (error) {
+    throw logRefusal(request, reply, error)
+  }
   return undefined
 }
 

@@ -7,7 +7,7 @@ import { isListed, ownOrigin } from './handshake/origin.js'
 import type { Upgrade } from './upgrade/response.js'
 
 // A header may have 16 KiB, which are not to come back in an answer and a line of the log.
-const LONGEST_ORIGIN_SHOWN = 200
+const LONGEST_ORIGIN_SHOWN = 100
 
 /**
  * Judges who may connect, before any hook of the route runs, so that a refusal is cheap. First the number of connections,
@@ -49,15 +49,13 @@ function judge ({ origin: rule }: AdmissionSettings, { origin }: Handshake, requ
 
 function refuse ({ origin: rule }: AdmissionSettings, handshake: Handshake, request: FastifyRequest): Error {
   const origin = (handshake.origin as string).slice(0, LONGEST_ORIGIN_SHOWN)
-  const own = ownOrigin(isSecure(request), request.host)
-  request.log.warn({ origin, own }, `a WebSocket of a page of "${origin}" was refused: ${advise(rule, origin, own)}`)
-  return new OriginRefused(origin)
+  return Object.assign(new OriginRefused(origin), advise(rule, origin, request))
 }
 
-function advise (rule: AdmissionSettings['origin'], origin: string, own: string | undefined): string {
-  if (typeof rule === 'function') return 'the function that is the origin option decided so'
-  const advice = `to allow it, add '${origin}' to the origin option of the route or the plugin`
-  return rule?.hasOwn === true
-    ? `${advice}; or, if the page is of this server, which takes itself for ${own}, a proxy in front of it calls for Fastify's trustProxy`
-    : advice
+/** What the log says of it. */
+function advise (rule: AdmissionSettings['origin'], origin: string, request: FastifyRequest): { details: object, advice?: string } {
+  if (typeof rule === 'function') return { details: { origin }, advice: 'the function in the option origin did not allow it' }
+  if (rule?.hasOwn !== true) return { details: { origin } }
+  const own = ownOrigin(isSecure(request), request.host)
+  return { details: { origin, own }, advice: 'to allow this origin, add it to the option origin, or set trustProxy behind a proxy' }
 }

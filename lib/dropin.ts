@@ -29,10 +29,13 @@ export function isDropIn (route: DropInRoute): boolean {
 /**
  * Makes one route of both: an upgrade opens a socket, any other request gets the handler, or 404 where there is none.
  * One route and not two, because the hooks that other plugins have put on it must stand there once.
+ * @param route its schema is changed, so it must be its own: see `copySchema()`
  * @returns what holds for its sockets; undefined where it has none, as that of a HEAD
  * @throws SocketMethod, SocketHandlerInvalid, BadOption, RouteOption
  */
 export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, defaults: WireOptions, registration: Registration): Settings | undefined {
+  // What describes the API knows nothing of sockets.
+  if (route.websocket) Object.assign(route.schema as FastifySchema, { hide: true })
   const methods = [route.method].flat()
   if (methods.every((method) => method === 'HEAD')) {
     // Fastify adds it to a GET, with the handler of the socket.
@@ -43,8 +46,6 @@ export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, d
   const wsHandler = route.websocket ? route.handler : route.wsHandler
   if (typeof wsHandler !== 'function') throw new SocketHandlerInvalid()
   const handler = (route.websocket ? replyNotFound : route.handler) as RouteOptions['handler']
-  // What describes the API knows nothing of sockets.
-  if (route.websocket) route.schema = Object.assign(route.schema ?? {}, { hide: true }) as FastifySchema
 
   const own = ownOptions(route)
   checkMessageOptions(own, route.schema)
@@ -78,7 +79,7 @@ function ownOptions (route: DropInRoute): SocketOptions {
   return Object.fromEntries(Object.entries(route).filter(([name]) => name !== 'errorHandler' && isSocketOption(name)))
 }
 
-/** A schema that may be changed: that of the route may be declared again, for a HEAD. */
+/** A schema that may be changed: that of the route may be declared again, for a HEAD or by the application. */
 export function copySchema (route: DropInRoute): void {
-  if (describesMessages(route.schema)) route.schema = { ...route.schema }
+  if (route.websocket || describesMessages(route.schema)) route.schema = { ...route.schema }
 }

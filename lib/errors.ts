@@ -10,76 +10,79 @@ import { createError, type FastifyErrorConstructor } from '@fastify/error'
 
 // Refusals: the status is the HTTP status of the answer.
 
-export const MethodNotAllowed = createError(
+// Without a stack: it would lead into the plugin, and a flood of handshakes brings many.
+const refusal = (code: string, message: string, status: number): FastifyErrorConstructor<{ code: string }> => createError(code, message, status, Error, false)
+
+export const MethodNotAllowed = refusal(
   'FST_WIRE_METHOD', 'A WebSocket handshake is a GET request, this one is a %s (RFC 6455 §4.1)', 405)
 
-export const UpgradeRequired = createError(
+export const UpgradeRequired = refusal(
   'FST_WIRE_UPGRADE_REQUIRED', 'This URL is a WebSocket: connect to it with a WebSocket client, or send the headers of an upgrade', 426)
 
-export const HttpVersionTooOld = createError(
+export const HttpVersionTooOld = refusal(
   'FST_WIRE_HTTP_VERSION', 'A WebSocket handshake needs HTTP/1.1 or later, this one came as HTTP/%s (RFC 6455 §4.1)', 400)
 
-export const BadConnectionHeader = createError(
+export const BadConnectionHeader = refusal(
   'FST_WIRE_CONNECTION_HEADER', 'The Connection header of a WebSocket handshake must hold the token "Upgrade" (RFC 6455 §4.2.1)', 400)
 
-export const BadUpgradeHeader = createError(
+export const BadUpgradeHeader = refusal(
   'FST_WIRE_UPGRADE_HEADER', 'The Upgrade header of a WebSocket handshake must hold the token "websocket" (RFC 6455 §4.2.1)', 400)
 
-export const MissingHost = createError(
+export const MissingHost = refusal(
   'FST_WIRE_HOST', 'A WebSocket handshake must carry one valid Host header (RFC 6455 §4.2.1)', 400)
 
-export const MissingKey = createError(
+export const MissingKey = refusal(
   'FST_WIRE_KEY_MISSING', 'The handshake has no Sec-WebSocket-Key header (RFC 6455 §4.2.1)', 400)
 
-export const BadKey = createError(
+export const BadKey = refusal(
   'FST_WIRE_KEY', 'Sec-WebSocket-Key must be 16 bytes in base64, which is 24 characters (RFC 6455 §4.2.1)', 400)
 
-export const BadDraftKey = createError(
+export const BadDraftKey = refusal(
   'FST_WIRE_KEY', 'Sec-WebSocket-Key must be base64 (draft-ietf-hybi-thewebsocketprotocol-%s §5.2.1)', 400)
 
-export const MissingVersion = createError(
+export const MissingVersion = refusal(
   'FST_WIRE_VERSION_MISSING', 'The handshake has no Sec-WebSocket-Version header; this URL speaks %s', 400)
 
-export const UnsupportedVersion = createError(
+export const UnsupportedVersion = refusal(
   'FST_WIRE_VERSION', 'This URL does not speak the WebSocket version "%s"; it speaks %s', 426)
 
-export const BadHixieKey = createError(
+export const BadHixieKey = refusal(
   'FST_WIRE_HIXIE_KEY', '%s is not a valid key: %s (draft-ietf-hybi-thewebsocketprotocol-00 §5.2)', 400)
 
-export const MissingOrigin = createError(
+export const MissingOrigin = refusal(
   'FST_WIRE_ORIGIN_MISSING', 'A handshake of this draft must carry an Origin header; file pages send "null"', 400)
 
-export const BadProtocolHeader = createError(
+export const BadProtocolHeader = refusal(
   'FST_WIRE_PROTOCOL_HEADER', '%s must be a list of distinct tokens, one for each subprotocol (RFC 6455 §4.1)', 400)
 
-export const BadExtensionsHeader = createError(
+export const BadExtensionsHeader = refusal(
   'FST_WIRE_EXTENSIONS_HEADER', 'Sec-WebSocket-Extensions is malformed, %s at character %s (RFC 6455 §9.1)', 400)
 
-export const HandshakeTimeout = createError(
+export const HandshakeTimeout = refusal(
   'FST_WIRE_HANDSHAKE_TIMEOUT', 'The handshake was not complete within %s ms', 408)
 
-export const HandshakeUnanswered = createError(
+export const HandshakeUnanswered = refusal(
   'FST_WIRE_HANDSHAKE_UNANSWERED', 'The hooks of this URL did not answer the handshake within %s ms', 503)
 
 export const UpgradeFailure = createError(
   'FST_WIRE_UPGRADE', 'The upgrade failed in the server, whose log says why', 500)
 
-export const NoSocket = createError(
+export const NoSocket = refusal(
   'FST_WIRE_NO_SOCKET', 'There is no socket at "%s", which answers plain HTTP requests only', 404)
 
-export const OriginRefused = createError(
+export const OriginRefused = refusal(
   'FST_WIRE_ORIGIN', 'Pages of the origin "%s" may not connect here', 403)
 
-export const TooManyConnections = createError(
+export const TooManyConnections = refusal(
   'FST_WIRE_CONNECTIONS', 'There are as many connections here as there may be: connect again later', 503)
 
-export const TooManyFromAddress = createError(
+export const TooManyFromAddress = refusal(
   'FST_WIRE_CONNECTIONS_ADDRESS', 'There are as many connections of your address as there may be: close one, or connect again later', 429)
 
-export const ServerClosing = createError(
+export const ServerClosing = refusal(
   'FST_WIRE_CLOSING', 'The server is closing: connect again later', 503)
 
-export const ClientRefused = createError(
+export const ClientRefused = refusal(
   'FST_WIRE_CLIENT_REFUSED', '%s', 401)
 
 // Misuse by the application.
@@ -103,10 +106,19 @@ export const UrlInvalid = createError(
   'FST_WIRE_URL', 'app.ws(%s) needs a path that begins with "/": app.ws(\'/demo\', handler)', 500, TypeError)
 
 export const AlreadyRegistered = createError(
-  'FST_WIRE_REGISTERED', 'This instance has app.websocketServer already, from fastify-wire or another plugin: register fastify-wire once, or in contexts of which none is inside another', 500)
+  'FST_WIRE_REGISTERED', 'fastify-wire is registered here already: register it once, or in contexts of which none is inside another', 500)
+
+export const DecoratorTaken = createError(
+  'FST_WIRE_DECORATOR', "%s is taken, by the application or by another plugin: rename the method of fastify-wire, as in app.register(fastifyWire, { decorator: 'socket' }), and declare sockets by app.socket()", 500)
+
+export const BesideAnother = createError(
+  'FST_WIRE_BESIDE', '@fastify/websocket is registered beside fastify-wire, or another plugin that decorates app.websocketServer, app.injectWS or request.ws, and both would answer the same upgrades: remove it, its routes work with fastify-wire', 500)
 
 export const HandlerMissing = createError(
   'FST_WIRE_HANDLER', 'app.ws(%s) needs a handler function: app.ws(url, handler) or app.ws(url, options, handler)', 500, TypeError)
+
+export const HandlerObject = createError(
+  'FST_WIRE_HANDLER_OBJECT', "The handler of app.ws(%s) must be one function, not an object of listeners: app.ws(url, (socket) => { socket.on('message', (data) => {}) })", 500, TypeError)
 
 // These five have the sentences of @fastify/websocket: applications and their tests look for them.
 
@@ -142,6 +154,9 @@ export const NotOpen = createError(
 
 export const NotSupported = createError(
   'FST_WIRE_NOT_SUPPORTED', 'The protocol version %s cannot carry %s: check socket.version first', 500)
+
+export const BadDate = createError(
+  'FST_WIRE_DATE', 'closeAt() takes a Date, or milliseconds since 1970, not %s: the exp of a JWT is in seconds, so closeAt(exp * 1000)', 500, TypeError)
 
 export const BadCloseCode = createError(
   'FST_WIRE_CLOSE_CODE', 'The close code %s may not be sent: use 1000-1003, 1007-1014 or 3000-4999 (RFC 6455 §7.4)', 500, RangeError)

@@ -36,7 +36,11 @@ export interface SocketOptions extends AdmissionOptions {
    * `maxPayload` may come in pieces of 64 bytes; more close with 1008.
    */
   maxFragments?: number
-  /** How long a closing handshake may take, in milliseconds. Default 10,000; then the connection is cut. */
+  /**
+   * How long a closing handshake may take, in milliseconds; then the connection is cut. An application that closes waits
+   * as long for asynchronous listeners of 'close'. Default 5,000, so that it ends within the 10 seconds that processes
+   * commonly have for that, whether a peer is silent or not.
+   */
   closeTimeout?: number
   /** When a silent peer gets a ping, and is cut: see HeartbeatOptions for the defaults. False turns it off. Default true. */
   heartbeat?: HeartbeatOptions | boolean
@@ -57,6 +61,8 @@ export interface SocketOptions extends AdmissionOptions {
 }
 
 export interface WireOptions extends SocketOptions {
+  /** The name of the method that declares sockets, where `app.ws` is taken: 'socket' for `app.socket()`. Default 'ws'. */
+  decorator?: string
   /**
    * Whether connections are read and written in a way that Node does not make public: every read lands in one buffer,
    * and most writes leave in one call. It is tried at start and used only where it works. Default true.
@@ -150,7 +156,7 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
       maxPayload,
       maxFragments: wholeNumber('maxFragments', given.maxFragments, ANY_COUNT) ?? fragmentsFor(maxPayload)
     },
-    closeTimeout: wholeNumber('closeTimeout', given.closeTimeout, ANY_TIME) ?? 10_000,
+    closeTimeout: wholeNumber('closeTimeout', given.closeTimeout, ANY_TIME) ?? 5_000,
     heartbeat: resolveHeartbeat(given.heartbeat),
     // Where messages may be of any size, what waits may not.
     backpressure: resolveBackpressure(given.backpressure, maxPayload === ANY_SIZE.max ? DROP_IN_MAX_PAYLOAD : maxPayload),

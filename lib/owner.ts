@@ -4,7 +4,7 @@ import type { Settings } from './options.js'
 import { isRefusedMessage, type MessageSchemas } from './schema.js'
 import type { WireServer } from './server.js'
 import type { SocketOwner } from './socket/opening.js'
-import { endLifetime } from './socket/lifetime.js'
+import { endLifetime, forgetExpiry } from './socket/lifetime.js'
 import { heartbeatOf } from './socket/heartbeat.js'
 import type { WireSocket } from './socket/socket.js'
 import { isThenable } from './socket/thenable.js'
@@ -95,10 +95,12 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
       if (errorChannel.hasSubscribers) publish(errorChannel, { error, source: isRefusedMessage(error) ? 'peer' : 'application' }, socket, context as Context)
       handleError(instance, settings, error, socket, context as Context)
     },
+    listening: (running) => { server.closeListeners.add(running, settings.closeTimeout) },
     closed: (socket, code, reason, context) => {
       server.delete(socket)
       const { log, logsClose, openedAt, lifetimeEnd, route, ip, fault } = context as Context
       if (lifetimeEnd !== undefined) endLifetime(socket, lifetimeEnd)
+      forgetExpiry(socket)
       const { version, traffic } = socket
       const duration = performance.now() - openedAt
       server.measurements.closed(route, version, code, traffic)

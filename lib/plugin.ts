@@ -2,23 +2,25 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Http2Server } from 'node:http2'
 import { createServer as createTlsServer } from 'node:https'
 import { Server as TlsServer } from 'node:tls'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Registration } from './accept.js'
 import { createLimits } from './connection-limits.js'
 import { closeSockets, type ShutdownSettings } from './closing.js'
+import { checkDecorators, refuseAnother } from './decorators.js'
 import { copySchema, isDropIn, openToUpgrades, type DropInRoute } from './dropin.js'
 import { isWatched, takeEarlyRoutes } from './early.js'
-import { AlreadyRegistered, BadConnectionHeader, MethodNotAllowed, NoSocket, UpgradeRequired } from './errors.js'
+import { BadConnectionHeader, MethodNotAllowed, NoSocket, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
 import { resolveDropInSettings, resolveSettings, SOCKET_OPTIONS, type Settings, type WireOptions } from './options.js'
 import { misspeltOptions, readPluginOptions } from './options/plugin.js'
 import { readDeclaration } from './options/route.js'
-import { claimUpgrade, noteRefusal, noteRefusals, refuseWhileClosing, watchUpgrade } from './refusals.js'
+import { RefusalLog } from './refusal-log.js'
+import { claimUpgrade, logMissed, logRefusal, noteRefusal, noteRefusals, refuseWhileClosing, watchUpgrade } from './refusals.js'
 import { addSocketRoute, handshakeTimeout } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
-import { secondaryServers } from './upgrade/bindings.js'
+import { requestLogging, secondaryServers } from './upgrade/bindings.js'
 import { Connections } from './upgrade/connections.js'
 import { boundHeads } from './upgrade/head-timeout.js'
 import { listenForUpgrades } from './upgrade/http1.js'
@@ -40,12 +42,16 @@ interface AppState {
   isClosing: boolean
 }
 
+// In a line of the log, of what may have 16 KiB.
+const LONGEST_URL_SHOWN = 100
+
 // By the HTTP server of the application.
 const states = new WeakMap<object, AppState>()
 
 export async function plugin (instance: FastifyInstance, given: WireOptions): Promise<void> {
-  if (instance.hasDecorator('websocketServer')) throw new AlreadyRegistered()
   const options = readPluginOptions(given)
+  const { decorator = 'ws' } = options
+  const isRequestFree = checkDecorators(instance, decorator)
   const settings = resolveSettings(options)
   if (settings.directIO) await prepareDirectIO()
   if (options.options?.path !== undefined) instance.log.warn('ws server path option shouldn\'t be provided, use a route instead')
@@ -54,17 +60,19 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 
   const state = states.get(instance.server) ?? createState(instance)
   const httpServer = (options.options?.server ?? instance.server) as Server
-  const server = new WireServer(options.options, (error) => { instance.log.error({ err: error }, 'a listener of websocketServer failed') })
+  const logsRequests = requestLogging(instance)
+  const refusals = new RefusalLog(instance.log, logsRequests)
+  const server = new WireServer(options.options, (error) => { instance.log.error({ err: error }, 'a listener of websocketServer failed') }, refusals)
   const registration: Registration = {
     server,
     isClosing: () => state.isClosing || server.isClosing,
-    logsRequests: requestLogging(instance),
+    logsRequests,
     limits: createLimits(settings)
   }
   listen(instance, state, httpServer, settings, server)
 
   instance.decorate('websocketServer', server)
-  instance.decorate('ws', function (this: FastifyInstance, url: string, ...given: unknown[]) {
+  instance.decorate(decorator, function (this: FastifyInstance, url: string, ...given: unknown[]) {
     const route = readDeclaration(url, given[0], given[1])
     addSocketRoute(this, options, registration, url, route.options, route.handler)
     return this
@@ -75,7 +83,10 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
     const taking = context?.http2 === true ? httpServer : state.listening.get(httpServer) as Server
     return injectSocket(taking, path, context, hooks)
   })
-  instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
+  if (isRequestFree) instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
+  refuseAnother(instance)
+
+  instance.addHook('onClose', async () => { refusals.end() })
 
   acceptDropInRoutes(instance, options, registration, state)
   answerOtherwise(instance, state, server)
@@ -110,8 +121,7 @@ function listen (instance: FastifyInstance, state: AppState, server: Server, { h
     // Only now, since Fastify may have rewritten the URL. Where it has answered, nothing is bounded any more.
     const limit = urls.find(request.url as string)?.handshakeTimeout ?? timeout
     upgrade.limitTime(limit, () => {
-      const { log } = noteRefusal(upgrade, 'FST_WIRE_HANDSHAKE_UNANSWERED') ?? instance
-      log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
+      noteRefusal(upgrade, 'FST_WIRE_HANDSHAKE_UNANSWERED', { url: request.url?.slice(0, LONGEST_URL_SHOWN), timeout: limit })
     })
   }
   const isOurs: IsOurs = (request) => urls.find(rewrittenUrl(instance, request)) !== undefined
@@ -181,33 +191,32 @@ function addUrls (urls: SocketUrls, { url, routePath, prefix, prefixTrailingSlas
   if (routePath === '' && prefix !== '' && prefixTrailingSlash !== 'no-slash') urls.add(`${url}/`, marked, timeout)
 }
 
-// A URL may have 16 KiB, which are not to come back in an answer and a line of the log.
-const LONGEST_URL_SHOWN = 200
-
 /** Answers an upgrade where no socket stands, and a plain request where nothing else does. */
 function answerOtherwise (instance: FastifyInstance, { urls, resources }: AppState, server: WireServer): void {
   noteRefusals(instance)
   instance.addHook('onRequest', (request, reply, done) => {
     claimUpgrade(server, request, reply)
-    if (request.is404) done(refuseMissed(request, urls, resources))
+    if (request.is404) done(refuseMissed(request, reply, urls, resources))
     // A resource stands there, more specific than a socket that the upgrade would have been for.
-    else if (isUpgrade(request.raw) && !urls.holds(request.routeOptions.url)) done(new NoSocket(request.url.slice(0, LONGEST_URL_SHOWN)))
+    else if (isUpgrade(request.raw) && !urls.holds(request.routeOptions.url)) done(refuseWithoutSocket(request, reply))
     else done()
   })
 }
 
-function refuseMissed (request: FastifyRequest, urls: SocketUrls, resources: SocketUrls): Error | undefined {
+function refuseWithoutSocket (request: FastifyRequest, reply: FastifyReply): Error {
+  return logRefusal(request, reply, new NoSocket(request.url.slice(0, LONGEST_URL_SHOWN))) as Error
+}
+
+function refuseMissed (request: FastifyRequest, reply: FastifyReply, urls: SocketUrls, resources: SocketUrls): Error | undefined {
   const { method } = request
   const found = urls.find(request.url)?.marked
   if (isUpgrade(request.raw)) {
-    if (found === undefined && !isWatched(request.server)) {
-      request.log.warn('an upgrade to a URL without a socket: the routes declared before fastify-wire was loaded have none, await app.register(fastifyWire) before them')
+    if (found !== undefined && method !== 'GET') {
+      return logRefusal(request, reply, Object.assign(new MethodNotAllowed(method), { headers: { allow: 'GET' } })) as Error
     }
-    if (found === undefined) {
-      return resources.find(request.url) === undefined ? undefined : new NoSocket(request.url.slice(0, LONGEST_URL_SHOWN))
-    }
-    if (method === 'GET') return undefined
-    return Object.assign(new MethodNotAllowed(method), { headers: { allow: 'GET' } })
+    if (found === undefined && resources.find(request.url) !== undefined) return refuseWithoutSocket(request, reply)
+    logMissed(request, reply, found === undefined && !isWatched(request.server) ? 'UNSEEN_ROUTES' : undefined)
+    return undefined
   }
   if (found !== 'constrained' || (method !== 'GET' && method !== 'HEAD')) return undefined
   if (isWebSocketUpgrade(request.headers)) return new BadConnectionHeader()
@@ -227,7 +236,8 @@ type ClosingInstance = FastifyInstance & { onClose (hook: () => Promise<void>): 
  */
 function closeWith (instance: FastifyInstance, state: AppState, server: WireServer, shutdown: ShutdownSettings, preClose: WireOptions['preClose']): void {
   instance.addHook('preClose', async () => {
-    state.isClosing = true
+    state.isClosing = true;
+    (instance as ClosingInstance).onClose(() => server.closeListeners.settled())
     if (preClose !== undefined) return
     const closed = new Promise<void>((resolve) => {
       server.close(() => {
@@ -241,11 +251,4 @@ function closeWith (instance: FastifyInstance, state: AppState, server: WireServ
     (instance as ClosingInstance).onClose(() => closed)
   })
   if (preClose !== undefined) instance.addHook('preClose', preClose)
-}
-
-/** Whether Fastify logs this request, which the end of its socket follows. */
-function requestLogging (instance: FastifyInstance): (request: FastifyRequest) => boolean {
-  const disabled: unknown = instance.initialConfig.disableRequestLogging
-  if (typeof disabled === 'function') return (request) => (disabled as (request: FastifyRequest) => boolean)(request) !== true
-  return () => disabled !== true
 }

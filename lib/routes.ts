@@ -22,8 +22,12 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
   checkMessageOptions(own, route.schema)
   const settings = resolveSettings(own, defaults)
   const limits = [...registration.limits, ...createLimits(settings)]
-  const messages = describesMessages(route.schema) ? new MessageSchemas(instance, { ...route.schema }, settings.passesBinary, url, route.schemaErrorFormatter) : undefined
-  if (messages !== undefined) route.schema = messages.routeSchema
+  // A description of the HTTP API has the resource at this URL, or nothing: a socket would stand there as a GET.
+  const schema: SocketSchema = Object.assign({ hide: true }, route.schema)
+  const messages = describesMessages(schema)
+    ? new MessageSchemas(instance, schema, settings.passesBinary, url, route.schemaErrorFormatter)
+    : undefined
+  route.schema = messages?.routeSchema ?? schema
   const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler }
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
   const declared: RouteOptions & { [handshakeTimeout]: number } = {

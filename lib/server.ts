@@ -6,7 +6,9 @@ import type { DeflateOptions } from './options/deflate.js'
 import { InvalidText, ServerNotRunning } from './errors.js'
 import { Message } from './codec/message.js'
 import { Metrics, type WireMetrics } from './metrics.js'
+import { RefusalLog } from './refusal-log.js'
 import { isHixie } from './protocol/protocol.js'
+import { CloseListeners } from './socket/close-listeners.js'
 import { isBinaryByDefault, toBuffer, type Sendable } from './socket/data.js'
 import type { TypedEmitter, Unchecked } from './socket/emitter.js'
 import type { WireSocket } from './socket/socket.js'
@@ -116,14 +118,19 @@ export class WireServer extends ServerEmitterBase {
 
   /** @internal What is counted of them. */
   readonly measurements = new Metrics()
+  /** @internal Those of its sockets. */
+  readonly closeListeners = new CloseListeners()
+  /** @internal What the log says of upgrades that were refused. */
+  readonly refusals: RefusalLog
   #state: 'running' | 'closing' | 'closed' = 'running'
   readonly #callbacks: Array<(error?: Error) => void> = []
   readonly #fail: (error: unknown) => void
 
   /** @param fail gets what its listeners throw or reject with, but for those of 'connection', whose socket has an error handler */
-  constructor (options: WireServerOptions = {}, fail: (error: unknown) => void = () => {}) {
+  constructor (options: WireServerOptions = {}, fail: (error: unknown) => void = () => {}, refusals = new RefusalLog()) {
     super({ captureRejections: true })
     this.#fail = fail
+    this.refusals = refusals
     this.options = options
     this.clients = (options.clientTracking === false ? undefined : this.sockets) as Set<WebSocket>
   }

@@ -9,7 +9,7 @@ t.test('the defaults are those of the table', async (t) => {
   t.same(settings.versions, ['13', '8', '7', 'hixie-76', 'hixie-75'])
   t.equal(settings.protocols, undefined)
   t.same(settings.limits, { maxPayload: 1_048_576, maxFragments: 16_385 })
-  t.equal(settings.closeTimeout, 10_000)
+  t.equal(settings.closeTimeout, 5_000)
   t.equal(settings.handshakeTimeout, 10_000)
   t.equal(settings.errorHandler, undefined)
   t.equal(settings.directIO, true)

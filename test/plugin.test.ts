@@ -138,11 +138,6 @@ t.test('what is probably misspelt is warned of', async (t) => {
   t.match(lines.join(''), 'did you mean')
 })
 
-t.test('a second registration in one instance, or within, says what to do', async (t) => {
-  const app = await createApp(t)
-  await t.rejects(async () => { await app.register(fastifyWireDefault) }, { code: 'FST_WIRE_REGISTERED' })
-})
-
 t.test('an app that was never listening closes', async () => {
   const app = Fastify()
   await app.register(fastifyWireDefault)

@@ -1,15 +1,18 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import Fastify, { type FastifyInstance } from 'fastify'
-import t from 'tap'
-import { fastifyWire } from '../index.js'
+import { createRequire } from 'node:module'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import t, { type Test } from 'tap'
+import { fastifyWire, type InjectContext, type WireOptions } from '../index.js'
 import { refuseWhileClosing, watchUpgrade } from '../lib/refusals.js'
 import { WireServer } from '../lib/server.js'
 import type { Upgrade } from '../lib/upgrade/response.js'
 import { createApp, listen } from './fixtures/app.js'
 import { RawClient } from './fixtures/client.js'
 import { createHttp2App, Http2Client, listenHttp2 } from './fixtures/http2.js'
+
+const { LogController } = createRequire(import.meta.url)('fastify') as { LogController: new (options: object) => object }
 
 const refused = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => undefined, (error: unknown) => error)
 
@@ -96,7 +99,7 @@ t.test('hooks that do not answer are a refusal with a code, in the counts, the l
   const app = await createApp(t, { handshakeTimeout: 30 }, { logger: { level: 'warn', stream: { write (line: string) { lines.push(JSON.parse(line)) } } } })
   app.ws('/hangs', { onRequest: () => new Promise<void>(() => {}) }, () => {})
   t.match(await refused(app.injectWS('/hangs')), { statusCode: 503, headers: { 'retry-after': '10' }, body: /FST_WIRE_HANDSHAKE_UNANSWERED/ })
-  t.match(lines, [{ reqId: 'req-1', msg: /did not answer within 30 ms/ }])
+  t.match(lines, [{ reqId: 'req-1', refused: { url: '/hangs', timeout: 30 }, msg: /did not answer in time/ }])
   t.same(app.websocketServer.metrics().refusals, { FST_WIRE_HANDSHAKE_UNANSWERED: 1 })
 })
 
@@ -108,7 +111,7 @@ t.test('so they are where they run before those of the plugin, and the request i
   await app.register(fastifyWire, { handshakeTimeout: 30 })
   app.ws('/hangs', () => {})
   t.match(await refused(app.injectWS('/hangs')), { statusCode: 503 })
-  t.match(lines, [{ reqId: undefined, url: '/hangs' }])
+  t.match(lines, [{ reqId: undefined, refused: { url: '/hangs' } }])
   t.same(app.websocketServer.metrics().refusals, { FST_WIRE_HANDSHAKE_UNANSWERED: 1 })
 })
 
@@ -124,4 +127,90 @@ t.test('what is refused past Fastify is counted by its code, and tells when to c
   response.emit('finish')
   t.match(written, [[503, { 'retry-after': '10' }], { statusCode: 503, code: 'FST_WIRE_CLOSING' }])
   t.same(server.metrics().refusals, { FST_WIRE_CLOSING: 1 })
+})
+
+interface Line { level: number, reqId?: string, msg: string, err?: unknown, refused?: { code: string, count?: number } }
+
+/** An application that logs as by default, and what it logs. */
+async function createLogged (t: Test, options: WireOptions = {}, server: FastifyServerOptions = {}): Promise<{ app: FastifyInstance, lines: Line[], texts: string[] }> {
+  const lines: Line[] = []
+  const texts: string[] = []
+  const write = (text: string): void => {
+    texts.push(text)
+    lines.push(JSON.parse(text) as Line)
+  }
+  const app = await createApp(t, options, { logger: { level: 'info', stream: { write } }, ...server })
+  return { app, lines, texts }
+}
+
+t.test('a flood of refusals costs at most 400 bytes of log for each, without a stack or the level error', async (t) => {
+  const refusals: Array<[options: WireOptions, context: InjectContext, code: string]> = [
+    [{ maxConnections: 1 }, {}, 'FST_WIRE_CONNECTIONS'],
+    [{ maxConnectionsPerAddress: 1 }, {}, 'FST_WIRE_CONNECTIONS_ADDRESS'],
+    [{}, { headers: { origin: 'https://evil.example' } }, 'FST_WIRE_ORIGIN'],
+    [{}, { headers: { 'sec-websocket-key': 'short' } }, 'FST_WIRE_KEY'],
+    [{ options: { verifyClient: () => false } }, {}, 'FST_WIRE_CLIENT_REFUSED'],
+    [{ options: { verifyClient: (_info, settle) => { settle(false, 503) } } }, {}, 'FST_WIRE_CLIENT_REFUSED']
+  ]
+  for (const [options, context, code] of refusals) {
+    const { app, lines, texts } = await createLogged(t, options)
+    app.ws('/demo', () => {})
+    const first = code.startsWith('FST_WIRE_CONNECTIONS') ? await app.injectWS('/demo') : undefined
+    texts.length = lines.length = 0
+    for (let i = 0; i < 20; i++) await refused(app.injectWS('/demo', context))
+    first?.terminate()
+    await app.close()
+    const bytes = texts.filter((text) => !text.includes('socket closed')).reduce((sum, text) => sum + text.length, 0)
+    t.ok(bytes / 20 <= 400, `${code}: ${bytes / 20} bytes`)
+    t.same(lines.filter(({ level, err }) => level >= 50 || err !== undefined), [], code)
+    const [one, sum, ...more] = lines.filter((line) => line.refused?.code === code)
+    t.ok(one?.reqId, 'the first is told by its request')
+    t.match(sum, { refused: { count: 19 } })
+    t.same(more, [])
+    t.equal(lines.filter(({ msg }) => msg === 'request completed').length, 0)
+  }
+})
+
+t.test('so does an upgrade to a URL without a socket', async (t) => {
+  const { app, lines, texts } = await createLogged(t)
+  app.get('/resource', async () => '')
+  app.get('/*', { websocket: true }, () => {})
+  for (let i = 0; i < 10; i++) t.match(await refused(app.injectWS('/resource')), { statusCode: 404 })
+  await app.close()
+  t.ok(texts.join('').length / 10 <= 400)
+  t.match(lines.filter((line) => line.refused !== undefined), [{ refused: { code: '404' } }, { refused: { code: '404', count: 9 } }])
+})
+
+t.test('an error handler of the application gets each refusal, and what it logs stays', async (t) => {
+  const { app, lines } = await createLogged(t, { maxConnections: 1 })
+  app.setErrorHandler((error: Error, request, reply) => {
+    request.log.error({ err: error }, 'mine')
+    reply.code(418).send({ mine: error.message })
+  })
+  app.ws('/demo', () => {})
+  const client = await app.injectWS('/demo')
+  for (let i = 0; i < 2; i++) t.match(await refused(app.injectWS('/demo')), { statusCode: 418, body: /"mine"/ })
+  client.terminate()
+  t.equal(lines.filter(({ msg }) => msg === 'mine').length, 2)
+  t.match(lines.find((line) => line.refused !== undefined), { refused: { code: 'FST_WIRE_CONNECTIONS', statusCode: 418 } })
+})
+
+t.test('what a hook of the application refuses is logged as by Fastify', async (t) => {
+  const { app, lines } = await createLogged(t)
+  app.ws('/demo', { onRequest: async () => { throw Object.assign(new Error('mine'), { statusCode: 503 }) } }, () => {})
+  await refused(app.injectWS('/demo'))
+  await app.close()
+  t.match(lines.slice(1), [{ level: 50, msg: 'mine', err: { stack: /mine/ } }, { msg: 'request completed' }])
+})
+
+t.test('where Fastify logs no requests, refusals that are the fault of a client are not logged', async (t) => {
+  const { app, lines } = await createLogged(t, { maxConnections: 1 }, { logController: new LogController({ disableRequestLogging: true }) } as object)
+  app.ws('/demo', () => {})
+  await refused(app.injectWS('/demo', { headers: { 'sec-websocket-key': 'short' } }))
+  const client = await app.injectWS('/demo')
+  await refused(app.injectWS('/demo'))
+  client.terminate()
+  await app.close()
+  t.match(lines, [{ refused: { code: 'FST_WIRE_CONNECTIONS' } }])
+  t.equal(lines.length, 1)
 })

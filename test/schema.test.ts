@@ -238,7 +238,7 @@ t.test('the other schemas of the route are those of its handshake', async (t) =>
   const client = await app.injectWS('/demo?room=5')
   t.equal(await textOf(client), '{"x":5,"y":7}')
   client.terminate()
-  t.match(Object.keys(seen[0] as object).sort(), ['querystring', 'response'])
+  t.match(Object.keys(seen[0] as object).sort(), ['hide', 'querystring', 'response'])
   t.same(Object.keys(schema), ['querystring', 'response', 'message', 'send'])
 })
 

@@ -66,9 +66,10 @@ interface WebSocketMembers extends SocketEmitter {
 /**
  * A socket as code knows it that was written for `ws`. What a WireSocket has beyond is optional here, so that
  * `socket as ExtendedSocket` compiles for an interface of the application that extends the WebSocket of `ws`.
+ * `id` and `data` are left out, since applications have given sockets properties of these names and of other types.
  * A handler that wants all of it annotates its parameter: `(socket: WireSocket) => …`.
  */
-export interface WebSocket extends WebSocketMembers, Partial<Omit<WireSocket, keyof WebSocketMembers>> {}
+export interface WebSocket extends WebSocketMembers, Partial<Omit<WireSocket, keyof WebSocketMembers | 'id' | 'data'>> {}
 
 export type WebsocketPluginOptions = WireOptions
 

@@ -4,9 +4,10 @@ import type { WireOptions } from '../options.js'
 import type { WireServerOptions } from '../server.js'
 import { ANY_SIZE } from './checks.js'
 import { DEFLATE_NAMES, type DeflateOptions } from './deflate.js'
+import { adviseOnPluginOption } from './foreign.js'
 import { meantName } from './names.js'
 
-const PLUGIN_NAMES: readonly string[] = ['directIO', 'options', 'shutdown', 'preClose'] satisfies Array<keyof WireOptions>
+const PLUGIN_NAMES: readonly string[] = ['decorator', 'directIO', 'options', 'shutdown', 'preClose'] satisfies Array<keyof WireOptions>
 
 const SERVER_NAMES: readonly string[] = [
   'maxPayload', 'verifyClient', 'handleProtocols', 'perMessageDeflate', 'clientTracking', 'server', 'noServer', 'path', 'host', 'port', 'backlog', 'autoPong', 'skipUTF8Validation', 'allowSynchronousEvents', 'WebSocket'
@@ -22,6 +23,9 @@ export function readPluginOptions (given: WireOptions): WireOptions {
   const { errorHandler, preClose, maxPayload, perMessageDeflate, options, ...others } = given
   if (errorHandler && typeof errorHandler !== 'function') throw new ErrorHandlerInvalid()
   if (preClose && typeof preClose !== 'function') throw new PreCloseInvalid()
+  if (given.decorator !== undefined && (typeof given.decorator !== 'string' || given.decorator === '')) {
+    throw new BadOption('decorator', 'the name of a method', inspect(given.decorator))
+  }
   const server = readServerOptions(options)
   const read: WireOptions = { ...others, options: server }
   const largest = maxPayload ?? server.maxPayload
@@ -63,8 +67,8 @@ function readDeflate (given: unknown): boolean | DeflateOptions {
 }
 
 /**
- * What is probably misspelt among the options of the plugin, as sentences. They are no errors, for those who load
- * plugins from a folder give all of them the same options.
+ * What is probably misspelt among the options of the plugin, or named as other packages name it, as sentences. They are
+ * no errors, for those who load plugins from a folder give all of them the same options.
  * @param names those of the options of a socket
  */
 export function misspeltOptions (given: WireOptions, names: readonly string[]): string[] {
@@ -73,7 +77,9 @@ export function misspeltOptions (given: WireOptions, names: readonly string[]): 
 
 function misspelt (given: object, names: readonly string[], prefix = ''): string[] {
   return Object.keys(given).flatMap((name) => {
+    if (names.includes(name)) return []
     const meant = meantName(name, names)
-    return meant === undefined ? [] : [`fastify-wire has no option "${prefix}${name}", which has no effect: did you mean "${prefix}${meant}"?`]
+    const advice = adviseOnPluginOption(name) ?? (meant === undefined ? undefined : `did you mean "${prefix}${meant}"?`)
+    return advice === undefined ? [] : [`fastify-wire has no option "${prefix}${name}", which has no effect: ${advice}`]
   })
 }

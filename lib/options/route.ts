@@ -1,8 +1,9 @@
 import { inspect } from 'node:util'
 import type { SocketHandler } from '../accept.js'
-import { BadOption, HandlerMissing, RouteArguments, RouteOption, UrlInvalid } from '../errors.js'
+import { BadOption, HandlerMissing, HandlerObject, RouteArguments, RouteOption, UrlInvalid } from '../errors.js'
 import type { SocketRouteOptions } from '../routes.js'
 import type { SocketSchema } from '../schema.js'
+import { adviseOnRouteOption, holdsListeners } from './foreign.js'
 import { refuseMisspelt } from './names.js'
 
 interface Declaration {
@@ -14,24 +15,28 @@ interface Declaration {
 const FIXED: ReadonlyArray<readonly [name: string, allowed: unknown, why: string]> = [
   ['method', 'GET', 'a handshake is a GET request'],
   ['url', undefined, 'the URL is the first argument'],
+  ['path', undefined, 'the URL is the first argument'],
+  ['websocket', undefined, 'what app.ws() declares is a socket already'],
   ['handler', undefined, 'the handler is the last argument'],
   ['wsHandler', undefined, 'the handler is the last argument'],
   ['bodyLimit', undefined, 'a handshake has no body; maxPayload limits a message'],
   ['exposeHeadRoute', false, 'a socket has no HEAD']
 ]
 
-const PLUGIN_ONLY = ['shutdown', 'directIO', 'preClose', 'options']
+const PLUGIN_ONLY = ['decorator', 'shutdown', 'directIO', 'preClose', 'options']
 
 /**
  * Reads the arguments of app.ws().
- * @throws UrlInvalid, HandlerMissing, RouteArguments
+ * @throws UrlInvalid, HandlerMissing, HandlerObject, RouteArguments
  */
 export function readDeclaration (url: unknown, second: unknown, third: unknown): Declaration {
   const isShort = typeof second === 'function' && third === undefined
   const handler = isShort ? second : third
   const options = isShort || second === undefined ? {} : second
   if (typeof second === 'function' && !isShort) throw new RouteArguments(inspect(url))
-  if (typeof handler !== 'function') throw new HandlerMissing(JSON.stringify(url))
+  if (typeof handler !== 'function') {
+    throw holdsListeners(handler ?? second) ? new HandlerObject(inspect(url)) : new HandlerMissing(JSON.stringify(url))
+  }
   if (typeof options !== 'object' || options === null || Array.isArray(options)) throw new RouteArguments(inspect(url))
   if (typeof url !== 'string' || !/^([/*]|$)/.test(url)) throw new UrlInvalid(inspect(url))
   return { options: options as SocketRouteOptions, handler: handler as SocketHandler }
@@ -49,6 +54,10 @@ export function checkRouteOptions (options: object, names: readonly string[]): v
   }
   for (const [name, allowed, why] of FIXED) {
     if (given[name] !== undefined && given[name] !== allowed) throw new RouteOption(name, why)
+  }
+  for (const name of Object.keys(given)) {
+    const advice = given[name] === undefined ? undefined : adviseOnRouteOption(name)
+    if (advice !== undefined) throw new RouteOption(name, advice)
   }
   const upgrade = (given['constraints'] as Record<string, unknown> | undefined)?.['upgrade']
   if (upgrade !== undefined && upgrade !== 'websocket') throw new RouteOption('constraints.upgrade', "here it is always 'websocket'")

@@ -36,6 +36,8 @@ export interface SocketOwner {
   publish? <Report extends SocketReport>(channel: ReportChannel<Report>, details: Details<Report>, socket: WireSocket, context: unknown): void
   /** A ping of the heartbeat was answered after so many milliseconds. */
   measured? (latency: number): void
+  /** Listeners of 'close' have been called, and these of them are asynchronous. */
+  listening? (running: Array<Promise<unknown>>): void
   closed (socket: WireSocket, code: number, reason: Buffer, context: unknown): void
 }
 

@@ -1,16 +1,20 @@
+import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { inspect } from 'node:util'
 import { Message } from '../codec/message.js'
-import { BadOption } from '../errors.js'
+import { BadDate, BadOption } from '../errors.js'
+import { encodeClose } from '../protocol/close.js'
 import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../protocol/protocol.js'
 import type { WriteCallback } from '../transport/transport.js'
 import { Blobs } from './blobs.js'
+import { emitClose } from './close-listeners.js'
 import { Conversation } from './conversation.js'
 import { isBinaryByDefault, isBinaryType, toBuffer, type BinaryType, type Sendable } from './data.js'
 import { SocketEmitterBase, type AnyListener, type Listener, type WireSocketEvents } from './emitter.js'
 import type { SocketEventHandler, SocketEventListener, SocketEventType } from './events.js'
+import { expireAt } from './lifetime.js'
 import type { Opening, Traffic } from './opening.js'
 import { sendControl, sendValue, type SendResult } from './sending.js'
 import { createStream } from './stream.js'
@@ -37,6 +41,18 @@ export type ControlCallback = WriteCallback | ((error: Error) => void)
 /** What only the code that made a socket calls. */
 export const open = Symbol('open')
 export const context = Symbol('context')
+
+// Properties only of sockets that are asked for them, so that they cost the others no place.
+const ID = Symbol('id')
+const DATA = Symbol('data')
+
+interface Extras {
+  [ID]?: string
+  [DATA]?: object
+}
+
+/** In milliseconds since 1970, a day of 1973: a date before is one in seconds. */
+const LEAST_DATE = 100_000_000_000
 
 const NOTHING = Buffer.alloc(0)
 const NO_OPTIONS = {}
@@ -116,6 +132,24 @@ export class WireSocket extends SocketEmitterBase {
   /** 1 (OPEN), 2 (CLOSING) or 3 (CLOSED); 0 (CONNECTING) only of a client, since the handshake is done when the server makes a socket. */
   get readyState (): typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED {
     return this.#conversation.readyState
+  }
+
+  /** A short name that no other socket has, here or in another process. May be set. */
+  get id (): string {
+    return ((this as Extras)[ID] ??= randomBytes(9).toString('base64url'))
+  }
+
+  set id (name: string) {
+    (this as Extras)[ID] = name
+  }
+
+  /** A place for what the application keeps of this socket: an empty object, until it is set. `app.ws<{ Data: … }>()` types it. */
+  get data (): Record<string, unknown> {
+    return ((this as Extras)[DATA] ??= {}) as Record<string, unknown>
+  }
+
+  set data (data: object) {
+    (this as Extras)[DATA] = data
   }
 
   /** Which protocol the peer speaks. */
@@ -270,6 +304,21 @@ export class WireSocket extends SocketEmitterBase {
     await closed
   }
 
+  /**
+   * Closes the socket at a date, such as the end of a token, in place of the `maxLifetime` of its route. Called again, it
+   * sets another date; a date that has passed closes at once, and Infinity is never.
+   * @param date or milliseconds since 1970
+   * @param code by default 1008: what is at an end is the permission to be here, so to connect again as before is in vain
+   * @throws BadDate, BadCloseCode, CloseReasonTooLong
+   */
+  closeAt (date: Date | number, code = 1008, reason = 'expired: connect again with new credentials'): void {
+    const at = Number(date)
+    // The times of a JWT are in seconds.
+    if (Number.isNaN(at) || (typeof date === 'number' && date < LEAST_DATE)) throw new BadDate(inspect(date))
+    encodeClose(code, reason)
+    if (this.readyState !== CLOSED) expireAt(this, at, code, reason)
+  }
+
   // Receiving
 
   /**
@@ -354,7 +403,13 @@ export class WireSocket extends SocketEmitterBase {
       this.#conversation.fail(args[0])
       return true
     }
+    if (event === 'close') return this.#emitClose(args)
     return super.emit(event, ...args)
+  }
+
+  #emitClose (args: unknown[]): boolean {
+    const conversation = this.#conversation
+    return emitClose(this, args, (error) => { conversation.fail(error) }, (running) => { conversation.owner.listening?.(running) })
   }
 
   /** Only those that have listeners: the others are there for the shape. */

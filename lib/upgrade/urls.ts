@@ -8,14 +8,22 @@ export interface SocketUrl {
   handshakeTimeout: number
 }
 
+/** The options of the application's router that decide which URLs match a pattern. */
+const MATCHING = ['caseSensitive', 'ignoreTrailingSlash', 'ignoreDuplicateSlashes', 'maxParamLength', 'allowUnsafeRegex', 'useSemicolonDelimiter'] as const
+
 /** The URLs that hold a socket, whatever else they hold. */
 export class SocketUrls {
   readonly #router: ReturnType<typeof findMyWay>
   readonly #patterns = new Set<string>()
 
-  /** @param options those of the application's router, so that both take the same URLs for the same */
-  constructor (options: Record<string, unknown> | undefined) {
-    this.#router = findMyWay({ ...options })
+  /**
+   * @param options those of the application's router. Only what decides about matching is taken: constraint strategies
+   *   are objects that find-my-way marks as its own, and Fastify has frozen them. Patterns are kept here without
+   *   constraints, which the application's router checks; its other functions are not to be called twice for a request.
+   */
+  constructor (options: Readonly<Record<string, unknown>> = {}) {
+    const matching = Object.fromEntries(MATCHING.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]))
+    this.#router = findMyWay({ ...matching, querystringParser: noQuery })
   }
 
   add (pattern: string, marked: Marked, handshakeTimeout: number): void {
@@ -41,6 +49,11 @@ export class SocketUrls {
   holds (pattern: string | undefined): boolean {
     return pattern !== undefined && this.#patterns.has(pattern)
   }
+}
+
+// Nobody reads the query here.
+function noQuery (): Record<string, unknown> {
+  return {}
 }
 
 /* c8 ignore next -- this router is asked, and never calls */

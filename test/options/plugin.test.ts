@@ -47,3 +47,11 @@ t.test('what is probably misspelt is said, and what is for others is not', async
   ])
   t.same(misspeltOptions({}, []), [])
 })
+
+t.test('options of the plugin that are named as in other packages are warned of', async (t) => {
+  const given = { idleTimeout: 5, verifyClient: () => true, options: { pingInterval: 5 } } as object
+  t.match(misspeltOptions(given, []), [
+    /"idleTimeout", which has no effect: write heartbeat/, /"verifyClient".*write options: \{ verifyClient \}/, /"options\.pingInterval".*write heartbeat/
+  ])
+  t.same(misspeltOptions({ options: { verifyClient: () => true } }, []), [])
+})

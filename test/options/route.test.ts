@@ -12,7 +12,9 @@ t.test('the options may be left out', async (t) => {
 
 t.test('arguments that are none, or in another order, are refused', async (t) => {
   const cases: Array<[args: [unknown, unknown?, unknown?], code: string]> = [
-    [['/a'], 'FST_WIRE_HANDLER'], [['/a', {}], 'FST_WIRE_HANDLER'], [['/a', { handler }], 'FST_WIRE_HANDLER'], [[handler], 'FST_WIRE_HANDLER'],
+    [['/a'], 'FST_WIRE_HANDLER'], [['/a', {}], 'FST_WIRE_HANDLER'], [['/a', { handler }], 'FST_WIRE_HANDLER'],
+    [['/a', { message: handler }], 'FST_WIRE_HANDLER_OBJECT'], [['/a', {}, { open: handler }], 'FST_WIRE_HANDLER_OBJECT'],
+    [[handler], 'FST_WIRE_HANDLER'],
     [['/a', handler, {}], 'FST_WIRE_ROUTE_ARGUMENTS'], [['/a', null, handler], 'FST_WIRE_ROUTE_ARGUMENTS'],
     [['/a', 'chat', handler], 'FST_WIRE_ROUTE_ARGUMENTS'], [['/a', [], handler], 'FST_WIRE_ROUTE_ARGUMENTS'],
     [['a', handler], 'FST_WIRE_URL'], [['ws://localhost/a', handler], 'FST_WIRE_URL'], [[5, handler], 'FST_WIRE_URL']
@@ -27,6 +29,11 @@ t.test('what a socket has not is refused, with the reason', async (t) => {
     [{ preClose: handler }, 'FST_WIRE_ROUTE_OPTION', /"preClose"/],
     [{ options: {} }, 'FST_WIRE_ROUTE_OPTION', /"options"/],
     [{ method: 'POST' }, 'FST_WIRE_ROUTE_OPTION', /"method": a handshake is a GET request/],
+    [{ websocket: true }, 'FST_WIRE_ROUTE_OPTION', /"websocket": what app\.ws\(\) declares is a socket already/],
+    [{ path: '/b' }, 'FST_WIRE_ROUTE_OPTION', /"path"/],
+    [{ idleTimeout: 60 }, 'FST_WIRE_ROUTE_OPTION', /"idleTimeout": write heartbeat: \{ interval, timeout \}, in milliseconds/],
+    [{ verifyClient: handler }, 'FST_WIRE_ROUTE_OPTION', /"verifyClient": a hook decides who may connect/],
+    [{ message: handler }, 'FST_WIRE_ROUTE_OPTION', /"message": listeners are added in the handler/],
     [{ url: '/b' }, 'FST_WIRE_ROUTE_OPTION', /"url"/],
     [{ handler }, 'FST_WIRE_ROUTE_OPTION', /"handler"/],
     [{ wsHandler: handler }, 'FST_WIRE_ROUTE_OPTION', /"wsHandler"/],
@@ -40,7 +47,11 @@ t.test('what a socket has not is refused, with the reason', async (t) => {
 })
 
 t.test('what says what is so anyway, and what is for others, passes', async (t) => {
-  t.doesNotThrow(() => { checkRouteOptions({ method: 'GET', exposeHeadRoute: false, constraints: { upgrade: 'websocket', host: 'a' }, websocket: true, config: {}, schema: { message: {}, send: {}, querystring: {}, tags: [] } }, ['maxPayload']) })
+  t.doesNotThrow(() => {
+    const fixed = { method: 'GET', exposeHeadRoute: false, constraints: { upgrade: 'websocket', host: 'a' } }
+    const others = { config: {}, onError: handler, idleTimeout: undefined, schema: { message: {}, send: {}, querystring: {}, tags: [] } }
+    checkRouteOptions({ ...fixed, ...others }, ['maxPayload'])
+  })
   t.doesNotThrow(() => { checkRouteOptions({ shutdown: undefined, constraints: { host: 'a' } }, []) })
 })
 

@@ -4,6 +4,7 @@ import t from 'tap'
 import type { WireSocket } from '../../index.js'
 import { context } from '../../lib/socket/socket.js'
 import { Message } from '../../lib/codec/message.js'
+import { createMemorySocket } from '../fixtures/memory.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { closeFrame, closeOf, frame, RawClient, text, upgradeHead } from '../fixtures/client.js'
 import { converse } from '../fixtures/conversation.js'
@@ -602,4 +603,26 @@ t.test('sent() resolves when the message has left, and rejects with what kept it
   socket.terminate()
   await once(socket, 'close')
   await t.rejects(socket.sent('too late'), { code: 'FST_WIRE_NOT_OPEN' })
+})
+
+t.test('each socket has a short id of its own, made when it is asked for', async (t) => {
+  const sockets = Array.from({ length: 100 }, () => createMemorySocket().socket)
+  t.same(Object.getOwnPropertySymbols(sockets[0]!).filter(({ description }) => description === 'id'), [])
+  const ids = new Set(sockets.map(({ id }) => id))
+  t.equal(ids.size, 100)
+  for (const id of ids) t.match(id, /^[\w-]{12}$/)
+  const [socket] = sockets as [WireSocket]
+  t.equal(socket.id, socket.id)
+  socket.id = 'mine'
+  t.equal(socket.id, 'mine')
+})
+
+t.test('data is a place for what the application keeps of a socket', async (t) => {
+  const { socket } = createMemorySocket()
+  t.same(Object.getOwnPropertySymbols(socket).filter(({ description }) => description === 'data'), [])
+  socket.data['user'] = 5
+  t.same(socket.data, { user: 5 })
+  const own = { user: 6 }
+  socket.data = own
+  t.equal(socket.data, own)
 })

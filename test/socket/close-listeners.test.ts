@@ -1,0 +1,84 @@
+import { EventEmitter } from 'node:events'
+import t from 'tap'
+import { CloseListeners, emitClose } from '../../lib/socket/close-listeners.js'
+import { closeOf } from '../fixtures/client.js'
+import { createMemorySocket } from '../fixtures/memory.js'
+
+const unexpected = (): never => { throw new Error('unexpected') }
+
+t.test('listeners are called as an EventEmitter calls them, and their promises are handed over', async (t) => {
+  const emitter = new EventEmitter()
+  const calls: unknown[] = []
+  const failures: unknown[] = []
+  t.equal(emitClose(emitter, [1000], unexpected, unexpected), false)
+  emitter.once('close', function (this: EventEmitter, code) { calls.push([this === emitter, code]) })
+  emitter.on('close', async () => { calls.push('second') })
+  emitter.on('close', async () => { throw new Error('mine') })
+  let running: Array<Promise<unknown>> = []
+  const fail = (error: unknown): void => { failures.push(error) }
+  t.equal(emitClose(emitter, [1000], fail, (promises) => { running = promises }), true)
+  t.same(calls, [[true, 1000], 'second'])
+  t.equal(running.length, 2)
+  await Promise.all(running)
+  t.match(failures, [{ message: 'mine' }])
+  emitClose(emitter, [1000], fail, () => {})
+  t.same(calls, [[true, 1000], 'second', 'second'])
+})
+
+t.test('what a listener throws is thrown, and those before it are handed over', async (t) => {
+  const emitter = new EventEmitter()
+  let running = 0
+  emitter.on('close', async () => {}).on('close', () => { throw new Error('mine') })
+  t.throws(() => { emitClose(emitter, [], unexpected, (promises) => { running = promises.length }) }, { message: 'mine' })
+  t.equal(running, 1)
+})
+
+t.test('a socket hands over the asynchronous listeners of its close, of either face', async (t) => {
+  const handed: number[] = []
+  const { socket, stream, errors } = createMemorySocket({ owner: { listening: (running) => { handed.push(running.length) } } })
+  socket.on('close', async () => { throw new Error('mine') })
+  socket.addEventListener('close', async () => {})
+  const closed = closeOf(socket)
+  stream.destroy()
+  await closed
+  await new Promise((resolve) => { setImmediate(resolve) })
+  t.same(handed, [2])
+  t.match(errors, [{ message: 'mine' }])
+})
+
+t.test('the socket of a route that does not ask is closed as ever', async () => {
+  const { socket, stream } = createMemorySocket()
+  socket.on('close', async () => {})
+  const closed = closeOf(socket)
+  stream.destroy()
+  await closed
+})
+
+t.test('all that run are waited for, as long as their time allows', async (t) => {
+  const listeners = new CloseListeners()
+  await listeners.settled()
+  let finish = (): void => {}
+  const slow = new Promise<void>((resolve) => { finish = resolve })
+  listeners.add([slow, Promise.resolve()], 60_000)
+  listeners.add([Promise.resolve()], 60_000)
+  let isSettled = false
+  const settled = listeners.settled().then(() => { isSettled = true })
+  await new Promise((resolve) => { setImmediate(resolve) })
+  t.notOk(isSettled)
+  finish()
+  await settled
+  await listeners.settled()
+})
+
+t.test('those that never settle are given up when their time is over', async (t) => {
+  const listeners = new CloseListeners()
+  const never = new Promise<void>(() => {})
+  listeners.add([never], 1)
+  listeners.add([never], 30)
+  const before = performance.now()
+  await listeners.settled()
+  t.ok(performance.now() - before >= 25)
+  await listeners.settled()
+  listeners.add([Promise.resolve()], 60_000)
+  await listeners.settled()
+})
