@@ -22,7 +22,9 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
   checkMessageOptions(own, route.schema)
   const settings = resolveSettings(own, defaults)
   const limits = [...registration.limits, ...createLimits(settings)]
-  const messages = describesMessages(route.schema) ? new MessageSchemas(instance, { ...route.schema }, settings.passesBinary, url, route.schemaErrorFormatter) : undefined
+  const messages = describesMessages(route.schema)
+    ? new MessageSchemas(instance, { ...route.schema }, settings, { ...route, url })
+    : undefined
   if (messages !== undefined) route.schema = messages.routeSchema
   const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler }
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
@@ -35,12 +37,12 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
     constraints: { ...route.constraints, upgrade: 'websocket' },
     onRequest: [(request, reply, done) => { checkHandshake(settings, limits, request, reply, done) }, ...onRequest] as NonNullable<RouteOptions['onRequest']>,
     handler: (request, reply) => {
-      messages?.take(request, reply)
+      messages?.take(reply)
       return acceptSocket(socketRoute, request, reply)
     }
   }
   instance.route(declared)
-  messages?.compileWithRoute(instance)
+  messages?.compileWhenReady()
 }
 
 function splitOptions (options: SocketRouteOptions): { own: SocketOptions, route: Omit<RouteShorthandOptions, 'errorHandler' | 'websocket'> } {

@@ -1,5 +1,5 @@
 import type {
-  ContextConfigDefault, FastifyBaseLogger, FastifySchema, FastifyTypeProvider, FastifyTypeProviderDefault,
+  ContextConfigDefault, FastifyBaseLogger, FastifySchema as RouteSchema, FastifyTypeProvider, FastifyTypeProviderDefault,
   RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface
 } from 'fastify'
 import type { SocketHandler } from '../lib/accept.js'
@@ -44,7 +44,7 @@ declare module 'fastify' {
     route<
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
-      const SchemaCompiler extends FastifySchema = FastifySchema
+      const SchemaCompiler extends RouteSchema = RouteSchema
     > (
       options: Omit<RouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>, 'handler' | 'websocket'> & {
         websocket: true
@@ -74,7 +74,7 @@ declare module 'fastify' {
     TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
     Logger extends FastifyBaseLogger = FastifyBaseLogger
   > {
-    <RequestGeneric extends RequestGenericInterface = RequestGenericInterface, ContextConfig = ContextConfigDefault, SchemaCompiler extends FastifySchema = FastifySchema, InnerLogger extends Logger = Logger> (
+    <RequestGeneric extends RequestGenericInterface = RequestGenericInterface, ContextConfig = ContextConfigDefault, SchemaCompiler extends RouteSchema = RouteSchema, InnerLogger extends Logger = Logger> (
       path: string,
       options: RouteShorthandOptions<RawServer, RawRequest, RawReply, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger> & { websocket: true },
       handler?: WebsocketHandler<RawServer, RawRequest, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger>
@@ -87,11 +87,11 @@ declare module 'fastify' {
     RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
     RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
     ContextConfig = ContextConfigDefault,
-    SchemaCompiler = FastifySchema,
+    SchemaCompiler = RouteSchema,
     TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
     Logger extends FastifyBaseLogger = FastifyBaseLogger
   > {
     /** Handles the socket at this URL, beside the handler of the resource, as for @fastify/websocket. */
-    wsHandler?: WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler & FastifySchema, TypeProvider, Logger>
+    wsHandler?: WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler & RouteSchema, TypeProvider, Logger>
   }
 }
