@@ -5,6 +5,7 @@ import { Message } from '../codec/message.js'
 import { BadOption } from '../errors.js'
 import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../protocol/protocol.js'
+import type { Outbound } from '../schema.js'
 import type { WriteCallback } from '../transport/transport.js'
 import { Blobs } from './blobs.js'
 import { Conversation } from './conversation.js'
@@ -37,6 +38,7 @@ export type ControlCallback = WriteCallback | ((error: Error) => void)
 /** What only the code that made a socket calls. */
 export const open = Symbol('open')
 export const context = Symbol('context')
+export const outbound = Symbol('outbound')
 
 const NOTHING = Buffer.alloc(0)
 const NO_OPTIONS = {}
@@ -104,6 +106,14 @@ export class WireSocket extends SocketEmitterBase {
    */
   get [context] (): unknown {
     return this.#conversation.context
+  }
+
+  /**
+   * What makes values the messages of its route, if it has a `schema.send`.
+   * @internal
+   */
+  get [outbound] (): Outbound | undefined {
+    return this.#conversation.owner.outbound
   }
 
   // The state
@@ -213,7 +223,8 @@ export class WireSocket extends SocketEmitterBase {
         else reject(error)
       }
       if (data instanceof Message) {
-        this.#conversation.whenRoom(data.payload.length, () => { this.send(data, options, done) })
+        const form = data.formFor(this[outbound])
+        this.#conversation.whenRoom(form.payload.length, () => { this.send(form, options, done) })
       } else if (data instanceof Blob) {
         this.#conversation.whenRoom(data.size, () => { this.send(data, { binary: true, ...options }, done) })
       } else {
