@@ -27,6 +27,7 @@ import { isUpgrade, markUpgrade, upgradeConstraint } from './upgrade/mark.js'
 import type { UpgradeResponse } from './upgrade/response.js'
 import { rewrittenUrl } from './upgrade/rewrite.js'
 import { SocketUrls } from './upgrade/urls.js'
+import type { PlainSocket } from '../types/schema.js'
 
 /** What the registrations of one application share. */
 interface AppState {
@@ -69,7 +70,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   instance.decorate('injectWS', async function (this: FastifyInstance, path?: string, context?: InjectContext, hooks?: InjectHooks) {
     // Of an encapsulated instance, the promise of a second ready() is broken; its callback is not.
     await new Promise<void>((resolve, reject) => { this.ready((error) => { error == null ? resolve() : reject(error) }) })
-    return injectSocket(state.listening.get(httpServer) as Server, path, context, hooks)
+    return await injectSocket(state.listening.get(httpServer) as Server, path, context, hooks) as PlainSocket
   })
   instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
 

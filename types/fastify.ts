@@ -1,15 +1,14 @@
 import type {
   ContextConfigDefault, FastifyBaseLogger, FastifySchema as RouteSchema, FastifyTypeProvider, FastifyTypeProviderDefault,
-  RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface
+  RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault, RouteGenericInterface
 } from 'fastify'
 import type { SocketHandler } from '../lib/accept.js'
 import type { SocketRouteOptions } from '../lib/routes.js'
 import type { SocketSchema } from '../lib/schema.js'
 import type { WireServer } from '../lib/server.js'
-import type { WireSocket } from '../lib/socket/socket.js'
 import type { InjectContext, InjectHooks } from '../lib/upgrade/inject.js'
 import type { WebsocketHandler } from './dropin.js'
-import type { GenericRouteOptions, GenericSocketHandler, SchemaRouteOptions, SchemaSocketHandler, SocketGeneric } from './schema.js'
+import type { GenericRouteOptions, GenericSocketHandler, PlainSocket, SchemaRouteOptions, SchemaSocketHandler, SocketGeneric } from './schema.js'
 
 declare module 'fastify' {
   // The parameters repeat those of Fastify: a declaration that is merged must have them.
@@ -55,7 +54,12 @@ declare module 'fastify' {
 
   interface InjectWSOption extends InjectHooks {}
 
-  type InjectWSFn<RawRequest> = (path?: string, context?: InjectContext | Partial<RawRequest>, hooks?: InjectWSOption) => Promise<WireSocket>
+  type InjectWSFn<RawRequest> = (path?: string, context?: InjectContext | Partial<RawRequest>, hooks?: InjectWSOption) => Promise<PlainSocket>
+
+  interface RequestGenericInterface {
+    /** The type of `socket.data`, for the socket of a route. */
+    Data?: unknown
+  }
 
   interface FastifyRequest {
     /** Whether the request is an upgrade to a socket. */

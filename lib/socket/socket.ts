@@ -309,13 +309,14 @@ export class WireSocket extends SocketEmitterBase {
 
   /**
    * The messages, one at a time: text as a string, binary as a Buffer. The peer is slowed down while nobody asks.
-   * Ends at a clean close, throws UncleanClose at an unclean one.
+   * Ends at a clean close, throws UncleanClose at an unclean one. The types of the routes say more than this one, which
+   * has to hold for the values of a schema as well.
    */
-  [Symbol.asyncIterator] (): AsyncIterableIterator<string | Buffer> {
+  [Symbol.asyncIterator] (): AsyncIterableIterator<unknown> {
     const { delivery } = this.#conversation
     const puller = delivery.pull()
     return {
-      next: () => puller.pull() as Promise<IteratorResult<string | Buffer, undefined>>,
+      next: () => puller.pull() as Promise<IteratorResult<unknown, undefined>>,
       return: async () => {
         delivery.stopPulling()
         return { done: true, value: undefined }
