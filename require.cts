@@ -43,6 +43,7 @@ declare namespace fastifyWire {
   export type OriginCheck = wire.OriginCheck
   export type OriginEntry = wire.OriginEntry
   export type PingReport = wire.PingReport
+  export type PlainSocket = wire.PlainSocket
   export type PreparedMessage = wire.PreparedMessage
   export type ProtocolChooser = wire.ProtocolChooser
   export type RefuseReport = wire.RefuseReport

@@ -16,9 +16,10 @@ import { beginLifetime } from './socket/lifetime.js'
 import { open, WireSocket } from './socket/socket.js'
 import { upgradeOf, type Upgrade } from './upgrade/response.js'
 import { createProtocol } from './upgrade/version.js'
+import type { PlainSocket } from '../types/schema.js'
 
 /** Handles the sockets of a route; `this` is the instance on which the route was declared. */
-export type SocketHandler = (this: FastifyInstance, socket: WireSocket, request: FastifyRequest) => void | Promise<void>
+export type SocketHandler = (this: FastifyInstance, socket: PlainSocket, request: FastifyRequest) => void | Promise<void>
 
 /** What the routes of one registration share. */
 export interface Registration {
@@ -122,7 +123,7 @@ function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer
     socket[open](head, () => {
       socketOpened(server, socket, request, context)
       server.add(socket, request.raw)
-      return handler.call(instance, socket, request)
+      return handler.call(instance, socket as PlainSocket, request)
     })
   })
   reply.code(upgrade.acceptStatus).send()

@@ -51,8 +51,10 @@ export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, d
   checkMessageOptions(own, route.schema)
   const settings = resolveDropInSettings(defaults, own)
   const limits = [...registration.limits, ...createLimits(settings)]
-  const messages = describesMessages(route.schema) ? new MessageSchemas(instance, route.schema, settings.passesBinary, route.url, route.schemaErrorFormatter) : undefined
-  messages?.compileWithRoute(instance)
+  const messages = describesMessages(route.schema)
+    ? new MessageSchemas(instance, route.schema, settings, route)
+    : undefined
+  messages?.compileWhenReady()
   const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler: wsHandler as SocketHandler }
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
   route.onRequest = [
@@ -64,7 +66,7 @@ export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, d
   ] as NonNullable<RouteOptions['onRequest']>
   route.handler = function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
     if (!isUpgrade(request.raw)) return handler.call(this, request, reply)
-    messages?.take(request, reply)
+    messages?.take(reply)
     return acceptSocket(socketRoute, request, reply)
   }
   return settings

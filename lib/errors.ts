@@ -182,6 +182,12 @@ export const CompressionBusy = createError(
 export const ValueNotSent = createError(
   'FST_WIRE_SEND_SCHEMA', 'The value given to send() does not match schema.send of its route: %s. Send what is declared there, or bytes as they are with { binary }', 500, TypeError)
 
+export const SchemaNotCompiled = createError(
+  'FST_WIRE_SCHEMA', '%s cannot be compiled: %s', 500, TypeError)
+
+export const CompilerNotFound = createError(
+  'FST_WIRE_COMPILER', 'The schema compiler of this version of Fastify was not found: give the route a validatorCompiler', 500)
+
 export const AsyncSchema = createError(
   'FST_WIRE_ASYNC_SCHEMA', 'schema.message of %s is validated asynchronously, which would change the order of messages: use a schema without $async, and await in the listener', 500, TypeError)
 

@@ -58,6 +58,11 @@ export interface SocketOptions extends AdmissionOptions {
   onInvalid?: 'close' | 'reply'
   /** Whether binary messages are refused on a route with `schema.message`, or passed on as they are. Default `'refuse'`. */
   onBinary?: 'refuse' | 'pass'
+  /**
+   * Whether a value that does not match `schema.send` of its route is an error of `send()`. Without it the serializer
+   * converts the value. It costs a second pass over each value, so it is meant for development and tests. Default false.
+   */
+  validateSend?: boolean
 }
 
 export interface WireOptions extends SocketOptions {
@@ -98,6 +103,7 @@ export interface Settings extends AdmissionSettings {
   /** What is done with a message that a schema refuses; undefined where that is for the error handler. */
   readonly refuse: DefaultErrorHandler | undefined
   readonly passesBinary: boolean
+  readonly validatesSend: boolean
 }
 
 /** It needs the log of the request only, so that the request need not be kept for it. */
@@ -134,7 +140,7 @@ const DROP_IN_MAX_PAYLOAD = 104_857_600
 /** The names of all that is in SocketOptions. */
 export const SOCKET_OPTIONS: readonly string[] = [
   ...ADMISSION_OPTIONS,
-  ...['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'heartbeat', 'backpressure', 'errorHandler', 'perMessageDeflate', 'onInvalid', 'onBinary'] satisfies Array<keyof SocketOptions>
+  ...['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'heartbeat', 'backpressure', 'errorHandler', 'perMessageDeflate', 'onInvalid', 'onBinary', 'validateSend'] satisfies Array<keyof SocketOptions>
 ]
 
 /** Tells the options of the socket from those of the Fastify route. */
@@ -167,6 +173,7 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
     deflate: resolveDeflate(given.perMessageDeflate),
     refuse: resolveRefusal(given.onInvalid, given.errorHandler),
     passesBinary: oneOf('onBinary', given.onBinary, ['refuse', 'pass']) === 'pass',
+    validatesSend: flag('validateSend', given.validateSend) ?? false,
     reportsFaults: false,
     toleratesMissingHost: false
   }

@@ -72,6 +72,7 @@ function noteFault (error: Error & { code?: string }, _socket: WireSocket, conte
 
 /** What the sockets of a route tell it. */
 export function createOwner (instance: FastifyInstance, settings: Settings, server: WireServer, messages?: MessageSchemas): SocketOwner {
+  if (messages?.outbound !== undefined) server.takesValues = true
   const owner: SocketOwner = {
     closeTimeout: settings.closeTimeout,
     directIO: settings.directIO,

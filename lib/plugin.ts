@@ -30,6 +30,7 @@ import { isUpgrade, markUpgrade, upgradeConstraint } from './upgrade/mark.js'
 import type { Upgrade, UpgradeFailed } from './upgrade/response.js'
 import { rewrittenUrl } from './upgrade/rewrite.js'
 import { SocketUrls } from './upgrade/urls.js'
+import type { PlainSocket } from '../types/schema.js'
 
 /** What the registrations of one application share. */
 interface AppState {
@@ -81,7 +82,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
     // Of an encapsulated instance, the promise of a second ready() is broken; its callback is not.
     await new Promise<void>((resolve, reject) => { this.ready((error) => { error == null ? resolve() : reject(error) }) })
     const taking = context?.http2 === true ? httpServer : state.listening.get(httpServer) as Server
-    return injectSocket(taking, path, context, hooks)
+    return await injectSocket(taking, path, context, hooks) as PlainSocket
   })
   if (isRequestFree) instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
   refuseAnother(instance)

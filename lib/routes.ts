@@ -25,7 +25,7 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
   // A description of the HTTP API has the resource at this URL, or nothing: a socket would stand there as a GET.
   const schema: SocketSchema = Object.assign({ hide: true }, route.schema)
   const messages = describesMessages(schema)
-    ? new MessageSchemas(instance, schema, settings.passesBinary, url, route.schemaErrorFormatter)
+    ? new MessageSchemas(instance, schema, settings, { ...route, url })
     : undefined
   route.schema = messages?.routeSchema ?? schema
   const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler }
@@ -39,12 +39,12 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
     constraints: { ...route.constraints, upgrade: 'websocket' },
     onRequest: [(request, reply, done) => { checkHandshake(settings, limits, request, reply, done) }, ...onRequest] as NonNullable<RouteOptions['onRequest']>,
     handler: (request, reply) => {
-      messages?.take(request, reply)
+      messages?.take(reply)
       return acceptSocket(socketRoute, request, reply)
     }
   }
   instance.route(declared)
-  messages?.compileWithRoute(instance)
+  messages?.compileWhenReady()
 }
 
 function splitOptions (options: SocketRouteOptions): { own: SocketOptions, route: Omit<RouteShorthandOptions, 'errorHandler' | 'websocket'> } {

@@ -1,6 +1,10 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteShorthandOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifySchema, RouteShorthandOptions } from 'fastify'
 import secureJson, { type ParseOptions } from 'secure-json-parse'
-import { AsyncSchema, MessageBinary, MessageInvalid, MessageNotJson, ValueNotSent, type RefusedMessage } from './errors.js'
+import {
+  AsyncSchema, MessageBinary, MessageInvalid, MessageNotJson, SchemaNotCompiled, ValueNotSent, type RefusedMessage
+} from './errors.js'
+import { messageCompiler, type Compile, type Validate } from './schema-compiler.js'
+import { isThenable } from './socket/thenable.js'
 
 /** The schemas of a socket route: those of its handshake, which are Fastify's, and those of its messages. */
 export interface SocketSchema extends FastifySchema {
@@ -41,13 +45,6 @@ interface InboundOptions {
 type SchemaErrorFormatter = NonNullable<RouteShorthandOptions['schemaErrorFormatter']>
 type Validation = Parameters<SchemaErrorFormatter>[0]
 
-/** What a validator compiler returns. Only one of Ajv has `schemaEnv`. */
-interface Validate {
-  (value: unknown, place?: object): unknown
-  readonly errors?: Validation | null
-  readonly schemaEnv?: unknown
-}
-
 interface CustomResult {
   readonly error?: Error | Validation
   readonly value?: unknown
@@ -55,32 +52,51 @@ interface CustomResult {
 
 type Serialize = (value: unknown) => unknown
 
-// Fastify compiles the schema of a body for each media type. No request has this one, so no handshake is validated by it.
-const MEDIA_TYPE = 'application/x.fastify-wire.message'
+/** What the options of a route say of its messages. */
+interface MessageSettings {
+  readonly passesBinary: boolean
+  readonly validatesSend: boolean
+}
+
+/** What is used of the declaration of a route. */
+interface MessageRoute {
+  readonly url: string
+  readonly schemaErrorFormatter?: SchemaErrorFormatter | undefined
+  readonly validatorCompiler?: unknown
+}
 
 const LONGEST_REASON = 123
 
 /**
- * The schemas of the messages of one route, compiled by Fastify with those of its handshake when the application is
- * ready: with its compilers, by the schemas of `addSchema()`, and with its errors where one cannot be compiled.
+ * The schemas of the messages of one route. What is received is validated by a compiler of our own, unless the
+ * application has one; what is sent goes through the serializer that Fastify compiles for the route.
  *
- *   constructor ── route is declared ──▶ compileWithRoute() ── application is ready, first handshake ──▶ take()
+ *   constructor ── application is ready ──▶ has validators ── first handshake: take() ──▶ has a serializer too
  */
 export class MessageSchemas {
   readonly inbound: JsonInbound | undefined
   readonly outbound: JsonOutbound | undefined
   /** The schema to declare the route with. */
   readonly routeSchema: FastifySchema
+  readonly #instance: FastifyInstance
+  readonly #route: MessageRoute
   readonly #message: unknown
 
   /** @param schema is made the one to declare the route with */
-  constructor (instance: FastifyInstance, schema: SocketSchema, passesBinary: boolean, url: string, format: SchemaErrorFormatter = formatErrors) {
+  constructor (instance: FastifyInstance, schema: SocketSchema, settings: MessageSettings, route: MessageRoute) {
     const { message, send } = schema
+    const { url, schemaErrorFormatter: format = formatErrors } = route
     const { onProtoPoisoning = 'error', onConstructorPoisoning = 'error' } = instance.initialConfig
     const parsing = { protoAction: onProtoPoisoning, constructorAction: onConstructorPoisoning }
+    this.#instance = instance
+    this.#route = route
     this.#message = message
+    const { passesBinary, validatesSend } = settings
     this.inbound = message === undefined ? undefined : new JsonInbound({ url, passesBinary, format, parsing })
-    this.outbound = send === undefined ? undefined : new JsonOutbound(send)
+    this.outbound = send === undefined
+      ? undefined
+      // A default is for what the peer left out. What we leave out is missing.
+      : new JsonOutbound(send, validatesSend, () => this.#compile('send', send, { useDefaults: false }))
     // A socket has one answer, the 101, and what is sent by it is behind that.
     if (send !== undefined) schema.response = { ...schema.response as object, 101: send }
     delete schema.message
@@ -88,26 +104,32 @@ export class MessageSchemas {
     this.routeSchema = schema
   }
 
-  /**
-   * Fastify refuses the schema of a body on a GET when it takes the route, and compiles what is there when it is ready.
-   * A message is to the compilers what a body is: a custom one may choose by `httpPart`, and knows no other.
-   */
-  compileWithRoute (instance: FastifyInstance): void {
-    const message = this.#message
-    if (message === undefined) return
-    const { routeSchema } = this
-    routeSchema.body = { content: { [MEDIA_TYPE]: { schema: isFluent(message) ? message.valueOf() : message } } }
-    // For those who read the schemas of routes, to describe them: a GET has no body.
-    instance.addHook('onReady', async () => { delete routeSchema.body })
+  /** Compiles the validators as late as Fastify does, because compilers and shared schemas may be set until then. */
+  compileWhenReady (): void {
+    this.#instance.addHook('onReady', async () => { this.#prepare() })
   }
 
-  /** Takes what Fastify compiled from the first request to the route. */
-  take (request: FastifyRequest, reply: FastifyReply): void {
-    if (this.inbound?.validate === undefined && this.inbound !== undefined) {
-      const byMediaType = request.getValidationFunction('body') as unknown as Record<string, Validate>
-      this.inbound.validate = byMediaType[MEDIA_TYPE]
-    }
+  /** Takes the serializer that Fastify compiled from the first request to the route. */
+  take (reply: FastifyReply): void {
+    // A handshake that is injected into the instance of a plugin does not wait for its onReady hooks.
+    this.#prepare()
     if (this.outbound !== undefined) this.outbound.serialize ??= reply.getSerializationFunction('101') as Serialize
+  }
+
+  #prepare (): void {
+    if (this.inbound !== undefined) this.inbound.validate ??= this.#compile('message', this.#message)
+    this.outbound?.prepare()
+  }
+
+  #compile (part: string, schema: unknown, custom?: Record<string, unknown>): Validate {
+    const { url, validatorCompiler } = this.#route
+    const compile = messageCompiler(this.#instance, validatorCompiler as Compile | undefined, custom)
+    try {
+      // A message is to the compilers what a body is: a custom one may choose by `httpPart`, and knows no other.
+      return compile({ schema: isFluent(schema) ? schema.valueOf() : schema, method: 'GET', url, httpPart: 'body' })
+    } catch (cause) {
+      throw new SchemaNotCompiled(`schema.${part} of ${url}`, messageOf(cause), { cause })
+    }
   }
 }
 
@@ -169,35 +191,76 @@ class JsonInbound implements Inbound {
 }
 
 /**
- * What a value is made JSON by is Fastify's serializer, which makes it fit: 'move' of any constant, 7 of '7', and {} of
- * null. A value that is not even of the kind of the whole is refused here, which costs a comparison.
+ * Makes a value the JSON text that is sent, by Fastify's serializer. The serializer converts what does not fit: any value
+ * of a `const` to that constant, '7' to 7, null to {}. With `validateSend` such a value is refused, at the cost of a second
+ * pass over it; the type of the whole is checked in any case.
  */
 class JsonOutbound implements Outbound {
   serialize: Serialize | undefined
+  readonly #validatesSend: boolean
+  readonly #compile: () => Validate
+  #validate: Validate | undefined
   readonly #kind: 'object' | 'array' | undefined
   readonly #takesNull: boolean
 
-  constructor (schema: unknown) {
+  constructor (schema: unknown, validatesSend: boolean, compile: () => Validate) {
     const { type, nullable } = (isFluent(schema) ? schema.valueOf() : schema) as { type?: unknown, nullable?: unknown }
     this.#kind = type === 'object' || type === 'array' ? type : undefined
     this.#takesNull = nullable === true
+    this.#validatesSend = validatesSend
+    this.#compile = compile
+  }
+
+  /** @throws SchemaNotCompiled */
+  prepare (): void {
+    if (this.#validatesSend) this.#validate ??= this.#compile()
   }
 
   write (value: unknown): string {
     if (value === undefined) throw new ValueNotSent('it is undefined, which has no JSON')
     const kind = this.#kind
-    if (kind !== undefined && !(value === null ? this.#takesNull : typeof value === 'object' && (kind === 'object' || Array.isArray(value)))) {
+    const isKind = value === null
+      ? this.#takesNull
+      : typeof value === 'object' && (kind === 'object' || Array.isArray(value))
+    if (kind !== undefined && !isKind) {
       throw new ValueNotSent(`it is ${value === null ? 'null' : typeof value}, no ${kind}`)
     }
+    const found = this.#validatesSend ? this.#explain(value) : undefined
+    if (found !== undefined) throw new ValueNotSent(found)
     let text: unknown
     try {
       text = (this.serialize as Serialize)(value)
     } catch (cause) {
-      throw new ValueNotSent(cause instanceof Error ? cause.message : String(cause), { cause })
+      throw new ValueNotSent(this.#explain(value) ?? messageOf(cause), { cause })
     }
     if (typeof text !== 'string') throw new ValueNotSent('it has no JSON')
     return text
   }
+
+  /** What a validator finds in a value. It names the property, which a serializer often does not. */
+  #explain (value: unknown): string | undefined {
+    try {
+      const validate = this.#validate ??= this.#compile()
+      const result = validate(validate.schemaEnv === undefined ? value : toPlain(value))
+      if (result === false) return formatErrors(validate.errors as Validation, 'value').message
+      if (isThenable(result)) result.then(undefined, () => {})
+      const error = (result as CustomResult | null | undefined)?.error
+      if (!error) return undefined
+      return error instanceof Error ? error.message : formatErrors(error, 'value').message
+    } catch {
+      // What a validator cannot read is for the serializer to judge.
+      return undefined
+    }
+  }
+}
+
+/** A value as its JSON is: the serializer takes a Date for a string, too, and a bigint for a number. */
+function toPlain (value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_name, inner: unknown) => typeof inner === 'bigint' ? Number(inner) : inner))
+}
+
+function messageOf (thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
 }
 
 /** The sentence that Fastify makes of errors by default. */
@@ -209,7 +272,8 @@ function formatErrors (errors: Validation | null | undefined, part: string): Err
 
 // As fluent-json-schema marks its schemas.
 function isFluent (schema: unknown): schema is object {
-  return typeof schema === 'object' && schema !== null && ('isFluentSchema' in schema || Symbol.for('fluent-schema-object') in schema)
+  return typeof schema === 'object' && schema !== null &&
+    ('isFluentSchema' in schema || Symbol.for('fluent-schema-object') in schema)
 }
 
 export function isRefusedMessage (error: unknown): error is RefusedMessage {

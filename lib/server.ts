@@ -11,7 +11,8 @@ import { isHixie } from './protocol/protocol.js'
 import { CloseListeners } from './socket/close-listeners.js'
 import { isBinaryByDefault, toBuffer, type Sendable } from './socket/data.js'
 import type { TypedEmitter, Unchecked } from './socket/emitter.js'
-import type { WireSocket } from './socket/socket.js'
+import { outbound, type WireSocket } from './socket/socket.js'
+import { PreparedValue, type Value } from './socket/values.js'
 import type { WebSocket } from '../types/dropin.js'
 import type { AnySocket } from '../types/schema.js'
 
@@ -116,6 +117,8 @@ export class WireServer extends ServerEmitterBase {
   /** The open sockets, whether they are tracked in `clients` or not. */
   readonly sockets: Set<WireSocket> = new Set()
 
+  /** @internal Whether a route has a `schema.send`, so that what is prepared may be a value. */
+  takesValues = false
   /** @internal What is counted of them. */
   readonly measurements = new Metrics()
   /** @internal Those of its sockets. */
@@ -143,9 +146,15 @@ export class WireServer extends ServerEmitterBase {
   /**
    * Makes a message that many sockets can be sent by `socket.send(message)`: its bytes are made once for each version
    * and compression, and shared by all. What it is made of must not change afterwards.
-   * @throws InvalidText
+   * Like `send()`, it is a value for the sockets of a route with `schema.send`, serialized once for each schema, and data
+   * for all others; with `{ binary }` it is data for all.
+   * @throws InvalidText, NotSendable
    */
-  prepare (data: Sendable, { binary = isBinaryByDefault(data), compress = true }: MessageOptions = NO_OPTIONS): Message {
+  prepare (value: Value, options: MessageOptions = NO_OPTIONS): Message {
+    const { compress = true } = options
+    if (this.takesValues && options.binary === undefined) return new PreparedValue(value, compress)
+    const data = value as Sendable
+    const { binary = isBinaryByDefault(data) } = options
     const payload = toBuffer(data)
     if (!binary && typeof data !== 'string' && !isUtf8(payload)) throw new InvalidText()
     return new Message(payload, binary, compress)
@@ -153,19 +162,30 @@ export class WireServer extends ServerEmitterBase {
 
   /**
    * Sends a message to all open sockets. Sockets of the hixie drafts, which carry text only, get no binary one.
+   * Sockets of a route with `schema.send` take a value, as in `prepare()`. One that does not fit a receiver goes to none.
    * @returns how many it was sent to
-   * @throws InvalidText
+   * @throws InvalidText, NotSendable, ValueNotSent
    */
-  broadcast (data: Sendable | Message, options: BroadcastOptions = NO_OPTIONS): number {
+  broadcast (data: Value | Message, options: BroadcastOptions = NO_OPTIONS): number {
     const message = data instanceof Message ? data : this.prepare(data, options)
     const { filter, kind } = options
     const sendOptions = kind === undefined ? undefined : { kind }
     const except = toSet(options.except)
+    const receives = (socket: WireSocket): boolean => {
+      if (socket.readyState !== socket.OPEN || except?.has(socket) === true) return false
+      if (filter !== undefined && !filter(socket)) return false
+      return !message.formFor(socket[outbound]).isBinary || !isHixie(socket.version)
+    }
     let count = 0
+    if (message instanceof PreparedValue) {
+      // All forms are made before the first is sent.
+      for (const socket of Array.from(this.sockets).filter(receives)) {
+        if (socket.send(message, sendOptions) !== 'refused') count++
+      }
+      return count
+    }
     for (const socket of this.sockets) {
-      if (socket.readyState !== socket.OPEN || (message.isBinary && isHixie(socket.version))) continue
-      if (except?.has(socket) === true || (filter !== undefined && !filter(socket))) continue
-      if (socket.send(message, sendOptions) !== 'refused') count++
+      if (receives(socket) && socket.send(message, sendOptions) !== 'refused') count++
     }
     return count
   }

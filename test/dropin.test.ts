@@ -230,7 +230,7 @@ t.test('a route may say what holds for its own sockets, also one that is declare
 
     const typed = new RawClient(t, port)
     await typed.upgrade(`/values-${name}`)
-    typed.write(text('{"a":"7"}'))
+    typed.write(text('{"a":7}'))
     t.equal(await typed.readText(), '{"b":"7"}')
     typed.write(text('{}'))
     t.equal((await typed.readFrame()).payload.readUInt16BE(), 1008)

@@ -36,6 +36,8 @@ t.test('a refused message is for the errorHandler, unless onInvalid says what is
   const { refuse, passesBinary } = resolveSettings({})
   t.type(refuse, 'function')
   t.equal(passesBinary, false)
+  t.equal(resolveSettings({}).validatesSend, false)
+  t.equal(resolveSettings({ validateSend: true }).validatesSend, true)
   t.equal(resolveSettings({ onBinary: 'pass' }).passesBinary, true)
   t.equal(resolveSettings({ errorHandler }).refuse, undefined)
   t.equal(resolveSettings({ errorHandler, onInvalid: 'close' }).refuse, refuse)
@@ -71,7 +73,7 @@ t.test('a wrong option is named, with what it must be', async (t) => {
   const wrong: Array<[keyof WireOptions, unknown]> = [
     ['maxPayload', -1], ['maxPayload', '1'], ['maxFragments', 0], ['closeTimeout', 0], ['closeTimeout', 2 ** 31],
     ['handshakeTimeout', 1.5], ['versions', []], ['versions', ['14']], ['versions', '13'], ['protocols', 'a'], ['protocols', [1]],
-    ['errorHandler', true], ['heartbeat', 1], ['backpressure', true], ['shutdown', 1], ['onInvalid', 'no'], ['onBinary', true], ['directIO', 1], ['perMessageDeflate', 1]
+    ['errorHandler', true], ['heartbeat', 1], ['backpressure', true], ['shutdown', 1], ['onInvalid', 'no'], ['onBinary', true], ['validateSend', 1], ['directIO', 1], ['perMessageDeflate', 1]
   ]
   for (const [name, value] of wrong) {
     t.throws(() => resolveSettings({ [name]: value }), { code: 'FST_WIRE_OPTION', message: new RegExp(`"${name}" must be `) })

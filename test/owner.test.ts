@@ -82,7 +82,7 @@ t.test('a message that a schema refused closes as it says, or goes to the error 
 })
 
 t.test('what makes values of messages and messages of values is that of the schemas', async (t) => {
-  const schemas = new MessageSchemas({ initialConfig: {} } as FastifyInstance, { message: {}, send: {} }, false, '/demo')
+  const schemas = new MessageSchemas({ initialConfig: {} } as FastifyInstance, { message: {}, send: {} }, resolveSettings({}), { url: '/demo' })
   const owner = createOwner(instance, resolveSettings({}), new WireServer(), schemas)
   t.equal(owner.inbound, schemas.inbound)
   t.equal(owner.outbound, schemas.outbound)

@@ -2,7 +2,9 @@ import { once } from 'node:events'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import Type from 'typebox'
-import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import { z } from 'zod'
+import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { fastifyWire, type SocketRouteOptions, type WireSocket } from '../index.js'
 import { MessageSchemas, toReason } from '../lib/schema.js'
 import { createApp } from './fixtures/app.js'
@@ -50,20 +52,40 @@ async function settled (client: WireSocket): Promise<void> {
 
 const textOf = async (client: WireSocket): Promise<string> => String((await once(client, 'message'))[0])
 
-t.test('the listener gets the value, coerced, with defaults and without what is not declared', async (t) => {
-  const { client, values } = await talk(t, { schema: { message: MOVE } })
+t.test('the listener gets the value as it was sent; a default fills in a property that is missing', async (t) => {
+  const { additionalProperties, ...open } = MOVE
+  const { client, values } = await talk(t, { schema: { message: open } })
   client.send('{"x":1}')
-  client.send('\u{FEFF}{"x":"2","y":3,"z":4}')
+  client.send('\u{FEFF}{"x":2,"y":3,"z":4}')
   await settled(client)
-  t.same(values, [{ x: 1, y: 7 }, { x: 2, y: 3 }])
+  t.same(values, [{ x: 1, y: 7 }, { x: 2, y: 3, z: 4 }])
 })
 
-t.test('a value that is no object is coerced too', async (t) => {
-  const { client, values } = await talk(t, { schema: { message: { type: 'integer' } } })
-  client.send('"5"')
-  client.send('6')
+t.test('no value is converted to the type that a schema asks for, and no property is removed', async (t) => {
+  const closed: unknown[] = []
+  for (const text of ['{"x":"2"}', '{"x":null}', '{"x":true}', '{"x":[2]}', '{"x":1,"z":4}']) {
+    const { client } = await talk(t, { schema: { message: MOVE } })
+    closed.push(await closeAfter(client, text))
+  }
+  t.same(closed, [
+    ...Array<unknown>(4).fill([1008, 'message/x must be integer']),
+    [1008, 'message must NOT have additional properties']
+  ])
+  const whole = await talk(t, { schema: { message: { type: 'integer' } } })
+  t.same(await closeAfter(whole.client, '"5"'), [1008, 'message must be integer'])
+})
+
+t.test('an application that asks for coercion has it', async (t) => {
+  const app = await createApp(t, {}, { ajv: { customOptions: { coerceTypes: true, removeAdditional: true } } })
+  const { client, values } = await talk(t, { schema: { message: MOVE } }, app)
+  client.send('{"x":"2","z":4}')
   await settled(client)
-  t.same(values, [5, 6])
+  t.same(values, [{ x: 2, y: 7 }])
+  const whole = await createApp(t, {}, { ajv: { customOptions: { coerceTypes: true } } })
+  const ofWhole = await talk(t, { schema: { message: { type: 'integer' } } }, whole)
+  ofWhole.client.send('"5"')
+  await settled(ofWhole.client)
+  t.same(ofWhole.values, [5])
 })
 
 t.test('what does not match closes 1008 with the sentence of the validator', async (t) => {
@@ -155,11 +177,12 @@ t.test('schemas are found by $ref, those of an inner context too', async (t) => 
     inner = scope
   })
   const { client, socket, values } = await talk(t, { schema: { message: { $ref: 'inner#' }, send: { $ref: 'inner#' } } }, inner)
-  client.send('{"n":"1"}')
+  client.send('{"n":1}')
   await settled(client)
   t.same(values, [{ n: 1 }])
   socket.send({ n: '5', m: 6 } as never)
   t.equal(await textOf(client), '{"n":5}')
+  t.match(await closeAfter(client, '{"n":"1"}'), [1008, 'message/n must be integer'])
 })
 
 t.test('the compilers are those of the route, and of the instance', async (t) => {
@@ -220,7 +243,10 @@ t.test('an asynchronous schema is refused when it is used', async (t) => {
 })
 
 t.test('a schema that cannot be compiled is told when the application gets ready', async (t) => {
-  for (const [schema, code] of [[{ message: { type: 'nothing' } }, 'FST_ERR_SCH_VALIDATION_BUILD'], [{ send: { $ref: 'nowhere#' } }, 'FST_ERR_SCH_SERIALIZATION_BUILD']] as const) {
+  for (const [schema, code] of [
+    [{ message: { type: 'nothing' } }, 'FST_WIRE_SCHEMA'],
+    [{ send: { $ref: 'nowhere#' } }, 'FST_ERR_SCH_SERIALIZATION_BUILD']
+  ] as const) {
     const app = Fastify()
     await app.register(fastifyWire)
     app.ws('/demo', { schema }, () => {})
@@ -246,14 +272,92 @@ t.test('a value is sent as its schema says; one that does not match is an error'
   const { client, socket } = await talk(t, { schema: { send: MOVE } })
   socket.send({ x: 1, y: 2, z: 3 } as never)
   t.equal(await textOf(client), '{"x":1,"y":2}')
-  t.throws(() => { socket.send({ y: 2 } as never) }, { code: 'FST_WIRE_SEND_SCHEMA', message: /"x" is required!/ })
+  t.throws(() => { socket.send({ y: 2 } as never) }, { code: 'FST_WIRE_SEND_SCHEMA', message: /required property 'x'/ })
   const [error] = await new Promise<unknown[]>((resolve) => { socket.send({ x: 'one' } as never, (...args: unknown[]) => { resolve(args) }) })
-  t.match(error, { code: 'FST_WIRE_SEND_SCHEMA', cause: Error })
+  t.match(error, { code: 'FST_WIRE_SEND_SCHEMA', cause: Error, message: /route: value\/x must be integer\./ })
+})
+
+t.test('an error of the serializer names the property, where a validator finds one', async (t) => {
+  const deep = { type: 'object', properties: { list: { type: 'array', items: MOVE } } }
+  const { socket } = await talk(t, { schema: { send: deep } })
+  const value = { list: [{ x: 1 }, { x: {} }] }
+  t.throws(() => { socket.send(value as never) }, { message: /value\/list\/1\/x must be integer/ })
+  // What it finds is no reason for the serializer to fail: its own sentence stays.
+  const broken = await talk(t, {
+    schema: { send: deep },
+    serializerCompiler: () => () => { throw new Error('broken') }
+  })
+  t.throws(() => { broken.socket.send({ list: [] } as never) }, { message: /route: broken\./ })
+  const unreadable: Record<string, unknown> = {}
+  unreadable['self'] = unreadable
+  t.throws(() => { broken.socket.send(unreadable as never) }, { message: /route: broken\./ })
+})
+
+t.test('with validateSend a value that does not match is an error, not converted', async (t) => {
+  const send = {
+    type: 'object',
+    properties: {
+      inner: { type: 'object' },
+      kind: { const: 'move' },
+      at: { type: 'string', format: 'date-time' },
+      n: { type: 'integer' },
+      y: { type: 'integer', default: 7 }
+    }
+  }
+  const lenient = await talk(t, { schema: { send } })
+  lenient.socket.send({ inner: null, kind: 'say', n: '7' } as never)
+  t.equal(await textOf(lenient.client), '{"inner":{},"kind":"move","n":7,"y":7}')
+
+  const { client, socket } = await talk(t, { schema: { send }, validateSend: true })
+  for (const [value, message] of [
+    [{ inner: null }, /value\/inner must be object/],
+    [{ kind: 'say' }, /value\/kind must be equal to constant/],
+    [{ n: '7' }, /value\/n must be integer/],
+    [{ n: true }, /value\/n must be integer/],
+    [{ at: 'today' }, /value\/at must match format "date-time"/]
+  ] as const) t.throws(() => { socket.send(value as never) }, { code: 'FST_WIRE_SEND_SCHEMA', message })
+  // As JSON has them: the serializer takes both.
+  const value = { at: new Date(0), n: 5n }
+  socket.send(value as never)
+  t.equal(await textOf(client), '{"at":"1970-01-01T00:00:00.000Z","n":5,"y":7}')
+  t.same(Object.keys(value), ['at', 'n'], 'the value of the application is not changed')
+})
+
+t.test('validateSend asks the validator of the application, where it has one', async (t) => {
+  const answers: Record<string, unknown> = {
+    ok: true,
+    value: { value: 'ok' },
+    no: false,
+    error: { error: new Error('it is bad') },
+    list: { error: [{ message: 'is ugly' }] },
+    late: Promise.reject(new Error('late')),
+    odd: undefined
+  }
+  const { client, socket } = await talk(t, {
+    schema: { send: {} },
+    validateSend: true,
+    validatorCompiler: (() => (value: string) => answers[value]) as never
+  })
+  const refused = [['no', /value is not valid/], ['error', /it is bad/], ['list', /value is ugly/]] as const
+  for (const [value, message] of refused) {
+    t.throws(() => { socket.send(value as never) }, { code: 'FST_WIRE_SEND_SCHEMA', message })
+  }
+  for (const value of ['ok', 'value', 'late', 'odd']) socket.send(value as never)
+  t.equal(await textOf(client), '"ok"')
+})
+
+t.test('with validateSend a schema that cannot be validated is told when the application gets ready', async (t) => {
+  const app = Fastify()
+  await app.register(fastifyWire, { validateSend: true })
+  const schema = { send: { type: 'object', required: 'x' } }
+  app.ws('/demo', { schema, serializerCompiler: () => JSON.stringify }, () => {})
+  await t.rejects(Promise.resolve(app.ready()), { code: 'FST_WIRE_SCHEMA', message: /^schema\.send of \/demo cannot be/ })
 })
 
 t.test('what is not of the kind of the whole is no value of it', async (t) => {
   const write = (send: unknown): ((value?: unknown) => string) => {
-    const schemas = new MessageSchemas(Fastify(), { send }, false, '/demo')
+    const settings = { passesBinary: false, validatesSend: false }
+    const schemas = new MessageSchemas(Fastify(), { send }, settings, { url: '/demo' })
     const outbound = schemas.outbound as NonNullable<typeof schemas.outbound>
     outbound.serialize = JSON.stringify
     return (value) => outbound.write(value)
@@ -321,31 +425,102 @@ const KINDS = [
   { type: 'object', required: ['kind', 'text'], properties: { kind: { const: 'say' }, text: { type: 'string' } }, additionalProperties: false }
 ]
 
-t.test('several kinds of message, told by a constant', async (t) => {
-  // Without additionalProperties: false, for Fastify's validator removes what the first kind does not know.
-  const open = KINDS.map(({ additionalProperties, ...kind }) => kind)
-  const { client, socket, values } = await talk(t, { schema: { message: { oneOf: open }, send: { oneOf: open } } })
+t.test('several kinds of message are told by a constant, whatever else they have in common', async (t) => {
+  const { client, socket, values } = await talk(t, { schema: { message: { oneOf: KINDS }, send: { oneOf: KINDS } } })
   client.send('{"kind":"move","x":1}')
   client.send('{"kind":"say","text":"a"}')
+  client.send('{"text":"007","kind":"say"}')
   await settled(client)
-  t.same(values, [{ kind: 'move', x: 1 }, { kind: 'say', text: 'a' }])
-  socket.send({ kind: 'say', text: 'b', more: 1 } as never)
+  t.same(values, [{ kind: 'move', x: 1 }, { kind: 'say', text: 'a' }, { kind: 'say', text: '007' }])
+  socket.send({ kind: 'say', text: 'b' } as never)
   t.equal(await textOf(client), '{"kind":"say","text":"b"}')
-  t.throws(() => { socket.send({ kind: 'shout', text: 'b' } as never) }, { code: 'FST_WIRE_SEND_SCHEMA' })
+  const message = /value\/kind must be equal to constant/
+  t.throws(() => { socket.send({ kind: 'shout', text: 'b' } as never) }, { code: 'FST_WIRE_SEND_SCHEMA', message })
   t.match(await closeAfter(client, '{"kind":"shout"}'), [1008])
 })
 
-t.test('with a discriminator only the kind that is named is looked at', async (t) => {
-  const app = Fastify({ ajv: { customOptions: { discriminator: true } }, serializerOpts: { ajv: { discriminator: true } } })
-  t.teardown(() => app.close())
-  await app.register(fastifyWire)
+t.test('in a union a value of one kind is not converted to that of another', async (t) => {
+  const kind = (name: string, type: string) => ({
+    type: 'object',
+    required: ['kind', 'value'],
+    properties: { value: { type }, kind: { const: name } }
+  })
+  const message = { anyOf: [kind('pay', 'number'), kind('note', 'string')] }
+  const { client, values } = await talk(t, { schema: { message }, onInvalid: 'reply' })
+  const sent = [{ value: '007', kind: 'note' }, { value: '1e3', kind: 'note' }, { value: 12.5, kind: 'pay' }]
+  for (const value of sent) client.send(JSON.stringify(value))
+  await settled(client)
+  t.strictSame(values, sent)
+  for (const value of ['12', null, true]) {
+    client.send(JSON.stringify({ kind: 'pay', value }))
+    t.match(JSON.parse(await textOf(client)), { statusCode: 400, code: 'FST_WIRE_MESSAGE_SCHEMA' })
+  }
+  t.equal(values.length, 3)
+})
+
+t.test('with a discriminator only the kind that is named is looked at, without any option of Ajv', async (t) => {
   const message = { type: 'object', required: ['kind'], discriminator: { propertyName: 'kind' }, oneOf: KINDS }
-  const { client, socket, values } = await talk(t, { schema: { message, send: message } }, app)
-  client.send('{"kind":"say","text":"a","z":1}')
-  client.send('{"kind":"move","x":"1"}')
+  const { client, socket, values } = await talk(t, { schema: { message, send: message }, validateSend: true })
+  client.send('{"kind":"say","text":"a"}')
+  client.send('{"kind":"move","x":1}')
   await settled(client)
   t.same(values, [{ kind: 'say', text: 'a' }, { kind: 'move', x: 1 }])
   socket.send({ kind: 'move', x: 2 } as never)
   t.equal(await textOf(client), '{"kind":"move","x":2}')
+  t.throws(() => { socket.send({ kind: 'move', x: '2' } as never) }, { message: /route: value\/x must be integer\./ })
   t.same(await closeAfter(client, '{"kind":"move"}'), [1008, "message must have required property 'x'"])
+})
+
+t.test('a union of TypeBox needs no option of Ajv', async (t) => {
+  const app = (await createApp(t)).withTypeProvider<TypeBoxTypeProvider>()
+  const Move = Type.Object({ kind: Type.Literal('move'), x: Type.Integer() }, { additionalProperties: false })
+  const Say = Type.Object({ kind: Type.Literal('say'), text: Type.String() }, { additionalProperties: false })
+  app.ws('/room', { schema: { message: Type.Union([Move, Say]), send: Move } }, (socket) => {
+    socket.on('message', (value) => {
+      socket.send({ kind: 'move', x: value.kind === 'say' ? value.text.length : value.x + 1 })
+    })
+  })
+  const client = await app.injectWS('/room')
+  client.send('{"kind":"move","x":1}')
+  t.equal(await textOf(client), '{"kind":"move","x":2}')
+  client.send('{"kind":"say","text":"007"}')
+  t.equal(await textOf(client), '{"kind":"move","x":3}')
+  t.match(await closeAfter(client, '{"kind":"say","text":7}'), [1008])
+})
+
+const ZodMove = z.object({ kind: z.literal('move'), x: z.int() })
+const ZodSay = z.object({ kind: z.literal('say'), text: z.string() })
+const ZodEither = z.discriminatedUnion('kind', [ZodMove, ZodSay])
+
+t.test('a union of Zod is taken by the JSON schema that Zod makes of it', async (t) => {
+  const app = await createApp(t)
+  const schema = { message: z.toJSONSchema(ZodEither), send: z.toJSONSchema(ZodEither) }
+  type Either = z.infer<typeof ZodEither>
+  app.ws<{ Received: Either, Sent: Either }>('/room', { schema, validateSend: true }, (socket) => {
+    socket.on('message', (value) => { socket.send(value) })
+  })
+  const client = await app.injectWS('/room')
+  for (const text of ['{"kind":"move","x":1}', '{"kind":"say","text":"007"}']) {
+    client.send(text)
+    t.equal(await textOf(client), text)
+  }
+  t.match(await closeAfter(client, '{"kind":"move","x":"1"}'), [1008])
+})
+
+t.test('a union of Zod is taken as it is with the compilers of fastify-type-provider-zod', async (t) => {
+  const app = (await createApp(t)).withTypeProvider<ZodTypeProvider>()
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.ws('/room', { schema: { message: ZodEither, send: ZodMove }, validateSend: true }, (socket) => {
+    socket.on('message', (value) => {
+      if (value.kind === 'move') socket.send({ kind: 'move', x: value.x + 1 })
+      else socket.send({ kind: 'move', x: value.text } as never, (error) => { socket.send({ kind: 'move', x: error == null ? 0 : 1 }) })
+    })
+  })
+  const client = await app.injectWS('/room')
+  client.send('{"kind":"move","x":1}')
+  t.equal(await textOf(client), '{"kind":"move","x":2}')
+  client.send('{"kind":"say","text":"007"}')
+  t.equal(await textOf(client), '{"kind":"move","x":1}')
+  t.match(await closeAfter(client, '{"kind":"move","x":"1"}'), [1008, /x/])
 })

@@ -130,6 +130,64 @@ t.test('a binary broadcast passes the sockets of the hixie drafts by', async (t)
   client.terminate()
 })
 
+const PRICE = { type: 'object', required: ['price'], properties: { price: { type: 'integer' } } }
+
+const textOf = async (client: WireSocket): Promise<string> => String((await once(client, 'message'))[0])
+
+t.test('a broadcast takes a value for the sockets of routes with schema.send', async (t) => {
+  const app = await createApp(t)
+  app.ws('/prices', { schema: { send: PRICE } }, () => {})
+  app.ws('/all', { schema: { send: {} } }, () => {})
+  const clients = [await app.injectWS('/prices'), await app.injectWS('/prices'), await app.injectWS('/all')]
+  t.equal(app.websocketServer.broadcast({ price: 5, more: 1 }), 3)
+  t.same(await Promise.all(clients.map(textOf)), ['{"price":5}', '{"price":5}', '{"price":5,"more":1}'])
+  const prepared = app.websocketServer.prepare({ price: 6 })
+  t.equal(app.websocketServer.broadcast(prepared, { filter: ({ url }) => url === '/prices' }), 2)
+  t.same(await Promise.all(clients.slice(0, 2).map(textOf)), ['{"price":6}', '{"price":6}'])
+  t.equal(app.websocketServer.broadcast('{"raw":1}', { binary: false }), 3)
+  t.same(await Promise.all(clients.map(textOf)), ['{"raw":1}', '{"raw":1}', '{"raw":1}'])
+  const closing = [...app.websocketServer.sockets][0] as WireSocket
+  closing.close(1000)
+  t.equal(app.websocketServer.broadcast({ price: 7 }), 2)
+  for (const client of clients) client.terminate()
+})
+
+t.test('a broadcast of a value that does not fit one receiver is sent to none', async (t) => {
+  const app = await createApp(t)
+  app.ws('/plain', () => {})
+  app.ws('/prices', { schema: { send: PRICE } }, () => {})
+  const { websocketServer } = app
+  const clients = [await app.injectWS('/plain'), await app.injectWS('/prices')]
+  t.throws(() => websocketServer.broadcast({ price: 5 }), { code: 'FST_WIRE_DATA' })
+  t.throws(() => websocketServer.broadcast('text'), { code: 'FST_WIRE_SEND_SCHEMA' })
+  for (const socket of websocketServer.sockets) t.equal(socket.traffic.messagesSent, 0)
+  t.equal(websocketServer.broadcast('text', { filter: ({ url }) => url === '/plain' }), 1)
+  for (const client of clients) client.terminate()
+})
+
+t.test('a value whose form is binary passes the sockets of the hixie drafts by', async (t) => {
+  const app = await createApp(t)
+  app.ws('/plain', () => {})
+  app.ws('/prices', { schema: { send: {} } }, () => {})
+  const clients = [await app.injectWS('/plain', { version: 'hixie-76' }), await app.injectWS('/prices', { version: 'hixie-76' })]
+  t.equal(app.websocketServer.broadcast(Buffer.from('5')), 1)
+  for (const client of clients) client.terminate()
+})
+
+t.test('a broadcast of a value does not count the sockets that refuse it', async (t) => {
+  const server = new WireServer()
+  server.takesValues = true
+  const { socket, stall } = createMemorySocket({
+    backpressure: { limit: 10, policy: 'drop' }, owner: { outbound: { write: JSON.stringify } }
+  })
+  server.sockets.add(socket)
+  t.equal(server.broadcast({ price: 1 }), 1)
+  stall()
+  socket.send(Buffer.alloc(20_000), { binary: true })
+  await turn()
+  t.equal(server.broadcast({ price: 2 }), 0)
+})
+
 t.test('a broadcast does not count those that refuse it, and replaces those of its kind', async (t) => {
   const server = new WireServer()
   const drops = createMemorySocket({ backpressure: { limit: 10, policy: 'drop' } })

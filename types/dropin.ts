@@ -13,6 +13,7 @@ import type { SendResult } from '../lib/socket/sending.js'
 import type { ControlCallback, SendOptions, WireSocket } from '../lib/socket/socket.js'
 import type { Message } from '../lib/codec/message.js'
 import type { WriteCallback } from '../lib/transport/transport.js'
+import type { WithData } from './schema.js'
 
 type DropInEvent<Event> = Omit<Event, 'type' | 'target'> & { readonly type: string, readonly target: WebSocket }
 
@@ -88,7 +89,7 @@ export type WebsocketHandler<
 > = {
   handle (
     this: FastifyInstance<Server, IncomingMessage, ServerResponse>,
-    socket: WebSocket,
+    socket: WithData<WebSocket, RequestGeneric>,
     request: FastifyRequest<RequestGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
   ): void | Promise<unknown>
 }['handle']

@@ -4,7 +4,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type InjectWSFn, type InjectWSOption, type RouteOptions as FastifyRouteOptions } from 'fastify'
 import { expect, test } from 'tstyche'
 import Type from 'typebox'
-import websocket, { fastifyWebsocket, type RouteOptions, type WebSocket, type WebsocketHandler, type WebsocketPluginOptions, type WireServer, type WireSocket } from '../index.js'
+import websocket, { fastifyWebsocket, type PlainSocket, type RouteOptions, type WebSocket, type WebsocketHandler, type WebsocketPluginOptions, type WireServer, type WireSocket } from '../index.js'
 
 interface Demo {
   Params: { room: string }
@@ -44,7 +44,7 @@ test('the default import has the types of the other, and the names of what requi
 
 test('a handler may ask for all of a socket', () => {
   app.get('/all', { websocket: true }, async (socket: WireSocket) => {
-    for await (const message of socket) expect(message).type.toBe<string | Buffer>()
+    for await (const message of socket) expect(message).type.toBe<unknown>()
   })
   app.get('/some', { websocket: true }, (socket) => {
     expect(socket.latency).type.toBe<number | undefined>()
@@ -166,7 +166,7 @@ test('the server and the sockets for tests are on the instance', () => {
   expect(app.websocketServer.clients).type.toBe<Set<WebSocket>>()
   app.websocketServer.on('connection', (socket, request) => { socket.send(request.url ?? '') })
   expect(app.injectWS).type.toBe<InjectWSFn<FastifyRequest['raw']>>()
-  expect(app.injectWS('/demo', { headers: { 'api-key': '1' } })).type.toBe<Promise<WireSocket>>()
+  expect(app.injectWS('/demo', { headers: { 'api-key': '1' } })).type.toBe<Promise<PlainSocket>>()
   expect(app.injectWS).type.toBeCallableWith('/demo', { method: 'GET', httpVersion: '1.1' })
   const hooks: InjectWSOption = { onInit (client) { expect(client).type.toBe<WireSocket>() }, onOpen: (client) => { client.close() } }
   expect(app.injectWS).type.toBeCallableWith('/demo', { version: 'hixie-76', protocols: ['a'], remoteAddress: '192.0.2.7' }, hooks)

@@ -1,15 +1,14 @@
 import type {
-  ContextConfigDefault, FastifyBaseLogger, FastifySchema, FastifyTypeProvider, FastifyTypeProviderDefault,
-  RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface
+  ContextConfigDefault, FastifyBaseLogger, FastifySchema as RouteSchema, FastifyTypeProvider, FastifyTypeProviderDefault,
+  RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault, RouteGenericInterface
 } from 'fastify'
 import type { SocketHandler } from '../lib/accept.js'
 import type { SocketRouteOptions } from '../lib/routes.js'
 import type { SocketSchema } from '../lib/schema.js'
 import type { WireServer } from '../lib/server.js'
-import type { WireSocket } from '../lib/socket/socket.js'
 import type { InjectContext, InjectHooks } from '../lib/upgrade/inject.js'
 import type { WebsocketHandler } from './dropin.js'
-import type { GenericRouteOptions, GenericSocketHandler, SchemaRouteOptions, SchemaSocketHandler, SocketGeneric } from './schema.js'
+import type { GenericRouteOptions, GenericSocketHandler, PlainSocket, SchemaRouteOptions, SchemaSocketHandler, SocketGeneric } from './schema.js'
 
 declare module 'fastify' {
   // The parameters repeat those of Fastify: a declaration that is merged must have them.
@@ -44,7 +43,7 @@ declare module 'fastify' {
     route<
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
-      const SchemaCompiler extends FastifySchema = FastifySchema
+      const SchemaCompiler extends RouteSchema = RouteSchema
     > (
       options: Omit<RouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>, 'handler' | 'websocket'> & {
         websocket: true
@@ -55,7 +54,12 @@ declare module 'fastify' {
 
   interface InjectWSOption extends InjectHooks {}
 
-  type InjectWSFn<RawRequest> = (path?: string, context?: InjectContext | Partial<RawRequest>, hooks?: InjectWSOption) => Promise<WireSocket>
+  type InjectWSFn<RawRequest> = (path?: string, context?: InjectContext | Partial<RawRequest>, hooks?: InjectWSOption) => Promise<PlainSocket>
+
+  interface RequestGenericInterface {
+    /** The type of `socket.data`, for the socket of a route. */
+    Data?: unknown
+  }
 
   interface FastifyRequest {
     /** Whether the request is an upgrade to a socket. */
@@ -74,7 +78,7 @@ declare module 'fastify' {
     TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
     Logger extends FastifyBaseLogger = FastifyBaseLogger
   > {
-    <RequestGeneric extends RequestGenericInterface = RequestGenericInterface, ContextConfig = ContextConfigDefault, SchemaCompiler extends FastifySchema = FastifySchema, InnerLogger extends Logger = Logger> (
+    <RequestGeneric extends RequestGenericInterface = RequestGenericInterface, ContextConfig = ContextConfigDefault, SchemaCompiler extends RouteSchema = RouteSchema, InnerLogger extends Logger = Logger> (
       path: string,
       options: RouteShorthandOptions<RawServer, RawRequest, RawReply, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger> & { websocket: true },
       handler?: WebsocketHandler<RawServer, RawRequest, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger>
@@ -87,11 +91,11 @@ declare module 'fastify' {
     RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
     RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
     ContextConfig = ContextConfigDefault,
-    SchemaCompiler = FastifySchema,
+    SchemaCompiler = RouteSchema,
     TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
     Logger extends FastifyBaseLogger = FastifyBaseLogger
   > {
     /** Handles the socket at this URL, beside the handler of the resource, as for @fastify/websocket. */
-    wsHandler?: WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler & FastifySchema, TypeProvider, Logger>
+    wsHandler?: WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler & RouteSchema, TypeProvider, Logger>
   }
 }

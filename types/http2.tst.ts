@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Http2SecureServer, Http2Server, Http2ServerRequest } from 'node:http2'
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { expect, test } from 'tstyche'
-import fastifyWire, { type WebSocket, type WireServer, type WireSocket } from '../index.js'
+import fastifyWire, { type PlainSocket, type WebSocket, type WireServer } from '../index.js'
 
 const plain = fastify({ http2: true })
 const secure = fastify({ http2: true, https: { allowHTTP1: true, key: readFileSync('key') } })
@@ -16,10 +16,10 @@ test('app.ws and its companions are there', () => {
   expect(plain.websocketServer).type.toBe<WireServer>()
   expect(plain.ws).type.toBeCallableWith('/demo', () => {})
   expect(secure.ws).type.toBeCallableWith('/demo', { protocols: ['a'], onRequest: async () => {} }, async () => {})
-  expect(plain.injectWS('/demo')).type.toBe<Promise<WireSocket>>()
+  expect(plain.injectWS('/demo')).type.toBe<Promise<PlainSocket>>()
   plain.ws('/demo', function (socket, request) {
     expect(this).type.toBeAssignableTo<FastifyInstance>()
-    expect(socket).type.toBe<WireSocket>()
+    expect(socket).type.toBe<PlainSocket>()
     expect(request).type.toBeAssignableTo<FastifyRequest>()
     expect(request.ws).type.toBe<boolean>()
   })

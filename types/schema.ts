@@ -6,9 +6,10 @@ import type { Message } from '../lib/codec/message.js'
 import type { SocketOptions } from '../lib/options.js'
 import type { SocketSchema } from '../lib/schema.js'
 import type { MessageData, Sendable } from '../lib/socket/data.js'
-import type { MessageEvent, SocketEventListener, SocketEventType } from '../lib/socket/events.js'
+import type { MessageEvent, SocketEventHandler, SocketEventListener, SocketEventType } from '../lib/socket/events.js'
 import type { SendResult } from '../lib/socket/sending.js'
 import type { SendOptions, WireSocket, WireSocketEvents } from '../lib/socket/socket.js'
+import type { ListenerOptions } from '../lib/socket/target.js'
 import type { WriteCallback } from '../lib/transport/transport.js'
 
 /** Listeners of a socket, for the events that do not depend on a schema. */
@@ -24,7 +25,7 @@ interface ValueEvent<Received> extends Omit<MessageEvent, 'data'> {
 
 type ValueListener<Received> = ((event: ValueEvent<Received>) => unknown) | { handleEvent (event: ValueEvent<Received>): unknown }
 
-type TargetListener<Type extends SocketEventType, Received> = Type extends 'message' ? ValueListener<Received> : SocketEventListener<Type>
+type OtherEventType = Exclude<SocketEventType, 'message'>
 
 type Listener<Name extends keyof WireSocketEvents, Received> = (...args: Events<Received>[Name]) => void
 
@@ -34,14 +35,26 @@ export interface SocketMessages {
   Sent: unknown
 }
 
-/** What `app.ws<…>()` takes: the types of the request, as in Fastify, and those of the messages. */
+/** A socket whose `data` has the type that a route gives as `Data`. */
+export type WithData<Socket, Generic> = Generic extends { Data: infer Data } ? Socket & { data: Data } : Socket
+
+/** What `app.ws<…>()` takes: the types of the request, as in Fastify, those of the messages, and `Data` for `socket.data`. */
 export type SocketGeneric = RequestGenericInterface & Partial<SocketMessages>
 
 /** What both kinds of socket have: those of a route with a schema for its messages, and those of any other. */
 export interface AnySocket extends Omit<WireSocket, Faces> {}
 
-/** A socket of a route with `schema.message` or `schema.send`: a WireSocket whose messages are values. */
-export interface SchemaSocket<Received = unknown, Sent = unknown> extends AnySocket {
+/** The socket of a route without schemas for its messages: a WireSocket whose messages are text or bytes. */
+export interface PlainSocket extends WireSocket {
+  /** The messages, one at a time: text as a string, binary as a Buffer. */
+  [Symbol.asyncIterator] (): AsyncIterableIterator<string | Buffer>
+}
+
+/**
+ * A socket of a route with `schema.message` or `schema.send`: a WireSocket whose messages are values. It goes where a
+ * WireSocket is asked for, as into a `Set<WireSocket>`; by that type its messages are not checked.
+ */
+export interface SchemaSocket<Received = unknown, Sent = unknown> extends WireSocket {
   /**
    * Sends a value as `schema.send` says. A message of `app.websocketServer.prepare()`, and data with `{ binary }`, go as they are.
    * @throws ValueNotSent where the value does not match and there is no callback
@@ -62,9 +75,12 @@ export interface SchemaSocket<Received = unknown, Sent = unknown> extends AnySoc
   prependListener<Name extends keyof WireSocketEvents> (event: Name, listener: Listener<Name, Received>): this
   prependOnceListener<Name extends keyof WireSocketEvents> (event: Name, listener: Listener<Name, Received>): this
 
-  addEventListener<Type extends SocketEventType> (type: Type, listener: TargetListener<Type, Received>, options?: { once?: boolean }): void
-  removeEventListener<Type extends SocketEventType> (type: Type, listener: TargetListener<Type, Received>): void
-  onmessage: ValueListener<Received> | null
+  addEventListener (type: 'message', listener: ValueListener<Received>, options?: ListenerOptions): void
+  addEventListener<Type extends OtherEventType> (type: Type, listener: SocketEventListener<Type>, options?: ListenerOptions): void
+  removeEventListener (type: 'message', listener: ValueListener<Received>): void
+  removeEventListener<Type extends OtherEventType> (type: Type, listener: SocketEventListener<Type>): void
+  get onmessage (): SocketEventHandler<'message'> | null
+  set onmessage (listener: ValueListener<Received> | null)
 
   /** The values, one at a time. */
   [Symbol.asyncIterator] (): AsyncIterableIterator<Received>
@@ -82,7 +98,7 @@ type SentBy<TypeProvider extends FastifyTypeProvider, Schema> = Schema extends {
 export type SocketOf<TypeProvider extends FastifyTypeProvider, Schema, OnBinary = 'refuse'> =
   Schema extends { message: unknown } | { send: unknown }
     ? SchemaSocket<ReceivedBy<TypeProvider, Schema, OnBinary>, SentBy<TypeProvider, Schema>>
-    : WireSocket
+    : PlainSocket
 
 /** Handles the sockets of a route with a schema; `this` is the instance on which the route was declared. */
 export type SchemaSocketHandler<
@@ -99,9 +115,15 @@ export type SchemaSocketHandler<
 ) => void | Promise<void>
 
 /** The socket of a route whose types are given. */
-type SocketOfGeneric<Generic> = Generic extends { Received: unknown } | { Sent: unknown }
-  ? SchemaSocket<Generic extends { Received: infer Received } ? Received : MessageData, Generic extends { Sent: infer Sent } ? Sent : Sendable>
-  : WireSocket
+type SocketOfGeneric<Generic> = WithData<
+  Generic extends { Received: unknown } | { Sent: unknown }
+    ? SchemaSocket<
+        Generic extends { Received: infer Received } ? Received : MessageData,
+        Generic extends { Sent: infer Sent } ? Sent : Sendable
+      >
+    : PlainSocket,
+  Generic
+>
 
 /** Handles the sockets of a route whose types are given. */
 export type GenericSocketHandler<Generic extends SocketGeneric> =

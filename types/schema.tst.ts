@@ -3,9 +3,11 @@ import { once } from 'node:events'
 import type { JsonSchemaToTsProvider } from '@fastify/type-provider-json-schema-to-ts'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { expect, test } from 'tstyche'
 import Type from 'typebox'
-import type { AnySocket, MessageData, SchemaSocket, Sendable, WireSocket } from '../index.js'
+import { z } from 'zod'
+import type { AnySocket, MessageData, PlainSocket, SchemaSocket, Sendable, WebSocket, WireSocket } from '../index.js'
 
 const app: FastifyInstance = fastify()
 const typed = app.withTypeProvider<TypeBoxTypeProvider>()
@@ -90,7 +92,7 @@ test('without one of the two schemas that side is as ever', () => {
     expect(socket.send).type.toBeCallableWith({ x: 1 })
   })
   typed.ws('/demo', { schema: { querystring: move } }, (socket, request) => {
-    expect(socket).type.toBe<WireSocket>()
+    expect(socket).type.toBe<PlainSocket>()
     expect(request.query).type.toBe<Move>()
   })
 })
@@ -141,6 +143,43 @@ test('the listeners of a socket with a schema are checked', () => {
     expect(socket.on).type.not.toBeCallableWith('message', (_data: Buffer) => {})
     expect(socket.on).type.not.toBeCallableWith('close', (_code: string) => {})
   })
+})
+
+test('a Set of WireSocket takes the sockets of all routes', () => {
+  const sockets = new Set<WireSocket>()
+  const ofDropIn = new Set<WebSocket>()
+  const names = new Map<WireSocket, string>()
+  typed.ws('/demo', { schema: { message: said, send: move } }, (socket) => {
+    expect(sockets.add).type.toBeCallableWith(socket)
+    expect(ofDropIn.add).type.toBeCallableWith(socket)
+    names.set(socket, socket.url)
+    socket.on('close', () => { sockets.delete(socket) })
+  })
+  app.ws('/plain', (socket) => { sockets.add(socket) })
+  app.get('/drop-in', { websocket: true }, (socket) => { ofDropIn.add(socket) })
+  expect<SchemaSocket<Said, Move>>().type.toBeAssignableTo<WireSocket>()
+  expect<SchemaSocket>().type.toBeAssignableTo<WireSocket>()
+  expect<WireSocket>().type.not.toBeAssignableTo<SchemaSocket<Said, Move>>()
+})
+
+const byZod = app.withTypeProvider<ZodTypeProvider>()
+const zodSaid = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('move'), x: z.number() }),
+  z.object({ kind: z.literal('say'), text: z.string() })
+])
+
+test('Zod types what is received and what is sent', () => {
+  byZod.ws('/demo', { schema: { message: zodSaid, send: zodSaid } }, (socket) => {
+    socket.on('message', (value) => { expect(value).type.toBe<Said>() })
+    expect(socket.send).type.toBeCallableWith({ kind: 'say', text: 'a' })
+    expect(socket.send).type.not.toBeCallableWith({ kind: 'say', x: 1 })
+  })
+})
+
+test('a broadcast takes what send() takes', () => {
+  expect(app.websocketServer.broadcast).type.toBeCallableWith({ kind: 'move', x: 1 })
+  expect(app.websocketServer.broadcast).type.toBeCallableWith(app.websocketServer.prepare([{ x: 1 }]))
+  expect(app.websocketServer.broadcast).type.not.toBeCallableWith(undefined)
 })
 
 test('a socket of either kind is an AnySocket, and can be excepted from a broadcast', () => {

@@ -2,6 +2,11 @@ import type { Deflater } from './deflate.js'
 import { COMPRESSED, encodeFrame, encodeHixieText } from './encoder.js'
 import { BINARY, TEXT } from './opcode.js'
 
+/** Makes a value the text that is sent. */
+export interface ValueWriter {
+  write (value: unknown): string
+}
+
 /**
  * One message for many. Each of its forms on the wire is made when the first receiver needs it, and shared by all
  * that need it.
@@ -53,6 +58,11 @@ export class Message {
       this.#compressing.delete(deflater)
       for (const tell of all) tell(frame)
     })
+  }
+
+  /** What is sent to the sockets of a route: the same to all, unless it is a value and the routes have schemas. */
+  formFor (_writer: ValueWriter | undefined): Message {
+    return this
   }
 
   get #opcode (): number {

@@ -69,9 +69,14 @@ export function checkRouteOptions (options: object, names: readonly string[]): v
  * @param own the options of the route itself
  * @throws RouteOption, BadOption
  */
-export function checkMessageOptions (own: { onInvalid?: unknown, onBinary?: unknown }, schema: SocketSchema | undefined): void {
+export function checkMessageOptions (
+  own: { onInvalid?: unknown, onBinary?: unknown, validateSend?: unknown }, schema: SocketSchema | undefined
+): void {
   for (const part of ['message', 'send'] as const) {
     if (schema?.[part] === null) throw new BadOption(`schema.${part}`, 'a schema', 'null')
+  }
+  if (own.validateSend !== undefined && schema?.send === undefined) {
+    throw new RouteOption('validateSend', 'it is about values that schema.send describes, and there is none')
   }
   if (schema?.message !== undefined) return
   for (const name of ['onInvalid', 'onBinary'] as const) {

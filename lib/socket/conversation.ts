@@ -10,7 +10,7 @@ import { Delivery, type Recipient } from './delivery.js'
 import type { Beating, Round } from './heartbeat.js'
 import { MessageRate, type Throttled } from './message-rate.js'
 import type { Opening, SocketOwner } from './opening.js'
-import { refuseClosed, sendPayload, sendShared, type SendResult } from './sending.js'
+import { refuseClosed, refuseInvalid, sendPayload, sendShared, type SendResult } from './sending.js'
 import type { WireSocket, WireSocketEvents } from './socket.js'
 import { isThenable } from './thenable.js'
 
@@ -106,8 +106,14 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   }
 
   /** Sends what others are sent too. */
-  sendMessage (message: Message, callback: WriteCallback | undefined, kind = ''): SendResult {
+  sendMessage (shared: Message, callback: WriteCallback | undefined, kind = ''): SendResult {
     if (!this.isOpen) return refuseClosed(this, callback)
+    let message: Message
+    try {
+      message = shared.formFor(this.owner.outbound)
+    } catch (error) {
+      return refuseInvalid(this, error, callback)
+    }
     if (this.queuedAmount > this.limit) {
       const { isBinary, isCompressible } = message
       const result = this.backpressure.meet({ data: message, isBinary, isLast: true, isCompressible, kind, callback })

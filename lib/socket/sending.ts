@@ -128,7 +128,7 @@ export function refuseClosed (sender: Sender, callback: WriteCallback | undefine
  * The same, for what cannot be sent at all.
  * @throws the error, where there is no callback to tell
  */
-function refuseInvalid (sender: Sender, error: unknown, callback: WriteCallback | undefined): 'refused' {
+export function refuseInvalid (sender: Sender, error: unknown, callback: WriteCallback | undefined): 'refused' {
   if (callback === undefined) throw error
   return refuse(sender, error as Error, callback)
 }

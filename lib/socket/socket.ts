@@ -7,6 +7,7 @@ import { BadDate, BadOption } from '../errors.js'
 import { encodeClose } from '../protocol/close.js'
 import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../protocol/protocol.js'
+import type { Outbound } from '../schema.js'
 import type { WriteCallback } from '../transport/transport.js'
 import { Blobs } from './blobs.js'
 import { emitClose } from './close-listeners.js'
@@ -41,6 +42,7 @@ export type ControlCallback = WriteCallback | ((error: Error) => void)
 /** What only the code that made a socket calls. */
 export const open = Symbol('open')
 export const context = Symbol('context')
+export const outbound = Symbol('outbound')
 
 // Properties only of sockets that are asked for them, so that they cost the others no place.
 const ID = Symbol('id')
@@ -120,6 +122,14 @@ export class WireSocket extends SocketEmitterBase {
    */
   get [context] (): unknown {
     return this.#conversation.context
+  }
+
+  /**
+   * What makes values the messages of its route, if it has a `schema.send`.
+   * @internal
+   */
+  get [outbound] (): Outbound | undefined {
+    return this.#conversation.owner.outbound
   }
 
   // The state
@@ -247,7 +257,8 @@ export class WireSocket extends SocketEmitterBase {
         else reject(error)
       }
       if (data instanceof Message) {
-        this.#conversation.whenRoom(data.payload.length, () => { this.send(data, options, done) })
+        const form = data.formFor(this[outbound])
+        this.#conversation.whenRoom(form.payload.length, () => { this.send(form, options, done) })
       } else if (data instanceof Blob) {
         this.#conversation.whenRoom(data.size, () => { this.send(data, { binary: true, ...options }, done) })
       } else {
@@ -347,13 +358,14 @@ export class WireSocket extends SocketEmitterBase {
 
   /**
    * The messages, one at a time: text as a string, binary as a Buffer. The peer is slowed down while nobody asks.
-   * Ends at a clean close, throws UncleanClose at an unclean one.
+   * Ends at a clean close, throws UncleanClose at an unclean one. The types of the routes say more than this one, which
+   * has to hold for the values of a schema as well.
    */
-  [Symbol.asyncIterator] (): AsyncIterableIterator<string | Buffer> {
+  [Symbol.asyncIterator] (): AsyncIterableIterator<unknown> {
     const { delivery } = this.#conversation
     const puller = delivery.pull()
     return {
-      next: () => puller.pull() as Promise<IteratorResult<string | Buffer, undefined>>,
+      next: () => puller.pull() as Promise<IteratorResult<unknown, undefined>>,
       return: async () => {
         delivery.stopPulling()
         return { done: true, value: undefined }

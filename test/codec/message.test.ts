@@ -83,3 +83,9 @@ t.test('where compressing fails it is sent as it is', async (t) => {
   t.same(seen, [message.frame])
   t.equal(message.compressedFrame(deflater), undefined)
 })
+
+t.test('a message of bytes is the same for the sockets of all routes', async (t) => {
+  const message = new Message(Buffer.from('a'), false, true)
+  t.equal(message.formFor(undefined), message)
+  t.equal(message.formFor({ write: String }), message)
+})

@@ -222,7 +222,7 @@ const pains: Record<string, Pain> = {
     })
     const client = new RawClient(t, await listen(app))
     await client.upgrade()
-    client.write(text('{"x":"7"}'))
+    client.write(text('{"x":7}'))
     const first = await client.readFrame()
     app.websocketServer.broadcast('to all')
     let next = await client.readFrame()

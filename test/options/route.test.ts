@@ -60,6 +60,10 @@ t.test('options of messages need a schema of them', async (t) => {
     t.doesNotThrow(() => { checkMessageOptions(own, { message: {} }) })
     for (const schema of [undefined, {}, { send: {} }]) t.throws(() => { checkMessageOptions(own, schema) }, { code: 'FST_WIRE_ROUTE_OPTION' })
   }
+  t.doesNotThrow(() => { checkMessageOptions({ validateSend: true }, { send: {} }) })
+  for (const schema of [undefined, {}, { message: {} }]) {
+    t.throws(() => { checkMessageOptions({ validateSend: true }, schema) }, { code: 'FST_WIRE_ROUTE_OPTION', message: /"validateSend"/ })
+  }
   t.doesNotThrow(() => { checkMessageOptions({}, undefined) })
   for (const part of ['message', 'send']) t.throws(() => { checkMessageOptions({}, { [part]: null }) }, { code: 'FST_WIRE_OPTION', message: new RegExp(`"schema.${part}"`) })
 })

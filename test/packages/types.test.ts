@@ -53,7 +53,11 @@ const ESM = `
   const app = fastify()
   app.register(fastifyWire)
   export const sockets = new Set<WebSocket | websocket.WebSocket>()
-  app.ws('/demo', { perMessageDeflate: true }, (socket) => { sockets.add(socket) })`
+  app.ws('/demo', { perMessageDeflate: true }, (socket) => { sockets.add(socket) })
+  app.ws<{ Received: number, Data: { seat: number } }>('/seats', { schema: { message: {} } }, (socket) => {
+    socket.data.seat = 7
+    sockets.add(socket)
+  })`
 
 const COMMONJS = `
   import fastify = require('fastify')

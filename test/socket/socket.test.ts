@@ -472,7 +472,7 @@ t.test('for await slows the peer down, and a loop that is left loses nothing', a
   for (let i = 0; i < 200; i++) client.write(frame(2, payload))
   let count = 0
   for await (const message of socket) {
-    t.equal(message.length, payload.length)
+    t.equal((message as Buffer).length, payload.length)
     if (++count === 10) break
   }
   t.ok(socket.traffic.messagesReceived < 100)

@@ -1,0 +1,38 @@
+import { Message, type ValueWriter } from '../codec/message.js'
+import { isBinaryByDefault, toBuffer, type Sendable } from './data.js'
+
+/** What `prepare()` and `broadcast()` take where routes have a `schema.send`: whatever has a JSON form. */
+export type Value = Sendable | object | boolean | null
+
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * One value for many: the sockets of each `schema.send` get the JSON text that the schema makes of it, those of other
+ * routes get it as data. Each form is made when the first receiver needs it.
+ */
+export class PreparedValue extends Message {
+  readonly #value: Value
+  readonly #forms = new Map<ValueWriter | undefined, Message>()
+
+  /** @param value must not change until all receivers have it */
+  constructor (value: Value, isCompressible: boolean) {
+    super(NOTHING, false, isCompressible)
+    this.#value = value
+  }
+
+  /** @throws ValueNotSent, NotSendable */
+  override formFor (writer: ValueWriter | undefined): Message {
+    let form = this.#forms.get(writer)
+    if (form === undefined) {
+      form = this.#create(writer)
+      this.#forms.set(writer, form)
+    }
+    return form
+  }
+
+  #create (writer: ValueWriter | undefined): Message {
+    if (writer !== undefined) return new Message(Buffer.from(writer.write(this.#value)), false, this.isCompressible)
+    const data = this.#value as Sendable
+    return new Message(toBuffer(data), isBinaryByDefault(data), this.isCompressible)
+  }
+}
