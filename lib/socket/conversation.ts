@@ -1,6 +1,7 @@
 import { dropChannel, errorChannel, messageInChannel, pingChannel, type Details, type ReportChannel, type SocketReport } from '../diagnostics.js'
 import type { Fault } from '../errors.js'
 import type { Message } from '../codec/message.js'
+import { ABNORMAL } from '../protocol/close.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
 import type { Inbound } from '../schema.js'
 import { Transport, type TransportEvents, type WriteCallback } from '../transport/transport.js'
@@ -200,9 +201,16 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   // TransportEvents
 
-  bytes (length: number): void {
+  bytes (length: number): number {
     this.isHeard = true
-    this.protocol.receive(length)
+    try {
+      return this.protocol.receive(length)
+    } catch (error) {
+      // Nothing does throw here. If anything did, the place in the stream would be lost.
+      this.fail(error)
+      this.terminate()
+      return length
+    }
   }
 
   ended (): void {
@@ -215,16 +223,19 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   }
 
   failed (error: Error): void {
-    this.fault(error)
+    // A peer may end the connection right behind its close and read nothing more: our answer then meets a reset, which is
+    // no failure (RFC 6455 §7.1.4 has the close received, and that is all that 'clean' asks for).
+    if (this.protocol.closeCode === ABNORMAL) this.fault(error)
   }
 
   closed (): void {
     this.#rate?.stop()
     // A message that came before the end is still to be told.
     this.#isGone = true
-    if (this.#isInflating && this.protocol.isHeld) return
+    if (this.#isInflating && this.protocol.state !== 'closed') return
+    if (this.protocol.state !== 'closed' && !this.delivery.isFull && this.transport.receiveRest()) return
     // What nobody had room for is lost with the connection.
-    if (this.protocol.isHeld) this.protocol.abort()
+    this.transport.dropRest()
     this.isClosed = true
     // The end of a conversation starts the timer, so it is stopped after that.
     this.protocol.receiveEnd()
@@ -238,12 +249,16 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   // Sink
 
-  message (data: Buffer, isBinary: boolean): void {
+  message (data: Buffer, isBinary: boolean): boolean {
     this.messagesReceived++
     this.bytesReceived += data.length
     if (messageInChannel.hasSubscribers) this.publish(messageInChannel, { data, isBinary })
-    if (this.#rate !== undefined && !this.#rate.take()) return
-    if (!this.delivery.deliver(data, isBinary)) this.#holdBack()
+    if (this.#rate !== undefined && !this.#rate.take()) return true
+    // The chunk that is being read may hold thousands of messages, each of which costs more here than there, a compressed
+    // one up to maxPayload: those that nobody takes yet stay as they came.
+    if (this.delivery.deliver(data, isBinary)) return !this.#isThrottled
+    this.#stopReading()
+    return false
   }
 
   ping (data: Buffer): void {
@@ -265,16 +280,15 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     if (this.#socket.listenerCount('error') > 0) this.#tell('error', error)
   }
 
-  hold (): void {
+  pauseInput (): void {
     this.#isInflating = true
     this.#stopReading()
   }
 
-  release (bytes: Buffer): void {
+  resumeInput (): void {
     this.#isInflating = false
-    this.transport.receiveAgain(bytes)
-    this.#continueReading()
-    if (this.#isGone && !this.#isInflating) this.closed()
+    if (this.#isGone) this.closed()
+    else this.#continueReading()
   }
 
   end (): void {
@@ -286,13 +300,11 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   throttle (): void {
     this.#isThrottled = true
-    this.#holdBack()
+    this.#stopReading()
   }
 
   unthrottle (): void {
     this.#isThrottled = false
-    // Also for a socket that is paused: what is here already waits in the inbox then, as far as there is room.
-    if (!this.delivery.isFull) this.protocol.proceed()
     this.#continueReading()
   }
 
@@ -354,15 +366,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   // Reading
 
-  // The chunk that is being read holds thousands of messages, each of which costs more here than there, a compressed one
-  // up to maxPayload: those that nobody takes yet stay as they came.
-  #holdBack (): void {
-    this.protocol.hold()
-    this.#stopReading()
-  }
-
   #stopReading (): void {
-    if (this.#isReadingStopped) return
     this.#isReadingStopped = true
     this.transport.pause()
   }
@@ -370,9 +374,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   #continueReading (): void {
     if (!this.#isReadingStopped || this.isPaused || this.#isInflating || this.#isThrottled || this.delivery.isFull) return
     this.#isReadingStopped = false
-    this.protocol.proceed()
-    // What was held may have filled the inbox again.
-    if (!this.#isReadingStopped) this.transport.resume()
+    this.transport.resume()
   }
 
   // Containment: nothing that a listener throws or rejects with passes the socket.

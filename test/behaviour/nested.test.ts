@@ -44,6 +44,7 @@ t.test('two ends that answer each other within their reads keep every byte in it
         if (at % 2 === 0) transport.flush()
       }
       if (page.bytes.toString('latin1', 0, length) !== before) t.fail('the page was read into meanwhile')
+      return length
     },
     ended () {},
     drained () {},

@@ -4,6 +4,7 @@ import { Duplex } from 'node:stream'
 import t, { type Test } from 'tap'
 import * as page from '../../lib/codec/page.js'
 import { prepareDirectIO } from '../../lib/transport/direct.js'
+import { receiveBytes } from '../../lib/transport/reader.js'
 import { Transport } from '../../lib/transport/transport.js'
 
 const setUp = (onBytes: (bytes: Buffer, transport: Transport) => void = () => {}, finishes = true) => {
@@ -24,7 +25,10 @@ const setUp = (onBytes: (bytes: Buffer, transport: Transport) => void = () => {}
     }
   })
   const transport: Transport = new Transport(stream, {
-    bytes: (length) => { onBytes(Buffer.from(page.bytes.subarray(0, length)), transport) },
+    bytes: (length) => {
+      onBytes(Buffer.from(page.bytes.subarray(0, length)), transport)
+      return length
+    },
     ended: () => { events.push('ended') },
     drained: () => { events.push('drained') },
     failed: ({ message }) => { events.push(message) },
@@ -261,7 +265,7 @@ t.test('what an answer that comes within a write makes us send is not lost', asy
   open()
   const original = stream._write.bind(stream)
   stream._write = (chunk: Buffer, encoding, callback) => {
-    if (String(chunk) === 'first') transport.receiveAgain(Buffer.from('an answer'))
+    if (String(chunk) === 'first') receiveBytes(transport, Buffer.from('an answer'))
     original(chunk, encoding, callback)
   }
   write(transport, 'first')
@@ -319,7 +323,7 @@ const setUpDirectly = async (t: Test) => {
   })
   const events: unknown[] = []
   const transport = new Transport(stream, {
-    bytes: () => {},
+    bytes: (length) => length,
     ended: () => {},
     drained: () => { events.push('drained') },
     failed: ({ message }) => { events.push(message) },
