@@ -4,6 +4,7 @@ import { takePlace, type ConnectionLimits } from './connection-limits.js'
 import { OriginRefused } from './errors.js'
 import type { Handshake } from './handshake/handshake.js'
 import { isListed, ownOrigin } from './handshake/origin.js'
+import { tryLog } from './try-log.js'
 import type { UpgradeResponse } from './upgrade/response.js'
 
 // A header may have 16 KiB, which are not to come back in an answer and a line of the log.
@@ -50,7 +51,8 @@ function judge ({ origin: rule }: AdmissionSettings, { origin }: Handshake, requ
 function refuse ({ origin: rule }: AdmissionSettings, handshake: Handshake, request: FastifyRequest): Error {
   const origin = (handshake.origin as string).slice(0, LONGEST_ORIGIN_SHOWN)
   const own = ownOrigin(isSecure(request), request.host)
-  request.log.warn({ origin, own }, `a WebSocket of a page of "${origin}" was refused: ${advise(rule, origin, own)}`)
+  const line = `a WebSocket of a page of "${origin}" was refused: ${advise(rule, origin, own)}`
+  tryLog(request.log, 'warn', { origin, own }, line)
   return new OriginRefused(origin)
 }
 

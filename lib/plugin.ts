@@ -18,6 +18,7 @@ import { claimUpgrade, noteRefusal, noteRefusals, refuseWhileClosing, watchUpgra
 import { addSocketRoute, handshakeTimeout } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
+import { tryLog } from './try-log.js'
 import { secondaryServers } from './upgrade/bindings.js'
 import { boundHeads } from './upgrade/head-timeout.js'
 import { listenForUpgrades } from './upgrade/http1.js'
@@ -51,7 +52,9 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 
   const state = states.get(instance.server) ?? createState(instance)
   const httpServer = (options.options?.server ?? instance.server) as Server
-  const server = new WireServer(options.options, (error) => { instance.log.error({ err: error }, 'a listener of websocketServer failed') })
+  const server = new WireServer(options.options, (error) => {
+    tryLog(instance.log, 'error', { err: error }, 'a listener of websocketServer failed')
+  })
   const registration: Registration = {
     server,
     isClosing: () => state.isClosing || server.isClosing,
@@ -107,7 +110,8 @@ function listen (instance: FastifyInstance, state: AppState, server: Server, { h
     const limit = urls.find(request.url as string)?.handshakeTimeout ?? timeout
     response.limitTime(limit, () => {
       const { log } = noteRefusal(response, 'FST_WIRE_HANDSHAKE_UNANSWERED') ?? instance
-      log.warn({ url: request.url }, `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`)
+      const line = `the hooks of a WebSocket route did not answer within ${limit} ms: the option handshakeTimeout gives them longer`
+      tryLog(log, 'warn', { url: request.url }, line)
     })
   }
   const isOurs: IsOurs = (request) => urls.find(rewrittenUrl(instance, request)) !== undefined

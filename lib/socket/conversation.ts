@@ -67,17 +67,15 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   /** Runs the route's handler, and starts to read. */
   open (head: Buffer, handler: () => unknown): void {
-    let result: unknown
+    let pending: Promise<unknown> | undefined
     try {
-      result = handler()
+      const result = handler()
+      if (isThenable(result)) pending = Promise.resolve(result)
     } catch (error) {
       this.fail(error)
     }
-    if (isThenable(result)) {
-      Promise.resolve(result).catch((error: unknown) => { this.fail(error) }).finally(() => { this.#settled() })
-    } else {
-      this.#settled()
-    }
+    if (pending === undefined) this.#settled()
+    else pending.catch((error: unknown) => { this.fail(error) }).finally(() => { this.#settled() })
     this.owner.heartbeat?.add(this)
     this.transport.open(head, this.owner.directIO)
   }
@@ -174,7 +172,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   /** The connection is about to be cut, or the socket closed, by a rule of ours. */
   tellCut (reason: string): void {
-    this.owner.cut?.(reason, this.#socket, this.context)
+    this.#contain(() => { this.owner.cut?.(reason, this.#socket, this.context) })
   }
 
   get readyState (): 1 | 2 | 3 {
@@ -241,7 +239,8 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     this.protocol.receiveEnd()
     clearTimeout(this.#closeTimer)
     this.owner.heartbeat?.remove(this)
-    this.owner.closed(this.#socket, this.protocol.closeCode, this.protocol.closeReason, this.context)
+    const { closeCode, closeReason } = this.protocol
+    this.#contain(() => { this.owner.closed(this.#socket, closeCode, closeReason, this.context) })
     this.delivery.end()
     this.#tellClose()
     if (!this.#isCloseTold) this.delivery.holdUp()
@@ -275,7 +274,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   fault (error: Fault | Error): void {
     if (errorChannel.hasSubscribers) this.publish(errorChannel, { error, source: 'peer' })
-    this.owner.faulted?.(error, this.#socket, this.context)
+    this.#contain(() => { this.owner.faulted?.(error, this.#socket, this.context) })
     // An 'error' that nobody listens to would be thrown; the close that follows tells the rest.
     if (this.#socket.listenerCount('error') > 0) this.#tell('error', error)
   }
@@ -361,7 +360,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   }
 
   unheard (): void {
-    this.owner.unheard?.(this.#socket, this.context)
+    this.#contain(() => { this.owner.unheard?.(this.#socket, this.context) })
   }
 
   // Reading
@@ -377,7 +376,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     this.transport.resume()
   }
 
-  // Containment: nothing that a listener throws or rejects with passes the socket.
+  // Containment: nothing that a listener, a logger or an error handler throws or rejects with passes the socket.
 
   #tell<K extends keyof WireSocketEvents> (event: K, ...args: WireSocketEvents[K]): void {
     try {
@@ -387,9 +386,22 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     }
   }
 
+  #contain (tellOwner: () => void): void {
+    try {
+      tellOwner()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
   /** What the handler or a listener threw or rejected with. */
   fail (error: unknown): void {
-    this.owner.failed(error, this.#socket, this.context)
+    try {
+      this.owner.failed(error, this.#socket, this.context)
+    } catch {
+      // Nobody is left to tell.
+      this.terminate()
+    }
   }
 }
 
