@@ -42,7 +42,7 @@ export class Rest {
   skip (length: number, taken: number): void {
     this.#window = taken === length ? Math.min(2 * this.#window, page.PAGE_SIZE) : Math.max(2 * taken, SMALLEST_WINDOW)
     this.#at += taken
-    if (this.#at < (this.#chunks[this.#first]?.length ?? Infinity)) return
+    if (this.#at < (this.#chunks[this.#first] as Buffer).length) return
     this.#at = 0
     this.#first++
     if (!this.isEmpty) return
