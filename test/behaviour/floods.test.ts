@@ -35,16 +35,23 @@ const numbers = Array.from({ length: COUNT }, (_, i) => String(i))
 const flood = Buffer.concat([...numbers.map((number) => clientFrame(1, number)), clientFrame(9, 'last'), clientFrame(8, Buffer.from('03e8', 'hex'))])
 const expected = [...numbers, 'ping last']
 
+/** The most that something grew by in one turn of the loop, until `end`. */
+const countTurns = async (size: () => number, end: Promise<unknown>): Promise<number> => {
+  const state = { isOver: false }
+  const over = (): void => { state.isOver = true }
+  end.then(over, over)
+  let most = 0
+  for (let before = size(); !state.isOver; before = size()) {
+    await turn()
+    most = Math.max(most, size() - before)
+  }
+  return most
+}
+
 /** Waits for the close; returns the most that came in one turn of the loop. */
 const watch = async ({ seen, code }: Flooded): Promise<{ code: number, most: number }> => {
-  let closed: number | undefined
-  code.then((code) => { closed = code }, () => {})
-  let most = 0
-  for (let before = seen.length; closed === undefined; before = seen.length) {
-    await turn()
-    most = Math.max(most, seen.length - before)
-  }
-  return { code: closed, most }
+  const most = await countTurns(() => seen.length, code)
+  return { code: await code, most }
 }
 
 const check = async (t: Test, flooded: Flooded): Promise<void> => {
@@ -144,13 +151,7 @@ t.test('ten peers that flood at once leave room for another in every turn', asyn
   for (const client of clients) await client.upgrade('/flood')
   for (const client of clients) client.write(flood)
   const total = (): number => all.reduce((sum, { seen }) => sum + seen.length, 0)
-  let isOver = false
-  Promise.all(all.map(({ code }) => code)).then(() => { isOver = true }, () => {})
-  let most = 0
-  for (let before = 0; !isOver; before = total()) {
-    await turn()
-    most = Math.max(most, total() - before)
-  }
+  const most = await countTurns(total, Promise.all(all.map(({ code }) => code)))
   t.equal(total(), 10 * COUNT)
   // Two full turns, as one may be read and one be in line, and what ten peers may do though a turn is full.
   t.ok(most <= 2 * 1_024 + 10 * 32, `${most} messages in one turn`)

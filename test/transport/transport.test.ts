@@ -513,7 +513,7 @@ t.test('what is left is forgotten when the connection is cut, but for the failur
 
 t.test('a close that is told while bytes cannot be taken is told again with them left', async (t) => {
   const stream = new Duplex({ read () {} })
-  let closes = 0
+  const seen: string[] = []
   const transport: Transport = new Transport(stream, {
     bytes: () => {
       transport.pause()
@@ -522,11 +522,11 @@ t.test('a close that is told while bytes cannot be taken is told again with them
     ended: () => {},
     drained: () => {},
     failed: () => {},
-    closed: () => { if (++closes === 1) transport.receiveRest() }
+    closed: () => { if (seen.push('closed') === 1) transport.receiveRest() }
   }, false)
   transport.open(Buffer.from('ab'), false)
   stream.destroy()
-  while (closes < 2) await turn()
+  while (seen.length < 2) await turn()
   t.ok(transport.rest !== undefined)
   transport.dropRest()
   t.equal(transport.rest, undefined)
