@@ -15,6 +15,7 @@ import type { WireServerOptions } from './server.js'
 import type { BackpressureSettings } from './socket/backpressure.js'
 import type { HeartbeatSettings } from './socket/heartbeat.js'
 import type { WireSocket } from './socket/socket.js'
+import { tryLog } from './try-log.js'
 import { isFault } from './ws-errors.js'
 
 /** Receives what a socket's handler or one of its listeners throws or rejects with: an Error, if the application throws nothing else. */
@@ -112,13 +113,13 @@ type DefaultErrorHandler = (error: unknown, socket: WireSocket, log: FastifyBase
 // What a loop over the messages throws when the peer left without a close is no failure, and the log has it already.
 const closeWith1011: DefaultErrorHandler = (error, socket, log) => {
   if (error instanceof UncleanClose) return
-  log.error({ err: error }, 'a WebSocket handler failed')
+  tryLog(log, 'error', { err: error }, 'a WebSocket handler failed')
   socket.close(1011)
 }
 
 // The default of @fastify/websocket. A fault has closed the socket already, with the code that says which it was.
 const terminate: DefaultErrorHandler = (error, socket, log) => {
-  log.error(error)
+  tryLog(log, 'error', error as object)
   if (!(error instanceof Error && isFault(error))) socket.terminate()
 }
 
@@ -126,7 +127,7 @@ const terminate: DefaultErrorHandler = (error, socket, log) => {
 const refuseBy = (answer: (error: RefusedMessage, socket: WireSocket) => void): DefaultErrorHandler => (error, socket, log) => {
   // After the close nobody cares for what had been sent before.
   if (socket.readyState !== socket.OPEN) return
-  log.info({ err: error }, 'a message was refused')
+  tryLog(log, 'info', { err: error }, 'a message was refused')
   answer(error as RefusedMessage, socket)
 }
 

@@ -8,6 +8,7 @@ import { endLifetime, forgetExpiry } from './socket/lifetime.js'
 import { heartbeatOf } from './socket/heartbeat.js'
 import type { WireSocket } from './socket/socket.js'
 import { isThenable } from './socket/thenable.js'
+import { tryLog } from './try-log.js'
 import { toWsError } from './ws-errors.js'
 
 /** What is kept of a request while its socket is open. */
@@ -61,7 +62,7 @@ export function socketOpened (server: WireServer, socket: WireSocket, request: F
   const { version, protocol, extensions } = socket
   server.measurements.opened(route, version)
   // Fastify has logged the 101 of the same request as info; the line of the close says the rest.
-  if (logsClose) log.debug({ socket: { route, version, ip, protocol, extensions } }, 'socket opened')
+  if (logsClose) tryLog(log, 'debug', { socket: { route, version, ip, protocol, extensions } }, 'socket opened')
   if (openChannel.hasSubscribers) publish(openChannel, { request }, socket, context)
 }
 
@@ -83,11 +84,13 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
     backpressure: settings.backpressure,
     cut: (reason, socket, context) => {
       const { log, openedAt, route, ip } = context as Context
-      log.info({ socket: { route, version: socket.version, ip, reason, bufferedAmount: socket.bufferedAmount }, duration: performance.now() - openedAt }, 'socket cut')
+      const { version, bufferedAmount } = socket
+      const duration = performance.now() - openedAt
+      tryLog(log, 'info', { socket: { route, version, ip, reason, bufferedAmount }, duration }, 'socket cut')
     },
     unheard: (socket, context) => {
       const { log, route, ip } = context as Context
-      log.warn({ socket: { route, version: socket.version, ip } }, 'messages dropped: nobody listens to them')
+      tryLog(log, 'warn', { socket: { route, version: socket.version, ip } }, 'messages dropped: nobody listens to them')
     },
     publish: (channel, details, socket, context) => { publish(channel, details, socket, context as Context) },
     measured: (latency) => { server.measurements.latency.record(latency) },
@@ -105,7 +108,10 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
       const { version, traffic } = socket
       const duration = performance.now() - openedAt
       server.measurements.closed(route, version, code, traffic)
-      if (logsClose) log.info({ socket: { route, version, ip, code, reason: reason.toString(), ...traffic, ...fault && { fault } }, duration }, 'socket closed')
+      if (logsClose) {
+        const facts = { route, version, ip, code, reason: reason.toString(), ...traffic, ...fault && { fault } }
+        tryLog(log, 'info', { socket: facts, duration }, 'socket closed')
+      }
       if (closeChannel.hasSubscribers) publish(closeChannel, { code, reason: reason.toString(), duration }, socket, context as Context)
     }
   }
@@ -122,23 +128,22 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
   }
 }
 
-function handleError (instance: FastifyInstance, settings: Settings, error: unknown, socket: WireSocket, { log, request, reply }: Context): void {
+function handleError (instance: FastifyInstance, settings: Settings, error: unknown, socket: WireSocket, context: Context): void {
+  const { log, request, reply } = context
   const { errorHandler, refuse } = settings
-  if (refuse !== undefined && isRefusedMessage(error)) {
-    refuse(error, socket, log)
-    return
-  }
-  if (errorHandler === undefined) {
-    settings.fail(error, socket, log)
-    return
-  }
   const failedToo = (second: unknown): void => {
-    log.error({ err: second }, 'the errorHandler of a WebSocket route failed')
+    tryLog(log, 'error', { err: second }, 'the errorHandler of a WebSocket route failed')
     socket.terminate()
   }
   try {
-    const result: unknown = errorHandler.call(instance, error as Error, socket, request as FastifyRequest, reply as FastifyReply)
-    if (isThenable(result)) result.then(undefined, failedToo)
+    if (refuse !== undefined && isRefusedMessage(error)) {
+      refuse(error, socket, log)
+    } else if (errorHandler === undefined) {
+      settings.fail(error, socket, log)
+    } else {
+      const result: unknown = errorHandler.call(instance, error as Error, socket, request as FastifyRequest, reply as FastifyReply)
+      if (isThenable(result)) result.then(undefined, failedToo)
+    }
   } catch (second) {
     failedToo(second)
   }

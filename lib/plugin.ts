@@ -20,6 +20,7 @@ import { claimUpgrade, logMissed, logRefusal, noteRefusal, noteRefusals, refuseW
 import { addSocketRoute, handshakeTimeout } from './routes.js'
 import { WireServer } from './server.js'
 import { prepareDirectIO } from './transport/direct.js'
+import { tryLog } from './try-log.js'
 import { requestLogging, secondaryServers } from './upgrade/bindings.js'
 import { Connections } from './upgrade/connections.js'
 import { boundHeads } from './upgrade/head-timeout.js'
@@ -63,7 +64,9 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   const httpServer = (options.options?.server ?? instance.server) as Server
   const logsRequests = requestLogging(instance)
   const refusals = new RefusalLog(instance.log, logsRequests)
-  const server = new WireServer(options.options, (error) => { instance.log.error({ err: error }, 'a listener of websocketServer failed') }, refusals)
+  const server = new WireServer(options.options, (error) => {
+    tryLog(instance.log, 'error', { err: error }, 'a listener of websocketServer failed')
+  }, refusals)
   const registration: Registration = {
     server,
     isClosing: () => state.isClosing || server.isClosing,

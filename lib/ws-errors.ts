@@ -23,5 +23,6 @@ export function isFault (error: Error): boolean {
 /** Gives a fault the code that it has in `ws`. */
 export function toWsError (error: Error & { code?: string }): void {
   const code = CODES.get(error.code ?? '')
-  if (code !== undefined) error.code = code
+  // A subscriber of the channel has seen it already, and may have frozen it.
+  if (code !== undefined) Reflect.set(error, 'code', code)
 }

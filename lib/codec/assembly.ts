@@ -3,6 +3,9 @@ import * as page from './page.js'
 // What has arrived is at least this part of the room that is made.
 const LEAST_SHARE = 8
 const SMALLEST = 1024
+// Room grows by this factor at least, however short the fragments are that announce it: so copies add up to a multiple
+// of the message, not to its square.
+const LEAST_GROWTH = 1.25
 const NOTHING = Buffer.alloc(0)
 
 /**
@@ -25,7 +28,8 @@ export class Assembly {
     const length = this.#length + end - start
     if (length > this.#buffer.length) {
       const room = announced > length ? Math.min(announced, LEAST_SHARE * length) : 2 * length
-      const grown = Buffer.allocUnsafeSlow(Math.max(SMALLEST, room))
+      const least = Math.max(SMALLEST, Math.ceil(LEAST_GROWTH * this.#buffer.length))
+      const grown = Buffer.allocUnsafeSlow(Math.max(least, room))
       this.#buffer.copy(grown, 0, 0, this.#length)
       this.#buffer = grown
     }

@@ -1,11 +1,12 @@
 import {
   FragmentedControl, LengthTooLarge, NonMinimalLength, OversizedControl, ReservedBits, ReservedOpcode, UnmaskedFrame, type Fault
 } from '../errors.js'
+import { FRAME_COST, PAYLOAD_SHIFT, spend } from './budget.js'
 import { isControl, isReserved } from './opcode.js'
 import * as page from './page.js'
 import { turnKey } from './unmask.js'
 
-/** What a decoder tells. Each call answers whether to go on: after `false` the rest of the chunk is dropped. */
+/** What a decoder tells. Each call answers whether to go on: after `false` the decoder stops where it is. */
 export interface FrameHandler {
   /**
    * The head of a frame, before any of its payload: the place to refuse a length.
@@ -48,7 +49,7 @@ export class Decoder {
     this.#takesCompressed = takesCompressed
   }
 
-  /** Walks `[from, length)` of the page. Returns where it stopped, `length` but after a refusal. */
+  /** Walks `[from, length)` of the page. Returns where it stopped: before `length` when the handler or the budget says so. */
   read (from: number, length: number): number {
     let at = from
     while (at < length || this.#remaining === 0) {
@@ -68,7 +69,7 @@ export class Decoder {
       }
       at += size
       const goesOn = this.#handler.payload(at - size, at, key, ends)
-      if (!goesOn) return at
+      if (!spend(FRAME_COST + (size >>> PAYLOAD_SHIFT)) || !goesOn) return at
     }
     return at
   }

@@ -1,14 +1,18 @@
 import { isUtf8 } from 'node:buffer'
 import { Assembly } from '../codec/assembly.js'
+import { PAYLOAD_SHIFT, spend } from '../codec/budget.js'
 import { writeHixieText, type Output } from '../codec/encoder.js'
 import type { Message } from '../codec/message.js'
 import * as page from '../codec/page.js'
 import { BadHixieLength, InvalidText, MessageTooBig, NotSupported, type Fault } from '../errors.js'
 import { ABNORMAL, encodeClose, NO_STATUS } from './close.js'
+import { LONGEST_TEXT } from './limits.js'
 import type { Limits, Protocol, ProtocolState, Sink } from './protocol.js'
 
 const NOTHING = Buffer.alloc(0)
 const TERMINATOR = 0xff
+// Of the budget: a frame has two parts, its type and what follows.
+const PART_COST = 1
 // 7 bits each: more than any limit needs, so only padding is longer.
 const LONGEST_LENGTH = 9
 
@@ -32,7 +36,6 @@ export class Hixie implements Protocol {
   state: ProtocolState = 'open'
   closeCode = ABNORMAL
   readonly closeReason = NOTHING
-  isHeld = false
   readonly compressing = 0
   readonly isSendingFragments = false
 
@@ -47,9 +50,8 @@ export class Hixie implements Protocol {
   #length = 0
   #lengthBytes = 0
 
-  // What came behind a message after which nothing more was to be received.
-  #held: Buffer[] | undefined
-  #hasEnded = false
+  /** Whether the Sink takes another message in this call. */
+  #takesMore = true
 
   constructor (sink: Sink, output: Output, limits: Limits, version: 'hixie-76' | 'hixie-75') {
     this.#sink = sink
@@ -58,25 +60,18 @@ export class Hixie implements Protocol {
     this.version = version
   }
 
-  receive (length: number): void {
+  receive (length: number): number {
     const bytes = page.bytes.subarray(0, length)
     let at = 0
-    while (at < bytes.length && this.state !== 'closed' && !this.isHeld) at = this.#read(bytes, at)
-    // The page is read into again.
-    if (at < bytes.length && this.isHeld) (this.#held ??= []).push(Buffer.from(bytes.subarray(at)))
-  }
-
-  hold (): void {
-    this.isHeld = true
-  }
-
-  proceed (): void {
-    if (!this.isHeld) return
-    const held = this.#held
-    this.isHeld = false
-    this.#held = undefined
-    this.#sink.release(held === undefined ? NOTHING : Buffer.concat(held))
-    if (this.#hasEnded && !this.isHeld) this.receiveEnd()
+    this.#takesMore = true
+    while (at < length && this.state !== 'closed') {
+      const next = this.#read(bytes, at)
+      const goesOn = spend(PART_COST + ((next - at) >>> PAYLOAD_SHIFT)) && this.#takesMore
+      at = next
+      if (!goesOn) break
+    }
+    // What follows the end of the conversation is taken, and dropped.
+    return this.state === 'closed' ? length : at
   }
 
   get limits (): Limits {
@@ -89,10 +84,6 @@ export class Hixie implements Protocol {
   }
 
   receiveEnd (): void {
-    if (this.isHeld) {
-      this.#hasEnded = true
-      return
-    }
     // hixie-75 has no closing handshake: the end between two frames is its clean close.
     if (this.state !== 'closed' && this.version === 'hixie-75' && this.#reading === 'type') this.closeCode = NO_STATUS
     this.#finish()
@@ -186,8 +177,9 @@ export class Hixie implements Protocol {
   #readText (bytes: Buffer, at: number): number {
     const found = bytes.indexOf(TERMINATOR, at)
     const end = found < 0 ? bytes.length : found
-    if (this.#text.length + end - at > this.#limits.maxPayload) {
-      this.#fault(new MessageTooBig(this.#limits.maxPayload))
+    const longest = Math.min(this.#limits.maxPayload, LONGEST_TEXT)
+    if (this.#text.length + end - at > longest) {
+      this.#fault(new MessageTooBig(longest))
       return end
     }
     this.#text.append(at, end, 0)
@@ -198,8 +190,11 @@ export class Hixie implements Protocol {
       this.#limits = this.#nextLimits
       this.#nextLimits = undefined
     }
-    // §4.2: what is not UTF-8 becomes U+FFFD, so that it can be sent on to anybody.
-    this.#sink.message(isUtf8(data) ? data : Buffer.from(data.toString()), false)
+    // §4.2: what is not UTF-8 becomes U+FFFD, so that it can be sent on to anybody. That makes a text up to three times
+    // as long.
+    const text = isUtf8(data) ? data : Buffer.from(data.toString())
+    if (text.length > longest) this.#fault(new MessageTooBig(longest))
+    else this.#takesMore = this.#sink.message(text, false)
     return end + 1
   }
 
@@ -228,7 +223,6 @@ export class Hixie implements Protocol {
     // hixie-75 ended its side when it closed.
     const ended = this.state === 'closing' && this.version === 'hixie-75'
     this.state = 'closed'
-    this.isHeld = false
     if (!ended) this.#sink.end()
   }
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer'
 import type { Limits } from './protocol.js'
 
 const FEWEST_FRAGMENTS = 1024
@@ -12,3 +13,9 @@ export function fragmentsFor (maxPayload: number): number {
 export function withMaxPayload ({ maxPayload: before, maxFragments }: Limits, maxPayload: number): Limits {
   return { maxPayload, maxFragments: maxFragments === fragmentsFor(before) ? fragmentsFor(maxPayload) : maxFragments }
 }
+
+/**
+ * The longest text, in bytes. What is longer cannot become a string, which is how applications read text, so it is
+ * refused as too big whatever `maxPayload` says.
+ */
+export const LONGEST_TEXT: number = constants.MAX_STRING_LENGTH

@@ -5,7 +5,9 @@
  */
 export class Outbox {
   #isHeld = false
-  #waiting: Array<() => void> = []
+  #waiting: Array<(() => void) | undefined> = []
+  /** Where the first task is that has not run: to shift a long array moves all that is in it. */
+  #first = 0
 
   /** Whether a task would have to wait. */
   get isHeld (): boolean {
@@ -24,9 +26,13 @@ export class Outbox {
 
   release (): void {
     this.#isHeld = false
-    while (!this.#isHeld) {
-      const task = this.#waiting.shift()
-      if (task === undefined) return
+    while (!this.#isHeld && this.#waiting.length > 0) {
+      const task = this.#waiting[this.#first] as () => void
+      this.#waiting[this.#first++] = undefined
+      if (2 * this.#first >= this.#waiting.length) {
+        this.#waiting = this.#waiting.slice(this.#first)
+        this.#first = 0
+      }
       task()
     }
   }

@@ -28,16 +28,19 @@ export function isHixie (version: Version): version is 'hixie-76' | 'hixie-75' {
 
 /** What a conversation tells. */
 export interface Sink {
-  /** A whole message. `data` belongs to the receiver; text is valid UTF-8. */
-  message (data: Buffer, isBinary: boolean): void
+  /**
+   * A whole message. `data` belongs to the receiver; text is valid UTF-8.
+   * @returns whether the next one may follow at once
+   */
+  message (data: Buffer, isBinary: boolean): boolean
   ping (data: Buffer): void
   pong (data: Buffer): void
   /** The peer broke a rule. Comes at most once, before `end()`. */
   fault (error: Fault): void
-  /** A message is being decompressed elsewhere: no more bytes, please. */
-  hold (): void
-  /** It is done: here are the bytes that came behind it, to be received again, and then more. */
-  release (bytes: Buffer): void
+  /** A message is being decompressed elsewhere: no more bytes until it is done. */
+  pauseInput (): void
+  /** It is done: bytes may come again. */
+  resumeInput (): void
   /** The conversation is over: what is queued leaves, then this side of the stream ends. Comes once. */
   end (): void
 }
@@ -51,8 +54,6 @@ export interface Protocol {
    */
   readonly closeCode: number
   readonly closeReason: Buffer
-  /** Whether messages of the peer are still to come though its bytes are here: one is being decompressed elsewhere, or `hold()` was called. */
-  readonly isHeld: boolean
   /** Those of messages that begin from now on. */
   limits: Limits
   /** Payload bytes that were sent and are being compressed elsewhere, or wait behind such. */
@@ -60,14 +61,14 @@ export interface Protocol {
   /** Whether the last frame sent was a fragment, which others have to follow. */
   readonly isSendingFragments: boolean
 
-  /** Bytes of the peer, the first `length` of the page. They are unmasked in place, and no view of them is kept. */
-  receive (length: number): void
-  /** The peer's stream ended. */
+  /**
+   * Bytes of the peer, the first `length` of the page. They are unmasked in place, and no view of them is kept.
+   * @returns how many were taken. The others are to be handed over again, when the Sink takes messages, input is not
+   * paused and there is a new budget.
+   */
+  receive (length: number): number
+  /** The peer's stream ended, and all that came before was received. */
   receiveEnd (): void
-  /** Receives nothing behind the message that is being told: what comes is held, by `isHeld`. */
-  hold (): void
-  /** Receives on, first what was held, which `sink.release()` hands over. */
-  proceed (): void
   /** Ends the conversation where it stands: nothing more is told or sent. */
   abort (): void
 

@@ -3,6 +3,7 @@ import { Assembly } from '../codec/assembly.js'
 import { Decoder, type FrameHandler } from '../codec/decoder.js'
 import { writeFrame, writeTextFrame, type Output } from '../codec/encoder.js'
 import type { Message } from '../codec/message.js'
+import { DEFLATED_SHIFT, INFLATE_COST, INFLATED_SHIFT, spend } from '../codec/budget.js'
 import { BINARY, CLOSE, CONTINUATION, isControl, PING, PONG, TEXT } from '../codec/opcode.js'
 import * as page from '../codec/page.js'
 import { takeBinary, takeText } from '../codec/payload.js'
@@ -12,6 +13,7 @@ import {
 } from '../errors.js'
 import { ABNORMAL, decodeClose, encodeClose } from './close.js'
 import type { Compression } from './compression.js'
+import { LONGEST_TEXT } from './limits.js'
 import type { Limits, Protocol, ProtocolState, Sink } from './protocol.js'
 
 const NOTHING = Buffer.alloc(0)
@@ -23,14 +25,13 @@ const NOTHING = Buffer.alloc(0)
  *                        none ──first frame, last──────▶ none
  *
  * Control frames come and go in either state (§5.5). A large compressed message is decompressed elsewhere: until that
- * is done the bytes behind it are held, as they are behind a message after which the receiver asks for it.
+ * is done the bytes behind it are not taken.
  */
 export class Rfc6455 implements Protocol, FrameHandler {
   readonly version: '13' | '8' | '7'
   state: ProtocolState = 'open'
   closeCode = ABNORMAL
   closeReason: Buffer = NOTHING
-  isHeld = false
 
   readonly #sink: Sink
   readonly #output: Output
@@ -53,9 +54,8 @@ export class Rfc6455 implements Protocol, FrameHandler {
   #assembly: Assembly | undefined
   #validator: Utf8Validator | undefined
 
-  // What came behind a message that is being decompressed elsewhere.
-  #held: Buffer[] | undefined
-  #hasEnded = false
+  /** Whether a message is being decompressed elsewhere. */
+  #isInflating = false
   #hasReceivedClose = false
   #hasSentClose = false
 
@@ -72,21 +72,12 @@ export class Rfc6455 implements Protocol, FrameHandler {
     this.#decoder = new Decoder(this, compression !== undefined)
   }
 
-  receive (length: number): void {
-    if (!this.#goesOn()) return
-    const at = this.isHeld ? 0 : this.#decoder.read(0, length)
-    // The page is read into again.
-    if (at < length && this.isHeld) (this.#held ??= []).push(Buffer.from(page.bytes.subarray(at, length)))
-  }
-
-  hold (): void {
-    this.isHeld = true
-  }
-
-  proceed (): void {
-    if (!this.isHeld) return
-    this.isHeld = false
-    this.#releaseHeld()
+  receive (length: number): number {
+    // After a close frame nothing counts (§5.5.1): it is taken, and dropped.
+    if (!this.#goesOn()) return length
+    if (this.#isInflating) return 0
+    const taken = this.#decoder.read(0, length)
+    return this.#goesOn() ? taken : length
   }
 
   get limits (): Limits {
@@ -99,8 +90,7 @@ export class Rfc6455 implements Protocol, FrameHandler {
   }
 
   receiveEnd (): void {
-    if (this.isHeld) this.#hasEnded = true
-    else this.#finish()
+    this.#finish()
   }
 
   abort (): void {
@@ -190,7 +180,10 @@ export class Rfc6455 implements Protocol, FrameHandler {
     }
     // Both limits hold before a byte of the payload is kept.
     this.#announced += length
-    if (this.#announced > this.#limits.maxPayload && !this.#mayShrink()) return this.#refuse(new MessageTooBig(this.#limits.maxPayload))
+    if (this.#announced > this.#limits.maxPayload && !this.#mayShrink()) {
+      return this.#refuse(new MessageTooBig(this.#limits.maxPayload))
+    }
+    if (this.#announced > LONGEST_TEXT && this.#message === TEXT) return this.#refuse(new MessageTooBig(LONGEST_TEXT))
     if (++this.#fragments > this.#limits.maxFragments) return this.#refuse(new TooManyFragments(this.#limits.maxFragments))
     return true
   }
@@ -241,33 +234,31 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   #inflate (payload: Buffer, isInPage: boolean): boolean {
     const { inflater } = this.#compression as Compression
+    const { maxPayload } = this.#limits
+    const limit = this.#message === TEXT ? Math.min(maxPayload, LONGEST_TEXT) : maxPayload
     try {
-      const data = inflater.inflate(payload, this.#limits.maxPayload)
-      if (data !== undefined) return this.#tellInflated(data)
+      const data = inflater.inflate(payload, limit)
+      if (data !== undefined) {
+        // What it cost is known now: the decoder stops behind this message when that was too much.
+        spend(INFLATE_COST + (payload.length >>> DEFLATED_SHIFT) + (data.length >>> INFLATED_SHIFT))
+        return this.#tellInflated(data)
+      }
     } catch (fault) {
       return this.#refuse(fault as Fault)
     }
-    this.isHeld = true
-    this.#sink.hold()
-    inflater.inflateLater(isInPage ? Buffer.from(payload) : payload, this.#limits.maxPayload, (fault, data) => { this.#inflated(fault, data) })
+    this.#isInflating = true
+    this.#sink.pauseInput()
+    const later = isInPage ? Buffer.from(payload) : payload
+    inflater.inflateLater(later, limit, (fault, data) => { this.#inflated(fault, data) })
     return false
   }
 
   #inflated (fault: Fault | undefined, data: Buffer): void {
     if (this.state === 'closed') return
-    this.isHeld = false
+    this.#isInflating = false
     if (fault === undefined) this.#tellInflated(data)
     else this.fault(fault)
-    // The message itself may have brought about another hold.
-    if (this.isHeld) this.#sink.release(NOTHING)
-    else this.#releaseHeld()
-  }
-
-  #releaseHeld (): void {
-    const held = this.#held
-    this.#held = undefined
-    this.#sink.release(held === undefined ? NOTHING : Buffer.concat(held))
-    if (this.#hasEnded && !this.isHeld) this.#finish()
+    this.#sink.resumeInput()
   }
 
   #tellInflated (data: Buffer): boolean {
@@ -278,8 +269,7 @@ export class Rfc6455 implements Protocol, FrameHandler {
     const isBinary = this.#message === BINARY
     this.#message = 0
     if (this.#nextLimits !== undefined) this.#takeNextLimits(this.#nextLimits)
-    this.#sink.message(data, isBinary)
-    return this.#goesOn() && !this.isHeld
+    return this.#sink.message(data, isBinary) && this.#goesOn()
   }
 
   #takeNextLimits (limits: Limits): void {
@@ -335,7 +325,6 @@ export class Rfc6455 implements Protocol, FrameHandler {
   #finish (): void {
     if (this.state === 'closed') return
     this.state = 'closed'
-    this.isHeld = false
     this.#assembly = undefined
     this.#compression?.close()
     this.#sink.end()

@@ -25,7 +25,8 @@ export class Blobs {
     this.#outbox.run(() => {
       this.#outbox.hold()
       blob.arrayBuffer()
-        .then((bytes) => { this.#contain(() => { done(Buffer.from(bytes)) }) }, failed)
+        .then((bytes) => { this.#contain(() => { done(Buffer.from(bytes)) }) },
+          (error: Error) => { this.#contain(() => { failed(error) }) })
         .finally(() => { this.#outbox.release() })
     })
   }

@@ -1,6 +1,7 @@
 import { dropChannel, errorChannel, messageInChannel, pingChannel, type Details, type ReportChannel, type SocketReport } from '../diagnostics.js'
 import type { Fault } from '../errors.js'
 import type { Message } from '../codec/message.js'
+import { ABNORMAL } from '../protocol/close.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
 import type { Inbound } from '../schema.js'
 import { Transport, type TransportEvents, type WriteCallback } from '../transport/transport.js'
@@ -66,17 +67,15 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   /** Runs the route's handler, and starts to read. */
   open (head: Buffer, handler: () => unknown): void {
-    let result: unknown
+    let pending: Promise<unknown> | undefined
     try {
-      result = handler()
+      const result = handler()
+      if (isThenable(result)) pending = Promise.resolve(result)
     } catch (error) {
       this.fail(error)
     }
-    if (isThenable(result)) {
-      Promise.resolve(result).catch((error: unknown) => { this.fail(error) }).finally(() => { this.#settled() })
-    } else {
-      this.#settled()
-    }
+    if (pending === undefined) this.#settled()
+    else pending.catch((error: unknown) => { this.fail(error) }).finally(() => { this.#settled() })
     this.owner.heartbeat?.add(this)
     this.transport.open(head, this.owner.directIO)
   }
@@ -179,7 +178,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   /** The connection is about to be cut, or the socket closed, by a rule of ours. */
   tellCut (reason: string): void {
-    this.owner.cut?.(reason, this.#socket, this.context)
+    this.#contain(() => { this.owner.cut?.(reason, this.#socket, this.context) })
   }
 
   get readyState (): 1 | 2 | 3 {
@@ -206,9 +205,16 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   // TransportEvents
 
-  bytes (length: number): void {
+  bytes (length: number): number {
     this.isHeard = true
-    this.protocol.receive(length)
+    try {
+      return this.protocol.receive(length)
+    } catch (error) {
+      // Nothing does throw here. If anything did, the place in the stream would be lost.
+      this.fail(error)
+      this.terminate()
+      return length
+    }
   }
 
   ended (): void {
@@ -221,22 +227,26 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   }
 
   failed (error: Error): void {
-    this.fault(error)
+    // A peer may end the connection right behind its close and read nothing more: our answer then meets a reset, which is
+    // no failure (RFC 6455 §7.1.4 has the close received, and that is all that 'clean' asks for).
+    if (this.protocol.closeCode === ABNORMAL) this.fault(error)
   }
 
   closed (): void {
     this.#rate?.stop()
     // A message that came before the end is still to be told.
     this.#isGone = true
-    if (this.#isInflating && this.protocol.isHeld) return
+    if (this.#isInflating && this.protocol.state !== 'closed') return
+    if (this.protocol.state !== 'closed' && !this.delivery.isFull && this.transport.receiveRest()) return
     // What nobody had room for is lost with the connection.
-    if (this.protocol.isHeld) this.protocol.abort()
+    this.transport.dropRest()
     this.isClosed = true
     // The end of a conversation starts the timer, so it is stopped after that.
     this.protocol.receiveEnd()
     clearTimeout(this.#closeTimer)
     this.owner.heartbeat?.remove(this)
-    this.owner.closed(this.#socket, this.protocol.closeCode, this.protocol.closeReason, this.context)
+    const { closeCode, closeReason } = this.protocol
+    this.#contain(() => { this.owner.closed(this.#socket, closeCode, closeReason, this.context) })
     this.delivery.end()
     this.#tellClose()
     if (!this.#isCloseTold) this.delivery.holdUp()
@@ -244,12 +254,16 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   // Sink
 
-  message (data: Buffer, isBinary: boolean): void {
+  message (data: Buffer, isBinary: boolean): boolean {
     this.messagesReceived++
     this.bytesReceived += data.length
     if (messageInChannel.hasSubscribers) this.publish(messageInChannel, { data, isBinary })
-    if (this.#rate !== undefined && !this.#rate.take()) return
-    if (!this.delivery.deliver(data, isBinary)) this.#holdBack()
+    if (this.#rate !== undefined && !this.#rate.take()) return true
+    // The chunk that is being read may hold thousands of messages, each of which costs more here than there, a compressed
+    // one up to maxPayload: those that nobody takes yet stay as they came.
+    if (this.delivery.deliver(data, isBinary)) return !this.#isThrottled
+    this.#stopReading()
+    return false
   }
 
   ping (data: Buffer): void {
@@ -266,21 +280,20 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   fault (error: Fault | Error): void {
     if (errorChannel.hasSubscribers) this.publish(errorChannel, { error, source: 'peer' })
-    this.owner.faulted?.(error, this.#socket, this.context)
+    this.#contain(() => { this.owner.faulted?.(error, this.#socket, this.context) })
     // An 'error' that nobody listens to would be thrown; the close that follows tells the rest.
     if (this.#socket.listenerCount('error') > 0) this.#tell('error', error)
   }
 
-  hold (): void {
+  pauseInput (): void {
     this.#isInflating = true
     this.#stopReading()
   }
 
-  release (bytes: Buffer): void {
+  resumeInput (): void {
     this.#isInflating = false
-    this.transport.receiveAgain(bytes)
-    this.#continueReading()
-    if (this.#isGone && !this.#isInflating) this.closed()
+    if (this.#isGone) this.closed()
+    else this.#continueReading()
   }
 
   end (): void {
@@ -292,13 +305,11 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   throttle (): void {
     this.#isThrottled = true
-    this.#holdBack()
+    this.#stopReading()
   }
 
   unthrottle (): void {
     this.#isThrottled = false
-    // Also for a socket that is paused: what is here already waits in the inbox then, as far as there is room.
-    if (!this.delivery.isFull) this.protocol.proceed()
     this.#continueReading()
   }
 
@@ -355,20 +366,12 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   }
 
   unheard (): void {
-    this.owner.unheard?.(this.#socket, this.context)
+    this.#contain(() => { this.owner.unheard?.(this.#socket, this.context) })
   }
 
   // Reading
 
-  // The chunk that is being read holds thousands of messages, each of which costs more here than there, a compressed one
-  // up to maxPayload: those that nobody takes yet stay as they came.
-  #holdBack (): void {
-    this.protocol.hold()
-    this.#stopReading()
-  }
-
   #stopReading (): void {
-    if (this.#isReadingStopped) return
     this.#isReadingStopped = true
     this.transport.pause()
   }
@@ -376,12 +379,10 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   #continueReading (): void {
     if (!this.#isReadingStopped || this.isPaused || this.#isInflating || this.#isThrottled || this.delivery.isFull) return
     this.#isReadingStopped = false
-    this.protocol.proceed()
-    // What was held may have filled the inbox again.
-    if (!this.#isReadingStopped) this.transport.resume()
+    this.transport.resume()
   }
 
-  // Containment: nothing that a listener throws or rejects with passes the socket.
+  // Containment: nothing that a listener, a logger or an error handler throws or rejects with passes the socket.
 
   #tell<K extends keyof WireSocketEvents> (event: K, ...args: WireSocketEvents[K]): void {
     try {
@@ -391,9 +392,22 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     }
   }
 
+  #contain (tellOwner: () => void): void {
+    try {
+      tellOwner()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
   /** What the handler or a listener threw or rejected with. */
   fail (error: unknown): void {
-    this.owner.failed(error, this.#socket, this.context)
+    try {
+      this.owner.failed(error, this.#socket, this.context)
+    } catch {
+      // Nobody is left to tell.
+      this.terminate()
+    }
   }
 }
 

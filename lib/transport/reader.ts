@@ -1,10 +1,27 @@
 import type { Duplex } from 'node:stream'
 import * as page from '../codec/page.js'
+import { remaining } from '../codec/budget.js'
 import { readInto } from './direct.js'
+import { Rest } from './rest.js'
+import { beginShare, endShare, waitInLine, type InLine } from './turns.js'
 
-/** Takes what was read, the first `length` bytes of the page, before it returns. Never throws. */
-export interface Receiver {
-  receive (length: number): void
+/** Takes what was read. */
+export interface Receiver extends InLine {
+  /**
+   * Takes the first `length` bytes of the page, or as many of them as it may, before it returns.
+   * @returns how many it took
+   */
+  receive (length: number): number
+  /** What was sent meanwhile may leave. */
+  received (): void
+  /** Bytes that were read and not taken yet. While there are some nothing else is read. */
+  rest: Rest | undefined
+  /** Whether it takes nothing at present, whatever its turn. */
+  readonly isPaused: boolean
+  /** Reads no more: a rest has to be received first. */
+  stopReading (): void
+  /** The rest was received or, behind the end of the stream, as much of it as could be. */
+  caughtUp (): void
 }
 
 /** Where a stream finds who reads it: functions that all streams share take the place of closures for each. */
@@ -35,15 +52,42 @@ export function receiveBytes (target: Receiver, bytes: Buffer): void {
   if (!isTaken) receiveWaiting()
 }
 
+/** Receives a share of the rest; the turn of its socket has come. */
+export function receiveRest (target: Receiver): void {
+  const { rest } = target
+  // It was dropped meanwhile.
+  if (rest === undefined) return
+  rest.isQueued = false
+  // Whoever is paused asks for a turn when it goes on. Behind the end of a stream nothing can be left for later.
+  if (target.isPaused && !rest.isClosed) return
+  isTaken = true
+  try {
+    takeRest(target, rest)
+  } finally {
+    leavePage()
+  }
+}
+
+/** Has the rest of a socket received when its turn comes. */
+export function queueRest (target: Receiver, rest: Rest): void {
+  if (rest.isQueued) return
+  rest.isQueued = true
+  waitInLine(target)
+}
+
+// Whatever is thrown, the page is free again and nobody waits for ever.
+function leavePage (): void {
+  isTaken = false
+  if (waiting.length > 0) receiveWaiting()
+}
+
 function receiveWaiting (): void {
   isTaken = true
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    const { target, bytes } = next
-    for (let at = 0; at < bytes.length; at += page.PAGE_SIZE) {
-      target.receive(bytes.copy(page.bytes, 0, at, at + page.PAGE_SIZE))
-    }
+  try {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) takeBytes(next.target, next.bytes)
+  } finally {
+    leavePage()
   }
-  isTaken = false
 }
 
 function receiveData (this: ReadStream, bytes: Buffer): void {
@@ -52,8 +96,61 @@ function receiveData (this: ReadStream, bytes: Buffer): void {
 
 function receivePage (this: ReadStream, length: number): boolean {
   isTaken = true
-  ;(this[receiver] as Receiver).receive(length)
-  isTaken = false
-  if (waiting.length > 0) receiveWaiting()
+  try {
+    takePage(this[receiver] as Receiver, length)
+  } finally {
+    leavePage()
+  }
   return true
+}
+
+function takePage (target: Receiver, length: number): void {
+  if (target.rest !== undefined) {
+    // A connection that does not stop at once, as one of TLS, whose records were all decrypted.
+    target.rest.push(Buffer.from(page.bytes.subarray(0, length)))
+    return
+  }
+  const share = beginShare()
+  const taken = target.receive(length)
+  // The page is read into again: the one copy that is made of the rest of a chunk.
+  const rest = taken < length ? Buffer.from(page.bytes.subarray(taken, length)) : undefined
+  target.received()
+  if (endShare(target, share) || rest !== undefined) keep(target, rest)
+}
+
+function takeBytes (target: Receiver, bytes: Buffer): void {
+  if (target.rest !== undefined) {
+    target.rest.push(bytes)
+    return
+  }
+  const share = beginShare()
+  const length = bytes.copy(page.bytes, 0, 0, page.PAGE_SIZE)
+  const taken = target.receive(length)
+  target.received()
+  if (endShare(target, share) || taken < bytes.length) keep(target, bytes.subarray(taken))
+}
+
+function takeRest (target: Receiver, rest: Rest): void {
+  const share = beginShare()
+  let isHeld = false
+  // It is another one, or none, when the connection was cut meanwhile.
+  while (!isHeld && remaining() > 0 && !rest.isEmpty && target.rest === rest) {
+    const length = rest.land()
+    const taken = target.receive(length)
+    rest.skip(length, taken)
+    isHeld = taken < length
+  }
+  target.received()
+  const isOver = endShare(target, share)
+  if (target.rest !== rest) return
+  const isDone = rest.isEmpty || (rest.isClosed && isHeld)
+  if (isDone && !isOver) target.caughtUp()
+  else if (rest.isClosed || !target.isPaused) queueRest(target, rest)
+}
+
+function keep (target: Receiver, bytes: Buffer | undefined): void {
+  const rest = target.rest ??= new Rest()
+  if (bytes !== undefined) rest.push(bytes)
+  target.stopReading()
+  if (!target.isPaused) queueRest(target, rest)
 }

@@ -2,22 +2,26 @@ import type { Duplex } from 'node:stream'
 import type { Output } from '../codec/encoder.js'
 import { directHandle, writeDirectly, writeError, type DirectHandle } from './direct.js'
 import { cut, end } from './http2.js'
-import { receiveBytes, receiver, startReading, type Receiver } from './reader.js'
+import { queueRest, receiveBytes, receiver, receiveRest, startReading, type Receiver } from './reader.js'
+import { Rest } from './rest.js'
 import { Run } from './run.js'
 import { closeRegion, extend, isLast, openRegion, slab, SLAB_SIZE } from './slab.js'
 import { writeTo } from './write.js'
 
 /** What a transport tells of its stream. */
 export interface TransportEvents {
-  /** Bytes of the peer, the first `length` of the page. */
-  bytes (length: number): void
+  /**
+   * Bytes of the peer, the first `length` of the page.
+   * @returns how many were taken; the others come again, unless reading is paused
+   */
+  bytes (length: number): number
   /** The peer ended its side. */
   ended (): void
   /** What had to wait for the peer has left. */
   drained (): void
   /** The stream failed; 'closed' follows. */
   failed (error: Error): void
-  /** The stream is gone. Comes once. */
+  /** The stream is gone. Comes once, and again after `receiveRest()`. */
   closed (): void
 }
 
@@ -67,7 +71,12 @@ export class Transport implements Output, Receiver {
 
   #isScheduled = false
   #isReading = false
-  #isPaused = false
+  /** Whether reading is paused by whoever takes the bytes. */
+  isPaused = false
+  /** @internal */
+  rest: Rest | undefined = undefined
+  /** @internal */
+  turn = 0
   #isEnding = false
   #isEnded = false
 
@@ -88,10 +97,10 @@ export class Transport implements Output, Receiver {
     if (head.length > 0) receiveBytes(this, head)
     startReading(stream, this, directly)
     // Waiting for the bytes behind a head may have paused it.
-    if (this.#isPaused) stream.pause()
+    if (this.isPaused || this.rest !== undefined) stream.pause()
     else stream.resume()
     // The peer may have left while hooks ran.
-    if (stream.readableEnded) this.#events.ended()
+    if (stream.readableEnded) this.streamEnded()
   }
 
   /** Bytes queued that have not left. */
@@ -304,26 +313,70 @@ export class Transport implements Output, Receiver {
 
   // Reading
 
-  /** Hands bytes over that were received before, and put aside. */
-  receiveAgain (bytes: Buffer): void {
-    if (bytes.length > 0) receiveBytes(this, bytes)
+  /** @internal The reader calls these. */
+  receive (length: number): number {
+    this.#isReading = true
+    try {
+      return this.#events.bytes(length)
+    } finally {
+      this.#isReading = false
+    }
   }
 
-  receive (length: number): void {
-    this.#isReading = true
-    this.#events.bytes(length)
-    this.#isReading = false
+  /** @internal */
+  received (): void {
     this.flush()
   }
 
+  /** @internal */
+  takeTurn (): void {
+    receiveRest(this)
+  }
+
+  /** @internal */
+  stopReading (): void {
+    this.stream.pause()
+  }
+
+  /** @internal */
+  caughtUp (): void {
+    const rest = this.rest as Rest
+    if (rest.isEmpty) {
+      this.rest = undefined
+      if (rest.hasEnded) this.#events.ended()
+      if (rest.failure !== undefined) this.#events.failed(rest.failure)
+    }
+    if (rest.isClosed) this.#events.closed()
+    else if (!this.isPaused) this.stream.resume()
+  }
+
   pause (): void {
-    this.#isPaused = true
+    this.isPaused = true
     this.stream.pause()
   }
 
   resume (): void {
-    this.#isPaused = false
-    this.stream.resume()
+    this.isPaused = false
+    if (this.rest === undefined) this.stream.resume()
+    else queueRest(this, this.rest)
+  }
+
+  /**
+   * Receives what is left of a stream that is gone, paused or not, and then tells `closed()` again.
+   * @returns whether anything is left
+   */
+  receiveRest (): boolean {
+    if (this.rest === undefined) return false
+    this.rest.isClosed = true
+    queueRest(this, this.rest)
+    return true
+  }
+
+  /** Forgets what is left. */
+  dropRest (): void {
+    const { rest } = this
+    this.rest = undefined
+    if (rest?.failure !== undefined) this.#events.failed(rest.failure)
   }
 
   // The end
@@ -334,7 +387,7 @@ export class Transport implements Output, Receiver {
     this.#isEnding = true
     this.flush()
     if (!this.#isWriting) this.#endStream()
-    this.stream.resume()
+    this.resume()
   }
 
   #endStream (): void {
@@ -348,17 +401,21 @@ export class Transport implements Output, Receiver {
     this.flush()
     this.#isEnded = true
     this.#dropQueue()
+    this.dropRest()
     cut(this.stream)
   }
 
   /** @internal The stream's own events. */
   streamEnded (): void {
-    this.#events.ended()
+    // What was read before it comes first; what is paused has not seen the end yet.
+    if (this.rest === undefined && !this.isPaused) this.#events.ended()
+    else (this.rest ??= new Rest()).hasEnded = true
   }
 
   /** @internal */
   streamFailed (error: Error): void {
-    this.#events.failed(error)
+    if (this.rest === undefined) this.#events.failed(error)
+    else this.rest.failure ??= error
   }
 
   /** @internal */

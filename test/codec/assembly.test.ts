@@ -48,3 +48,23 @@ t.test('what was taken is not touched by the next message', async (t) => {
   assembly.take()
   t.equal(first.toString(), 'a'.repeat(2_000))
 })
+
+t.test('fragments that each announce a little more are copied a few times, not once for each', async (t) => {
+  const assembly = new Assembly()
+  const { copy } = Buffer.prototype
+  t.teardown(() => { Buffer.prototype.copy = copy })
+  let copied = 0
+  Buffer.prototype.copy = function (this: Buffer, ...args: Parameters<typeof copy>) {
+    const length = copy.apply(this, args)
+    copied += length
+    return length
+  }
+  // Two bytes each, of which one comes alone.
+  const fragments = 20_000
+  for (let i = 0; i < fragments; i++) {
+    assembly.append(0, 1, 2 * (i + 1))
+    assembly.append(1, 2, 2 * (i + 1))
+  }
+  t.equal(assembly.take().length, 2 * fragments)
+  t.ok(copied < 10 * 2 * fragments, String(copied))
+})

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { grant } from '../../lib/codec/budget.js'
 import { Message } from '../../lib/codec/message.js'
 import { Hixie } from '../../lib/protocol/hixie.js'
 import { createRandom, cutEverywhere, feed, RecordingSink } from '../fixtures/sink.js'
@@ -139,13 +140,12 @@ t.test('a message for many is one frame for all, and only text can be one', asyn
   t.equal(shared[0]?.toString('hex'), '00c3a9ff')
 })
 
-t.test('nothing is compressed, held or kept back', async (t) => {
+t.test('nothing is compressed or kept back', async (t) => {
   const { protocol } = setUp()
   let called = false
   protocol.whenOutput(() => { called = true })
   t.equal(called, true)
   t.equal(protocol.compressing, 0)
-  t.equal(protocol.isHeld, false)
 })
 
 t.test('after an abort nothing is told or sent', async (t) => {
@@ -162,32 +162,39 @@ t.test('after an abort nothing is told or sent', async (t) => {
   }
 })
 
-t.test('behind a message after which it is asked for, everything is held until it may proceed', async (t) => {
-  for (const cut of [3, 6, 8]) {
+t.test('nothing is taken behind a message after which the receiver wants no more', async (t) => {
+  const { sink, protocol } = setUp()
+  const { message } = sink
+  sink.message = (data, isBinary) => message.call(sink, data, isBinary) && false
+  let rest: Buffer = Buffer.concat([framed('a'), framed('b'), framed('c').subarray(0, 1)])
+  rest = feed(protocol, rest)
+  t.same(sink.events.splice(0), [['text', 'a']])
+  t.equal(rest.length, 4)
+  rest = feed(protocol, rest)
+  t.same(sink.events.splice(0), [['text', 'b']])
+  t.equal(feed(protocol, rest).length, 0)
+  t.same(sink.events, [])
+})
+
+t.test('the budget stops a conversation, whatever the frames are', async (t) => {
+  for (const [name, part] of [['empty', '00ff'], ['discarded', '05ff'], ['skipped', '8000'], ['text', '0061ff']] as const) {
     const { sink, protocol } = setUp()
-    const { message } = sink
-    sink.message = function (data, isBinary) {
-      message.call(sink, data, isBinary)
-      protocol.hold()
-    }
-    sink.release = (bytes) => {
-      sink.events.push(['release', bytes.length])
-      feed(protocol, bytes)
-    }
-    const bytes = Buffer.concat([framed('a'), framed('b'), framed('c')])
-    feed(protocol, bytes.subarray(0, cut))
-    feed(protocol, bytes.subarray(cut))
-    t.ok(protocol.isHeld)
-    protocol.receiveEnd()
-    protocol.proceed()
-    t.same(sink.events.splice(0), [['text', 'a'], ['release', 6], ['text', 'b']])
-    protocol.proceed()
-    t.same(sink.events.splice(0), [['release', 3], ['text', 'c']])
-    protocol.proceed()
-    t.same(sink.events.splice(0), [['release', 0], ['end']])
-    protocol.proceed()
-    t.same(sink.events, [])
+    const bytes = Buffer.from(part.repeat(1_000), 'hex')
+    grant(512)
+    const rest = feed(protocol, bytes)
+    grant()
+    t.ok(rest.length > bytes.length / 2 && rest.length < bytes.length, `${name}: ${rest.length}`)
+    t.equal(feed(protocol, rest).length, 0)
+    t.equal(sink.events.length, name === 'empty' || name === 'text' ? 1_000 : 0)
   }
+})
+
+t.test('a text that is over the limit once its errors are replaced is refused', async (t) => {
+  const { sink, protocol } = setUp()
+  feed(protocol, Buffer.concat([Buffer.from([0]), Buffer.alloc(33, 0xfe), Buffer.from([255])]))
+  t.same(sink.events.splice(0).map(([, data]) => String(data).length), [33])
+  feed(protocol, Buffer.concat([Buffer.from([0]), Buffer.alloc(34, 0xfe), Buffer.from([255])]))
+  t.same(sink.events, [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
 })
 
 t.test('other limits are for messages that begin afterwards', async (t) => {

@@ -50,3 +50,20 @@ t.test('what a task brings about runs behind those that wait already', async (t)
   outbox.release()
   t.same(seen, ['b', 'c'])
 })
+
+t.test('many tasks wait at little cost, and those that ran are forgotten', async (t) => {
+  const { outbox, seen, run } = setUp()
+  outbox.hold()
+  const names = Array.from({ length: 1_000 }, (_, i) => String(i))
+  for (const [i, name] of names.entries()) {
+    run(name)
+    if (i % 100 === 99) outbox.run(() => { outbox.hold() })
+  }
+  for (let released = 100; released <= 1_000; released += 100) {
+    outbox.release()
+    t.equal(seen.length, released)
+  }
+  outbox.release()
+  t.same(seen, names)
+  t.equal(outbox.isHeld, false)
+})

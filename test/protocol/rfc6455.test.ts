@@ -1,4 +1,5 @@
 import t from 'tap'
+import { grant } from '../../lib/codec/budget.js'
 import { Message } from '../../lib/codec/message.js'
 import { Compression } from '../../lib/protocol/compression.js'
 import { Rfc6455 } from '../../lib/protocol/rfc6455.js'
@@ -141,11 +142,15 @@ t.test('a listener that closes while a chunk is read does not stop it, a fault d
   sink.message = (data) => {
     sink.events.push(['text', data.toString()])
     protocol.close(1000)
+    return true
   }
   feed(protocol, Buffer.concat([text('a'), text('b')]))
   t.same(sink.events, [['text', 'a'], ['text', 'b']])
   const ended = setUp()
-  ended.sink.message = () => { ended.protocol.receiveEnd() }
+  ended.sink.message = () => {
+    ended.protocol.receiveEnd()
+    return true
+  }
   feed(ended.protocol, Buffer.concat([text('a'), text('b')]))
   t.same(ended.sink.events, [['end']])
 })
@@ -172,24 +177,30 @@ t.test('random bytes never throw, and never end without a fault or a close', asy
 
 const LARGE = 70_000
 
-/** A conversation that agreed on compression; what its Sink is given back is received again. */
+/** A conversation that agreed on compression; what it does not take at once it is given again when its input goes on. */
 const setUpCompression = ({ keepsContext = false, maxPayload = 1_048_576 } = {}) => {
   const sink = new RecordingSink()
-  const protocol: Rfc6455 = new Rfc6455(sink, sink, { maxPayload, maxFragments: 17 }, '13', new Compression(sink, agreed(keepsContext), SETTINGS))
-  let released = (): void => {}
-  sink.release = (bytes) => {
-    sink.events.push(['release', bytes.length])
-    feed(protocol, bytes)
-    released()
-  }
-  return {
+  const compression = new Compression(sink, agreed(keepsContext), SETTINGS)
+  const protocol = new Rfc6455(sink, sink, { maxPayload, maxFragments: 17 }, '13', compression)
+  let resumed = (): void => {}
+  const conversation = {
     sink,
     protocol,
+    /** What was not taken yet. */
+    rest: Buffer.alloc(0) as Buffer,
+    receive: (...frames: Buffer[]): void => { conversation.rest = feed(protocol, Buffer.concat([conversation.rest, ...frames])) },
+    isPaused: (): boolean => protocol.state !== 'closed' && sink.events.findLast(([kind]) => /Input$/.test(kind))?.[0] === 'pauseInput',
     /** When the message that is being decompressed has been told. */
-    released: () => new Promise<void>((resolve) => { released = resolve }),
+    resumed: () => new Promise<void>((resolve) => { resumed = resolve }),
     /** When what is being compressed has been written. */
     written: () => new Promise<void>((resolve) => { protocol.whenOutput(resolve) })
   }
+  sink.resumeInput = () => {
+    sink.events.push(['resumeInput'])
+    conversation.receive()
+    resumed()
+  }
+  return conversation
 }
 
 /** The payload of a client's frame, compressed; large ones are made of what does not compress. */
@@ -224,104 +235,61 @@ t.test('RSV1 stands on the first frame of a message, and nowhere else', async (t
   }
 })
 
-t.test('a large compressed message is decompressed elsewhere, and what comes behind it waits', async (t) => {
+t.test('a large compressed message is decompressed elsewhere, and what comes behind it is not taken meanwhile', async (t) => {
   for (const keepsContext of [false, true]) {
-    const { sink, protocol, released } = setUpCompression({ keepsContext })
-    feed(protocol, Buffer.concat([text('before'), compressed(LARGE_BINARY, 2), text('behind')]))
-    t.equal(protocol.isHeld, true)
-    const later = Buffer.concat([clientFrame(9, 'ping'), text('later')])
-    feed(protocol, later)
-    t.same(sink.events.splice(0), [['text', 'before'], ['hold']])
-    await released()
-    t.equal(protocol.isHeld, false)
-    const waited = text('behind').length + later.length
-    t.same(sink.events, [['binary', LARGE_BINARY.toString('hex')], ['release', waited], ['text', 'behind'], ['ping', 'ping'], ['text', 'later']])
+    const { sink, protocol, receive, resumed } = setUpCompression({ keepsContext })
+    receive(text('before'), compressed(LARGE_BINARY, 2), text('behind'))
+    t.same(sink.events.splice(0), [['text', 'before'], ['pauseInput']])
+    receive(clientFrame(9, 'ping'), text('later'))
+    t.same(sink.events, [])
+    await resumed()
+    const binary = ['binary', LARGE_BINARY.toString('hex')]
+    t.same(sink.events, [binary, ['resumeInput'], ['text', 'behind'], ['ping', 'ping'], ['text', 'later']])
     protocol.abort()
   }
 })
 
-t.test('it may come in fragments, and another one behind it', async (t) => {
-  const { sink, protocol, released } = setUpCompression()
+t.test('a large compressed message may come in fragments, and another one behind it', async (t) => {
+  const { sink, receive, resumed } = setUpCompression()
   const payload = deflateAlone(LARGE_BINARY)
-  feed(protocol, Buffer.concat([
+  receive(
     clientFrame(2, payload.subarray(0, 30_000), { isLast: false, isCompressed: true }), clientFrame(0, payload.subarray(30_000)),
     compressed(LARGE_BINARY, 2), text('last')
-  ]))
-  await released()
-  t.equal(protocol.isHeld, true)
-  await released()
+  )
+  await resumed()
+  await resumed()
   const kinds = sink.events.map(([kind]) => kind)
-  t.same(kinds, ['hold', 'binary', 'release', 'hold', 'binary', 'release', 'text'])
+  t.same(kinds, ['pauseInput', 'binary', 'resumeInput', 'pauseInput', 'binary', 'resumeInput', 'text'])
 })
 
-t.test('a receiver that is full holds what comes behind a message, also one that was decompressed elsewhere', async (t) => {
-  const { sink, protocol, released } = setUpCompression()
-  const { message } = sink
-  sink.message = (data, isBinary) => {
-    message.call(sink, data, isBinary)
-    protocol.hold()
-  }
-  feed(protocol, Buffer.concat([compressed('one'), compressed(LARGE_BINARY, 2), compressed('two'), text('three')]))
-  t.same(sink.events.splice(0), [['text', 'one']])
-  protocol.proceed()
-  await released()
-  t.equal(protocol.isHeld, true)
-  t.same(sink.events.splice(0).map(([kind]) => kind), ['release', 'hold', 'binary', 'release'])
-  protocol.proceed()
-  t.match(sink.events.splice(0), [['release'], ['text', 'two']])
-  sink.message = message
-  protocol.proceed()
-  t.match(sink.events, [['release'], ['text', 'three']])
-})
-
-t.test('the end of the stream waits behind it, and so does a close', async (t) => {
-  const ending = setUpCompression()
-  feed(ending.protocol, compressed(LARGE_BINARY, 2))
-  ending.protocol.receiveEnd()
-  t.equal(ending.protocol.state, 'open')
-  await ending.released()
-  t.same(ending.sink.events.map(([kind]) => kind), ['hold', 'binary', 'release', 'end'])
-  t.equal(ending.protocol.closeCode, 1006)
-
-  const closing = setUpCompression()
-  feed(closing.protocol, Buffer.concat([compressed(LARGE_BINARY, 2), clientFrame(8, Buffer.from('03e8', 'hex')), text('dropped')]))
-  closing.protocol.receiveEnd()
-  t.equal(closing.protocol.state, 'open')
-  await closing.released()
-  t.same(closing.sink.events.map(([kind]) => kind), ['hold', 'binary', 'release', 'end'])
-  t.equal(closing.sink.written.toString('hex'), '880203e8')
-  t.equal(closing.protocol.closeCode, 1000)
-})
-
-t.test('the end of the stream waits for every message that is held', async (t) => {
-  const { sink, protocol, released } = setUpCompression()
-  feed(protocol, Buffer.concat([compressed(LARGE_BINARY, 2), compressed(LARGE_BINARY, 2)]))
-  protocol.receiveEnd()
-  await released()
+t.test('a close behind a message that is being decompressed is read after it', async (t) => {
+  const { sink, protocol, receive, resumed } = setUpCompression()
+  receive(compressed(LARGE_BINARY, 2), clientFrame(8, Buffer.from('03e8', 'hex')), text('dropped'))
   t.equal(protocol.state, 'open')
-  await released()
-  t.same(sink.events.map(([kind]) => kind), ['hold', 'binary', 'release', 'hold', 'binary', 'release', 'end'])
+  await resumed()
+  t.same(sink.events.map(([kind]) => kind), ['pauseInput', 'binary', 'resumeInput', 'end'])
+  t.equal(sink.written.toString('hex'), '880203e8')
+  t.equal(protocol.closeCode, 1000)
 })
 
 t.test('after an abort nothing more is told', async (t) => {
-  const { sink, protocol } = setUpCompression()
-  feed(protocol, Buffer.concat([compressed(LARGE_BINARY, 2), text('behind')]))
+  const { sink, protocol, receive } = setUpCompression()
+  receive(compressed(LARGE_BINARY, 2), text('behind'))
   protocol.abort()
   protocol.abort()
-  t.equal(protocol.isHeld, false)
-  t.same(sink.events, [['hold'], ['end']])
+  t.same(sink.events, [['pauseInput'], ['end']])
   // Another message goes the same way, behind it.
   const other = setUpCompression()
-  feed(other.protocol, compressed(LARGE_BINARY, 2))
-  await other.released()
-  t.same(sink.events, [['hold'], ['end']])
+  other.receive(compressed(LARGE_BINARY, 2))
+  await other.resumed()
+  t.same(sink.events, [['pauseInput'], ['end']])
 })
 
 t.test('what decompresses to more than the limit is refused at the limit', async (t) => {
   for (const [name, payload] of [['on the spot', Buffer.alloc(20_001)], ['with a large limit', Buffer.alloc(50_000_000)]] as const) {
-    const { sink, protocol, released } = setUpCompression({ maxPayload: payload.length - 1 })
-    feed(protocol, Buffer.concat([compressed(payload, 2), text('dropped')]))
-    if (protocol.isHeld) await released()
+    const { sink, receive, resumed, isPaused } = setUpCompression({ maxPayload: payload.length - 1 })
+    receive(compressed(payload, 2), text('dropped'))
+    if (isPaused()) await resumed()
     t.same(sink.events.filter(([kind]) => kind === 'fault' || kind === 'end' || kind === 'binary' || kind === 'text'), [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']], name)
     t.equal(sink.written.toString('hex'), '880203f1', name)
   }
@@ -336,10 +304,10 @@ t.test('corrupt data is 1007, and so is text that is not UTF-8 once it is decomp
   ]
   for (const keepsContext of [false, true]) {
     for (const [name, bytes, code] of cases) {
-      const { sink, protocol, released } = setUpCompression({ keepsContext })
-      feed(protocol, Buffer.concat([bytes, text('dropped')]))
-      if (protocol.isHeld) await released()
-      t.same(sink.events.filter(([kind]) => kind !== 'hold' && kind !== 'release'), [['fault', code, 1007], ['end']], name)
+      const { sink, protocol, receive, resumed, isPaused } = setUpCompression({ keepsContext })
+      receive(bytes, text('dropped'))
+      if (isPaused()) await resumed()
+      t.same(sink.events.filter(([kind]) => !/Input$/.test(kind)), [['fault', code, 1007], ['end']], name)
       t.equal(sink.written.toString('hex'), '880203ef', name)
       t.equal(protocol.state, 'closed')
     }
@@ -350,12 +318,12 @@ t.test('a message that does not compress passes with just the limit, and not wit
   for (const length of [10, 1_000, 16_000, LARGE]) {
     for (const [maxPayload, kind] of [[length, 'binary'], [length - 1, 'fault']] as const) {
       const payload = randomBytes(length)
-      const { sink, protocol, released } = setUpCompression({ maxPayload })
+      const { sink, receive, resumed, isPaused } = setUpCompression({ maxPayload })
       const bytes = compressed(payload, 2)
       t.ok(bytes.length > length + 5)
-      feed(protocol, bytes)
-      if (protocol.isHeld) await released()
-      t.equal(sink.events.find(([kind]) => kind !== 'hold')?.[0], kind, `${length} bytes, a limit of ${maxPayload}`)
+      receive(bytes)
+      if (isPaused()) await resumed()
+      t.equal(sink.events.find(([kind]) => !/Input$/.test(kind))?.[0], kind, `${length} bytes, a limit of ${maxPayload}`)
     }
   }
 })
@@ -367,15 +335,15 @@ t.test('compressed bytes that cannot be within the limit are refused before they
 })
 
 t.test('with context takeover each side compresses with the help of the messages before', async (t) => {
-  const { sink, protocol, released } = setUpCompression({ keepsContext: true })
+  const { sink, protocol, receive, resumed, isPaused } = setUpCompression({ keepsContext: true })
   const client = new WsClient(true, 15)
   const payloads = [json(3_000), json(3_000), LARGE_BINARY, json(3_000), json(60_000, 2), json(60_000, 2)]
   const sizes: number[] = []
   for (const payload of payloads) {
     const bytes = await client.compress(payload)
     sizes.push(bytes.length)
-    feed(protocol, clientFrame(2, bytes, { isCompressed: true }))
-    if (protocol.isHeld) await released()
+    receive(clientFrame(2, bytes, { isCompressed: true }))
+    if (isPaused()) await resumed()
   }
   t.same(sink.events.filter(([kind]) => kind === 'binary').map(([, hex]) => hex), payloads.map((payload) => payload.toString('hex')))
   t.ok(sizes[1]! < sizes[0]! / 5)
@@ -510,63 +478,82 @@ t.test('it is known whether a message in fragments is being sent', async (t) => 
   t.equal(protocol.isSendingFragments, false)
 })
 
-const holdAfter = (sink: RecordingSink, protocol: Rfc6455, ...texts: string[]): void => {
-  const { message } = sink
-  sink.message = function (data, isBinary) {
-    message.call(sink, data, isBinary)
-    if (texts.includes(data.toString())) protocol.hold()
-  }
-  sink.release = (bytes) => {
-    sink.events.push(['release', bytes.length])
-    feed(protocol, bytes)
-  }
-}
-
-t.test('behind a message after which it is asked for, everything is held until it may proceed', async (t) => {
+t.test('nothing is taken behind a message after which the receiver wants no more', async (t) => {
   const bytes = Buffer.concat([text('one'), text('two'), frame(9, 'ping'), text('three'), frame(8)])
   for (const cut of [bytes.length, 9, 10, 15, 30]) {
     const { sink, protocol } = setUp()
-    holdAfter(sink, protocol, 'one', 'two')
-    feed(protocol, bytes.subarray(0, cut))
-    feed(protocol, bytes.subarray(cut))
+    const { message } = sink
+    sink.message = (data, isBinary) => message.call(sink, data, isBinary) && data.toString() === 'three'
+    let rest: Buffer = Buffer.concat([feed(protocol, bytes.subarray(0, cut)), bytes.subarray(cut)])
     t.same(sink.events.splice(0), [['text', 'one']])
-    t.ok(protocol.isHeld)
-    protocol.proceed()
-    t.same(sink.events.splice(0), [['release', bytes.length - 9], ['text', 'two']])
-    protocol.receiveEnd()
-    t.equal(protocol.state, 'open')
-    protocol.proceed()
-    t.same(sink.events, [['release', bytes.length - 18], ['ping', 'ping'], ['text', 'three'], ['end']])
+    rest = feed(protocol, rest)
+    t.same(sink.events.splice(0), [['text', 'two']])
+    t.equal(rest.length, bytes.length - 18)
+    t.equal(feed(protocol, rest).length, 0)
+    t.same(sink.events, [['ping', 'ping'], ['text', 'three'], ['end']])
     t.equal(protocol.closeCode, 1005)
-    protocol.proceed()
-    t.equal(sink.events.length, 4)
   }
 })
 
-t.test('the end of the stream is held too', async (t) => {
-  const { sink, protocol } = setUp()
-  holdAfter(sink, protocol, 'one')
-  feed(protocol, text('one'))
-  protocol.receiveEnd()
-  protocol.proceed()
-  t.same(sink.events, [['text', 'one'], ['release', 0], ['end']])
+t.test('the same holds for a message that was decompressed', async (t) => {
+  const conversation = setUpCompression()
+  const { sink, receive, resumed } = conversation
+  const { message } = sink
+  sink.message = (data, isBinary) => message.call(sink, data, isBinary) && false
+  receive(compressed('one'), text('two'), compressed(LARGE_BINARY, 2), text('three'))
+  t.same(sink.events.splice(0), [['text', 'one']])
+  receive()
+  t.same(sink.events.splice(0), [['text', 'two']])
+  receive()
+  await resumed()
+  t.same(sink.events.splice(0).map(([kind]) => kind), ['pauseInput', 'binary', 'resumeInput', 'text'])
+  t.equal(conversation.rest.length, 0)
 })
 
-t.test('a message that was decompressed elsewhere may be such a one', async (t) => {
-  const { sink, protocol } = setUpCompression()
-  const told = new Promise<void>((resolve) => {
-    sink.message = () => {
-      sink.events.push(['message'])
-      protocol.hold()
-      resolve()
-    }
-  })
-  feed(protocol, Buffer.concat([clientFrame(2, deflateAlone(LARGE_BINARY), { isCompressed: true }), text('behind')]))
-  await told
-  await new Promise(setImmediate)
-  t.same(sink.events.splice(0), [['hold'], ['message'], ['release', 0]])
-  protocol.proceed()
-  t.same(sink.events.map(([kind]) => kind), ['release', 'message'])
+t.test('the budget stops a conversation behind the frame that used it up', async (t) => {
+  const receiveWith = (units: number, protocol: Rfc6455, bytes: Buffer): Buffer => {
+    grant(units)
+    const rest = feed(protocol, bytes)
+    grant()
+    return rest
+  }
+  const { sink, protocol } = setUp()
+  const frames = [text('a'), frame(9, 'b'), frame(1, 'c', false), frame(0, 'd'), frame(10, 'e'), frame(8)]
+  let rest: Buffer = Buffer.concat(frames)
+  for (const [i, { length }] of frames.entries()) {
+    const before = rest.length
+    rest = receiveWith(1, protocol, rest)
+    t.equal(before - rest.length, length, `frame ${i}`)
+  }
+  t.same(sink.events, [['text', 'a'], ['ping', 'b'], ['text', 'cd'], ['pong', 'e'], ['end']])
+  t.equal(sink.written.toString('hex'), '8a01628800', 'the answers are in their order')
+
+  // A few bytes may make many: what they are counts.
+  const many = setUpCompression()
+  const message = compressed(Buffer.alloc(100_000), 2)
+  t.ok(message.length < 200)
+  const repeated = Buffer.concat(new Array<Buffer>(50).fill(message))
+  const kept = receiveWith(512, many.protocol, repeated)
+  t.equal(many.sink.events.length, 5)
+  t.equal(kept.length, 45 * message.length)
+  // So do empty ones.
+  const empty = setUpCompression()
+  const nothing = Buffer.concat(new Array<Buffer>(1_000).fill(clientFrame(2, '', { isCompressed: true })))
+  receiveWith(512, empty.protocol, nothing)
+  t.ok(empty.sink.events.length < 100, String(empty.sink.events.length))
+})
+
+t.test('a text that no string can hold is refused before it comes, whatever the limit; bytes are not', async (t) => {
+  const limits = { maxPayload: Number.MAX_SAFE_INTEGER, maxFragments: 17 }
+  const head = (first: number): Buffer => Buffer.from(`${first.toString(16).padStart(2, '0')}ff000000002000000000000000`, 'hex')
+  for (const first of [0x81, 0x01]) {
+    const { sink, protocol } = setUp(limits)
+    feed(protocol, head(first))
+    t.same(sink.events, [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
+  }
+  const { sink, protocol } = setUp(limits)
+  feed(protocol, head(0x82))
+  t.same(sink.events, [])
 })
 
 t.test('other limits are for messages that begin afterwards', async (t) => {

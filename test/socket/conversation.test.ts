@@ -643,19 +643,23 @@ t.test('or it reads no more until messages may come: then all of them come, in o
 })
 
 t.test('what the application pauses stays paused when messages may come again', async (t) => {
-  const { socket, stream } = createMemorySocket({ messageRate: { ...RATE, burst: 1 } })
-  const first = once(socket, 'message')
-  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(1, 'b'), clientFrame(1, 'c')]))
-  t.equal(String((await first)[0]), 'a')
-  socket.pause()
-  while (socket.traffic.messagesReceived < 3) await turn()
-  t.ok(stream.isPaused())
+  const create = () => createMemorySocket({ messageRate: { ...RATE, burst: 1 } })
+  const [{ socket, stream }, other] = [create(), create()]
   const seen = record(socket)
+  const seenByOther = record(other.socket)
+  for (const each of [stream, other.stream]) each.push(Buffer.concat(['a', 'b', 'c'].map((text) => clientFrame(1, text))))
+  while (seen.length < 1) await turn()
+  socket.pause()
+  while (seenByOther.length < 3) await turn()
+  t.equal(socket.traffic.messagesReceived, 1)
+  t.ok(stream.isPaused())
   socket.resume()
-  await turn()
-  t.same(seen, ['b', 'c'])
-  socket.terminate()
-  await closeOf(socket)
+  while (seen.length < 3) await turn()
+  t.same(seen, ['a', 'b', 'c'])
+  for (const each of [socket, other.socket]) {
+    each.terminate()
+    await closeOf(each)
+  }
 })
 
 t.test('our close, and the end of the connection, do not wait for the rate', async (t) => {
@@ -676,13 +680,156 @@ t.test('our close, and the end of the connection, do not wait for the rate', asy
   await turn()
   lost.stream.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
   await closeOf(lost.socket)
-  t.same(lost.seen, ['a', 'b', 'ECONNRESET', 1000])
+  // The close was read: that the connection broke behind it is no error.
+  t.same(lost.seen, ['a', 'b', 1000])
   t.same(lost.closes, [1000])
   const cut = peer()
   await turn()
   cut.socket.terminate()
   await closeOf(cut.socket)
   t.same(cut.seen, ['a', 'b', 1006])
+})
+
+// Containment
+
+t.test('a route that fails to handle an error cuts the socket, and one that fails to note the rest of it does no harm', async (t) => {
+  const broken = (): never => { throw new Error('the route is broken') }
+  const unhandled = createMemorySocket({ owner: { failed: broken } })
+  const closed = closeOf(unhandled.socket)
+  unhandled.socket.on('message', () => { throw new Error('a listener failed') })
+  unhandled.stream.push(clientFrame(1, 'a'))
+  t.equal(await closed, 1006)
+
+  const { socket, stream, errors, frames } = createMemorySocket({ owner: { faulted: broken, cut: broken, closed: broken } })
+  const seen = record(socket)
+  stream.push(Buffer.from('8100', 'hex'))
+  await turn()
+  t.match(frames(), [{ opcode: 8, payload: Buffer.from('03ea', 'hex') }])
+  stream.push(null)
+  await closeOf(socket)
+  t.same(seen, ['FST_WIRE_MASK', 1006])
+  t.same(errors.map((error) => (error as Error).message), ['the route is broken', 'the route is broken'])
+})
+
+t.test('a handler that returns something strange fails, and its socket goes on', async (t) => {
+  const strange = { get then (): never { throw new Error('no promise') } }
+  const { socket, errors } = createMemorySocket({ handler: () => strange })
+  t.match(errors, [{ message: 'no promise' }])
+  t.equal(socket.readyState, 1)
+  socket.terminate()
+  await closeOf(socket)
+})
+
+t.test('what is thrown while bytes are received fails the socket, and no other', async (t) => {
+  const broken = createMemorySocket()
+  const seen = record(broken.socket)
+  // A payload whose copy fails stands for any fault of ours.
+  const { allocUnsafe } = Buffer
+  const bytes = clientFrame(2, Buffer.alloc(1_000))
+  Object.assign(Buffer, { allocUnsafe: () => { throw new Error('out of memory') } })
+  try {
+    broken.stream.push(bytes)
+    await turn()
+  } finally {
+    Object.assign(Buffer, { allocUnsafe })
+  }
+  t.match(broken.errors, [{ message: 'out of memory' }])
+  await turn()
+  t.same(seen, [1006])
+  const other = createMemorySocket()
+  const heard = record(other.socket)
+  other.stream.push(clientFrame(1, 'a'))
+  await turn()
+  t.same(heard, ['a'])
+  other.socket.terminate()
+  await closeOf(other.socket)
+})
+
+// The end without an answer
+
+t.test('a peer that ends the connection behind its close has closed cleanly', async (t) => {
+  for (const version of ['13', 'hixie-76'] as const) {
+    const close = version === '13' ? clientFrame(8, Buffer.from('03e8', 'hex')) : Buffer.from('ff00', 'hex')
+    for (const code of ['EPIPE', 'ECONNRESET']) {
+      const faults: Error[] = []
+      const { socket, stream, errors, closes } = createMemorySocket({ version, faulted: (error) => { faults.push(error) } })
+      const seen = record(socket)
+      stream._write = (_chunk, _encoding, callback) => { callback(Object.assign(new Error(`write ${code}`), { code })) }
+      stream.push(close)
+      await closeOf(socket)
+      t.same(seen, [version === '13' ? 1000 : 1005], `${version}, ${code}`)
+      t.same([faults, errors], [[], []])
+      t.same(closes, seen)
+    }
+  }
+})
+
+t.test('a connection that breaks before the close was read, with the close in what is left, has closed cleanly too', async (t) => {
+  const count = 2_000
+  const { socket, stream } = createMemorySocket({ version: 'hixie-76' })
+  const seen = record(socket)
+  const messages = Buffer.concat(Array.from({ length: count }, () => Buffer.from('0061ff', 'hex')))
+  stream.push(Buffer.concat([messages, Buffer.from('ff00', 'hex')]))
+  await new Promise((resolve) => { process.nextTick(resolve) })
+  stream.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
+  await closeOf(socket)
+  t.equal(seen.length, count + 1)
+  t.equal(seen.at(-1), 1005)
+
+  const broken = createMemorySocket({ version: 'hixie-76' })
+  const told = record(broken.socket)
+  broken.stream.push(messages)
+  await new Promise((resolve) => { process.nextTick(resolve) })
+  broken.stream.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
+  await closeOf(broken.socket)
+  t.same(told.slice(count), ['ECONNRESET', 1006], 'without a close it has not')
+})
+
+// Turns
+
+t.test('a flood is received in turns of the loop, its messages, answers and close in their order', async (t) => {
+  const count = 3_000
+  for (const version of ['13', 'hixie-76'] as const) {
+    const { socket, stream, frames } = createMemorySocket({ version })
+    const seen: string[] = []
+    socket.on('message', (data) => { seen.push(String(data)) })
+    const numbers = Array.from({ length: count }, (_, i) => i)
+    const bytes = version === '13'
+      ? [...numbers.flatMap((i) => [clientFrame(1, String(i)), clientFrame(9, String(i))]), clientFrame(8, Buffer.from('03e8', 'hex'))]
+      : [...numbers.map((i) => Buffer.from(`\0${i}\xff`, 'latin1')), Buffer.from('ff00', 'hex')]
+    const closed = closeOf(socket)
+    stream.push(Buffer.concat(bytes))
+    stream.push(null)
+    let largest = 0
+    for (let before = 0; seen.length < count; before = seen.length) {
+      await turn()
+      largest = Math.max(largest, seen.length - before)
+    }
+    t.ok(largest <= 512, `${largest} in one turn`)
+    t.equal(await closed, version === '13' ? 1000 : 1005)
+    t.same(seen, numbers.map(String))
+    if (version === '13') t.same(frames().map(({ opcode, payload }) => opcode === 10 && String(payload)), [...numbers.map(String), false])
+  }
+})
+
+t.test('between two turns of a flood other sockets are served', async (t) => {
+  const flooding = createMemorySocket()
+  const polite = createMemorySocket()
+  let flood = 0
+  flooding.socket.on('message', () => { flood++ })
+  const served: number[] = []
+  polite.socket.on('message', () => { served.push(flood) })
+  flooding.stream.push(Buffer.concat(new Array<Buffer>(4_000).fill(clientFrame(2))))
+  for (let i = 0; i < 5; i++) {
+    polite.stream.push(clientFrame(1, 'a'))
+    await turn()
+  }
+  t.equal(served.length, 5)
+  t.ok(served.at(-1)! < 4_000 && served.at(-1)! > 0, String(served))
+  for (const { socket } of [flooding, polite]) {
+    socket.terminate()
+    await closeOf(socket)
+  }
 })
 
 // Channels

@@ -26,3 +26,13 @@ t.test('its weight counts empty messages too', async (t) => {
   inbox.clear()
   t.equal(inbox.weight, 0)
 })
+
+t.test('an inbox that is never empty keeps no place for what was taken long ago', async (t) => {
+  const inbox = new Inbox()
+  for (let i = 0; i < 100; i++) inbox.put(Buffer.from(String(i)), false)
+  for (let i = 0; i < 100_000; i++) {
+    inbox.put(Buffer.from(String(100 + i)), false)
+    if (inbox.take()?.data.toString() !== String(i)) t.fail('the order is lost')
+  }
+  t.ok(inbox.places <= 300, String(inbox.places))
+})

@@ -23,7 +23,10 @@ class Sender {
 
   constructor (stream: Duplex, directly: boolean) {
     this.transport = new Transport(stream, {
-      bytes: () => { this.#work() },
+      bytes: (length) => {
+        this.#work()
+        return length
+      },
       ended: () => {},
       drained: () => { this.drains++ },
       failed: (error) => { this.errors.push(error) },
@@ -46,7 +49,8 @@ class Sender {
           this.#work = () => {}
           for (let i = random(5); i > 0; i--) this.work(random, frames)
         }
-        return transport.receive(0)
+        transport.receive(0)
+        return transport.received()
       default: return this.#reserve(randomFill(random, [8, 200, 17_000, 80_000][random(40) === 0 ? 3 : random(3)]!))
     }
   }

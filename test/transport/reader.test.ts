@@ -2,23 +2,49 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { Duplex, type DuplexOptions } from 'node:stream'
 import t from 'tap'
+import { spend } from '../../lib/codec/budget.js'
 import * as page from '../../lib/codec/page.js'
 import { prepareDirectIO } from '../../lib/transport/direct.js'
-import { receiveBytes, startReading } from '../../lib/transport/reader.js'
+import { queueRest, receiveBytes, receiveRest, startReading, type Receiver } from '../../lib/transport/reader.js'
+import type { Rest } from '../../lib/transport/rest.js'
+import { turn } from '../fixtures/memory.js'
 
 const silent: DuplexOptions = { read () {} }
 
-/** Collects what lands in the page. */
-const collector = (onBytes: (text: string) => void = () => {}) => {
-  const seen: string[] = []
-  return {
-    seen,
-    receive (length: number) {
+interface Collector extends Receiver {
+  /** What it took in each call, and what else it was told. */
+  readonly seen: string[]
+  isPaused: boolean
+}
+
+/** Takes what lands in the page, as much of it as `take` says: all, unless it says otherwise. */
+const collector = (take: (text: string) => number | void = () => {}): Collector => {
+  const target: Collector = {
+    seen: [],
+    rest: undefined,
+    turn: 0,
+    isPaused: false,
+    receive (length) {
       const text = page.bytes.toString('latin1', 0, length)
-      seen.push(text)
-      onBytes(text)
+      const taken = take(text) ?? length
+      target.seen.push(text.slice(0, taken))
+      return taken
+    },
+    received () {},
+    takeTurn () { receiveRest(target) },
+    stopReading () { target.seen.push('(stop)') },
+    caughtUp () {
+      target.seen.push('(caught up)')
+      target.rest = undefined
     }
   }
+  return target
+}
+
+/** Takes one byte after the other, each of which uses up the budget. */
+const costly = (): number => {
+  spend(1_000)
+  return 1
 }
 
 t.test('the data of a stream lands in the page, what came earlier first', async (t) => {
@@ -32,10 +58,12 @@ t.test('the data of a stream lands in the page, what came earlier first', async 
   t.same(target.seen, ['early', 'late'])
 })
 
-t.test('more than a page lands in turns', async (t) => {
+t.test('more than a page lands in parts, in later turns', async (t) => {
   const target = collector()
   receiveBytes(target, Buffer.alloc(page.PAGE_SIZE + 5, 'x'))
-  t.same(target.seen.map(({ length }) => length), [page.PAGE_SIZE, 5])
+  t.same(target.seen.map(({ length }) => length), [page.PAGE_SIZE, '(stop)'.length])
+  await turn()
+  t.same(target.seen.slice(2), ['xxxxx', '(caught up)'])
 })
 
 t.test('what is read within another chunk waits until that is done', async (t) => {
@@ -47,6 +75,101 @@ t.test('what is read within another chunk waits until that is done', async (t) =
   })
   receiveBytes(outer, Buffer.from('outer'))
   t.same(inner.seen, ['inner'])
+})
+
+t.test('what a receiver throws leaves the page free, and those that wait are served', async (t) => {
+  const inner = collector()
+  const broken = collector(() => {
+    receiveBytes(inner, Buffer.from('inner'))
+    throw new Error('broken')
+  })
+  t.throws(() => { receiveBytes(broken, Buffer.from('x')) }, { message: 'broken' })
+  t.same(inner.seen, ['inner'])
+  const next = collector()
+  receiveBytes(next, Buffer.from('next'))
+  t.same(next.seen, ['next'])
+})
+
+t.test('a receiver that has used up its budget gets the rest in later turns of the loop, a share in each', async (t) => {
+  const target = collector(costly)
+  receiveBytes(target, Buffer.from('abc'))
+  t.same(target.seen.splice(0), ['a', '(stop)'])
+  receiveBytes(target, Buffer.from('d'))
+  t.same(target.seen, [], 'what comes meanwhile is behind it')
+  for (const text of ['b', 'c', 'd']) {
+    await turn()
+    t.same(target.seen.splice(0), [text])
+  }
+  await turn()
+  t.same(target.seen, ['(caught up)'])
+})
+
+t.test('those that have a rest take turns, and others are served between them', async (t) => {
+  const order: string[] = []
+  const create = (): Collector => collector((text) => {
+    order.push(text[0] as string)
+    return costly()
+  })
+  const [first, second] = [create(), create()]
+  receiveBytes(first, Buffer.from('abc'))
+  receiveBytes(second, Buffer.from('ABC'))
+  await turn()
+  receiveBytes(collector((text) => { order.push(text) }), Buffer.from('other'))
+  await turn()
+  t.same(order, ['a', 'A', 'b', 'B', 'other', 'c', 'C'])
+  await turn()
+})
+
+t.test('what a receiver leaves though its budget is not used up waits while it is paused', async (t) => {
+  const target = collector(() => {
+    target.isPaused = true
+    return 1
+  })
+  receiveBytes(target, Buffer.from('abc'))
+  await turn()
+  t.same(target.seen.splice(0), ['a', '(stop)'])
+  target.isPaused = false
+  queueRest(target, target.rest as Rest)
+  queueRest(target, target.rest as Rest)
+  await turn()
+  t.same(target.seen.splice(0), ['b'])
+  // It pauses again before its turn comes.
+  queueRest(target, target.rest as Rest)
+  await turn()
+  t.same(target.seen, [])
+  // Behind the end of the stream it takes what it can, and then that is all.
+  const rest = target.rest as Rest
+  rest.push(Buffer.from('de'))
+  rest.isClosed = true
+  queueRest(target, rest)
+  await turn()
+  t.same(target.seen, ['c', 'd', '(caught up)'])
+})
+
+t.test('behind the end of the stream a paused receiver takes one share after the other', async (t) => {
+  const target = collector(costly)
+  receiveBytes(target, Buffer.from('abc'))
+  target.isPaused = true
+  const rest = target.rest as Rest
+  rest.isClosed = true
+  for (let i = 0; i < 3; i++) await turn()
+  t.same(target.seen, ['a', '(stop)', 'b', 'c', '(caught up)'])
+})
+
+t.test('a rest that is dropped is not received, though its turn comes', async (t) => {
+  const target = collector(costly)
+  receiveBytes(target, Buffer.from('abc'))
+  target.rest = undefined
+  await turn()
+  t.same(target.seen, ['a', '(stop)'])
+  const cut: Collector = collector(() => {
+    cut.rest = undefined
+    return costly()
+  })
+  receiveBytes(cut, Buffer.from('abc'))
+  await turn()
+  await turn()
+  t.same(cut.seen, ['a', '(stop)', 'b'])
 })
 
 t.test('a connection reads into the page itself, and nested data waits there too', async (t) => {
@@ -61,15 +184,26 @@ t.test('a connection reads into the page itself, and nested data waits there too
   let wake = (): void => {}
   const target = collector(() => {
     receiveBytes(inner, Buffer.from('inner'))
-    t.same(inner.seen, [])
+    t.equal(inner.seen.length, target.seen.length)
     wake()
+    if (target.seen.length === 0) return undefined
+    target.isPaused = true
+    return 3
   })
   accepted.on('data', () => { t.fail('no data event') })
   accepted.pause()
   startReading(accepted, target, true)
   accepted.resume()
+  client.write('whole')
+  while (target.seen.length < 1) await new Promise<void>((resolve) => { wake = resolve })
   client.write('outer')
-  while (target.seen.length === 0) await new Promise<void>((resolve) => { wake = resolve })
-  t.same(target.seen, ['outer'])
-  t.same(inner.seen, ['inner'])
+  while (target.seen.length < 3) await new Promise<void>((resolve) => { wake = resolve })
+  t.same(target.seen, ['whole', 'out', '(stop)'])
+  t.same(inner.seen, ['inner', 'inner'])
+  // As it does not stop its stream, more is read, which is behind the rest.
+  const rest = target.rest as Rest
+  const pushed = new Promise<string>((resolve) => { rest.push = (bytes) => { resolve(bytes.toString()) } })
+  client.write('next')
+  t.equal(await pushed, 'next')
+  t.equal(target.seen.length, 3)
 })

@@ -2,9 +2,12 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import t, { type Test } from 'tap'
+import { spend } from '../../lib/codec/budget.js'
 import * as page from '../../lib/codec/page.js'
 import { prepareDirectIO } from '../../lib/transport/direct.js'
+import { receiveBytes } from '../../lib/transport/reader.js'
 import { Transport } from '../../lib/transport/transport.js'
+import { turn } from '../fixtures/memory.js'
 
 const setUp = (onBytes: (bytes: Buffer, transport: Transport) => void = () => {}, finishes = true) => {
   const writes: Buffer[][] = []
@@ -24,7 +27,10 @@ const setUp = (onBytes: (bytes: Buffer, transport: Transport) => void = () => {}
     }
   })
   const transport: Transport = new Transport(stream, {
-    bytes: (length) => { onBytes(Buffer.from(page.bytes.subarray(0, length)), transport) },
+    bytes: (length) => {
+      onBytes(Buffer.from(page.bytes.subarray(0, length)), transport)
+      return length
+    },
     ended: () => { events.push('ended') },
     drained: () => { events.push('drained') },
     failed: ({ message }) => { events.push(message) },
@@ -261,7 +267,7 @@ t.test('what an answer that comes within a write makes us send is not lost', asy
   open()
   const original = stream._write.bind(stream)
   stream._write = (chunk: Buffer, encoding, callback) => {
-    if (String(chunk) === 'first') transport.receiveAgain(Buffer.from('an answer'))
+    if (String(chunk) === 'first') receiveBytes(transport, Buffer.from('an answer'))
     original(chunk, encoding, callback)
   }
   write(transport, 'first')
@@ -319,7 +325,7 @@ const setUpDirectly = async (t: Test) => {
   })
   const events: unknown[] = []
   const transport = new Transport(stream, {
-    bytes: () => {},
+    bytes: (length) => length,
     ended: () => {},
     drained: () => { events.push('drained') },
     failed: ({ message }) => { events.push(message) },
@@ -427,4 +433,101 @@ t.test('a peer that ended before the transport opened is told to have ended', as
   open()
   t.same(events, ['ended'])
   transport.destroy()
+})
+
+// What is received in turns
+
+/** A transport that takes one byte in each turn, and what it and its stream were told. */
+const setUpInTurns = () => {
+  const seen: string[] = []
+  const stream = new Duplex({ read () {}, write (_chunk, _encoding, callback) { callback() } })
+  const transport: Transport = new Transport(stream, {
+    bytes: (length) => {
+      if (length === 0) return 0
+      seen.push(page.bytes.toString('latin1', 0, 1))
+      spend(1_000)
+      return 1
+    },
+    ended: () => { seen.push('ended') },
+    drained: () => {},
+    failed: ({ message }) => { seen.push(message) },
+    closed: () => { if (!transport.receiveRest()) seen.push('closed') }
+  }, false)
+  return { seen, stream, transport }
+}
+
+t.test('the end, a failure and the close of a stream are told behind what is left of its bytes', async (t) => {
+  const { seen, stream, transport } = setUpInTurns()
+  transport.open(Buffer.from('abc'), false)
+  t.ok(stream.isPaused(), 'nothing is read while something is left')
+  transport.streamEnded()
+  transport.streamFailed(new Error('broken'))
+  stream.destroy()
+  await once(stream, 'close')
+  t.same(seen.filter((told) => told.length > 1), [])
+  while (!seen.includes('closed')) await turn()
+  t.same(seen, ['a', 'b', 'c', 'ended', 'broken', 'closed'])
+})
+
+t.test('a stream is read on when what is left was received, unless it is paused', async (t) => {
+  const { seen, stream, transport } = setUpInTurns()
+  transport.open(Buffer.from('ab'), false)
+  stream.push('c')
+  while (seen.length < 3) await turn()
+  t.same(seen.splice(0), ['a', 'b', 'c'])
+  await turn()
+  t.notOk(stream.isPaused())
+  receiveBytes(transport, Buffer.from('de'))
+  transport.pause()
+  for (let i = 0; i < 3; i++) await turn()
+  t.same(seen, ['d'])
+  transport.streamEnded()
+  transport.resume()
+  while (!seen.includes('ended')) await turn()
+  t.same(seen, ['d', 'e', 'ended'])
+  transport.destroy()
+})
+
+t.test('the end of a paused stream is told when it is read on', async (t) => {
+  const { events, stream, transport, open } = setUp()
+  open()
+  transport.pause()
+  transport.streamEnded()
+  await turn()
+  t.same(events, [])
+  transport.resume()
+  await turn()
+  t.same(events, ['ended'])
+  t.notOk(stream.isPaused())
+  transport.destroy()
+})
+
+t.test('what is left is forgotten when the connection is cut, but for the failure that came with it', async (t) => {
+  const { seen, transport } = setUpInTurns()
+  transport.open(Buffer.from('abc'), false)
+  transport.streamFailed(new Error('broken'))
+  transport.destroy()
+  await once(transport.stream, 'close')
+  t.same(seen, ['a', 'broken', 'closed'])
+})
+
+t.test('a close that is told while bytes cannot be taken is told again with them left', async (t) => {
+  const stream = new Duplex({ read () {} })
+  const seen: string[] = []
+  const transport: Transport = new Transport(stream, {
+    bytes: () => {
+      transport.pause()
+      return 0
+    },
+    ended: () => {},
+    drained: () => {},
+    failed: () => {},
+    closed: () => { if (seen.push('closed') === 1) transport.receiveRest() }
+  }, false)
+  transport.open(Buffer.from('ab'), false)
+  stream.destroy()
+  while (seen.length < 2) await turn()
+  t.ok(transport.rest !== undefined)
+  transport.dropRest()
+  t.equal(transport.rest, undefined)
 })

@@ -1,0 +1,96 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import t from 'tap'
+import { grant, remaining, spend } from '../../lib/codec/budget.js'
+import { beginShare, endShare, LEAST_SHARE, SHARE, TURN, waitInLine, type InLine } from '../../lib/transport/turns.js'
+import { turn } from '../fixtures/memory.js'
+
+t.afterEach(async () => {
+  await turn()
+  grant()
+})
+
+/** Does so much work in one go, and tells whether it has to wait then. */
+const work = (socket: InLine, units: number): boolean => {
+  const share = beginShare()
+  spend(units)
+  return endShare(socket, share)
+}
+
+const createSocket = (takeTurn: () => void = () => {}): InLine => ({ turn: 0, takeTurn })
+
+t.test('a socket may do a share of work in one go, and waits when it has', async (t) => {
+  t.equal(beginShare(), SHARE)
+  t.equal(remaining(), SHARE)
+  const socket = createSocket()
+  t.equal(work(socket, SHARE - 1), false)
+  t.equal(work(socket, SHARE), true)
+})
+
+t.test('in a turn that is full a socket may do less, and once', async (t) => {
+  t.equal(work(createSocket(), TURN), true)
+  t.equal(beginShare(), LEAST_SHARE)
+  const [first, second] = [createSocket(), createSocket()]
+  t.equal(work(first, 1), false)
+  t.equal(work(second, LEAST_SHARE), true)
+  t.equal(work(first, 1), true)
+  await turn()
+  t.equal(beginShare(), SHARE)
+  t.equal(work(first, 1), false)
+})
+
+t.test('the sockets in line take turns: each once a turn, and none when the turn is full', async (t) => {
+  const order: number[][] = []
+  let now: number[] = []
+  const sockets = Array.from({ length: 10 }, (_, i) => createSocket(() => {
+    now.push(i)
+    work(sockets[i]!, SHARE)
+    if (order.length < 4) waitInLine(sockets[i]!)
+  }))
+  for (const socket of sockets) waitInLine(socket)
+  for (let i = 0; i < 5; i++) {
+    now = []
+    await turn()
+    order.push(now)
+    // However fast or slow the machine is: a turn that takes long is over earlier.
+    t.ok(now.length > 0 && now.length <= TURN / SHARE, String(now))
+  }
+  t.same(order.flat().slice(0, 10), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  t.equal(order.flat()[10] ?? 0, 0)
+})
+
+t.test('a turn that takes long is over, however little work was counted', async (t) => {
+  const { now } = performance
+  t.teardown(() => { performance.now = now })
+  let clock = 1_000
+  performance.now = () => clock
+  let served = 0
+  for (let i = 0; i < 3; i++) {
+    waitInLine(createSocket(() => {
+      served++
+      clock += 5
+    }))
+  }
+  for (const expected of [1, 2, 3]) {
+    await turn()
+    t.equal(served, expected)
+  }
+})
+
+t.test('those that wait go on though one of them throws', async (t) => {
+  const thrown = new Promise((resolve) => { process.once('uncaughtException', resolve) })
+  let isServed = false
+  waitInLine(createSocket(() => { throw new Error('broken') }))
+  waitInLine(createSocket(() => { isServed = true }))
+  t.match(await thrown, { message: 'broken' })
+  await turn()
+  await turn()
+  t.ok(isServed)
+})
+
+t.test('a turn belongs to no request, whoever asked for it', async (t) => {
+  const storage = new AsyncLocalStorage<string>()
+  const seen = new Promise((resolve) => {
+    storage.run('a request', () => { waitInLine(createSocket(() => { resolve(storage.getStore()) })) })
+  })
+  t.equal(await seen, undefined)
+})
