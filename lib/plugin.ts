@@ -27,6 +27,7 @@ import { isUpgrade, markUpgrade, upgradeConstraint } from './upgrade/mark.js'
 import type { UpgradeResponse } from './upgrade/response.js'
 import { rewrittenUrl } from './upgrade/rewrite.js'
 import { SocketUrls } from './upgrade/urls.js'
+import { nextTick } from './timers.js'
 
 /** What the registrations of one application share. */
 interface AppState {
@@ -44,7 +45,8 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   if (instance.hasDecorator('websocketServer')) throw new AlreadyRegistered()
   const options = readPluginOptions(given)
   const settings = resolveSettings(options)
-  if (settings.directIO) await prepareDirectIO()
+  const isDirect = settings.directIO && await prepareDirectIO()
+  instance.log.debug({ directIO: isDirect }, isDirect ? 'connections are read and written directly' : 'connections are read and written as streams')
   if (options.options?.path !== undefined) instance.log.warn('ws server path option shouldn\'t be provided, use a route instead')
 
   for (const sentence of misspeltOptions(given, SOCKET_OPTIONS)) instance.log.warn(sentence)
@@ -207,7 +209,7 @@ function closeWith (instance: FastifyInstance, state: AppState, server: WireServ
       })
       const stop = closeSockets(server.sockets, shutdown)
       // One whose hooks ran on while its handshake was answered.
-      server.on('connection', (socket) => { process.nextTick(closeSockets, [socket], shutdown) })
+      server.on('connection', (socket) => { nextTick(closeSockets, [socket], shutdown) })
     });
     (instance as ClosingInstance).onClose(() => closed)
   })

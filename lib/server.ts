@@ -10,6 +10,7 @@ import { isHixie } from './protocol/protocol.js'
 import { isBinaryByDefault, toBuffer, type Sendable } from './socket/data.js'
 import type { TypedEmitter, Unchecked } from './socket/emitter.js'
 import type { WireSocket } from './socket/socket.js'
+import { nextTick } from './timers.js'
 import type { WebSocket } from '../types/dropin.js'
 import type { AnySocket } from '../types/schema.js'
 
@@ -134,13 +135,14 @@ export class WireServer extends ServerEmitterBase {
   }
 
   /**
-   * Makes a message that many sockets can be sent by `socket.send(message)`: its bytes are made once for each version
-   * and compression, and shared by all. What it is made of must not change afterwards.
+   * Makes a message that many sockets can be sent by `socket.send(message)`. Its bytes are copied now, and once more for
+   * each version and compression that a receiver needs; all receivers share them.
    * @throws InvalidText
    */
   prepare (data: Sendable, { binary = isBinaryByDefault(data), compress = true }: MessageOptions = NO_OPTIONS): Message {
+    if (typeof data === 'string') return new Message(data, binary, compress)
     const payload = toBuffer(data)
-    if (!binary && typeof data !== 'string' && !isUtf8(payload)) throw new InvalidText()
+    if (!binary && !isUtf8(payload)) throw new InvalidText()
     return new Message(payload, binary, compress)
   }
 
@@ -174,13 +176,13 @@ export class WireServer extends ServerEmitterBase {
    */
   close (callback?: (error?: Error) => void): void {
     if (this.#state === 'closed') {
-      if (callback !== undefined) process.nextTick(callback, new ServerNotRunning())
+      if (callback !== undefined) nextTick(callback, new ServerNotRunning())
       return
     }
     if (callback !== undefined) this.#callbacks.push(callback)
     if (this.#state === 'closing') return
     this.#state = 'closing'
-    if (this.sockets.size === 0) process.nextTick(() => { this.#closed() })
+    if (this.sockets.size === 0) nextTick(() => { this.#closed() })
   }
 
   /** @internal */

@@ -3,6 +3,7 @@ import type { Fault } from '../errors.js'
 import type { Message } from '../codec/message.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
 import type { Inbound } from '../schema.js'
+import { clearTimeout, nextTick, setTimeout } from '../timers.js'
 import { Transport, type TransportEvents, type WriteCallback } from '../transport/transport.js'
 import { Backpressure, limitOf, type BackpressureSettings, type Slowed } from './backpressure.js'
 import type { BinaryType, MessageData } from './data.js'
@@ -117,9 +118,9 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   }
 
   /** Calls back when a message may be sent without being refused; at once, where the policy is not to wait. */
-  whenRoom (length: number, go: () => void): void {
-    if (this.queuedAmount > this.limit) this.backpressure.whenRoom(length, go)
-    else go()
+  whenRoom<Data extends string | Buffer | Blob | Message> (data: Data, go: (data: Data) => void): void {
+    if (this.queuedAmount > this.limit) this.backpressure.whenRoom(data, go)
+    else go(data)
   }
 
   /** Only for those whose limit was reached. */
@@ -133,12 +134,17 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   /** Bytes that were sent and have not left, but for those that are kept in case newer ones come. */
   get queuedAmount (): number {
-    return this.transport.bufferedAmount + this.protocol.compressing
+    return this.transport.queuedAmount + this.protocol.compressing
   }
 
-  /** Bytes that were sent and have not left. */
+  /** Bytes that wait for the peer, or for compression: not those that only wait for the end of the tick. */
   get bufferedAmount (): number {
-    return this.queuedAmount + (this.#backpressure?.keptBytes ?? 0)
+    return this.transport.bufferedAmount + this.protocol.compressing + (this.#backpressure?.keptBytes ?? 0)
+  }
+
+  /** Sends what waits for the end of the tick now. */
+  flush (): void {
+    this.transport.flushNow()
   }
 
   get messagesDropped (): number {
@@ -147,7 +153,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   tellDrop (data: string | Buffer, isBinary: boolean): void {
     if (dropChannel.hasSubscribers) this.publish(dropChannel, { data, isBinary })
-    this.#tell('drop', data, isBinary)
+    this.transport.inContext(() => { this.#tell('drop', data, isBinary) })
   }
 
   // Closing
@@ -173,7 +179,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   /** The connection is about to be cut, or the socket closed, by a rule of ours. */
   tellCut (reason: string): void {
-    this.owner.cut?.(reason, this.#socket, this.context)
+    this.transport.inContext(() => { this.owner.cut?.(reason, this.#socket, this.context) })
   }
 
   get readyState (): 1 | 2 | 3 {
@@ -318,7 +324,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     this.delivery.isPaused = false
     this.delivery.schedule()
     // Later, so that no message comes within this call.
-    process.nextTick(goOn, this)
+    nextTick(goOn, this)
   }
 
   // Recipient
@@ -387,10 +393,10 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   /** What the handler or a listener threw or rejected with. */
   fail (error: unknown): void {
-    this.owner.failed(error, this.#socket, this.context)
+    this.transport.inContext(() => { this.owner.failed(error, this.#socket, this.context) })
   }
 }
 
 function goOn (conversation: Conversation): void {
-  conversation.emptied()
+  conversation.transport.inContext(() => { conversation.emptied() })
 }

@@ -2,6 +2,7 @@ import type { Inbound } from '../schema.js'
 import { toBinaryType, type BinaryType, type MessageData } from './data.js'
 import { Inbox } from './inbox.js'
 import { Puller } from './puller.js'
+import { nextTick, setTimeout } from '../timers.js'
 
 /** Who takes the messages, and is told of what becomes of them. */
 export interface Recipient {
@@ -113,7 +114,7 @@ export class Delivery {
   schedule (): void {
     if (this.#isScheduled || !this.isWaiting) return
     this.#isScheduled = true
-    process.nextTick(drain, this)
+    nextTick(drain, this)
   }
 
   /** @internal */

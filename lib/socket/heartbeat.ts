@@ -4,6 +4,7 @@ import { isHixie, type Protocol } from '../protocol/protocol.js'
 import { keepAlive, unsentBytes } from '../transport/liveness.js'
 import type { Transport } from '../transport/transport.js'
 import { MAX_DELAY } from './deadlines.js'
+import { clearTimeout, now, setImmediate, setTimeout } from '../timers.js'
 
 export interface HeartbeatSettings {
   /** How long a peer may be silent before it gets a ping, in milliseconds. */
@@ -94,9 +95,9 @@ export class Heartbeat {
   #timer: NodeJS.Timeout | undefined
   #timerAt = 0
 
-  constructor (settings: HeartbeatSettings, now = (): number => performance.now()) {
+  constructor (settings: HeartbeatSettings, clock = now) {
     this.#settings = settings
-    this.#now = now
+    this.#now = clock
     this.#step = Math.min(settings.interval, settings.timeout) / 10
   }
 

@@ -1,4 +1,5 @@
 import { MAX_DELAY } from './deadlines.js'
+import { clearTimeout, now, setTimeout } from '../timers.js'
 
 /** How many messages a socket may receive, resolved when its route was registered. */
 export interface Rate {
@@ -43,7 +44,7 @@ export class MessageRate {
     this.#settings = settings
     this.#conversation = conversation
     this.#tokens = settings.burst
-    this.#filledAt = performance.now()
+    this.#filledAt = now()
   }
 
   /**
@@ -75,9 +76,9 @@ export class MessageRate {
 
   #fill (): void {
     const { rate, burst } = this.#settings
-    const now = performance.now()
-    this.#tokens = Math.min(burst, this.#tokens + (now - this.#filledAt) * rate / 1_000)
-    this.#filledAt = now
+    const time = now()
+    this.#tokens = Math.min(burst, this.#tokens + (time - this.#filledAt) * rate / 1_000)
+    this.#filledAt = time
   }
 
   // With 'pause' this happens only when the socket is closing already: then the close does nothing.

@@ -1,5 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
+import { clearTimeout, setTimeout } from '../timers.js'
 
 // What a stream of HTTP/2 asks for, since it shares its connection with others.
 

@@ -1,5 +1,6 @@
 import { HandshakeUnanswered } from '../errors.js'
 import { answerUnavailable } from './unavailable.js'
+import { clearTimeout, setTimeout } from '../timers.js'
 
 /** The response that a deadline is for. */
 export interface Answerable {

@@ -6,6 +6,7 @@ import { HandshakeTimeout } from '../errors.js'
 import { isWebSocketUpgrade, type Answer, type Handshake } from '../handshake/handshake.js'
 import { Deadline } from './deadline.js'
 import { whenOver, type Opened, type UpgradeResponse } from './response.js'
+import { clearTimeout, setTimeout } from '../timers.js'
 
 // How long a peer that was refused may take to read the answer, in milliseconds, where nothing else is said.
 const LINGER = 5_000
@@ -186,10 +187,10 @@ export function listenForUpgrades (server: Server, routing: Routing, isOurs: (re
     const isAlone = server.listenerCount('upgrade') === 1
     if (isWebSocketUpgrade(request.headers)) {
       if (isTaken(stream) || (!isAlone && !isOurs(request))) return
-      // The bounds of a request are not those of a conversation.
-      const socket = stream as Socket
-      socket.setTimeout(0)
-      socket.setNoDelay(true)
+      // The bounds of a request are not those of a conversation. `server.emit('connection', stream)` takes any Duplex.
+      const socket = stream as Partial<Socket>
+      socket.setTimeout?.(0)
+      socket.setNoDelay?.(true)
       routing(request, new Http1Response(request, stream, head, Math.min(LINGER, patience)))
     } else if (isAlone) {
       handBack(server, request, stream, head)

@@ -7,6 +7,7 @@ import { cut } from '../transport/http2.js'
 import { Deadline } from './deadline.js'
 import { whenOver, type Opened, type UpgradeResponse } from './response.js'
 import { Sessions } from './sessions.js'
+import { nextTick } from '../timers.js'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -121,7 +122,7 @@ export class Http2Response extends Http2ServerResponse implements UpgradeRespons
       this.#sessions.enter(stream)
       opened(stream, NOTHING)
     }
-    process.nextTick(() => { this.emit('finish') })
+    nextTick(() => { this.emit('finish') })
     return this
   }
 

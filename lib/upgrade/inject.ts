@@ -7,6 +7,7 @@ import type { WireSocket } from '../socket/socket.js'
 import { InjectedSocket } from './client.js'
 import { Masking } from './masking.js'
 import { MemorySocket } from './pair.js'
+import { setImmediate } from '../timers.js'
 
 /** What a client says at its handshake. */
 export interface InjectContext {

@@ -1,5 +1,6 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
+import { clearTimeout, setTimeout } from '../timers.js'
 
 // What a peer may send before it has to wait for us to have read it, in bytes. HTTP/2 begins with 64 KiB, which over a
 // distance of 100 ms is 640 KiB a second. As much can wait in memory for each socket that is paused.
