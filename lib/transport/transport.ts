@@ -177,9 +177,13 @@ export class Transport implements Output, Receiver {
   /** Calls back when all that is queued now has left, or with the error that kept it here. Never within this call. */
   whenWritten (callback: WriteCallback): void {
     if (this.#isEnded) nextTick(callback, connectionClosed())
-    else if (!this.#isEmpty()) (this.#callbacks ??= []).push(new WaitingCallback(callback))
-    else if (this.#isWriting) (this.#writingCallbacks ??= []).push(new WaitingCallback(callback))
+    else if (!this.#isEmpty()) this.#wait(this.#callbacks ??= [], callback)
+    else if (this.#isWriting) this.#wait(this.#writingCallbacks ??= [], callback)
     else nextTick(callback)
+  }
+
+  #wait (callbacks: WaitingCallback[], callback: WriteCallback): void {
+    callbacks.push(new WaitingCallback(callback, callbacks.at(-1) ?? this.#writingCallbacks?.at(-1)))
   }
 
   #isEmpty (): boolean {
