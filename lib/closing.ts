@@ -1,5 +1,5 @@
 import type { WireSocket } from './socket/socket.js'
-import { clearTimeout, now, setTimeout } from './timers.js'
+import { timers } from './timers.js'
 
 /** How the sockets are closed when the application closes. */
 export interface ShutdownSettings {
@@ -14,7 +14,7 @@ export interface ShutdownSettings {
  * Those that do not answer are ended by their `closeTimeout`.
  * @returns a function that stops it, for when none is left
  */
-export function closeSockets (sockets: Iterable<WireSocket>, { code, reason, drain }: ShutdownSettings, clock = now): () => void {
+export function closeSockets (sockets: Iterable<WireSocket>, { code, reason, drain }: ShutdownSettings, clock = timers.now): () => void {
   const all = [...sockets]
   const start = clock()
   let closed = 0
@@ -24,8 +24,8 @@ export function closeSockets (sockets: Iterable<WireSocket>, { code, reason, dra
     // The first goes at once, the last before the time is over.
     const due = Math.min(all.length, Math.floor(passed * all.length) + 1)
     while (closed < due) all[closed++]?.close(code, reason)
-    if (closed < all.length) timer = setTimeout(closeDue, Math.ceil(start + closed / all.length * drain - clock()))
+    if (closed < all.length) timer = timers.setTimeout(closeDue, Math.ceil(start + closed / all.length * drain - clock()))
   }
   closeDue()
-  return () => { clearTimeout(timer) }
+  return () => { timers.clearTimeout(timer) }
 }

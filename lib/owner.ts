@@ -9,7 +9,7 @@ import { heartbeatOf } from './socket/heartbeat.js'
 import type { WireSocket } from './socket/socket.js'
 import { isThenable } from './socket/thenable.js'
 import { toWsError } from './ws-errors.js'
-import { nextTick, now } from './timers.js'
+import { nextTick, timers } from './timers.js'
 
 /** What is kept of a request while its socket is open. */
 export interface Context {
@@ -45,7 +45,7 @@ export function createContext (settings: Settings, logsClose: boolean, request: 
     // To ask the system for it takes 9 µs, 6 % of a handshake.
     ip: isLogging(log) ? request.ip : '',
     logsClose,
-    openedAt: now(),
+    openedAt: timers.now(),
     lifetimeEnd: undefined,
     request: isKept ? request : undefined,
     reply: isKept ? reply : undefined
@@ -83,7 +83,7 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
     backpressure: settings.backpressure,
     cut: (reason, socket, context) => {
       const { log, openedAt, route, ip } = context as Context
-      log.info({ socket: { route, version: socket.version, ip, reason, bufferedAmount: socket.bufferedAmount }, duration: now() - openedAt }, 'socket cut')
+      log.info({ socket: { route, version: socket.version, ip, reason, bufferedAmount: socket.bufferedAmount }, duration: timers.now() - openedAt }, 'socket cut')
     },
     unheard: (socket, context) => {
       const { log, route, ip } = context as Context
@@ -101,7 +101,7 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
       const { log, logsClose, openedAt, lifetimeEnd, route, ip, fault } = context as Context
       if (lifetimeEnd !== undefined) endLifetime(socket, lifetimeEnd)
       const { version, traffic } = socket
-      const duration = now() - openedAt
+      const duration = timers.now() - openedAt
       server.measurements.closed(route, version, code, traffic)
       if (logsClose) log.info({ socket: { route, version, ip, code, reason: reason.toString(), ...traffic, ...fault && { fault } }, duration }, 'socket closed')
       if (closeChannel.hasSubscribers) publish(closeChannel, { code, reason: reason.toString(), duration }, socket, context as Context)

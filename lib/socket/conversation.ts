@@ -3,7 +3,7 @@ import type { Fault } from '../errors.js'
 import type { Message } from '../codec/message.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
 import type { Inbound } from '../schema.js'
-import { clearTimeout, nextTick, setTimeout } from '../timers.js'
+import { nextTick, timers } from '../timers.js'
 import { Transport, type TransportEvents, type WriteCallback } from '../transport/transport.js'
 import { Backpressure, limitOf, type BackpressureSettings, type Slowed } from './backpressure.js'
 import type { BinaryType, MessageData } from './data.js'
@@ -193,7 +193,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   #boundClosing (): void {
     if (this.#isGone) return
-    this.#closeTimer ??= setTimeout(() => { this.transport.destroy() }, this.owner.closeTimeout)
+    this.#closeTimer ??= timers.setTimeout(() => { this.transport.destroy() }, this.owner.closeTimeout)
   }
 
   // What came before the close is delivered before it, while somebody may still ask for it.
@@ -234,7 +234,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     this.isClosed = true
     // The end of a conversation starts the timer, so it is stopped after that.
     this.protocol.receiveEnd()
-    clearTimeout(this.#closeTimer)
+    timers.clearTimeout(this.#closeTimer)
     this.owner.heartbeat?.remove(this)
     this.owner.closed(this.#socket, this.protocol.closeCode, this.protocol.closeReason, this.context)
     this.delivery.end()

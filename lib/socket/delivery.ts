@@ -2,7 +2,7 @@ import type { Inbound } from '../schema.js'
 import { toBinaryType, type BinaryType, type MessageData } from './data.js'
 import { Inbox } from './inbox.js'
 import { Puller } from './puller.js'
-import { nextTick, setTimeout } from '../timers.js'
+import { nextTick, timers } from '../timers.js'
 
 /** Who takes the messages, and is told of what becomes of them. */
 export interface Recipient {
@@ -77,7 +77,7 @@ export class Delivery {
 
   #expect (patience: number): void {
     if (this.isTaken) return
-    this.#timer ??= setTimeout(giveUp, patience, this).unref()
+    this.#timer ??= timers.setTimeout(giveUp, patience, this).unref()
   }
 
   /** @internal */

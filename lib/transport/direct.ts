@@ -4,7 +4,7 @@ import { writevSync } from 'node:fs'
 import { createServer, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getSystemErrorName } from 'node:util'
-import { clearTimeout, setTimeout } from '../timers.js'
+import { timers } from '../timers.js'
 
 /**
  * What Node has, and does not make public, for accepted sockets. This file alone knows of it. It is used only where
@@ -67,7 +67,7 @@ const internalsOf = (stream: Duplex): Internals => stream as unknown as Internal
 const MORE_THAN_FITS = 16_777_216
 
 // What has not answered in this time, in milliseconds, does not work, and the server is to start all the same.
-const TEST_TIMEOUT = 1_000
+const TEST_TIMEOUT = 3_000
 
 // Names of sockets that are neither files nor ports. In front of them is what makes them so.
 const NAMESPACES: Partial<Record<NodeJS.Platform, string>> = { linux: '\0', android: '\0', win32: '\\\\.\\pipe\\' }
@@ -80,7 +80,7 @@ let slots: Slots | undefined
 let spare: WriteRequest | undefined
 let tested: Promise<boolean> | undefined
 
-/** Looks for the slots and tests them, once in a process. Resolves to whether they work; it takes a second at most. */
+/** Looks for the slots and tests them, once in a process. Resolves to whether they work; it takes three seconds at most. */
 export function prepareDirectIO (): Promise<boolean> {
   tested ??= inTime(findSlots).then((found) => {
     slots = found
@@ -213,11 +213,11 @@ function ignore (): void {}
 
 async function inTime<Result> (task: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
   const controller = new AbortController()
-  const timer = setTimeout(() => { controller.abort() }, TEST_TIMEOUT)
+  const timer = timers.setTimeout(() => { controller.abort() }, TEST_TIMEOUT)
   try {
     return await task(controller.signal)
   } finally {
-    clearTimeout(timer)
+    timers.clearTimeout(timer)
   }
 }
 
@@ -264,10 +264,8 @@ async function testReading (slots: Slots, accepted: Socket, client: Socket): Pro
 
 async function testWriting ({ Request }: Slots, accepted: Socket, client: Socket): Promise<void> {
   const handle = internalsOf(accepted)._handle as DirectHandle
-  // Behind it, as the test of finding has written that.
-  const expected = 'firstabcd'
   let received = ''
-  client.on('data', (bytes: Buffer) => { received = (received + bytes.toString('latin1', 0, expected.length)).slice(0, expected.length) })
+  client.on('data', (bytes: Buffer) => { if (received.length < 64) received += bytes.toString('latin1', 0, 64) })
   client.pause()
   const small = write(Request, handle, [Buffer.from('a'), Buffer.from('b')], ignore)
   const now = writeNow(handle, [Buffer.from('c'), Buffer.from('d')])
@@ -278,5 +276,6 @@ async function testWriting ({ Request }: Slots, accepted: Socket, client: Socket
     if (small !== 'done' || large !== 'pending') resolve(-1)
     client.resume()
   })
-  if (status !== 0 || received !== expected) throw new Error('This version of Node writes in another way')
+  // The first bytes were written to find out how.
+  if (status !== 0 || !received.includes('firstabcd')) throw new Error('This version of Node writes in another way')
 }

@@ -9,7 +9,7 @@ import { open, WireSocket, type SendOptions } from '../socket/socket.js'
 import type { WriteCallback } from '../transport/transport.js'
 import type { MemorySocket } from './pair.js'
 import { createProtocol } from './version.js'
-import { nextTick, setImmediate } from '../timers.js'
+import { nextTick, timers } from '../timers.js'
 
 const NO_LIMITS = { maxPayload: Number.MAX_SAFE_INTEGER, maxFragments: Number.MAX_SAFE_INTEGER }
 const NOTHING = Buffer.alloc(0)
@@ -75,7 +75,7 @@ export class InjectedSocket extends WireSocket {
       this.emit('open')
       opened()
     })
-    setImmediate(() => { if (this.#isHeld) this.resume() })
+    timers.setImmediate(() => { if (this.#isHeld) this.resume() })
   }
 
   override get readyState (): 0 | 1 | 2 | 3 {

@@ -1,6 +1,6 @@
 import { HandshakeUnanswered } from '../errors.js'
 import { answerUnavailable } from './unavailable.js'
-import { clearTimeout, setTimeout } from '../timers.js'
+import { timers } from '../timers.js'
 
 /** The response that a deadline is for. */
 export interface Answerable {
@@ -51,12 +51,12 @@ export class Deadline {
   start (timeout: number, expired: () => void): void {
     if (this.#isStopped) return
     this.#timeout = timeout
-    this.#timer = setTimeout(() => { this.#expire(expired) }, timeout)
+    this.#timer = timers.setTimeout(() => { this.#expire(expired) }, timeout)
   }
 
   stop (): void {
     this.#isStopped = true
-    clearTimeout(this.#timer)
+    timers.clearTimeout(this.#timer)
   }
 
   #expire (expired: () => void): void {

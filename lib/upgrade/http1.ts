@@ -6,7 +6,7 @@ import { HandshakeTimeout } from '../errors.js'
 import { isWebSocketUpgrade, type Answer, type Handshake } from '../handshake/handshake.js'
 import { Deadline } from './deadline.js'
 import { whenOver, type Opened, type UpgradeResponse } from './response.js'
-import { clearTimeout, setTimeout } from '../timers.js'
+import { timers } from '../timers.js'
 
 // How long a peer that was refused may take to read the answer, in milliseconds, where nothing else is said.
 const LINGER = 5_000
@@ -50,9 +50,9 @@ export class Http1Response extends ServerResponse implements UpgradeResponse {
     // What the peer still sends is read and dropped: unread bytes would turn the end into a reset, and the answer be lost.
     stream.end()
     stream.resume()
-    const timer = setTimeout(() => { stream.destroy() }, this.#linger)
+    const timer = timers.setTimeout(() => { stream.destroy() }, this.#linger)
     stream.once('end', () => { stream.destroy() })
-    stream.once('close', () => { clearTimeout(timer) })
+    stream.once('close', () => { timers.clearTimeout(timer) })
   }
 
   #release (): void {
