@@ -108,6 +108,11 @@ export function writeDirectly (handle: DirectHandle, bytes: Buffer | readonly Bu
   return write((slots as Slots).Request, handle, bytes, written)
 }
 
+/** Whether `writeNow()` may be called with a handle; those of Windows have no descriptor. */
+export function canWriteNow ({ fd = -1 }: DirectHandle): boolean {
+  return fd >= 0
+}
+
 /**
  * Hands as much to the kernel as it takes now. Only for a handle with no write under way.
  * @returns how many bytes it took

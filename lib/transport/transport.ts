@@ -3,7 +3,7 @@ import type { Output } from '../codec/encoder.js'
 import { nextTick } from '../timers.js'
 import { currentContext, NOBODY } from './async-context.js'
 import { copyOf } from './copies.js'
-import { directHandle, writeDirectly, writeError, writeNow, type DirectHandle } from './direct.js'
+import { canWriteNow, directHandle, writeDirectly, writeError, writeNow, type DirectHandle } from './direct.js'
 import { cut, end } from './http2.js'
 import { receiveBytes, receiver, startReading, type Receiver } from './reader.js'
 import { Run } from './run.js'
@@ -151,7 +151,7 @@ export class Transport implements Output, Receiver {
 
   /** Queues bytes whose memory is the caller's after this call: what the kernel does not take within it is copied. */
   borrow (bytes: Buffer): void {
-    if (this.#isWriting || this.isStalled || !this.#canWriteDirectly) {
+    if (this.#isWriting || this.isStalled || !this.#canWriteNow) {
       this.append(copyOf(bytes))
       return
     }
@@ -235,7 +235,7 @@ export class Transport implements Output, Receiver {
   /** Hands as much to the kernel as it takes now. The rest is offered again at the next call, or when the tick ends. */
   flushNow (): void {
     if (this.#isEmpty() || this.#isWriting || this.#isEnded) return
-    if (!this.#canWriteDirectly) {
+    if (!this.#canWriteNow) {
       this.#flushQueue()
       return
     }
@@ -258,6 +258,10 @@ export class Transport implements Output, Receiver {
 
   get #canWriteDirectly (): boolean {
     return this.#handle !== undefined && this.stream.writableLength === 0 && !this.stream.destroyed && !this.#isEnded
+  }
+
+  get #canWriteNow (): boolean {
+    return this.#canWriteDirectly && canWriteNow(this.#handle as DirectHandle)
   }
 
   /** @param borrowed the last of the parts, whose memory is not ours */
