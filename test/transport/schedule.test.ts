@@ -18,8 +18,6 @@ t.test('those that have something to send are flushed together when the tick end
   flushLater(transport('b'))
   t.same(flushed, [])
   await new Promise(process.nextTick)
-  t.same(flushed, ['a', 'b'])
-  await new Promise(process.nextTick)
   t.same(flushed, ['a', 'b', 'again'])
 })
 
