@@ -207,8 +207,9 @@ t.test('listeners and callbacks run in the context of their own socket, or calle
 
 t.test('a stream of the application that is given to the server is served', async (t) => {
   const app = await createApp(t)
-  app.ws('/', (socket) => { socket.on('message', (data) => { socket.send(data) }) })
-  await app.ready()
+  app.ws('/', (socket) => { socket.on('message', (data) => { socket.send(String(data)) }) })
+  // Nothing in memory keeps the process alive.
+  await listen(app)
   let written = ''
   const stream = new Duplex({
     read () {},

@@ -23,7 +23,7 @@ t.test('nobody has a store', async (t) => {
 
 t.test('a callback runs in the context of whoever gave it', async (t) => {
   const seen: unknown[] = []
-  const callback = storage.run('giver', () => inCallersContext((argument: number) => { seen.push(argument, storage.getStore()) }))
-  storage.run('caller', () => { callback(1) })
+  const bound = storage.run('giver', () => inCallersContext((argument: number) => { seen.push(argument, storage.getStore()) }))
+  storage.run('caller', () => { bound(1) })
   t.same(seen, [1, 'giver'])
 })
