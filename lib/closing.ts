@@ -1,4 +1,5 @@
 import type { WireSocket } from './socket/socket.js'
+import { timers } from './timers.js'
 
 /** How the sockets are closed when the application closes. */
 export interface ShutdownSettings {
@@ -13,18 +14,18 @@ export interface ShutdownSettings {
  * Those that do not answer are ended by their `closeTimeout`.
  * @returns a function that stops it, for when none is left
  */
-export function closeSockets (sockets: Iterable<WireSocket>, { code, reason, drain }: ShutdownSettings, now = (): number => performance.now()): () => void {
+export function closeSockets (sockets: Iterable<WireSocket>, { code, reason, drain }: ShutdownSettings, clock = timers.now): () => void {
   const all = [...sockets]
-  const start = now()
+  const start = clock()
   let closed = 0
   let timer: NodeJS.Timeout | undefined
   const closeDue = (): void => {
-    const passed = drain === 0 ? 1 : (now() - start) / drain
+    const passed = drain === 0 ? 1 : (clock() - start) / drain
     // The first goes at once, the last before the time is over.
     const due = Math.min(all.length, Math.floor(passed * all.length) + 1)
     while (closed < due) all[closed++]?.close(code, reason)
-    if (closed < all.length) timer = setTimeout(closeDue, Math.ceil(start + closed / all.length * drain - now()))
+    if (closed < all.length) timer = timers.setTimeout(closeDue, Math.ceil(start + closed / all.length * drain - clock()))
   }
   closeDue()
-  return () => { clearTimeout(timer) }
+  return () => { timers.clearTimeout(timer) }
 }

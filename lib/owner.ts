@@ -10,6 +10,7 @@ import type { WireSocket } from './socket/socket.js'
 import { isThenable } from './socket/thenable.js'
 import { tryLog } from './try-log.js'
 import { toWsError } from './ws-errors.js'
+import { nextTick, timers } from './timers.js'
 
 /** What is kept of a request while its socket is open. */
 export interface Context {
@@ -45,7 +46,7 @@ export function createContext (settings: Settings, logsClose: boolean, request: 
     // To ask the system for it takes 9 µs, 6 % of a handshake.
     ip: isLogging(log) ? request.ip : '',
     logsClose,
-    openedAt: performance.now(),
+    openedAt: timers.now(),
     lifetimeEnd: undefined,
     request: isKept ? request : undefined,
     reply: isKept ? reply : undefined
@@ -85,7 +86,7 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
     cut: (reason, socket, context) => {
       const { log, openedAt, route, ip } = context as Context
       const { version, bufferedAmount } = socket
-      const duration = performance.now() - openedAt
+      const duration = timers.now() - openedAt
       tryLog(log, 'info', { socket: { route, version, ip, reason, bufferedAmount }, duration }, 'socket cut')
     },
     unheard: (socket, context) => {
@@ -106,7 +107,7 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
       if (lifetimeEnd !== undefined) endLifetime(socket, lifetimeEnd)
       forgetExpiry(socket)
       const { version, traffic } = socket
-      const duration = performance.now() - openedAt
+      const duration = timers.now() - openedAt
       server.measurements.closed(route, version, code, traffic)
       if (logsClose) {
         const facts = { route, version, ip, code, reason: reason.toString(), ...traffic, ...fault && { fault } }
@@ -123,7 +124,7 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
       noteFault(error, socket, context)
       toWsError(error)
       // Later, so that the close frame of a fault has left before the handler can cut the connection.
-      process.nextTick(handleError, instance, settings, error, socket, context as Context)
+      nextTick(handleError, instance, settings, error, socket, context as Context)
     }
   }
 }

@@ -31,6 +31,7 @@ import { isUpgrade, markUpgrade, upgradeConstraint } from './upgrade/mark.js'
 import type { Upgrade, UpgradeFailed } from './upgrade/response.js'
 import { rewrittenUrl } from './upgrade/rewrite.js'
 import { SocketUrls } from './upgrade/urls.js'
+import { nextTick } from './timers.js'
 import type { PlainSocket } from '../types/schema.js'
 
 /** What the registrations of one application share. */
@@ -55,7 +56,8 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   const { decorator = 'ws' } = options
   const isRequestFree = checkDecorators(instance, decorator)
   const settings = resolveSettings(options)
-  if (settings.directIO) await prepareDirectIO()
+  const isDirect = settings.directIO && await prepareDirectIO()
+  instance.log.debug({ directIO: isDirect }, isDirect ? 'connections are read and written directly' : 'connections are read and written as streams')
   if (options.options?.path !== undefined) instance.log.warn('ws server path option shouldn\'t be provided, use a route instead')
 
   for (const sentence of misspeltOptions(given, SOCKET_OPTIONS)) instance.log.warn(sentence)
@@ -250,7 +252,7 @@ function closeWith (instance: FastifyInstance, state: AppState, server: WireServ
       })
       const stop = closeSockets(server.sockets, shutdown)
       // One whose hooks ran on while its handshake was answered.
-      server.on('connection', (socket) => { process.nextTick(closeSockets, [socket], shutdown) })
+      server.on('connection', (socket) => { nextTick(closeSockets, [socket], shutdown) })
     });
     (instance as ClosingInstance).onClose(() => closed)
   })

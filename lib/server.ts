@@ -13,6 +13,7 @@ import { isBinaryByDefault, toBuffer, type Sendable } from './socket/data.js'
 import type { TypedEmitter, Unchecked } from './socket/emitter.js'
 import { outbound, type WireSocket } from './socket/socket.js'
 import { PreparedValue, type Value } from './socket/values.js'
+import { nextTick } from './timers.js'
 import type { WebSocket } from '../types/dropin.js'
 import type { AnySocket } from '../types/schema.js'
 
@@ -144,8 +145,8 @@ export class WireServer extends ServerEmitterBase {
   }
 
   /**
-   * Makes a message that many sockets can be sent by `socket.send(message)`: its bytes are made once for each version
-   * and compression, and shared by all. What it is made of must not change afterwards.
+   * Makes a message that many sockets can be sent by `socket.send(message)`. Its bytes are copied now, and once more for
+   * each version and compression that a receiver needs; all receivers share them.
    * Like `send()`, it is a value for the sockets of a route with `schema.send`, serialized once for each schema, and data
    * for all others; with `{ binary }` it is data for all.
    * @throws InvalidText, NotSendable
@@ -155,8 +156,9 @@ export class WireServer extends ServerEmitterBase {
     if (this.takesValues && options.binary === undefined) return new PreparedValue(value, compress)
     const data = value as Sendable
     const { binary = isBinaryByDefault(data) } = options
+    if (typeof data === 'string') return new Message(data, binary, compress)
     const payload = toBuffer(data)
-    if (!binary && typeof data !== 'string' && !isUtf8(payload)) throw new InvalidText()
+    if (!binary && !isUtf8(payload)) throw new InvalidText()
     return new Message(payload, binary, compress)
   }
 
@@ -201,13 +203,13 @@ export class WireServer extends ServerEmitterBase {
    */
   close (callback?: (error?: Error) => void): void {
     if (this.#state === 'closed') {
-      if (callback !== undefined) process.nextTick(callback, new ServerNotRunning())
+      if (callback !== undefined) nextTick(callback, new ServerNotRunning())
       return
     }
     if (callback !== undefined) this.#callbacks.push(callback)
     if (this.#state === 'closing') return
     this.#state = 'closing'
-    if (this.sockets.size === 0) process.nextTick(() => { this.#closed() })
+    if (this.sockets.size === 0) nextTick(() => { this.#closed() })
   }
 
   /** @internal */

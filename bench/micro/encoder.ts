@@ -17,6 +17,8 @@ class Slab implements Output {
 
   append (): void {}
 
+  borrow (): void {}
+
   share (): void {}
 }
 

@@ -1,6 +1,7 @@
 /**
  * Where encoded bytes go. `reserve()` gives room in `chunk`, so that header and payload are written next to
- * each other; `append()` queues bytes as they are, uncopied, behind everything reserved so far.
+ * each other; `append()` queues bytes as they are, uncopied, behind everything reserved so far. Bytes that the application
+ * may change when the call is over are for `borrow()`.
  */
 export interface Output {
   /** The buffer that holds what was last reserved; read it after `reserve()`, which may change it. */
@@ -10,6 +11,8 @@ export interface Output {
   /** Makes room for `length` bytes in a row and returns the offset in `chunk` where they start. */
   reserve (length: number): number
   append (bytes: Buffer): void
+  /** The same for bytes whose memory is the caller's again afterwards: what does not leave within the call is copied. */
+  borrow (bytes: Buffer): void
   /** Queues a whole frame that others are sent too. */
   share (frame: Buffer): void
 }
@@ -23,14 +26,17 @@ export const COMPRESSED = 0x40
 const FIN = 0x80
 
 /**
- * Writes a frame of a server, which is not masked (RFC 6455 §5.1); a large payload is queued uncopied.
+ * Writes a frame of a server, which is not masked (RFC 6455 §5.1). A large payload is not copied where it is `isOwn`, or
+ * leaves within the call.
  * @param opcode with COMPRESSED where that is so
+ * @param isOwn whether nobody changes the payload
  */
-export function writeFrame (output: Output, opcode: number, isLast: boolean, payload: Buffer): void {
+export function writeFrame (output: Output, opcode: number, isLast: boolean, payload: Buffer, isOwn = false): void {
   const { length } = payload
   if (length > COPY_UP_TO) {
     writeHead(output, opcode, isLast, length, 0)
-    output.append(payload)
+    if (isOwn) output.append(payload)
+    else output.borrow(payload)
   } else {
     const at = writeHead(output, opcode, isLast, length, length)
     output.chunk.set(payload, at)
@@ -44,7 +50,7 @@ export function writeFrame (output: Output, opcode: number, isLast: boolean, pay
 export function writeTextFrame (output: Output, opcode: number, isLast: boolean, text: string): number {
   const length = Buffer.byteLength(text)
   if (length > COPY_UP_TO) {
-    writeFrame(output, opcode, isLast, Buffer.from(text))
+    writeFrame(output, opcode, isLast, Buffer.from(text), true)
   } else {
     const at = writeHead(output, opcode, isLast, length, length)
     output.chunk.write(text, at, length, 'utf8')
@@ -73,6 +79,20 @@ export function encodeFrame (opcode: number, payload: Buffer): Buffer {
   const frame = Buffer.allocUnsafeSlow(headLength(length) + length)
   payload.copy(frame, putHead(frame, 0, opcode, true, length))
   return frame
+}
+
+/** The same of a text. */
+export function encodeTextFrame (opcode: number, text: string): Buffer {
+  const length = Buffer.byteLength(text)
+  const frame = Buffer.allocUnsafeSlow(headLength(length) + length)
+  frame.write(text, putHead(frame, 0, opcode, true, length), length, 'utf8')
+  return frame
+}
+
+/** The payload of a frame that was made so. */
+export function payloadOf (frame: Buffer): Buffer {
+  const short = frame[1] as number
+  return frame.subarray(short < 126 ? 2 : short === 126 ? 4 : 10)
 }
 
 /** The same for the hixie drafts. */

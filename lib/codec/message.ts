@@ -1,5 +1,6 @@
+import { markAsUntransferable } from 'node:worker_threads'
 import type { Deflater } from './deflate.js'
-import { COMPRESSED, encodeFrame, encodeHixieText } from './encoder.js'
+import { COMPRESSED, encodeFrame, encodeHixieText, encodeTextFrame, payloadOf } from './encoder.js'
 import { BINARY, TEXT } from './opcode.js'
 
 /** Makes a value the text that is sent. */
@@ -8,28 +9,28 @@ export interface ValueWriter {
 }
 
 /**
- * One message for many. Each of its forms on the wire is made when the first receiver needs it, and shared by all
- * that need it.
+ * One message for many. Its bytes are copied here, as an uncompressed frame of RFC 6455; each of the other forms on the
+ * wire is made when the first receiver needs it, and shared by all that need it.
  */
 export class Message {
   readonly isBinary: boolean
   /** Whether it may be compressed for receivers that agreed to that. */
   readonly isCompressible: boolean
+  /** As an uncompressed frame of RFC 6455. */
+  readonly frame: Buffer
+  /** A view of the frame. */
   readonly payload: Buffer
-  #frame: Buffer | undefined
   #hixie: Buffer | undefined
   readonly #compressed = new Map<Deflater, Buffer>()
   readonly #compressing = new Map<Deflater, Array<(frame: Buffer) => void>>()
 
-  constructor (payload: Buffer, isBinary: boolean, isCompressible: boolean) {
-    this.payload = payload
+  constructor (data: string | Buffer, isBinary: boolean, isCompressible: boolean) {
     this.isBinary = isBinary
     this.isCompressible = isCompressible
-  }
-
-  /** As an uncompressed frame of RFC 6455. */
-  get frame (): Buffer {
-    return (this.#frame ??= encodeFrame(this.#opcode, this.payload))
+    this.frame = typeof data === 'string' ? encodeTextFrame(this.#opcode, data) : encodeFrame(this.#opcode, data)
+    this.payload = payloadOf(this.frame)
+    // Listeners of 'drop' and of channels get the payload, while other sockets still send it.
+    markAsUntransferable(this.frame.buffer)
   }
 
   /** As a text frame of the hixie drafts. */

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw, type ZlibOptions } from 'node:zlib'
 
 export type ZlibStream = DeflateRaw | InflateRaw
@@ -33,7 +34,7 @@ export class ZlibContext {
   /** Undefined where the stream has not the insides that are needed. */
   static from (stream: ZlibStream): ZlibContext | undefined {
     const { _handle: handle, _writeState: state } = stream as Internals
-    if (typeof handle?.writeSync !== 'function' || !(state instanceof Uint32Array) || state.length !== 2) return undefined
+    if (typeof handle?.writeSync !== 'function' || !types.isUint32Array(state) || state.length !== 2) return undefined
     return new ZlibContext(stream, handle, state)
   }
 

@@ -36,18 +36,21 @@ export class Compression {
    * @param isCompressible whether it is a whole message that may be compressed
    * @returns the length of the payload in bytes
    */
-  send (opcode: number, isLast: boolean, payload: Buffer, isCompressible: boolean): number {
+  send (opcode: number, isLast: boolean, data: string | Buffer, isCompressible: boolean): number {
+    const isOwn = typeof data === 'string'
+    const payload = isOwn ? Buffer.from(data) : data
     const { length } = payload
     if (!isCompressible || length < this.#threshold) {
-      this.#sendInTurn(payload, (bytes) => { writeFrame(this.#output, opcode, isLast, bytes) })
+      this.#sendInTurn(payload, isOwn, (bytes, isOwn) => { writeFrame(this.#output, opcode, isLast, bytes, isOwn) })
     } else if (length <= this.#deflater.syncUpTo) {
-      this.#sendInTurn(payload, (bytes) => { writeFrame(this.#output, opcode | COMPRESSED, true, this.#deflater.deflate(bytes)) })
+      this.#sendInTurn(payload, isOwn, (bytes) => { writeFrame(this.#output, opcode | COMPRESSED, true, this.#deflater.deflate(bytes), true) })
     } else {
+      const bytes = isOwn ? payload : Buffer.from(payload)
       this.#sendLater(length, (done) => {
-        this.#deflater.deflateLater(payload, (error, compressed) => {
+        this.#deflater.deflateLater(bytes, (error, compressed) => {
           done(() => {
-            if (error === undefined) writeFrame(this.#output, opcode | COMPRESSED, true, compressed)
-            else writeFrame(this.#output, opcode, true, payload)
+            if (error === undefined) writeFrame(this.#output, opcode | COMPRESSED, true, compressed, true)
+            else writeFrame(this.#output, opcode, true, bytes, true)
           })
         })
       })
@@ -85,14 +88,14 @@ export class Compression {
     this.inflater.close()
   }
 
-  #sendInTurn (payload: Buffer, write: (bytes: Buffer) => void): void {
+  #sendInTurn (payload: Buffer, isOwn: boolean, write: (bytes: Buffer, isOwn: boolean) => void): void {
     if (!this.#outbox.isHeld) {
-      write(payload)
+      write(payload, isOwn)
       return
     }
-    // Whoever sends a small payload may use its memory again at once.
-    const bytes = Buffer.from(payload)
-    this.#wait(bytes.length, () => { write(bytes) })
+    // Whoever sends bytes may use their memory again at once.
+    const bytes = isOwn ? payload : Buffer.from(payload)
+    this.#wait(bytes.length, () => { write(bytes, true) })
   }
 
   #shareInTurn (frame: Buffer): void {

@@ -105,7 +105,7 @@ export class Rfc6455 implements Protocol, FrameHandler {
     const isWhole = isLast && !this.isSendingFragments
     this.isSendingFragments = !isLast
     if (this.#compression !== undefined) {
-      return this.#compression.send(opcode, isLast, typeof payload === 'string' ? Buffer.from(payload) : payload, isCompressible && isWhole)
+      return this.#compression.send(opcode, isLast, payload, isCompressible && isWhole)
     }
     if (typeof payload === 'string') return writeTextFrame(this.#output, opcode, isLast, payload)
     writeFrame(this.#output, opcode, isLast, payload)

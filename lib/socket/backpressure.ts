@@ -1,6 +1,8 @@
 import { Message } from '../codec/message.js'
 import { MessageReplaced, TooMuchWaits } from '../errors.js'
+import { inCallersContext } from '../transport/async-context.js'
 import type { WriteCallback } from '../transport/transport.js'
+import { isBlob } from './data.js'
 import { refuse, refuseClosed, sendPayload, sendShared, whenWritten, type Sender, type SendResult } from './sending.js'
 
 /** What is done with a message for a peer that reads slower than we send: see `backpressure` of the options. */
@@ -87,7 +89,9 @@ export class Backpressure {
   get isOver (): boolean {
     const sender = this.#sender
     if (sender.queuedAmount <= this.#settings.limit) return false
-    sender.transport.flush()
+    sender.transport.flushNow()
+    if (sender.queuedAmount <= this.#settings.limit) return false
+    sender.transport.waitForPeer()
     return sender.queuedAmount > this.#settings.limit
   }
 
@@ -153,9 +157,13 @@ export class Backpressure {
     const previous = this.#kept.get(kind)
     const others = this.#keptBytes - (previous === undefined ? 0 : lengthOf(previous.data))
     if (others > 0 && others + sender.queuedAmount > this.#settings.limit) return this.#drop(message, this.#tooMuch())
-    const { data } = message
-    // Whoever sends bytes may use their memory again when they are sent, and does not know that these are not.
-    const own = Buffer.isBuffer(data) ? { ...message, data: Buffer.from(data) } : message
+    const { data, callback } = message
+    // Whoever sends bytes may use their memory again.
+    const own: Outgoing = {
+      ...message,
+      data: Buffer.isBuffer(data) ? Buffer.from(data) : data,
+      callback: callback === undefined ? undefined : inCallersContext(callback)
+    }
     // Behind those of other kinds, as it is newer.
     this.#kept.delete(kind)
     this.#kept.set(kind, own)
@@ -170,7 +178,7 @@ export class Backpressure {
     const { transport } = this.#sender
     for (const [kind, message] of this.#kept) {
       this.#send(kind, message)
-      transport.flush()
+      transport.flushNow()
       if (transport.isStalled) break
     }
     if (this.#kept.size > 0) this.#releaseLater()
@@ -202,11 +210,17 @@ export class Backpressure {
   // wait
 
   /** Calls back when there is room for a message, or at once where the policy is another; after the close too. */
-  whenRoom (length: number, go: () => void): void {
-    if (this.#settings.policy !== 'wait' || (this.#callers.length === 0 && !this.isOver) || this.#callersBytes > this.#settings.limit) {
-      go()
+  whenRoom<Data extends string | Buffer | Blob | Message> (data: Data, go: (data: Data) => void): void {
+    if (this.#settings.policy !== 'wait' || this.#callersBytes > this.#settings.limit || (this.#callers.length === 0 && !this.isOver)) {
+      go(data)
       return
     }
+    // As in #keepLatest().
+    const own = Buffer.isBuffer(data) ? Buffer.from(data) as Data : data
+    this.#wait(lengthOf(own), () => { go(own) })
+  }
+
+  #wait (length: number, go: () => void): void {
     this.#callers.push({ length, go })
     this.#callersBytes += length
     this.#sender.limit = ALWAYS
@@ -219,7 +233,7 @@ export class Backpressure {
     const waiting = this.#callers.splice(0)
     this.#callersBytes = 0
     while (waiting.length > 0 && (!sender.isOpen || !this.isOver)) (waiting.shift() as Caller).go()
-    for (const { length, go } of waiting) this.whenRoom(length, go)
+    for (const { length, go } of waiting) this.#wait(length, go)
   }
 
   // Once what waits in the transport has left, or never will.
@@ -235,7 +249,8 @@ export class Backpressure {
   }
 }
 
-function lengthOf (data: string | Buffer | Message): number {
+function lengthOf (data: string | Buffer | Blob | Message): number {
+  if (isBlob(data)) return data.size
   if (data instanceof Message) return data.payload.length
   return typeof data === 'string' ? Buffer.byteLength(data) : data.length
 }

@@ -4,6 +4,7 @@ import type { Message } from '../codec/message.js'
 import { ABNORMAL } from '../protocol/close.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
 import type { Inbound } from '../schema.js'
+import { nextTick, timers } from '../timers.js'
 import { Transport, type TransportEvents, type WriteCallback } from '../transport/transport.js'
 import { Backpressure, limitOf, type BackpressureSettings, type Slowed } from './backpressure.js'
 import type { BinaryType, MessageData } from './data.js'
@@ -122,9 +123,9 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   }
 
   /** Calls back when a message may be sent without being refused; at once, where the policy is not to wait. */
-  whenRoom (length: number, go: () => void): void {
-    if (this.queuedAmount > this.limit) this.backpressure.whenRoom(length, go)
-    else go()
+  whenRoom<Data extends string | Buffer | Blob | Message> (data: Data, go: (data: Data) => void): void {
+    if (this.queuedAmount > this.limit) this.backpressure.whenRoom(data, go)
+    else go(data)
   }
 
   /** Only for those whose limit was reached. */
@@ -138,12 +139,17 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   /** Bytes that were sent and have not left, but for those that are kept in case newer ones come. */
   get queuedAmount (): number {
-    return this.transport.bufferedAmount + this.protocol.compressing
+    return this.transport.queuedAmount + this.protocol.compressing
   }
 
-  /** Bytes that were sent and have not left. */
+  /** Bytes that wait for the peer, or for compression: not those that only wait for the end of the tick. */
   get bufferedAmount (): number {
-    return this.queuedAmount + (this.#backpressure?.keptBytes ?? 0)
+    return this.transport.bufferedAmount + this.protocol.compressing + (this.#backpressure?.keptBytes ?? 0)
+  }
+
+  /** Sends what waits for the end of the tick now. */
+  flush (): void {
+    this.transport.flushNow()
   }
 
   get messagesDropped (): number {
@@ -152,7 +158,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   tellDrop (data: string | Buffer, isBinary: boolean): void {
     if (dropChannel.hasSubscribers) this.publish(dropChannel, { data, isBinary })
-    this.#tell('drop', data, isBinary)
+    this.transport.inContext(() => { this.#tell('drop', data, isBinary) })
   }
 
   // Closing
@@ -192,7 +198,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   #boundClosing (): void {
     if (this.#isGone) return
-    this.#closeTimer ??= setTimeout(() => { this.transport.destroy() }, this.owner.closeTimeout)
+    this.#closeTimer ??= timers.setTimeout(() => { this.transport.destroy() }, this.owner.closeTimeout)
   }
 
   // What came before the close is delivered before it, while somebody may still ask for it.
@@ -243,7 +249,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     this.isClosed = true
     // The end of a conversation starts the timer, so it is stopped after that.
     this.protocol.receiveEnd()
-    clearTimeout(this.#closeTimer)
+    timers.clearTimeout(this.#closeTimer)
     this.owner.heartbeat?.remove(this)
     const { closeCode, closeReason } = this.protocol
     this.#contain(() => { this.owner.closed(this.#socket, closeCode, closeReason, this.context) })
@@ -335,7 +341,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
     this.delivery.isPaused = false
     this.delivery.schedule()
     // Later, so that no message comes within this call.
-    process.nextTick(goOn, this)
+    nextTick(goOn, this)
   }
 
   // Recipient
@@ -394,7 +400,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 
   #contain (tellOwner: () => void): void {
     try {
-      tellOwner()
+      this.transport.inContext(tellOwner)
     } catch (error) {
       this.fail(error)
     }
@@ -403,7 +409,7 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
   /** What the handler or a listener threw or rejected with. */
   fail (error: unknown): void {
     try {
-      this.owner.failed(error, this.#socket, this.context)
+      this.transport.inContext(() => { this.owner.failed(error, this.#socket, this.context) })
     } catch {
       // Nobody is left to tell.
       this.terminate()
@@ -412,5 +418,5 @@ export class Conversation implements Sink, TransportEvents, Throttled, Slowed, R
 }
 
 function goOn (conversation: Conversation): void {
-  conversation.emptied()
+  conversation.transport.inContext(() => { conversation.emptied() })
 }

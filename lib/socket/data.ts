@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { NotSendable } from '../errors.js'
 
 /**
@@ -19,6 +20,13 @@ export function isBinaryType (value: unknown): value is BinaryType {
   return BINARY_TYPES.includes(value as BinaryType)
 }
 
+/** Whether this is a Blob or File: that of Node, or one that a test environment has in its place. */
+export function isBlob (value: unknown): value is Blob {
+  if (typeof value !== 'object' || value === null) return false
+  const { arrayBuffer, [Symbol.toStringTag]: tag } = value as Record<string | symbol, unknown>
+  return typeof arrayBuffer === 'function' && (tag === 'Blob' || tag === 'File')
+}
+
 /** Whether data goes as a binary message when nobody says. */
 export function isBinaryByDefault (data: Sendable): boolean {
   return typeof data !== 'string' && typeof data !== 'number'
@@ -32,18 +40,18 @@ export function toBuffer (data: Sendable): Buffer {
   if (Buffer.isBuffer(data)) return data
   if (typeof data === 'string') return Buffer.from(data)
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return Buffer.from(data)
+  if (types.isAnyArrayBuffer(data)) return Buffer.from(data)
   if (data == null) return NOTHING
   if (typeof data === 'number') return Buffer.from(String(data))
   if (!Array.isArray(data)) throw new NotSendable(nameOf(data))
   if (data.every((item) => typeof item === 'number')) return Buffer.from(data)
-  if (data.every((item) => item instanceof Uint8Array)) return Buffer.concat(data)
+  if (data.every((item) => types.isUint8Array(item))) return Buffer.concat(data)
   throw new NotSendable('a list of other things')
 }
 
 function nameOf (value: object): string {
   if (typeof value !== 'object') return `a ${typeof value}`
-  return value instanceof Blob ? 'a Blob: its bytes are await blob.arrayBuffer()' : `an object (${value.constructor?.name ?? 'without a prototype'}), whose text is JSON.stringify(object)`
+  return isBlob(value) ? 'a Blob: its bytes are await blob.arrayBuffer()' : `an object (${value.constructor?.name ?? 'without a prototype'}), whose text is JSON.stringify(object)`
 }
 
 export function toBinaryType (data: Buffer, binaryType: BinaryType): MessageData {

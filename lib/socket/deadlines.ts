@@ -1,3 +1,5 @@
+import { timers } from '../timers.js'
+
 /** 24.8 days, in milliseconds: a longer delay makes a Node timer fire at once. */
 export const MAX_DELAY = 2 ** 31 - 1
 
@@ -30,7 +32,7 @@ export class Deadlines<T> {
    */
   add (item: T, delay: number): number {
     const grain = 2 ** Math.max(0, Math.ceil(Math.log2(delay / PRECISION)))
-    const moment = Math.floor((performance.now() + delay) / grain) * grain
+    const moment = Math.floor((timers.now() + delay) / grain) * grain
     const items = this.#moments.get(moment)
     if (items === undefined) this.#moments.set(moment, new Set([item]))
     else items.add(item)
@@ -47,19 +49,19 @@ export class Deadlines<T> {
   }
 
   #stop (): void {
-    clearTimeout(this.#timer)
+    timers.clearTimeout(this.#timer)
     this.#next = Infinity
   }
 
   #wakeAt (moment: number): void {
-    clearTimeout(this.#timer)
+    timers.clearTimeout(this.#timer)
     this.#next = moment
-    this.#timer = setTimeout(() => { this.#wake() }, Math.max(1, moment - performance.now())).unref()
+    this.#timer = timers.setTimeout(() => { this.#wake() }, Math.max(1, moment - timers.now())).unref()
   }
 
   #wake (): void {
-    const now = performance.now()
-    const due = Array.from(this.#moments.keys()).filter((moment) => moment <= now)
+    const time = timers.now()
+    const due = Array.from(this.#moments.keys()).filter((moment) => moment <= time)
     const items = due.flatMap((moment) => Array.from(this.#moments.get(moment) as Set<T>))
     for (const moment of due) this.#moments.delete(moment)
     this.#next = Infinity

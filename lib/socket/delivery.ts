@@ -2,6 +2,7 @@ import type { Inbound } from '../schema.js'
 import { toBinaryType, type BinaryType, type MessageData } from './data.js'
 import { Inbox } from './inbox.js'
 import { Puller } from './puller.js'
+import { nextTick, timers } from '../timers.js'
 
 /** Who takes the messages, and is told of what becomes of them. */
 export interface Recipient {
@@ -76,7 +77,7 @@ export class Delivery {
 
   #expect (patience: number): void {
     if (this.isTaken) return
-    this.#timer ??= setTimeout(giveUp, patience, this).unref()
+    this.#timer ??= timers.setTimeout(giveUp, patience, this).unref()
   }
 
   /** @internal */
@@ -113,7 +114,7 @@ export class Delivery {
   schedule (): void {
     if (this.#isScheduled || !this.isWaiting) return
     this.#isScheduled = true
-    process.nextTick(drain, this)
+    nextTick(drain, this)
   }
 
   /** @internal */

@@ -4,6 +4,7 @@ import { isHixie, type Protocol } from '../protocol/protocol.js'
 import { keepAlive, unsentBytes } from '../transport/liveness.js'
 import type { Transport } from '../transport/transport.js'
 import { MAX_DELAY } from './deadlines.js'
+import { timers } from '../timers.js'
 
 export interface HeartbeatSettings {
   /** How long a peer may be silent before it gets a ping, in milliseconds. */
@@ -94,9 +95,9 @@ export class Heartbeat {
   #timer: NodeJS.Timeout | undefined
   #timerAt = 0
 
-  constructor (settings: HeartbeatSettings, now = (): number => performance.now()) {
+  constructor (settings: HeartbeatSettings, clock = timers.now) {
     this.#settings = settings
-    this.#now = now
+    this.#now = clock
     this.#step = Math.min(settings.interval, settings.timeout) / 10
   }
 
@@ -123,7 +124,7 @@ export class Heartbeat {
   remove (socket: Beating): void {
     this.#leave(socket)
     if (--this.#size > 0) return
-    clearTimeout(this.#timer)
+    timers.clearTimeout(this.#timer)
     this.#timer = undefined
     this.#listening.length = this.#asked.length = this.#mute.length = 0
   }
@@ -144,14 +145,14 @@ export class Heartbeat {
   /** Looks at those whose turn it is; the timer calls it. */
   beat (): void {
     const now = this.#now()
-    clearTimeout(this.#timer)
+    timers.clearTimeout(this.#timer)
     this.#timer = undefined
     for (const round of takeDue(this.#mute, now)) this.#lookAtMute(round)
     const overdue = takeDue(this.#asked, now)
     this.#ask(takeDue(this.#listening, now), now)
     if (overdue.length > 0) {
       // This may have been a busy moment: an answer that lies in the kernel is read before the next of these.
-      setImmediate(() => {
+      timers.setImmediate(() => {
         for (const round of overdue) this.#cutSilent(round)
       })
     }
@@ -229,9 +230,9 @@ export class Heartbeat {
 
   #start ([first]: Round[]): void {
     if (first === undefined || (this.#timer !== undefined && this.#timerAt <= first.at)) return
-    clearTimeout(this.#timer)
+    timers.clearTimeout(this.#timer)
     this.#timerAt = first.at
-    this.#timer = setTimeout(() => { this.beat() }, Math.min(Math.ceil(first.at - this.#now()), MAX_DELAY)).unref()
+    this.#timer = timers.setTimeout(() => { this.beat() }, Math.min(Math.ceil(first.at - this.#now()), MAX_DELAY)).unref()
   }
 }
 

@@ -1,4 +1,5 @@
 import { MAX_DELAY } from './deadlines.js'
+import { timers } from '../timers.js'
 
 /** How many messages a socket may receive, resolved when its route was registered. */
 export interface Rate {
@@ -43,7 +44,7 @@ export class MessageRate {
     this.#settings = settings
     this.#conversation = conversation
     this.#tokens = settings.burst
-    this.#filledAt = performance.now()
+    this.#filledAt = timers.now()
   }
 
   /**
@@ -68,16 +69,16 @@ export class MessageRate {
   /** Waits no longer: what is too much is then not told, since the conversation closes. */
   stop (): void {
     if (this.#timer === undefined) return
-    clearTimeout(this.#timer)
+    timers.clearTimeout(this.#timer)
     this.#timer = undefined
     this.#conversation.unthrottle()
   }
 
   #fill (): void {
     const { rate, burst } = this.#settings
-    const now = performance.now()
-    this.#tokens = Math.min(burst, this.#tokens + (now - this.#filledAt) * rate / 1_000)
-    this.#filledAt = now
+    const time = timers.now()
+    this.#tokens = Math.min(burst, this.#tokens + (time - this.#filledAt) * rate / 1_000)
+    this.#filledAt = time
   }
 
   // With 'pause' this happens only when the socket is closing already: then the close does nothing.
@@ -90,7 +91,7 @@ export class MessageRate {
   #wait (): void {
     const { rate, burst } = this.#settings
     const missing = Math.min(burst, Math.max(1, rate * SHORTEST_PAUSE / 1_000)) - this.#tokens
-    this.#timer = setTimeout(() => {
+    this.#timer = timers.setTimeout(() => {
       this.#fill()
       // The clock of the timers may run ahead of the other, and there is a longest delay.
       if (this.#tokens < 1) this.#wait()

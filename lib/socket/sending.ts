@@ -3,6 +3,8 @@ import { messageOutChannel, pingChannel, type Details, type ReportChannel, type 
 import { NotOpen, TooMuchWaits } from '../errors.js'
 import type { Outbound } from '../schema.js'
 import type { Protocol } from '../protocol/protocol.js'
+import { nextTick } from '../timers.js'
+import { inCallersContext } from '../transport/async-context.js'
 import type { Transport, WriteCallback } from '../transport/transport.js'
 import { isThenable } from './thenable.js'
 
@@ -104,18 +106,18 @@ function contain (sender: Sender, callback: WriteCallback): WriteCallback {
 
 /** Calls back when all that was sent so far has left, or with the error that kept it here. */
 export function whenWritten (sender: Sender, callback: WriteCallback): void {
-  const contained = contain(sender, callback)
   const { protocol, transport } = sender
+  const contained = protocol.compressing > 0 ? inCallersContext(contain(sender, callback)) : contain(sender, callback)
   protocol.whenOutput(() => {
     // A message that was being compressed is not sent any more.
-    if (protocol.state === 'closed') process.nextTick(contained, new NotOpen(sender.readyState))
+    if (protocol.state === 'closed') nextTick(contained, new NotOpen(sender.readyState))
     else transport.whenWritten(contained)
   })
 }
 
 /** Tells that a message is not sent, to whoever wants to know. */
 export function refuse (sender: Sender, error: Error, callback: WriteCallback | undefined): 'refused' {
-  if (callback !== undefined) process.nextTick(contain(sender, callback), error)
+  if (callback !== undefined) nextTick(contain(sender, callback), error)
   return 'refused'
 }
 

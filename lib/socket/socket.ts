@@ -8,11 +8,12 @@ import { encodeClose } from '../protocol/close.js'
 import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../protocol/protocol.js'
 import type { Outbound } from '../schema.js'
+import { inCallersContext } from '../transport/async-context.js'
 import type { WriteCallback } from '../transport/transport.js'
 import { Blobs } from './blobs.js'
 import { emitClose } from './close-listeners.js'
 import { Conversation } from './conversation.js'
-import { isBinaryByDefault, isBinaryType, toBuffer, type BinaryType, type Sendable } from './data.js'
+import { isBinaryByDefault, isBinaryType, isBlob, toBuffer, type BinaryType, type Sendable } from './data.js'
 import { SocketEmitterBase, type AnyListener, type Listener, type WireSocketEvents } from './emitter.js'
 import type { SocketEventHandler, SocketEventListener, SocketEventType } from './events.js'
 import { expireAt } from './lifetime.js'
@@ -57,7 +58,7 @@ interface Extras {
 const LEAST_DATE = 100_000_000_000
 
 const NOTHING = Buffer.alloc(0)
-const NO_OPTIONS = {}
+const NO_OPTIONS: SendOptions = {}
 const NO_LISTENER_OPTIONS: ListenerOptions = {}
 const EMITTER_OPTIONS = { captureRejections: true }
 
@@ -167,7 +168,7 @@ export class WireSocket extends SocketEmitterBase {
     return this.#conversation.protocol.version
   }
 
-  /** Bytes that `send()` queued and that have not left. */
+  /** Bytes that `send()` queued and that wait for the peer. What leaves when this tick ends does not count. */
   get bufferedAmount (): number {
     return this.#conversation.bufferedAmount
   }
@@ -213,10 +214,25 @@ export class WireSocket extends SocketEmitterBase {
   send (data: Sendable | Blob | Message, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult
   send (data: Sendable | Blob | Message, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult {
     if (this.#blobs === undefined || !this.#blobs.isReading) return this.#send(data, options, callback)
-    if (data instanceof Blob) return this.#sendBlob(data, options, callback)
-    // What cannot be sent throws here, as ever.
-    if (!(data instanceof Message) && this.#conversation.owner.outbound === undefined) toBuffer(data)
-    this.#blobs.inTurn(() => { this.#send(data, options, callback) })
+    if (isBlob(data)) return this.#sendBlob(data, options, callback)
+    return this.#sendInTurn(this.#blobs, data, options, callback)
+  }
+
+  /** Sends behind a Blob that is being read. What cannot be sent throws here, as ever. */
+  #sendInTurn (blobs: Blobs, data: Sendable | Message, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
+    const given = typeof options === 'function' ? options : callback
+    const done = given === undefined ? undefined : inCallersContext(given)
+    const { compress, fin, kind } = typeof options === 'object' ? options ?? NO_OPTIONS : NO_OPTIONS
+    if (data instanceof Message) {
+      blobs.inTurn(() => { this.#send(data, { kind }, done) })
+      return 'queued'
+    }
+    const { outbound } = this.#conversation.owner
+    const isValue = outbound !== undefined && (typeof options !== 'object' || options?.binary === undefined)
+    const binary = isValue ? false : (typeof options === 'object' ? options?.binary : undefined) ?? isBinaryByDefault(data)
+    // Whoever sends a value or bytes may change them now.
+    const payload = isValue ? outbound.write(data) : typeof data === 'string' ? data : Buffer.from(toBuffer(data))
+    blobs.inTurn(() => { this.#send(payload, { binary, fin, compress, kind }, done) })
     return 'queued'
   }
 
@@ -231,7 +247,7 @@ export class WireSocket extends SocketEmitterBase {
       if (typeof options === 'function') return sendValue(this.#conversation, outbound, data, true, options, undefined)
       return sendValue(this.#conversation, outbound, data, options?.compress !== false, callback, options?.kind)
     }
-    if (data instanceof Blob) return this.#sendBlob(data, options, callback)
+    if (isBlob(data)) return this.#sendBlob(data, options, callback)
     const payload = typeof data === 'string' ? data : toBuffer(data)
     if (options == null || typeof options === 'function') {
       return this.#conversation.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
@@ -242,7 +258,10 @@ export class WireSocket extends SocketEmitterBase {
 
   #sendBlob (blob: Blob, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
     const blobs = this.#blobs ??= new Blobs((error) => { this.#conversation.fail(error) })
-    blobs.read(blob, (bytes) => { this.#send(bytes, options, callback) }, typeof options === 'function' ? options : callback)
+    const given = typeof options === 'function' ? options : callback
+    const done = given === undefined ? undefined : inCallersContext(given)
+    const { compress, fin, kind, binary = true } = typeof options === 'object' ? options ?? NO_OPTIONS : NO_OPTIONS
+    blobs.read(blob, (bytes) => { this.#send(bytes, { binary, fin, compress, kind }, done) }, done)
     return 'queued'
   }
 
@@ -257,18 +276,25 @@ export class WireSocket extends SocketEmitterBase {
         else reject(error)
       }
       if (data instanceof Message) {
-        const form = data.formFor(this[outbound])
-        this.#conversation.whenRoom(form.payload.length, () => { this.send(form, options, done) })
-      } else if (data instanceof Blob) {
-        this.#conversation.whenRoom(data.size, () => { this.send(data, { binary: true, ...options }, done) })
+        this.#conversation.whenRoom(data.formFor(this[outbound]), (message) => { this.send(message, options, done) })
+      } else if (isBlob(data)) {
+        this.#conversation.whenRoom(data, (blob) => { this.send(blob, { binary: true, ...options }, done) })
       } else {
         const { outbound } = this.#conversation.owner
         const isValue = outbound !== undefined && options.binary === undefined
         const payload = isValue ? outbound.write(data) : typeof data === 'string' ? data : toBuffer(data)
         const { binary = !isValue && isBinaryByDefault(data) } = options
-        this.#conversation.whenRoom(payload.length, () => { this.send(payload, { ...options, binary }, done) })
+        this.#conversation.whenRoom(payload, (own) => { this.send(own, { ...options, binary }, done) })
       }
     })
+  }
+
+  /**
+   * Hands what was sent to the system now, not at the end of the tick: for a loop that does not return to the event loop.
+   * What is still being compressed, or waits for the peer, stays here.
+   */
+  flush (): void {
+    this.#conversation.flush()
   }
 
   /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
@@ -300,7 +326,11 @@ export class WireSocket extends SocketEmitterBase {
    */
   close (code?: number, reason?: string | Buffer): void {
     if (this.#blobs === undefined || !this.#blobs.isReading) this.#conversation.close(code, reason)
-    else this.#blobs.inTurn(() => { this.#conversation.close(code, reason) })
+    else this.#closeInTurn(this.#blobs, code, typeof reason === 'string' || reason === undefined ? reason : Buffer.from(reason))
+  }
+
+  #closeInTurn (blobs: Blobs, code: number | undefined, reason: string | Buffer | undefined): void {
+    blobs.inTurn(() => { this.#conversation.close(code, reason) })
   }
 
   /** Cuts the connection at once. */

@@ -1,5 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
+import { timers } from '../timers.js'
 
 // What a stream of HTTP/2 asks for, since it shares its connection with others.
 
@@ -29,8 +30,8 @@ export function cut (stream: Duplex): void {
 export function end (stream: Duplex, patience = PATIENCE): void {
   stream.end()
   if (!isHttp2Stream(stream)) return
-  const timer = setTimeout(() => { stream.close() }, patience)
-  stream.once('close', () => { clearTimeout(timer) })
+  const timer = timers.setTimeout(() => { stream.close() }, patience)
+  stream.once('close', () => { timers.clearTimeout(timer) })
 }
 
 /** A figure that changes while the peer takes what waits for it; 0 where nothing waits. */

@@ -1,3 +1,5 @@
+import { markAsUntransferable } from 'node:worker_threads'
+
 export const SLAB_SIZE = 65_536
 
 /**
@@ -5,7 +7,7 @@ export const SLAB_SIZE = 65_536
  * write, and an idle socket owns no buffer. When all regions have left it is written from its start again, so that it
  * stays in the cache. A full one is left to those whose bytes are in it.
  */
-export let slab = Buffer.allocUnsafeSlow(SLAB_SIZE)
+export let slab = createSlab()
 let used = 0
 let regions = 0
 
@@ -22,7 +24,7 @@ export function extend (end: number): void {
 /** @returns where a new region of the slab begins; there may be a new slab */
 export function openRegion (length: number): number {
   if (used + length > SLAB_SIZE) {
-    slab = Buffer.allocUnsafeSlow(SLAB_SIZE)
+    slab = createSlab()
     used = 0
     regions = 0
   }
@@ -35,4 +37,11 @@ export function openRegion (length: number): number {
 /** The bytes of a region have left. */
 export function closeRegion (): void {
   if (--regions === 0) used = 0
+}
+
+// A stream of the application is written views of it, and may hand those to a worker.
+function createSlab (): Buffer {
+  const created = Buffer.allocUnsafeSlow(SLAB_SIZE)
+  markAsUntransferable(created.buffer)
+  return created
 }

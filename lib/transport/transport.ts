@@ -1,12 +1,19 @@
 import type { Duplex } from 'node:stream'
 import type { Output } from '../codec/encoder.js'
-import { directHandle, writeDirectly, writeError, type DirectHandle } from './direct.js'
+import { nextTick } from '../timers.js'
+import { currentContext, NOBODY } from './async-context.js'
+import { copyOf } from './copies.js'
+import { canWriteNow, directHandle, writeDirectly, writeError, writeNow, type DirectHandle } from './direct.js'
 import { cut, end } from './http2.js'
 import { queueRest, receiveBytes, receiver, receiveRest, startReading, type Receiver } from './reader.js'
 import { Rest } from './rest.js'
 import { Run } from './run.js'
+import { flushLater, setReading, transportClosed, transportOpened } from './schedule.js'
 import { closeRegion, extend, isLast, openRegion, slab, SLAB_SIZE } from './slab.js'
+import { WaitingCallback, type WriteCallback } from './write-callbacks.js'
 import { writeTo } from './write.js'
+
+export type { WriteCallback }
 
 /** What a transport tells of its stream. */
 export interface TransportEvents {
@@ -25,15 +32,13 @@ export interface TransportEvents {
   closed (): void
 }
 
-export type WriteCallback = (error?: Error) => void
-
 const NOTHING = Buffer.alloc(0)
 
 // Room that a stalled transport takes at a time, so that what waits does not hold the slab.
 const BACKLOG_SIZE = 16_384
 
-// Those that have something to send when the tick ends.
-let scheduled: Transport[] = []
+// So much does not wait for the end of the tick: a read brings no more, so answers to one still leave in one write.
+const FLUSH_FROM = 262_144
 
 interface ReadStream extends Duplex {
   [receiver]?: Transport
@@ -41,11 +46,13 @@ interface ReadStream extends Duplex {
 
 /**
  * A live stream after the 101. Everything written while a chunk of input is read leaves in one write when the chunk
- * is done, everything else at the end of the tick. One write is under way at a time; what comes meanwhile waits here.
+ * is done, everything else at the end of the tick. Three things do not wait for that: bytes of the caller that are too
+ * many to be copied, more than FLUSH_FROM, and whoever calls `flushNow()`. What the kernel does not take then stays here,
+ * until the tick ends. One write is under way at a time; what comes meanwhile waits here.
  *
  *   reserve(), append(), share() → region, parts or run → flush() → handle or stream
- *                                        ▲                              │ did not fit
- *                                        └──────── written() ◀──────────┘
+ *   borrow() → flushNow() → kernel ──not taken──▶ ▲                    │ did not fit
+ *                                                 └──── written() ◀────┘
  */
 export class Transport implements Output, Receiver {
   readonly stream: Duplex
@@ -59,12 +66,13 @@ export class Transport implements Output, Receiver {
   #run: Run | undefined
   #parts: Buffer[] | undefined
   #partsLength = 0
-  #callbacks: WriteCallback[] | undefined
+  #flushFrom = FLUSH_FROM
+  #callbacks: WaitingCallback[] | undefined
 
   // What is under way.
   #isWriting = false
   #writingLength = 0
-  #writingCallbacks: WriteCallback[] | undefined
+  #writingCallbacks: WaitingCallback[] | undefined
   #onWritten: ((status?: number | Error | null) => void) | undefined
   /** Whether what is sent now waits for the peer: `drained()` is told when all has left. */
   isStalled = false
@@ -80,6 +88,9 @@ export class Transport implements Output, Receiver {
   #isEnding = false
   #isEnded = false
 
+  /** Where listeners are called; undefined where no AsyncLocalStorage had a store. */
+  readonly #context = currentContext()
+
   /** @param directly whether to use what Node does not make public, where it works */
   constructor (stream: Duplex, events: TransportEvents, directly: boolean) {
     this.stream = stream
@@ -91,6 +102,7 @@ export class Transport implements Output, Receiver {
   open (head: Buffer, directly: boolean): void {
     const stream: ReadStream = this.stream
     stream[receiver] = this
+    transportOpened()
     stream.on('end', onEnd)
     stream.on('error', onError)
     stream.on('close', onClose)
@@ -104,8 +116,18 @@ export class Transport implements Output, Receiver {
   }
 
   /** Bytes queued that have not left. */
-  get bufferedAmount (): number {
+  get queuedAmount (): number {
     return this.#partsLength + (this.#end - this.#start) + (this.#run?.length ?? 0) + this.#writingLength
+  }
+
+  /** Bytes that wait for the peer, not only for the end of the tick. */
+  get bufferedAmount (): number {
+    return this.isStalled || this.#isWriting ? this.queuedAmount : 0
+  }
+
+  /** Runs a task in the async context of this socket. */
+  inContext (task: () => void): void {
+    (this.#context ?? NOBODY).runInAsyncScope(task)
   }
 
   // Queueing
@@ -121,7 +143,8 @@ export class Transport implements Output, Receiver {
       return end
     }
     this.#closeRegion()
-    if (this.#isWriting || length > SLAB_SIZE) this.#openOwnRegion(length)
+    if (this.#partsLength >= this.#flushFrom) this.#flushEarly()
+    if (this.#isWriting || this.isStalled || length > SLAB_SIZE) this.#openOwnRegion(length)
     else this.#openSlabRegion(length)
     if (!this.#isScheduled && !this.#isReading) this.#schedule()
     return this.#start
@@ -131,13 +154,27 @@ export class Transport implements Output, Receiver {
     if (this.#run !== undefined) this.#openRun(this.#run)
     this.#closeRegion()
     this.#push(bytes)
-    if (!this.#isScheduled && !this.#isReading) this.#schedule()
+    if (this.#partsLength >= this.#flushFrom) this.#flushEarly()
+    else if (!this.#isScheduled && !this.#isReading) this.#schedule()
+  }
+
+  /** Queues bytes whose memory is the caller's after this call: what the kernel does not take within it is copied. */
+  borrow (bytes: Buffer): void {
+    if (this.#isWriting || this.isStalled || !this.#canWriteNow) {
+      this.append(copyOf(bytes))
+      return
+    }
+    if (this.#run !== undefined) this.#openRun(this.#run)
+    this.#closeRegion()
+    this.#push(bytes)
+    this.#writeNow(this.#handle as DirectHandle, bytes)
   }
 
   /** Queues a frame that others are sent too. */
   share (frame: Buffer): void {
     if (this.#run !== undefined) {
       this.#run = this.#run.with(frame)
+      if (this.#run.length >= FLUSH_FROM) this.#flushEarly()
     } else if (this.#parts === undefined && this.#end === this.#start) {
       this.#run = Run.of(frame)
       if (!this.#isScheduled && !this.#isReading) this.#schedule()
@@ -148,14 +185,14 @@ export class Transport implements Output, Receiver {
 
   /** Calls back when all that is queued now has left, or with the error that kept it here. Never within this call. */
   whenWritten (callback: WriteCallback): void {
-    if (this.#isEnded) process.nextTick(callback, connectionClosed())
-    else if (this.#isEmpty()) this.#callBackWhenWriting(callback)
-    else (this.#callbacks ??= []).push(callback)
+    if (this.#isEnded) nextTick(callback, connectionClosed())
+    else if (!this.#isEmpty()) this.#wait(this.#callbacks ??= [], callback)
+    else if (this.#isWriting) this.#wait(this.#writingCallbacks ??= [], callback)
+    else nextTick(callback)
   }
 
-  #callBackWhenWriting (callback: WriteCallback): void {
-    if (this.#isWriting) (this.#writingCallbacks ??= []).push(callback)
-    else process.nextTick(callback)
+  #wait (callbacks: WaitingCallback[], callback: WriteCallback): void {
+    callbacks.push(new WaitingCallback(callback, callbacks.at(-1) ?? this.#writingCallbacks?.at(-1)))
   }
 
   #isEmpty (): boolean {
@@ -169,7 +206,7 @@ export class Transport implements Output, Receiver {
   }
 
   #openOwnRegion (length: number): void {
-    this.chunk = Buffer.allocUnsafeSlow(this.#isWriting ? Math.max(BACKLOG_SIZE, length) : length)
+    this.chunk = Buffer.allocUnsafeSlow(this.#isWriting || this.isStalled ? Math.max(BACKLOG_SIZE, length) : length)
     this.#start = 0
     this.#end = length
   }
@@ -192,14 +229,75 @@ export class Transport implements Output, Receiver {
 
   #schedule (): void {
     this.#isScheduled = true
-    if (scheduled.push(this) === 1) process.nextTick(flushScheduled)
+    flushLater(this)
   }
 
   // Writing
 
-  /** Sends what waits, unless a write is under way. */
+  /** Sends what waits, unless a write is under way: the tick ends, or the chunk that was read. */
   flush (): void {
     this.#isScheduled = false
+    this.#flushQueue()
+    if (this.isStalled && !this.#isWriting && !this.#isEnding && !this.#isEnded) this.#drained()
+  }
+
+  /** Hands as much to the kernel as it takes now. The rest is offered again at the next call, or when the tick ends. */
+  flushNow (): void {
+    if (this.#isEmpty() || this.#isWriting || this.#isEnded) return
+    if (!this.#canWriteNow) {
+      this.#flushQueue()
+      return
+    }
+    if (this.#run !== undefined) this.#openRun(this.#run)
+    this.#closeRegion()
+    this.#writeNow(this.#handle as DirectHandle)
+  }
+
+  #flushEarly (): void {
+    this.flushNow()
+    // To offer it again costs more the more waits.
+    this.#flushFrom = this.#partsLength + FLUSH_FROM
+    if (!this.#isScheduled && !this.#isReading && !this.#isEmpty()) this.#schedule()
+  }
+
+  /** Has the rest leave as the peer reads. It is not offered to the kernel again before. */
+  waitForPeer (): void {
+    this.#flushQueue()
+  }
+
+  get #canWriteDirectly (): boolean {
+    return this.#handle !== undefined && this.stream.writableLength === 0 && !this.stream.destroyed && !this.#isEnded
+  }
+
+  get #canWriteNow (): boolean {
+    return this.#canWriteDirectly && canWriteNow(this.#handle as DirectHandle)
+  }
+
+  /** @param borrowed the last of the parts, whose memory is not ours */
+  #writeNow (handle: DirectHandle, borrowed?: Buffer): void {
+    const parts = this.#parts as Buffer[]
+    const taken = writeNow(handle, parts)
+    if (taken === this.#partsLength) {
+      this.#parts = undefined
+      this.#partsLength = 0
+      this.#flushFrom = FLUSH_FROM
+      const callbacks = this.#callbacks
+      this.#callbacks = undefined
+      if (callbacks !== undefined) settleAll(callbacks, null)
+      return
+    }
+    if (borrowed !== undefined) parts[parts.length - 1] = copyOf(borrowed)
+    let index = 0
+    let left = taken
+    for (; left >= (parts[index] as Buffer).length; index++) left -= (parts[index] as Buffer).length
+    parts.splice(0, index)
+    parts[0] = (parts[0] as Buffer).subarray(left)
+    this.#partsLength -= taken
+    this.isStalled = true
+    if (!this.#isScheduled && !this.#isReading) this.#schedule()
+  }
+
+  #flushQueue (): void {
     if (this.#isEmpty()) return
     if (this.#isWriting) {
       this.isStalled = true
@@ -239,14 +337,15 @@ export class Transport implements Output, Receiver {
     const length = this.#partsLength
     this.#parts = undefined
     this.#partsLength = 0
+    this.#flushFrom = FLUSH_FROM
     this.#write(parts.length === 1 ? parts[0] as Buffer : parts, length)
   }
 
   #write (bytes: Buffer | Buffer[], length: number): void {
     // What others wrote to the stream goes first.
-    if (this.#handle !== undefined && this.stream.writableLength === 0 && !this.stream.destroyed) {
+    if (this.#canWriteDirectly) {
       this.#onWritten ??= (status) => { this.#written(status) }
-      const result = writeDirectly(this.#handle, bytes, this.#onWritten)
+      const result = writeDirectly(this.#handle as DirectHandle, bytes, this.#onWritten)
       if (result === 'done') {
         if (this.#writingCallbacks !== undefined) this.#callBack(null)
         return
@@ -279,20 +378,19 @@ export class Transport implements Output, Receiver {
     // A stream fails by itself, a handle does not.
     if (error !== null) this.stream.destroy(error)
     this.flush()
-    if (this.#isWriting) return
-    if (this.#isEnding) {
-      this.#endStream()
-    } else if (this.isStalled) {
-      this.isStalled = false
-      if (!this.stream.destroyed) this.#events.drained()
-    }
+    if (!this.#isWriting && this.#isEnding) this.#endStream()
+  }
+
+  #drained (): void {
+    this.isStalled = false
+    if (!this.stream.destroyed) this.inContext(() => { this.#events.drained() })
   }
 
   #callBack (error: Error | null): void {
     const callbacks = this.#writingCallbacks
     if (callbacks === undefined) return
     this.#writingCallbacks = undefined
-    process.nextTick(callAll, callbacks, error)
+    settleAll(callbacks, error)
   }
 
   #dropQueue (): void {
@@ -302,13 +400,15 @@ export class Transport implements Output, Receiver {
 
   /** Forgets what has not begun to leave; who waits for it gets an error. */
   dropWaiting (): void {
+    // The kernel may have taken the beginning of a frame: its end has to follow.
+    if (this.isStalled && !this.#isEnded) this.#flushQueue()
     this.#start = this.#end = this.#partsLength = 0
     this.chunk = NOTHING
     this.#run = this.#parts = undefined
     const callbacks = this.#callbacks
     if (callbacks === undefined) return
     this.#callbacks = undefined
-    process.nextTick(callAll, callbacks, connectionClosed())
+    settleAll(callbacks, connectionClosed())
   }
 
   // Reading
@@ -316,8 +416,10 @@ export class Transport implements Output, Receiver {
   /** @internal The reader calls these. */
   receive (length: number): number {
     this.#isReading = true
+    setReading(this)
     try {
-      return this.#events.bytes(length)
+      if (this.#context === undefined) return this.#events.bytes(length)
+      return this.#context.runInAsyncScope(this.#events.bytes, this.#events, length)
     } finally {
       this.#isReading = false
     }
@@ -326,6 +428,7 @@ export class Transport implements Output, Receiver {
   /** @internal */
   received (): void {
     this.flush()
+    setReading(undefined)
   }
 
   /** @internal */
@@ -398,7 +501,7 @@ export class Transport implements Output, Receiver {
 
   /** Cuts the connection. What can leave at once does, as it would have without waiting for the end of the tick. */
   destroy (): void {
-    this.flush()
+    this.#flushQueue()
     this.#isEnded = true
     this.#dropQueue()
     this.dropRest()
@@ -408,13 +511,13 @@ export class Transport implements Output, Receiver {
   /** @internal The stream's own events. */
   streamEnded (): void {
     // What was read before it comes first; what is paused has not seen the end yet.
-    if (this.rest === undefined && !this.isPaused) this.#events.ended()
+    if (this.rest === undefined && !this.isPaused) this.inContext(() => { this.#events.ended() })
     else (this.rest ??= new Rest()).hasEnded = true
   }
 
   /** @internal */
   streamFailed (error: Error): void {
-    if (this.rest === undefined) this.#events.failed(error)
+    if (this.rest === undefined) this.inContext(() => { this.#events.failed(error) })
     else this.rest.failure ??= error
   }
 
@@ -422,19 +525,13 @@ export class Transport implements Output, Receiver {
   streamClosed (): void {
     this.#isEnded = true
     this.#dropQueue()
-    this.#events.closed()
+    transportClosed()
+    this.inContext(() => { this.#events.closed() })
   }
 }
 
-function flushScheduled (): void {
-  const transports = scheduled
-  scheduled = []
-  for (const transport of transports) transport.flush()
-  Run.release()
-}
-
-function callAll (callbacks: readonly WriteCallback[], error: Error | null): void {
-  for (const callback of callbacks) callback(error ?? undefined)
+function settleAll (callbacks: readonly WaitingCallback[], error: Error | null): void {
+  for (const callback of callbacks) callback.settle(error)
 }
 
 function connectionClosed (): Error {

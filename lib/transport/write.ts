@@ -10,7 +10,7 @@ type Written = (error?: Error | null) => void
 export function writeTo (stream: Duplex, bytes: Buffer | readonly Buffer[], length: number, written: Written): void {
   if (length > PIECE_SIZE && isHttp2Stream(stream)) {
     writeInPieces(stream, bytes, written)
-  } else if (bytes instanceof Uint8Array) {
+  } else if (Buffer.isBuffer(bytes)) {
     stream.write(bytes, written)
   } else {
     stream.cork()
@@ -26,7 +26,7 @@ export function writeTo (stream: Duplex, bytes: Buffer | readonly Buffer[], leng
  * of that (`maxSessionMemory`) it refuses every new stream: one slow socket would lock its client out.
  */
 function writeInPieces (stream: Duplex, bytes: Buffer | readonly Buffer[], written: Written): void {
-  const parts = bytes instanceof Uint8Array ? [bytes] : bytes
+  const parts = Buffer.isBuffer(bytes) ? [bytes] : bytes
   let index = 0
   let at = 0
   const next: Written = (error) => {

@@ -9,6 +9,7 @@ import { open, WireSocket, type SendOptions } from '../socket/socket.js'
 import type { WriteCallback } from '../transport/transport.js'
 import type { MemorySocket } from './pair.js'
 import { createProtocol } from './version.js'
+import { nextTick, timers } from '../timers.js'
 
 const NO_LIMITS = { maxPayload: Number.MAX_SAFE_INTEGER, maxFragments: Number.MAX_SAFE_INTEGER }
 const NOTHING = Buffer.alloc(0)
@@ -17,7 +18,7 @@ const OWNER: SocketOwner = {
   closeTimeout: 10_000,
   directIO: false,
   // What a listener throws is the failure of a test: nothing may contain it.
-  failed: (error) => { process.nextTick(() => { throw error }) },
+  failed: (error) => { nextTick(() => { throw error }) },
   closed: () => {}
 }
 
@@ -74,7 +75,7 @@ export class InjectedSocket extends WireSocket {
       this.emit('open')
       opened()
     })
-    setImmediate(() => { if (this.#isHeld) this.resume() })
+    timers.setImmediate(() => { if (this.#isHeld) this.resume() })
   }
 
   override get readyState (): 0 | 1 | 2 | 3 {
@@ -113,7 +114,7 @@ export class InjectedSocket extends WireSocket {
     const error = new NotOpen(this.readyState)
     // Without a callback nobody would learn that it is lost.
     if (done === undefined) throw error
-    process.nextTick(done, error)
+    nextTick(done, error)
     return 'refused'
   }
 }

@@ -1,6 +1,7 @@
 import { HandshakeUnanswered } from '../errors.js'
 import type { Upgrade } from './response.js'
 import { answerUnavailable } from './unavailable.js'
+import { timers } from '../timers.js'
 
 /** The upgrade that a deadline is for. */
 export type Answerable = Pick<Upgrade, 'hasBegun' | 'refuse'>
@@ -43,12 +44,12 @@ export class Deadline {
   start (timeout: number, expired: () => void): void {
     if (this.#isStopped) return
     this.#timeout = timeout
-    this.#timer = setTimeout(() => { this.#expire(expired) }, timeout)
+    this.#timer = timers.setTimeout(() => { this.#expire(expired) }, timeout)
   }
 
   stop (): void {
     this.#isStopped = true
-    clearTimeout(this.#timer)
+    timers.clearTimeout(this.#timer)
   }
 
   #expire (expired: () => void): void {

@@ -9,6 +9,7 @@ import { MemorySocket } from './pair.js'
 import { carry, whenOver, type Opened, type RefusalHeaders, type Upgrade, type UpgradeFailed } from './response.js'
 import { Sessions } from './sessions.js'
 import { answerFailure } from './unavailable.js'
+import { nextTick } from '../timers.js'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -176,7 +177,7 @@ export class Http2Upgrade implements Upgrade {
     this.#deadline.stop()
     this.#release()
     if (this.isConnected) this.#open(opened)
-    process.nextTick(() => { response.emit('finish') })
+    nextTick(() => { response.emit('finish') })
   }
 
   #open (opened: Opened): void {

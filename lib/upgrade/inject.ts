@@ -10,6 +10,7 @@ import type { WireSocket } from '../socket/socket.js'
 import { InjectedSocket } from './client.js'
 import { Masking } from './masking.js'
 import { MemorySocket } from './pair.js'
+import { timers } from '../timers.js'
 
 /** What a client says at its handshake. */
 export interface InjectContext {
@@ -95,7 +96,7 @@ export async function injectSocket (server: HttpServer, path = '/', context: Inj
           onOpen?.(client)
           // Who listens already hears of what is under way first, as there.
           if (client.listenerCount('message') === 0) resolve(client)
-          else setImmediate(resolve, client)
+          else timers.setImmediate(resolve, client)
         } catch (error) {
           reject(error)
         }

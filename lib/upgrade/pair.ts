@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream'
+import { nextTick } from '../timers.js'
 
 /** What a connection says of the other side. */
 export interface Addresses {
@@ -55,7 +56,7 @@ export class MemorySocket extends Duplex {
   override _write (chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     // A copy, as a network makes one, and later, as a network is: no listener runs inside the write that it hears of.
     const bytes = this.#transform(Buffer.from(chunk))
-    process.nextTick(() => { this.#to(this.#peer as MemorySocket, bytes, callback) })
+    nextTick(() => { this.#to(this.#peer as MemorySocket, bytes, callback) })
   }
 
   #to (peer: MemorySocket, bytes: Buffer, callback: (error?: Error | null) => void): void {
@@ -65,13 +66,13 @@ export class MemorySocket extends Duplex {
   }
 
   override _final (callback: () => void): void {
-    process.nextTick(() => { this.#endPeer() })
+    nextTick(() => { this.#endPeer() })
     callback()
   }
 
   override _destroy (error: Error | null, callback: (error: Error | null) => void): void {
     this._read()
-    process.nextTick(() => { this.#endPeer() })
+    nextTick(() => { this.#endPeer() })
     callback(error)
   }
 

@@ -1,5 +1,6 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
+import { timers } from '../timers.js'
 
 // What a peer may send before it has to wait for us to have read it, in bytes. HTTP/2 begins with 64 KiB, which over a
 // distance of 100 ms is 640 KiB a second. As much can wait in memory for each socket that is paused.
@@ -71,7 +72,7 @@ export class Sessions {
     const added: Carrier = { session, connection: this.connectionOf(session), sockets: 0, timeout: 0, patience: PATIENCE, answer: 'none', linger: undefined }
     this.#carriers.set(session, added)
     session.once('close', () => {
-      clearTimeout(added.linger)
+      timers.clearTimeout(added.linger)
       this.#carriers.delete(session)
     })
     if (this.#patience === undefined) widen(session)
@@ -128,8 +129,8 @@ function ask (closing: Carrier): void {
 // A session that is closed waits for its peer to close the connection too, and with bytes for it that cannot leave it
 // does not even get there; a server waits for its sessions, for ever.
 function linger (closing: Carrier): void {
-  clearTimeout(closing.linger)
-  closing.linger = setTimeout(() => {
+  timers.clearTimeout(closing.linger)
+  closing.linger = timers.setTimeout(() => {
     if (closing.session.destroyed || closing.answer === 'awaited') {
       closing.connection?.destroy()
       return

@@ -6,6 +6,7 @@ import type { Inbound, Outbound } from '../../lib/schema.js'
 import { Heartbeat } from '../../lib/socket/heartbeat.js'
 import type { SocketOwner } from '../../lib/socket/opening.js'
 import { context, type WireSocket } from '../../lib/socket/socket.js'
+import { timers as clockwork } from '../../lib/timers.js'
 import { closeOf } from '../fixtures/client.js'
 import { deflateAlone, json, randomBytes } from '../fixtures/deflate.js'
 import { clientFrame } from '../fixtures/frames.js'
@@ -338,7 +339,7 @@ t.test('a connection that is lost with compressed messages that nobody takes is 
 
 t.test('a handler that waits for the close is told it, though nobody listened to what came before', async (t) => {
   const timers: Array<() => void> = []
-  t.intercept(globalThis, 'setTimeout', {
+  t.intercept(clockwork, 'setTimeout', {
     value: (callback: (...args: unknown[]) => void, _delay: number, ...args: unknown[]) => {
       timers.push(() => { callback(...args) })
       return { unref () {} }
@@ -363,7 +364,7 @@ t.test('a handler that waits for the close is told it, though nobody listened to
 
 t.test('that messages are dropped unheard is told the owner', async (t) => {
   const timers: Array<() => void> = []
-  t.intercept(globalThis, 'setTimeout', {
+  t.intercept(clockwork, 'setTimeout', {
     value: (callback: (...args: unknown[]) => void, _delay: number, ...args: unknown[]) => {
       timers.push(() => { callback(...args) })
       return { unref () {} }

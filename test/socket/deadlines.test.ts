@@ -1,27 +1,22 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { Deadlines } from '../../lib/socket/deadlines.js'
+import { timers as clockwork } from '../../lib/timers.js'
 
 // A clock of its own for each test: timers fire when they are told to.
-const setUp = (t: { teardown (fn: () => void): unknown }) => {
+const setUp = (t: Test) => {
   let now = 1_000
   const timers = new Map<number, { at: number, callback: () => void, isRef: boolean }>()
   let last = 0
-  const { setTimeout: set, clearTimeout: clear } = globalThis
-  const clock = performance.now.bind(performance)
-  Object.assign(globalThis, {
-    setTimeout: (callback: () => void, delay: number) => {
+  t.intercept(clockwork, 'setTimeout', {
+    value: (callback: () => void, delay: number) => {
       const timer = { at: now + delay, callback, isRef: true }
       const id = ++last
       timers.set(id, timer)
       return { id, unref () { timer.isRef = false; return this } }
-    },
-    clearTimeout: (timer?: { id: number }) => { if (timer !== undefined) timers.delete(timer.id) }
+    }
   })
-  performance.now = () => now
-  t.teardown(() => {
-    Object.assign(globalThis, { setTimeout: set, clearTimeout: clear })
-    performance.now = clock
-  })
+  t.intercept(clockwork, 'clearTimeout', { value: (timer?: { id: number }) => { if (timer !== undefined) timers.delete(timer.id) } })
+  t.intercept(clockwork, 'now', { value: () => now })
   const advance = (ms: number): void => {
     const end = now + ms
     for (;;) {

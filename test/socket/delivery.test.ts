@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import type { Inbound } from '../../lib/schema.js'
 import type { BinaryType } from '../../lib/socket/data.js'
 import { Delivery, type Recipient } from '../../lib/socket/delivery.js'
+import { timers as clockwork } from '../../lib/timers.js'
 import { turn } from '../fixtures/memory.js'
 
 class RecordingRecipient implements Recipient {
@@ -161,7 +162,7 @@ t.test('what is not asked for any more goes to a listener again', async (t) => {
 /** Timers that are fired by hand. */
 const interceptTimers = (t: Test): Array<{ delay: number, fire: () => void }> => {
   const timers: Array<{ delay: number, fire: () => void }> = []
-  t.intercept(globalThis, 'setTimeout', {
+  t.intercept(clockwork, 'setTimeout', {
     value: (callback: (...args: unknown[]) => void, delay: number, ...args: unknown[]) => {
       timers.push({ delay, fire: () => { callback(...args) } })
       return { unref () {} }

@@ -1,20 +1,13 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { MessageRate, type Rate } from '../../lib/socket/message-rate.js'
+import { timers as clockwork } from '../../lib/timers.js'
 
-const setUp = (t: { teardown (fn: () => void): unknown }, settings: Rate) => {
+const setUp = (t: Test, settings: Rate) => {
   let now = 5_000
   let timer: { callback: () => void, delay: number } | undefined
-  const { setTimeout: set, clearTimeout: clear } = globalThis
-  const clock = performance.now.bind(performance)
-  Object.assign(globalThis, {
-    setTimeout: (callback: () => void, delay: number) => (timer = { callback, delay }),
-    clearTimeout: () => { timer = undefined }
-  })
-  performance.now = () => now
-  t.teardown(() => {
-    Object.assign(globalThis, { setTimeout: set, clearTimeout: clear })
-    performance.now = clock
-  })
+  t.intercept(clockwork, 'setTimeout', { value: (callback: () => void, delay: number) => (timer = { callback, delay }) })
+  t.intercept(clockwork, 'clearTimeout', { value: () => { timer = undefined } })
+  t.intercept(clockwork, 'now', { value: () => now })
   const told: unknown[] = []
   const bucket = new MessageRate(settings, {
     throttle: () => { told.push('throttle') },

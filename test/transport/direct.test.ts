@@ -1,9 +1,12 @@
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import * as net from 'node:net'
 import { connect, createServer, Socket, type AddressInfo } from 'node:net'
+import { devNull } from 'node:os'
 import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
-import { directHandle, prepareDirectIO, readInto, writeDirectly, writeError } from '../../lib/transport/direct.js'
+import * as clockwork from '../../lib/timers.js'
+import { directHandle, prepareDirectIO, readInto, writeDirectly, writeError, writeNow } from '../../lib/transport/direct.js'
 
 const pair = async (t: Test): Promise<{ accepted: Socket, client: Socket }> => {
   const server = createServer().listen(0, '127.0.0.1')
@@ -89,8 +92,11 @@ t.test('a stream that is no connection has none of it', async (t) => {
 // Versions of Node that are different inside. Each must start, without any of it.
 
 /** Whether it is used where connections are not as they were. */
-const prepareAnew = async (t: Test, changed: Partial<typeof net>): Promise<boolean> => {
-  const fresh = await t.mockImport<typeof import('../../lib/transport/direct.js')>('../../lib/transport/direct.js', { 'node:net': { ...net, ...changed } })
+const prepareAnew = async (t: Test, changed: Partial<typeof net>, timers: Partial<typeof clockwork.timers> = {}): Promise<boolean> => {
+  const fresh = await t.mockImport<typeof import('../../lib/transport/direct.js')>('../../lib/transport/direct.js', {
+    'node:net': { ...net, ...changed },
+    '../../lib/timers.js': { ...clockwork, timers: { ...clockwork.timers, ...timers } }
+  })
   return await fresh.prepareDirectIO()
 }
 
@@ -120,9 +126,14 @@ t.test('a socket that keeps its buffer elsewhere is left alone', async (t) => {
 
 t.test('so is one that cannot be listened for', async (t) => {
   t.equal(await prepareAnew(t, {
-    createServer: (() => createServer().on('newListener', function (this: net.Server, name: string) {
-      if (name === 'listening') process.nextTick(() => { this.emit('error', new Error('not here')) })
-    })) as typeof createServer
+    createServer: (() => {
+      const server = createServer()
+      server.listen = () => {
+        process.nextTick(() => { server.emit('error', new Error('not here')) })
+        return server
+      }
+      return server
+    }) as typeof createServer
   }), false)
 })
 
@@ -140,9 +151,50 @@ t.test('one that reads something else', async (t) => {
 })
 
 t.test('one that never calls back', async (t) => {
-  const { setTimeout: wait } = globalThis
-  t.intercept(globalThis, 'setTimeout', { value: (callback: () => void) => wait(callback, 1) })
-  t.equal(await prepareAnew(t, withHandle((handle) => { handle['useUserBuffer'] = undefined as never })), false)
+  const { timers } = clockwork
+  t.equal(await prepareAnew(t, withHandle((handle) => { handle['useUserBuffer'] = undefined as never }), {
+    setTimeout: ((callback: () => void) => timers.setTimeout(callback, 50)) as typeof timers.setTimeout
+  }), false)
+})
+
+t.test('one whose descriptor takes other bytes than its writes', async (t) => {
+  t.equal(await prepareAnew(t, withHandle((handle, accepted) => {
+    const { fd } = handle as unknown as { fd: number }
+    // What is written to it is lost.
+    Object.defineProperty(handle, 'fd', { value: openSync(devNull, 'w') })
+    accepted.once('close', () => { closeSync((handle as unknown as { fd: number }).fd) })
+    t.ok(fd >= 0)
+  })), false)
+})
+
+t.test('one without a descriptor is used, and written to in the other way', async (t) => {
+  t.equal(await prepareAnew(t, withHandle((handle) => { Object.defineProperty(handle, 'fd', { value: undefined }) })), true)
+})
+
+t.test('where no connection can be made within the process, nothing is tried', async (t) => {
+  const { platform } = process
+  t.intercept(process, 'platform', { value: 'darwin' })
+  const servers: unknown[] = []
+  t.equal(await prepareAnew(t, { createServer: ((...args: []) => servers.push(args)) as never }), false)
+  t.same(servers, [])
+  t.not(platform, 'darwin')
+})
+
+t.test('the kernel is handed what it takes now, of however many parts, and no more', async (t) => {
+  const { accepted, client } = await pair(t)
+  const handle = directHandle(accepted)!
+  const parts = Array.from({ length: 3_000 }, (_, i) => Buffer.from([i & 0xff]))
+  t.equal(writeNow(handle, parts), 3_000)
+  const large = Buffer.alloc(16_777_216, 'x')
+  const taken = writeNow(handle, [large])
+  t.ok(taken > 0 && taken < large.length)
+  t.equal(writeNow(handle, [large]), 0)
+  accepted.end()
+  const received: Buffer[] = []
+  client.on('data', (bytes) => { received.push(bytes) })
+  await once(client, 'end')
+  t.ok(Buffer.concat(received).equals(Buffer.concat([...parts, large.subarray(0, taken)])))
+  t.equal(writeNow({ ...handle, fd: -1 }, parts), 0)
 })
 
 t.test('one whose streams write in another way', async (t) => {

@@ -1,0 +1,12 @@
+/**
+ * Timers and clock, taken when the package is loaded. Test runners replace the globals later (`jest.useFakeTimers()`):
+ * messages leave, and timeouts expire, all the same. The linter keeps the globals out of the other files of `lib/`.
+ */
+export const timers = {
+  clearTimeout: globalThis.clearTimeout,
+  now: performance.now.bind(performance) as () => number,
+  setImmediate: globalThis.setImmediate,
+  setTimeout: globalThis.setTimeout
+}
+
+export const { nextTick } = process

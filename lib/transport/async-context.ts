@@ -1,0 +1,32 @@
+import { AsyncResource } from 'node:async_hooks'
+
+// What is shared by sockets, the flush at the end of a tick and timers, runs in the context of whoever came first. Listeners
+// and log lines must see the stores of their own socket.
+
+type Symbols = Record<symbol, unknown>
+
+const OPTIONS = { requireManualDestroy: true }
+
+/** The context of nobody: it was made before there was a socket. */
+export const NOBODY: AsyncResource = createResource()
+
+/** The context of the caller; undefined where no AsyncLocalStorage has a store, so that nothing is kept or paid for then. */
+export function currentContext (): AsyncResource | undefined {
+  const resource = createResource()
+  const nobody = NOBODY as unknown as Symbols
+  // The stores lie behind symbols of the resource. The others are those of its two ids.
+  const hasStore = Object.getOwnPropertySymbols(resource).some((symbol) => {
+    return (resource as unknown as Symbols)[symbol] !== undefined && typeof nobody[symbol] !== 'number'
+  })
+  return hasStore ? resource : undefined
+}
+
+function createResource (): AsyncResource {
+  return new AsyncResource('WireSocket', OPTIONS)
+}
+
+/** A callback that runs in the context of whoever gave it, when it is called from elsewhere. */
+export function inCallersContext<Args extends unknown[]> (callback: (...args: Args) => void): (...args: Args) => void {
+  const resource = createResource()
+  return (...args) => { resource.runInAsyncScope(callback, undefined, ...args) }
+}

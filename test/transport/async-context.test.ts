@@ -1,0 +1,29 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import t from 'tap'
+import { currentContext, inCallersContext, NOBODY } from '../../lib/transport/async-context.js'
+
+const storage = new AsyncLocalStorage<unknown>()
+
+t.test('where no storage has a store there is no context to keep', async (t) => {
+  t.equal(currentContext(), undefined)
+  storage.run('a', () => {})
+  t.equal(currentContext(), undefined)
+})
+
+t.test('a context has the stores of its maker', async (t) => {
+  for (const store of [{ id: 1 }, 'text', 7, false, null]) {
+    const context = storage.run(store, currentContext)
+    t.equal(context?.runInAsyncScope(() => storage.getStore()), store)
+  }
+})
+
+t.test('nobody has a store', async (t) => {
+  t.equal(storage.run('a', () => NOBODY.runInAsyncScope(() => storage.getStore())), undefined)
+})
+
+t.test('a callback runs in the context of whoever gave it', async (t) => {
+  const seen: unknown[] = []
+  const bound = storage.run('giver', () => inCallersContext((argument: number) => { seen.push(argument, storage.getStore()) }))
+  storage.run('caller', () => { bound(1) })
+  t.same(seen, [1, 'giver'])
+})

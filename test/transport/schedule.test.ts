@@ -1,0 +1,51 @@
+import t from 'tap'
+import { flushLater, setReading, transportClosed, transportOpened } from '../../lib/transport/schedule.js'
+
+const setUp = () => {
+  const flushed: string[] = []
+  const transport = (name: string, act: () => void = () => {}) => ({
+    flush: () => {
+      flushed.push(name)
+      act()
+    }
+  })
+  return { flushed, transport }
+}
+
+t.test('those that have something to send are flushed together when the tick ends', async (t) => {
+  const { flushed, transport } = setUp()
+  flushLater(transport('a', () => { flushLater(transport('again')) }))
+  flushLater(transport('b'))
+  t.same(flushed, [])
+  await new Promise(process.nextTick)
+  t.same(flushed, ['a', 'b', 'again'])
+})
+
+t.test('an exit of the process flushes what waits: for the end of the tick, of the flush, or of the chunk', async (t) => {
+  const before = process.listenerCount('exit')
+  transportOpened()
+  transportOpened()
+  t.equal(process.listenerCount('exit'), before + 1)
+  const exit = process.listeners('exit').at(-1) as () => void
+  const { flushed, transport } = setUp()
+  setReading(transport('reading'))
+  flushLater(transport('waiting'))
+  exit()
+  t.same(flushed, ['reading', 'waiting'])
+  setReading(undefined)
+  await new Promise(process.nextTick)
+  flushed.length = 0
+  let isFirst = true
+  flushLater(transport('first', () => {
+    if (isFirst) {
+      isFirst = false
+      exit()
+    }
+  }))
+  flushLater(transport('second'))
+  await new Promise(process.nextTick)
+  t.same(flushed, ['first', 'first', 'second', 'second'])
+  transportClosed()
+  transportClosed()
+  t.equal(process.listenerCount('exit'), before, 'and no listener is left without a socket')
+})
