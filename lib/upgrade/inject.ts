@@ -180,18 +180,17 @@ async function injectOverHttp2 (server: HttpServer, path: string, context: Injec
     inner.once('close', () => { stream.close(inner.writableFinished ? constants.NGHTTP2_NO_ERROR : constants.NGHTTP2_CANCEL) })
     const headers = await responseOf(stream, path)
     stream.pipe(outer).pipe(stream)
-    await new Promise<void>((resolve, reject) => {
+    return await new Promise<WireSocket>((resolve, reject) => {
       client.enter(headers, Buffer.alloc(0), 0, () => {
         try {
           onOpen?.(client)
-          if (client.listenerCount('message') === 0) resolve()
-          else setImmediate(resolve)
+          if (client.listenerCount('message') === 0) resolve(client)
+          else setImmediate(resolve, client)
         } catch (error) {
-          reject(error as Error)
+          reject(error)
         }
       })
     })
-    return client
   } catch (error) {
     session.destroy()
     throw error

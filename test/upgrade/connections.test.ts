@@ -1,7 +1,6 @@
 import { once } from 'node:events'
-import type { Server } from 'node:net'
 import { connect as connectHttp2 } from 'node:http2'
-import { connect, type Socket } from 'node:net'
+import { connect, type AddressInfo, type Server, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { readFileSync } from 'node:fs'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -79,7 +78,7 @@ t.test('an application that listens on localhost closes the connections of every
   const app = await createApp(t, {})
   await app.listen({ port: 0, host: 'localhost' })
   const sockets: Socket[] = []
-  for (const { address, port } of app.addresses()) sockets.push(await peer(t, app, port, 'GET / HT', address === '127.0.0.1' ? address : '::1'))
+  for (const { address, port } of app.addresses() as AddressInfo[]) sockets.push(await peer(t, app, port, 'GET / HT', address === '127.0.0.1' ? address : '::1'))
   const closed = sockets.map((socket) => once(socket, 'close'))
   for (const socket of sockets) socket.on('end', () => { socket.end() })
   await app.close()
