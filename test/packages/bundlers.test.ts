@@ -3,7 +3,7 @@ import commonjs from '@rollup/plugin-commonjs'
 import json from '@rollup/plugin-json'
 import nodeResolve from '@rollup/plugin-node-resolve'
 import { build } from 'esbuild'
-import { rollup } from 'rollup'
+import { rollup, type Plugin } from 'rollup'
 import t from 'tap'
 import { CONVERSATION, installPackage, run } from '../fixtures/package.js'
 
@@ -13,6 +13,9 @@ import fastifyWire from 'fastify-wire'
 import { WebSocket } from 'ws'
 ${CONVERSATION}
 console.log(text, bytes.join())`
+
+// Their types say that the default export is a namespace.
+const [resolve, convert, readJson] = [nodeResolve, commonjs, json] as unknown as Array<(options?: object) => Plugin>
 
 const FORMATS = { esm: APP, cjs: APP.replace(CONVERSATION, `;(async () => {${CONVERSATION}`) + '\n})()' } as const
 
@@ -33,7 +36,7 @@ t.test('rollup: an application in one file has its sockets', async (t) => {
   installPackage(directory)
   const bundle = await rollup({
     input: join(directory, 'app.js'),
-    plugins: [nodeResolve({ preferBuiltins: true, exportConditions: ['node'] }), commonjs(), json()],
+    plugins: [resolve?.({ preferBuiltins: true, exportConditions: ['node'] }), convert?.(), readJson?.()],
     logLevel: 'silent'
   })
   await bundle.write({ file: join(directory, 'bundle.js'), format: 'es', inlineDynamicImports: true })
