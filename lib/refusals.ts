@@ -62,7 +62,8 @@ interface RefusalError extends Error {
 }
 
 function isRefusal (error: unknown): error is RefusalError {
-  const { code, statusCode } = error as Partial<RefusalError>
+  // Whatever the application throws.
+  const { code, statusCode } = (error ?? {}) as Partial<RefusalError>
   return typeof code === 'string' && code.startsWith('FST_WIRE_') && statusCode !== 500
 }
 

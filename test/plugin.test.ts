@@ -241,3 +241,13 @@ t.test('injectWS() reaches the sockets of an HTTP/2 application', async (t) => {
     client.terminate()
   }
 })
+
+t.test('whatever a function of the application throws refuses an upgrade', async (t) => {
+  const app = await createApp(t)
+  const reasons = { nothing: undefined, frozen: Object.freeze(new Error('mine')) }
+  for (const [name, reason] of Object.entries(reasons)) {
+    // eslint-disable-next-line no-throw-literal -- that is what is tested
+    app.ws(`/${name}`, { protocols: () => { throw reason as Error } }, () => { t.fail('no socket') })
+  }
+  for (const name of Object.keys(reasons)) await t.rejects(app.injectWS(`/${name}`, { protocols: ['chat'] }), /500/)
+})
