@@ -99,6 +99,15 @@ export const AlreadyRegistered = createError(
 export const HandlerMissing = createError(
   'FST_WIRE_HANDLER', 'app.ws(%s) needs a handler function: app.ws(url, handler) or app.ws(url, options, handler)', 500, TypeError)
 
+export const TopicInvalid = createError(
+  'FST_WIRE_TOPIC', 'The name of a topic must be %s', 400, TypeError)
+
+export const TooManyTopics = createError(
+  'FST_WIRE_TOPICS', 'A socket may follow at most %s topics (the option maxTopics)', 500)
+
+export const TopicDataInvalid = createError(
+  'FST_WIRE_TOPIC_DATA', 'A %s cannot be published: a message is a string, bytes, or a value that JSON can carry', 500, TypeError)
+
 // These five have the sentences of @fastify/websocket: applications and their tests look for them.
 
 export const ErrorHandlerInvalid = createError(
