@@ -154,7 +154,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
    * @param name a name that was read
    * @throws TooManyTopics
    */
-  subscribe (socket: WireSocket, name: string): Promise<void> {
+  async subscribe (socket: WireSocket, name: string): Promise<void> {
     const topic = this.#topicNamed(name)
     if (!this.#note(socket, topic)) return topic.ready
     const session = this.#sessions.get(socket)

@@ -100,8 +100,12 @@ export class LiveSession {
         at = await this.#sendPage(topic, page.messages)
       } else if (!page.isGap) {
         // The client has what this process has not heard of yet.
-        if (tries++ >= MAX_TRIES) at = feed.last
-        else await feed.refill()
+        if (tries++ < MAX_TRIES) {
+          await feed.refill()
+        } else {
+          at = feed.last
+          isGap = true
+        }
       }
     }
   }

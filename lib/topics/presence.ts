@@ -1,4 +1,5 @@
 import type { EnginePresence, Member } from '../engine/engine.js'
+import { Deadlines } from '../socket/deadlines.js'
 import type { WireSocket } from '../socket/socket.js'
 
 /** Somebody who is there by the sockets of this process. */
@@ -6,7 +7,8 @@ interface LocalMember {
   readonly topic: string
   readonly member: Member
   sockets: number
-  timer: NodeJS.Timeout | undefined
+  /** When its grace is over; undefined while it has sockets. */
+  deadline: number | undefined
 }
 
 export interface PresenceSettings {
@@ -28,6 +30,7 @@ export class LocalPresence {
   readonly #settings: PresenceSettings
   readonly #fail: (error: unknown) => void
   readonly #members = new Map<string, LocalMember>()
+  readonly #inGrace = new Deadlines<LocalMember>((held) => { this.#leaveEngine(held) })
   readonly #ofSockets = new Map<WireSocket, LocalMember[]>()
 
   constructor (engine: EnginePresence, settings: PresenceSettings, fail: (error: unknown) => void) {
@@ -48,7 +51,7 @@ export class LocalPresence {
     const ofSocket = this.#ofSockets.get(socket)
     if (ofSocket === undefined) return
     this.#ofSockets.delete(socket)
-    for (const held of ofSocket) if (--held.sockets === 0) this.#beginGrace(held)
+    for (const held of ofSocket) if (--held.sockets === 0) held.deadline = this.#inGrace.add(held, this.#settings.grace)
   }
 
   #hold (topic: string, member: Member): LocalMember {
@@ -56,21 +59,13 @@ export class LocalPresence {
     const known = this.#members.get(key)
     if (known !== undefined) {
       known.sockets++
-      clearTimeout(known.timer)
+      this.#endGrace(known)
       return known
     }
-    const held: LocalMember = { topic, member, sockets: 1, timer: undefined }
+    const held: LocalMember = { topic, member, sockets: 1, deadline: undefined }
     this.#members.set(key, held)
     this.#joinEngine(topic, member)
     return held
-  }
-
-  #beginGrace (held: LocalMember): void {
-    const { topic, member: { id } } = held
-    held.timer = setTimeout(() => {
-      this.#members.delete(keyOf(topic, id))
-      this.#engine.leave(topic, id).catch(this.#fail)
-    }, this.#settings.grace).unref()
   }
 
   /** The engine is back, and may have forgotten who was there. */
@@ -80,8 +75,19 @@ export class LocalPresence {
 
   /** Keeps the members until their lease is over: their clients go on at another process. */
   stop (): void {
-    for (const { timer } of this.#members.values()) clearTimeout(timer)
+    for (const held of this.#members.values()) this.#endGrace(held)
     this.#members.clear()
+  }
+
+  #endGrace (held: LocalMember): void {
+    if (held.deadline === undefined) return
+    this.#inGrace.delete(held, held.deadline)
+    held.deadline = undefined
+  }
+
+  #leaveEngine ({ topic, member: { id } }: LocalMember): void {
+    this.#members.delete(keyOf(topic, id))
+    this.#engine.leave(topic, id).catch(this.#fail)
   }
 
   #joinEngine (topic: string, member: Member): void {

@@ -134,8 +134,12 @@ export class Topics extends EventEmitter<TopicEvents> {
    * @param pattern as the URL of a route ('/rooms/:id'), or an exact name that does not begin with '/'
    */
   define (pattern: string, { history = NO_OPTIONS, presence = false }: TopicDefinition): void {
-    this.#hub.rules.define(pattern, { retention: { ...DEFAULT_RETENTION, ...history }, hasPresence: presence })
+    this.#hub.rules.define(pattern, { retention: retentionOf(history), hasPresence: presence })
   }
+}
+
+export function retentionOf ({ size = DEFAULT_RETENTION.size, ttl = DEFAULT_RETENTION.ttl }: HistoryOptions = NO_OPTIONS): Retention {
+  return { size, ttl }
 }
 
 function isPayload (data: unknown): boolean {
