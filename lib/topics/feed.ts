@@ -91,7 +91,7 @@ export class Feed {
       this.#report(message)
     } else if (!this.#knows(message.cursor)) {
       this.#waiting.push(message)
-      void this.refill()
+      this.refill()
     }
   }
 

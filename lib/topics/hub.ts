@@ -295,7 +295,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
 
   unfilled (feed: Feed, error: unknown): void {
     this.#observer.failed(error)
-    void this.#ready().then(() => feed.refill())
+    this.#ready().then(() => feed.refill())
   }
 
   #fanOut (topic: LocalTopic, delivery: TopicDelivery, except: WireSocket | undefined): void {
@@ -337,7 +337,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     const waiting = this.#whenReady
     this.#whenReady = []
     for (const go of waiting) go()
-    for (const { feed } of this.#topics.values()) void feed.refill()
+    for (const { feed } of this.#topics.values()) feed.refill()
     this.#presence?.rejoin()
   }
 

@@ -43,7 +43,7 @@ export class LiveSession {
   resume (cursors: ReadonlyMap<string, string>, followed: readonly LocalTopic[]): void {
     for (const [topic, cursor] of cursors) this.#cursors.set(topic, cursor)
     this.#resume()
-    for (const topic of followed) if (cursors.has(topic.name)) void this.follow(topic)
+    for (const topic of followed) if (cursors.has(topic.name)) this.follow(topic)
   }
 
   /** Brings the socket into step with a topic. Resolves when it is, or when it left. */

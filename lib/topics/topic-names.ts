@@ -3,7 +3,6 @@ import { TopicInvalid } from '../errors.js'
 const ESCAPE = /%[0-9a-f]{2}/gi
 // RFC 3986 §2.3: an escape of one of these means the same as the character.
 const UNRESERVED = /^[\w.~-]$/
-// eslint-disable-next-line no-control-regex -- the characters that a URL cannot hold as they are
 const NOT_IN_URLS = /[^\x21-\x7e]+/g
 
 /**
