@@ -14,6 +14,15 @@ type Message = string | Uint8Array<ArrayBuffer> | Blob
 /** The url, or a function that is called for each connection, for instance to put a fresh token into it. */
 export type LiveSocketUrl = string | URL | (() => string | URL | Promise<string | URL>)
 
+/** A frame about a topic, checked by `readServerFrame()`, with the fields that some have. */
+interface TopicFrame {
+  readonly type: ServerFrame['type']
+  readonly topic: string
+  readonly cursor?: string
+  readonly prev?: string
+  isGap?: boolean
+}
+
 const CONNECTING = 0
 const OPEN = 1
 const CLOSING = 2
@@ -103,10 +112,11 @@ export class LiveSocket extends Base implements WebSocket {
   readonly #minBackoff: number
   /** The last cursor of each topic. */
   readonly #cursors: Map<string, string>
-  /** Topics for which `resume` was sent: messages that arrive before `subscribed` come again behind it. */
-  readonly #resuming = new Set<string>()
-  /** Topics that were subscribed and had no message since. */
-  readonly #resumed = new Set<string>()
+  /**
+   * Topics that are resumed: true after `resume`, because messages that arrive before `subscribed` come again behind it;
+   * false after `subscribed`, until the first message.
+   */
+  readonly #resumes = new Map<string, boolean>()
   #url = ''
   #protocol = ''
   #readyState: WebSocket['readyState'] = CONNECTING
@@ -172,15 +182,11 @@ export class LiveSocket extends Base implements WebSocket {
   /** Ends the socket for good. */
   close (code?: number, reason?: string): void {
     if (this.#readyState > OPEN) return
-    if (this.#readyState === OPEN) {
-      this.#ws!.close(code, reason)
-      this.#readyState = CLOSING
-      this.#after(CLOSE_TIMEOUT, () => { this.#end(1006) })
-    } else {
-      this.#readyState = CLOSING
-      this.#abandon()
-      this.#after(0, () => { this.#end(code ?? 1005, reason) })
-    }
+    const isOpen = this.#readyState === OPEN
+    if (isOpen) this.#ws!.close(code, reason)
+    else this.#abandon()
+    this.#readyState = CLOSING
+    this.#after(isOpen ? CLOSE_TIMEOUT : 0, () => { this.#end(isOpen ? 1006 : code ?? 1005, reason) })
   }
 
   #emit (type: 'open' | 'error'): void
@@ -200,19 +206,23 @@ export class LiveSocket extends Base implements WebSocket {
   }
 
   #connect (): void {
-    this.#isLive = false
-    this.#after(this.#options.connectTimeout ?? 10_000, () => { this.#lose(1006, 'timeout') })
     const source = this.#source
+    const isFunction = typeof source === 'function'
+    this.#isLive = false
+    // Before the timer is set: the constructor throws where the URL is wrong.
+    if (!isFunction) this.#dial(source)
+    this.#after(this.#options.connectTimeout ?? 10_000, () => { this.#lose(1006, 'timeout') })
     const timer = this.#timer
-    if (typeof source !== 'function') return this.#dial(source)
-    Promise.resolve().then(source)
-      .then((url) => { if (timer === this.#timer) this.#dial(url) })
-      .catch((error: unknown) => { if (timer === this.#timer) this.#lose(1006, String(error)) })
+    if (isFunction) {
+      Promise.resolve().then(source)
+        .then((url) => { if (timer === this.#timer) this.#dial(url) })
+        .catch((error: unknown) => { if (timer === this.#timer) this.#lose(1006, String(error)) })
+    }
   }
 
   #dial (url: string | URL): void {
     const WebSocket = this.#options.WebSocket ?? globalThis.WebSocket
-    if (WebSocket === undefined) throw new TypeError('No global WebSocket: give the option `WebSocket`')
+    if (WebSocket === undefined) throw new TypeError('Give the option `WebSocket`: there is no global one')
     // Older browsers resolve neither relative URLs nor http: and https:.
     const target = new URL(url, globalThis.location?.href)
     target.protocol = target.protocol.replace('http', 'ws')
@@ -290,48 +300,40 @@ export class LiveSocket extends Base implements WebSocket {
   }
 
   #resume (topics: Readonly<Record<string, string>>): void {
-    for (const topic in topics) this.#resuming.add(topic)
+    for (const topic in topics) this.#resumes.set(topic, true)
     this.#tell({ type: 'resume', topics })
   }
 
   #follow ({ head, payload }: ReceivedFrame<ServerFrame>): void {
     if (head.type === 'send') return this.#deliver(payload)
     if (!('topic' in head)) return
-    const { type, ...fields } = head
-    const { topic } = head
+    const { type, ...fields }: TopicFrame = head
+    const { topic, cursor } = fields
     const last = this.#cursors.get(topic)
-    const isResuming = this.#resuming.has(topic)
-    if (head.type === 'message') {
-      const { cursor, prev } = head
-      if (isResuming || cursor === last) return
-      if (last !== undefined && last !== prev) {
-        // Something is missing, or this comes a second time: the server knows. Where it was just asked, it does not.
-        if (!this.#resumed.has(topic)) return this.#resume({ [topic]: last })
-        this.#emit<GapEvent>('gap', { topic, cursor: prev })
-      }
-      this.#resumed.delete(topic)
+    const isResuming = this.#resumes.get(topic)
+    const isMessage = type === 'message'
+    const isStart = type === 'subscribed'
+    if (cursor !== undefined) {
+      // While it is resumed the topic begins with `subscribed`. The same cursor twice is the same message.
+      if ((isResuming && !isStart) || (isMessage && cursor === last)) return
+      const start = isMessage ? fields.prev : isStart ? cursor : last
+      const isBroken = last !== undefined && start !== last
+      // Something is missing, or this comes a second time: the server knows. Where it was just asked, it does not.
+      if (isBroken && isResuming === undefined) return this.#resume({ [topic]: last })
       this.#cursors.set(topic, cursor)
-      return this.#deliver(payload, topic, cursor)
-    }
-    if (head.type === 'subscribed') {
-      const isOther = last !== undefined && last !== head.cursor
-      if (isOther && !isResuming) return this.#resume({ [topic]: last })
-      this.#resuming.delete(topic)
-      this.#resumed.add(topic)
-      this.#cursors.set(topic, head.cursor)
-      const isGap = head.isGap || isOther
-      this.#emit<SubscribedEvent>(type, { ...fields as SubscribedEvent, isGap })
-      if (isGap) this.#emit<GapEvent>('gap', fields as GapEvent)
-      return
-    }
-    if (head.type === 'gap') {
-      if (isResuming) return
-      this.#cursors.set(topic, head.cursor)
-    } else if (head.type === 'unsubscribed') {
-      this.#resuming.delete(topic)
+      if (isStart) this.#resumes.set(topic, false)
+      else this.#resumes.delete(topic)
+      if (isMessage) {
+        if (isBroken) this.#emit<GapEvent>('gap', { topic, cursor: start! })
+        return this.#deliver(payload, topic, cursor)
+      }
+      if (isBroken) fields.isGap = true
+    } else if (type === 'unsubscribed') {
+      this.#resumes.delete(topic)
       this.#cursors.delete(topic)
     }
     this.#emit<GapEvent>(type, fields as GapEvent)
+    if (fields.isGap) this.#emit<GapEvent>('gap', fields as GapEvent)
   }
 
   #deliver (payload: string | Uint8Array<ArrayBuffer>, topic?: string, cursor?: string): void {

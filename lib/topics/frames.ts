@@ -113,18 +113,14 @@ export function readClientFrame (message: string | Uint8Array<ArrayBuffer>): Rec
 /** The members that a head must have, by examples of their types. */
 type Fields = Readonly<Record<string, unknown>>
 
-const TOPIC: Fields = { topic: '' }
-const CURSOR: Fields = { ...TOPIC, cursor: '' }
-const MEMBER: Fields = { ...TOPIC, member: {} }
-
 const SERVER_FIELDS: { readonly [type in ServerFrame['type']]: Fields } = {
   hello: { heartbeat: 0 },
-  subscribed: { ...CURSOR, isGap: true },
-  unsubscribed: TOPIC,
-  message: { ...CURSOR, prev: '' },
-  gap: CURSOR,
-  join: MEMBER,
-  leave: MEMBER,
+  subscribed: { topic: '', cursor: '', isGap: true },
+  unsubscribed: { topic: '' },
+  message: { topic: '', cursor: '', prev: '' },
+  gap: { topic: '', cursor: '' },
+  join: { topic: '', member: {} },
+  leave: { topic: '', member: {} },
   ping: {},
   send: {}
 }
