@@ -10,6 +10,7 @@ export const bundle = (options) => build({
   build: {
     target: 'es2022',
     outDir: '../dist/client',
+    emptyOutDir: false,
     minify: false,
     lib: { entry: 'live-socket.mts', formats: ['es'], fileName: () => 'live-socket.mjs' },
     ...options

@@ -72,7 +72,7 @@ t.test('reconnecting', async (t) => {
     ] as const) {
       const { ws, events, socket } = createBench(t, { live: false })
       ws.fail(message)
-      t.equal(socket.readyState, isEnd ? LiveSocket.CLOSED : LiveSocket.CONNECTING, message)
+      t.equal(socket.readyState, isEnd ? LiveSocket.CLOSED : LiveSocket.CONNECTING, String(message))
       if (isEnd) t.same(events, ['error', `close 1006 ${message}`])
     }
   })
