@@ -110,26 +110,22 @@ export function readClientFrame (message: string | Uint8Array<ArrayBuffer>): Rec
   return isValid ? frame : undefined
 }
 
-/** The members that a head must have, and their types. */
-type Fields = Readonly<Record<string, 'string' | 'number' | 'boolean' | 'object'>>
-
-const TOPIC: Fields = { topic: 'string' }
-const CURSOR: Fields = { ...TOPIC, cursor: 'string' }
-const MEMBER: Fields = { ...TOPIC, member: 'object' }
+/** The members that a head must have, by examples of their types. */
+type Fields = Readonly<Record<string, unknown>>
 
 const SERVER_FIELDS: { readonly [type in ServerFrame['type']]: Fields } = {
-  hello: { heartbeat: 'number' },
-  subscribed: { ...CURSOR, isGap: 'boolean' },
-  unsubscribed: TOPIC,
-  message: { ...CURSOR, prev: 'string' },
-  gap: CURSOR,
-  join: MEMBER,
-  leave: MEMBER,
+  hello: { heartbeat: 0 },
+  subscribed: { topic: '', cursor: '', isGap: true },
+  unsubscribed: { topic: '' },
+  message: { topic: '', cursor: '', prev: '' },
+  gap: { topic: '', cursor: '' },
+  join: { topic: '', member: {} },
+  leave: { topic: '', member: {} },
   ping: {},
   send: {}
 }
 
-const CLIENT_FIELDS: { readonly [type in ClientFrame['type']]: Fields } = { resume: { topics: 'object' }, ping: {}, send: {} }
+const CLIENT_FIELDS: { readonly [type in ClientFrame['type']]: Fields } = { resume: { topics: {} }, ping: {}, send: {} }
 
 function readFrame (message: string | Uint8Array<ArrayBuffer>, types: Readonly<Record<string, Fields>>): ReceivedFrame<LiveFrame> | undefined {
   try {
@@ -142,7 +138,7 @@ function readFrame (message: string | Uint8Array<ArrayBuffer>, types: Readonly<R
     const fields = Object.hasOwn(types, head.type) && Object.entries(types[head.type]!)
     // Frames with a payload have a line feed, even before an empty one; the others have none.
     if (!fields || (end >= 0) !== (head.type === 'message' || head.type === 'send')) return
-    if (fields.some(([name, type]) => head[name] === null || typeof head[name] !== type)) return
+    if (fields.some(([name, example]) => head[name] === null || typeof head[name] !== typeof example)) return
     return { head, payload: end < 0 ? '' : isText ? message.slice(end + 1) : message.subarray(end + 1) }
   } catch {
     // No JSON, no UTF-8, or no object.
