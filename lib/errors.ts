@@ -182,6 +182,23 @@ export const MessageReplaced = createError(
 export const UncleanClose = createError(
   'FST_WIRE_UNCLEAN_CLOSE', 'The socket closed uncleanly with code %s: messages may be missing', 500)
 
+// Engines: what carries messages between processes.
+
+export const EnginePackageMissing = createError(
+  'FST_WIRE_ENGINE_PACKAGE', '%s needs the package %s, which could not be loaded: npm install %s', 500)
+
+export const EngineUnsuitable = createError(
+  'FST_WIRE_ENGINE_UNSUITABLE', 'The %s engine cannot work with this server: %s', 500)
+
+export const EngineDown = createError(
+  'FST_WIRE_ENGINE_DOWN', 'The %s engine has no connection to its server: try again when its state is "ready"', 503)
+
+export const EngineClosed = createError(
+  'FST_WIRE_ENGINE_CLOSED', 'The %s engine is closed, or was never opened: open() comes first, and nothing after close()', 500)
+
+export const PublishTimeout = createError(
+  'FST_WIRE_PUBLISH_TIMEOUT', 'The %s engine did not accept the message within %s ms (publishTimeout): publish it again with the same id, it is delivered once at most', 503)
+
 // Faults of the peer.
 
 /** A rule of the conversation that the peer broke. The socket closes with `closeCode`. */

@@ -6,7 +6,10 @@
  *
  * Order and chain: all processes see the messages of a topic in one order, and each message names the cursor of the one
  * before it. A process that sees another `prev` than the last cursor it had has missed something and calls `read()`.
- * Cursors are opaque: they are compared for equality and handed back, never counted.
+ * Cursors are opaque and never empty: they are compared for equality and handed back, never counted. The same cursor never
+ * names two messages of a topic, not even after the engine lost its data or an old copy of them was restored.
+ *
+ * Topics are exact names, well-formed Unicode, of any characters.
  */
 export interface Engine {
   /** A short name for log lines and metrics, such as 'redis'. */
@@ -14,8 +17,9 @@ export interface Engine {
   /** Present where the engine can tell who is there, across processes. */
   readonly presence?: EnginePresence | undefined
   /**
-   * Connects. Called once, before any other method; it resolves when the engine is ready, or rejects where its options
-   * are wrong. An engine that cannot reach its server yet resolves as well, reports 'down' and goes on trying.
+   * Connects. Called once, before any other method. Resolves after the engine has reported its first state; an engine that
+   * cannot reach its server reports 'down' and goes on trying. Rejects where trying again would not help: an option is wrong,
+   * a package is missing, the server refuses the credentials or is too old.
    */
   open (events: EngineEvents): Promise<void>
   /**
@@ -26,7 +30,9 @@ export interface Engine {
   publish (topic: string, publication: Publication, retention: Retention): Promise<Accepted>
   /**
    * Has `events.message()` called for each message of the topic from now on. Resolves, when the subscription is in force,
-   * with the cursor of the newest message at that moment or before it ('' where there is none): what comes later is delivered.
+   * with the cursor of the newest message at that moment or before it: what comes later is delivered, and may be delivered
+   * before this resolves. A topic without messages has a cursor as well, which is the `prev` of its first message. Rejects
+   * while the engine is down.
    */
   subscribe (topic: string): Promise<string>
   /** Ends a subscription. What is on its way may still arrive. */
@@ -34,16 +40,22 @@ export interface Engine {
   /**
    * Reads from the history of a topic, oldest first.
    * @param after the cursor behind which to begin; undefined for the last `limit` messages
-   * @param limit the most messages to return
+   * @param limit the most messages to return, at least 1
    */
   read (topic: string, after: string | undefined, limit: number): Promise<HistoryPage>
-  /** Lets go of all connections and timers; what is being published may still be accepted. */
+  /**
+   * Lets go of all connections and timers. What is still being published rejects, though it may have been accepted. Members
+   * that this process holds stay until its lease is over, so that they can join by another process in the meantime.
+   */
   close (): Promise<void>
 }
 
 /** A message as it is published. */
 export interface Publication {
-  /** Unique to this message. A second publication with the same id is the same message, and is dropped. */
+  /**
+   * Unique to this message in its topic. A second publication with the same id is the same message: it is dropped, and
+   * answered with the cursor of the first. Engines remember ids for a minute at least, or the last 10,000 of a process.
+   */
   readonly id: string
   readonly data: Buffer
   readonly isBinary: boolean
@@ -54,7 +66,7 @@ export interface Publication {
 /** A message as it is delivered and read. */
 export interface TopicMessage extends Publication {
   readonly cursor: string
-  /** The cursor of the message before it in this topic; '' where there was none, or none that the engine remembers. */
+  /** The cursor of the message before it in this topic; '' where the engine does not remember one. */
   readonly prev: string
 }
 
@@ -67,16 +79,16 @@ export interface Accepted {
 export interface Retention {
   /** The most messages. */
   readonly size: number
-  /** How long after the last message, in milliseconds. */
+  /** How long after the last message, in milliseconds. The cursor of that message is remembered for longer. */
   readonly ttl: number
 }
 
 export interface HistoryPage {
-  /** Oldest first, each chained to the one before it. */
+  /** Oldest first, each chained to the one before it; after a gap, those that are newer than `after` as far as can be told. */
   readonly messages: readonly TopicMessage[]
   /** Whether messages between `after` and the first of these are gone, or may be: the history does not know `after`. */
   readonly isGap: boolean
-  /** The newest cursor of the topic; '' where there is none. */
+  /** The newest cursor of the topic; '' where the engine remembers none. */
   readonly head: string
 }
 
@@ -90,6 +102,10 @@ export interface EngineEvents {
    * messages may have been missed: whoever subscribed reads the history behind its last cursor.
    */
   state (state: EngineState, error?: Error): void
+  /**
+   * Reported once to each process that is subscribed to the topic. An engine that was down may have missed some of these, or
+   * report again a member that joins anew because its server lost its data: after 'ready', compare with `members()`.
+   */
   joined (topic: string, member: Member): void
   left (topic: string, member: Member): void
 }
@@ -102,9 +118,8 @@ export interface Member {
 }
 
 /**
- * Members are counted by process: a member is joined once, when the first process joins it, and leaves when the last
- * process let it go, or when the leases of all processes that held it are over. `joined` and `left` are reported, once, to
- * every process that is subscribed to the topic.
+ * Members are counted by process: a member joins once, when the first process joins it, and leaves when the last process
+ * lets go of it, or when the leases of all processes that hold it are over.
  */
 export interface EnginePresence {
   /** @param lease how long this process may be silent before its members leave, in milliseconds; the engine renews it itself */
