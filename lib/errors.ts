@@ -120,6 +120,15 @@ export const HandlerMissing = createError(
 export const HandlerObject = createError(
   'FST_WIRE_HANDLER_OBJECT', "The handler of app.ws(%s) must be one function, not an object of listeners: app.ws(url, (socket) => { socket.on('message', (data) => {}) })", 500, TypeError)
 
+export const TopicInvalid = createError(
+  'FST_WIRE_TOPIC', 'The name of a topic must be %s', 400, TypeError)
+
+export const TooManyTopics = createError(
+  'FST_WIRE_TOPICS', 'A socket may follow at most %s topics (the option maxTopics)', 500)
+
+export const TopicDataInvalid = createError(
+  'FST_WIRE_TOPIC_DATA', 'A %s cannot be published: a message is a string, bytes, or a value that JSON can carry', 500, TypeError)
+
 // These five have the sentences of @fastify/websocket: applications and their tests look for them.
 
 export const ErrorHandlerInvalid = createError(
@@ -202,6 +211,23 @@ export const MessageReplaced = createError(
 
 export const UncleanClose = createError(
   'FST_WIRE_UNCLEAN_CLOSE', 'The socket closed uncleanly with code %s: messages may be missing', 500)
+
+// Engines: what carries messages between processes.
+
+export const EnginePackageMissing = createError(
+  'FST_WIRE_ENGINE_PACKAGE', '%s needs the package %s, which could not be loaded: npm install %s', 500)
+
+export const EngineUnsuitable = createError(
+  'FST_WIRE_ENGINE_UNSUITABLE', 'The %s engine cannot work with this server: %s', 500)
+
+export const EngineDown = createError(
+  'FST_WIRE_ENGINE_DOWN', 'The %s engine has no connection to its server: try again when its state is "ready"', 503)
+
+export const EngineClosed = createError(
+  'FST_WIRE_ENGINE_CLOSED', 'The %s engine is closed, or was never opened: open() comes first, and nothing after close()', 500)
+
+export const PublishTimeout = createError(
+  'FST_WIRE_PUBLISH_TIMEOUT', 'The %s engine did not accept the message within %s ms (publishTimeout): publish it again with the same id, it is delivered once at most', 503)
 
 // Faults of the peer.
 

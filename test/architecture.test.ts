@@ -7,7 +7,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 // From the top down. A file belongs to the first entry that its path begins with; imports run downwards, or within one entry.
 const LAYERS = [
-  'index', 'fastify-wire', 'lib/plugin', 'lib/decorators', 'lib/early', 'lib/dropin', 'lib/routes', 'lib/accept', 'lib/refusals', 'lib/owner', 'lib/admission.', 'lib/upgrade/', 'lib/options', 'lib/schema', 'lib/connection-limits', 'lib/closing', 'lib/server', 'lib/refusal-log', 'lib/metrics', 'lib/ws-errors', 'lib/try-log', 'lib/socket/', 'lib/diagnostics', 'lib/transport/', 'lib/protocol/', 'lib/codec/', 'lib/handshake/', 'lib/fastify-slots', 'lib/errors', 'lib/timers'
+  'index', 'fastify-wire', 'lib/plugin', 'lib/decorators', 'lib/early', 'lib/dropin', 'lib/routes', 'lib/accept', 'lib/refusals', 'lib/owner', 'lib/admission.', 'lib/upgrade/', 'lib/options', 'lib/schema', 'lib/connection-limits', 'lib/closing', 'lib/topics/', 'lib/server', 'lib/refusal-log', 'lib/metrics', 'lib/ws-errors', 'lib/try-log', 'lib/socket/', 'lib/diagnostics', 'lib/transport/', 'lib/protocol/', 'lib/codec/', 'lib/handshake/', 'lib/engine/', 'lib/fastify-slots', 'lib/errors', 'lib/timers'
 ]
 
 const SANS_IO = ['lib/handshake/', 'lib/protocol/', 'lib/codec/']

@@ -1,0 +1,20 @@
+// Bundles the client with the frames it shares with the server into one ES module, which a page can load as it is.
+// Part of `npm run build`; the declarations come from client/tsconfig.json.
+import { fileURLToPath } from 'node:url'
+import { build } from 'vite'
+
+export const bundle = (options) => build({
+  configFile: false,
+  logLevel: 'warn',
+  root: fileURLToPath(new URL('.', import.meta.url)),
+  build: {
+    target: 'es2022',
+    outDir: '../dist/client',
+    emptyOutDir: false,
+    minify: false,
+    lib: { entry: 'live-socket.mts', formats: ['es'], fileName: () => 'live-socket.mjs' },
+    ...options
+  }
+})
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await bundle()

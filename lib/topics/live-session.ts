@@ -1,0 +1,134 @@
+import type { HistoryPage, TopicMessage } from '../engine/engine.js'
+import type { WireSocket } from '../socket/socket.js'
+import type { LiveMember } from './frames.js'
+import type { LocalTopic } from './local-topic.js'
+import { prepareFrame, TopicDelivery } from './topic-frames.js'
+
+/** What a session asks of the hub. */
+export interface LiveSessionOwner {
+  read (topic: string, after: string, limit: number): Promise<HistoryPage>
+  /** Undefined where the topic has no members. */
+  members (topic: string): Promise<readonly LiveMember[]> | undefined
+  isSubscribed (socket: WireSocket, topic: string): boolean
+}
+
+const PAGE_LENGTH = 200
+
+// How often a session waits for others: for a process that is behind the client, or for the coming and going of members.
+const MAX_TRIES = 5
+
+/**
+ * One socket that speaks the live subprotocol.
+ *
+ *   waiting ── resume ──▶ for each topic: read what was missed ──▶ in step: gets each message as it comes
+ */
+export class LiveSession {
+  readonly #socket: WireSocket
+  readonly #owner: LiveSessionOwner
+  readonly #resumed: Promise<void>
+  #resume: () => void = () => {}
+  readonly #cursors = new Map<string, string>()
+  readonly #following = new Set<LocalTopic>()
+
+  constructor (socket: WireSocket, owner: LiveSessionOwner) {
+    this.#socket = socket
+    this.#owner = owner
+    this.#resumed = new Promise((resolve) => { this.#resume = resolve })
+  }
+
+  /**
+   * The client says which message of each topic it had last: each topic goes on behind that.
+   * @param followed the topics that the socket follows; those that it is in step with are begun again where the client says so
+   */
+  resume (cursors: ReadonlyMap<string, string>, followed: readonly LocalTopic[]): void {
+    for (const [topic, cursor] of cursors) this.#cursors.set(topic, cursor)
+    this.#resume()
+    for (const topic of followed) if (cursors.has(topic.name)) this.follow(topic)
+  }
+
+  /** Brings the socket into step with a topic. Resolves when it is, or when it left. */
+  async follow (topic: LocalTopic): Promise<void> {
+    if (this.#following.has(topic)) return
+    this.#following.add(topic)
+    topic.sockets.delete(this.#socket)
+    topic.resuming++
+    try {
+      await this.#resumed
+      await topic.ready
+      const cursor = this.#cursors.get(topic.name)
+      this.#cursors.delete(topic.name)
+      await this.#catchUp(topic, cursor)
+    } finally {
+      topic.resuming--
+      this.#following.delete(topic)
+    }
+  }
+
+  // Everything from the last look at the feed to `sockets.add()` happens in one go, so that no message comes between.
+  async #catchUp (topic: LocalTopic, cursor: string | undefined): Promise<void> {
+    const { feed } = topic
+    const socket = this.#socket
+    let at = cursor ?? feed.last
+    let isGap = false
+    let isAnnounced = false
+    let tries = 0
+    for (;;) {
+      const version = topic.presenceVersion
+      const members = isAnnounced ? undefined : await this.#owner.members(topic.name)
+      if (!this.#isFollowing(topic)) return
+      // Somebody joined or left while the list was read.
+      if (version !== topic.presenceVersion && tries++ < MAX_TRIES) continue
+      // Where the client brought no cursor, it begins with what comes now.
+      if (cursor === undefined) at = feed.last
+      const recent = feed.since(at)
+      if (recent !== undefined) {
+        if (!isAnnounced) this.#announce(topic, at, isGap, members)
+        for (const message of recent) this.#send(topic, message)
+        topic.sockets.add(socket)
+        return
+      }
+      const page = await this.#owner.read(topic.name, at, PAGE_LENGTH)
+      if (!this.#isFollowing(topic)) return
+      if (page.isGap) {
+        at = page.messages[0]?.prev ?? page.head
+        if (isAnnounced) socket.send(prepareFrame({ type: 'gap', topic: topic.name, cursor: at }))
+        else isGap = true
+      }
+      if (page.messages.length > 0) {
+        if (!isAnnounced) this.#announce(topic, at, isGap, members)
+        isAnnounced = true
+        at = await this.#sendPage(topic, page.messages)
+      } else if (!page.isGap) {
+        // The client has what this process has not heard of yet.
+        if (tries++ < MAX_TRIES) {
+          await feed.refill()
+        } else {
+          at = feed.last
+          isGap = true
+        }
+      }
+    }
+  }
+
+  #isFollowing (topic: LocalTopic): boolean {
+    return this.#socket.readyState === this.#socket.OPEN && this.#owner.isSubscribed(this.#socket, topic.name)
+  }
+
+  #announce (topic: LocalTopic, cursor: string, isGap: boolean, members: readonly LiveMember[] | undefined): void {
+    const frame = { type: 'subscribed', topic: topic.name, cursor, isGap } as const
+    this.#socket.send(prepareFrame(members === undefined ? frame : { ...frame, members }))
+  }
+
+  #send (topic: LocalTopic, message: TopicMessage): void {
+    this.#socket.send(new TopicDelivery(topic.name, message).live)
+  }
+
+  /** Waits for the peer to take a page before the next one is read. */
+  async #sendPage (topic: LocalTopic, messages: readonly TopicMessage[]): Promise<string> {
+    const last = messages.at(-1) as TopicMessage
+    for (const message of messages) if (message !== last) this.#send(topic, message)
+    // A socket that closes meanwhile is noticed by whoever goes on.
+    await this.#socket.sent(new TopicDelivery(topic.name, last).live).catch(() => {})
+    return last.cursor
+  }
+}

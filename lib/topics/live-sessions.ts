@@ -1,0 +1,67 @@
+import type { WireSocket } from '../socket/socket.js'
+import { readClientFrame } from './frames.js'
+import { LiveSession, type LiveSessionOwner } from './live-session.js'
+import type { LocalTopic } from './local-topic.js'
+import { prepareFrame } from './topic-frames.js'
+
+// A client that hears nothing for so many intervals may take its connection for dead.
+const MISSED_INTERVALS = 2.5
+
+const PING = prepareFrame({ type: 'ping' })
+
+/** The sockets of this process that speak the live subprotocol. One timer serves them all. */
+export class LiveSessions {
+  readonly #owner: LiveSessionOwner
+  readonly #interval: number
+  readonly #sessions = new Map<WireSocket, LiveSession>()
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param interval how often each socket gets a sign of life, in milliseconds */
+  constructor (owner: LiveSessionOwner, interval: number) {
+    this.#owner = owner
+    this.#interval = interval
+  }
+
+  open (socket: WireSocket): void {
+    this.#sessions.set(socket, new LiveSession(socket, this.#owner))
+    socket.send(prepareFrame({ type: 'hello', heartbeat: this.#interval * MISSED_INTERVALS }))
+    this.#timer ??= setInterval(() => { this.#ping() }, this.#interval).unref()
+  }
+
+  close (socket: WireSocket): void {
+    this.#sessions.delete(socket)
+    if (this.#sessions.size === 0) this.stop()
+  }
+
+  stop (): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  get (socket: WireSocket): LiveSession | undefined {
+    return this.#sessions.get(socket)
+  }
+
+  /**
+   * Takes a message that begins with NUL.
+   * @param followed the topics that the socket follows
+   * @returns the payload of a plain message that begins with NUL itself; undefined for all others
+   */
+  receive (socket: WireSocket, bytes: Buffer, followed: readonly LocalTopic[]): Buffer | undefined {
+    const session = this.#sessions.get(socket)
+    const frame = readClientFrame(bytes as Buffer<ArrayBuffer>)
+    if (session === undefined || frame === undefined) {
+      socket.close(1008, 'not a frame of the live subprotocol')
+      return undefined
+    }
+    const { head, payload } = frame
+    if (head.type === 'send') return Buffer.from((payload as Uint8Array).buffer, (payload as Uint8Array).byteOffset, payload.length)
+    if (head.type === 'ping') socket.send(PING)
+    else session.resume(new Map(Object.entries(head.topics)), followed)
+    return undefined
+  }
+
+  #ping (): void {
+    for (const socket of this.#sessions.keys()) socket.send(PING)
+  }
+}

@@ -1,0 +1,33 @@
+import type { TopicMessage } from '../engine/engine.js'
+import type { WireSocket } from '../socket/socket.js'
+import { Feed, type FeedOwner } from './feed.js'
+
+/** Takes the messages of a topic in server code. */
+export type TopicListener = (data: Buffer, message: TopicMessage) => void
+
+/** A topic that this process follows, and who follows it here. */
+export class LocalTopic {
+  readonly name: string
+  readonly feed: Feed
+  /** Resolves when the engine's subscription is in force. */
+  readonly ready: Promise<void>
+  /** The sockets that get each message as it comes. */
+  readonly sockets = new Set<WireSocket>()
+  listeners: Set<TopicListener> | undefined
+  /** How many sockets read what they missed, before they join the others. */
+  resuming = 0
+  /** Counts the joins and leaves seen, so that a list of members that was read meanwhile is known to be old. */
+  presenceVersion = 0
+  /** Whether nobody followed the topic when it was last looked at. */
+  isStale = false
+
+  constructor (name: string, owner: FeedOwner, subscribed: Promise<string>) {
+    this.name = name
+    this.feed = new Feed(name, owner)
+    this.ready = subscribed.then((head) => { this.feed.start(head) })
+  }
+
+  get isFollowed (): boolean {
+    return this.sockets.size > 0 || this.resuming > 0 || this.listeners !== undefined
+  }
+}

@@ -1,0 +1,37 @@
+import { Message } from '../codec/message.js'
+import type { TopicMessage } from '../engine/engine.js'
+import { encodeFrame, type ServerFrame } from './frames.js'
+
+/** The forms in which a message of a topic leaves this process: each is encoded once, for all its receivers. */
+export class TopicDelivery {
+  readonly message: TopicMessage
+  readonly #topic: string
+  #plain: Message | undefined
+  #live: Message | undefined
+
+  constructor (topic: string, message: TopicMessage) {
+    this.#topic = topic
+    this.message = message
+  }
+
+  /** For a socket that does not speak the live subprotocol: the payload as it is. */
+  get plain (): Message {
+    return (this.#plain ??= new Message(this.message.data, this.message.isBinary, true))
+  }
+
+  /** For a socket that does: with its topic, its cursor and that of its predecessor. */
+  get live (): Message {
+    return (this.#live ??= this.#encodeLive())
+  }
+
+  #encodeLive (): Message {
+    const { cursor, prev, data, isBinary } = this.message
+    const bytes = encodeFrame({ type: 'message', topic: this.#topic, cursor, prev }, data)
+    return new Message(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), isBinary, true)
+  }
+}
+
+/** A frame without a payload. */
+export function prepareFrame (frame: Exclude<ServerFrame, { type: 'message' | 'send' }>): Message {
+  return new Message(Buffer.from(encodeFrame(frame)), false, true)
+}

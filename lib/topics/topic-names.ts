@@ -1,0 +1,34 @@
+import { TopicInvalid } from '../errors.js'
+
+const ESCAPE = /%[0-9a-f]{2}/gi
+// RFC 3986 §2.3: an escape of one of these means the same as the character.
+const UNRESERVED = /^[\w.~-]$/
+const NOT_IN_URLS = /[^\x21-\x7e]+/g
+
+/**
+ * The topic of a URL: its path, without the query, each character written in one way (RFC 3986 §6.2.2). A topic that is
+ * no path is what it is.
+ */
+export function normalizeTopic (name: string): string {
+  if (!name.startsWith('/')) return name
+  const end = name.search(/[?#]/)
+  const path = end === -1 ? name : name.slice(0, end)
+  return path.replace(NOT_IN_URLS, encodeURIComponent).replace(ESCAPE, normalizeEscape)
+}
+
+function normalizeEscape (escape: string): string {
+  const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16))
+  return UNRESERVED.test(character) ? character : escape.toUpperCase()
+}
+
+/**
+ * @param maxLength in bytes of UTF-8
+ * @throws TopicInvalid
+ */
+export function readTopic (name: unknown, maxLength: number): string {
+  if (typeof name !== 'string' || name === '') throw new TopicInvalid('a string that is not empty')
+  if (!name.isWellFormed()) throw new TopicInvalid('well-formed Unicode')
+  const topic = normalizeTopic(name)
+  if (Buffer.byteLength(topic) > maxLength) throw new TopicInvalid(`at most ${maxLength} bytes (the option maxTopicLength)`)
+  return topic
+}

@@ -1,0 +1,13 @@
+import { gzipSync } from 'node:zlib'
+import t from 'tap'
+import { minifySync } from 'vite'
+import { bundleClient } from '../fixtures/client-bundle.js'
+
+t.test('the client is one ES module without imports, of at most 3 KiB minified and gzipped', async (t) => {
+  const code = await bundleClient()
+  t.notMatch(code, /^import /m)
+  t.match(code, /export \{ LIVE_PROTOCOL, LiveSocket \}/)
+  const minified = minifySync('live-socket.mjs', code, { module: true }).code
+  const size = gzipSync(minified).length
+  t.ok(size <= 3 * 1024, `${size} bytes`)
+})

@@ -1,0 +1,420 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { Recorder, publication, texts, until } from './recorder.js'
+import type { Engine, Retention } from '../../lib/engine/engine.js'
+
+/**
+ * What every engine does, as tests. They run in any runner whose `test(name, body)` takes an asynchronous function:
+ *
+ *   import test from 'node:test'
+ *   import { engineContract } from 'fastify-wire/engine-test'
+ *   engineContract(test, { engine: () => myEngine({ url }) })
+ */
+export interface ContractOptions {
+  /** An engine as a process has it. All of them share one server, and its data. */
+  readonly engine: () => Engine
+  /** Whether engines of several processes share topics. Default: true. */
+  readonly isShared?: boolean
+  /** An engine whose server does not answer, with a `publishTimeout` of 200 ms, for engines that have a server. */
+  readonly unreachable?: () => Engine
+}
+
+export type TestFunction = (name: string, body: () => Promise<void>) => unknown
+
+const KEEP: Retention = { size: 100, ttl: 60_000 }
+
+/** Names that are patterns, separators or keys somewhere, and must be nothing but names here. */
+const NAMES = [
+  '/rooms/7', '*', '>', '/rooms/*', '/rooms/?', '/rooms/[0-9]', 'rooms.*', 'rooms.>', 'a b', 'a\r\nPING\r\n', 'a\0b', '{a}', '}{', '{}x', '}',
+  '%', '%2F', '=2F', '/räume/ü', '\u{1F600}', '日本', 'e\u0301', '\u00e9', '', ' ', '.', '..', 'a.', '.a', '$SYS.>', '_INBOX.x', '__proto__', 'constructor', 'A', 'a',
+  'x'.repeat(1000), 'x'.repeat(1001), 'ü'.repeat(400)
+]
+
+export function engineContract (test: TestFunction, options: ContractOptions): void {
+  const { engine, isShared = true, unreachable } = options
+
+  /** Runs `body` with as many processes as it asks for, and closes them. */
+  const processes = async (count: number, body: (all: Process[]) => Promise<void>): Promise<void> => {
+    const all: Process[] = []
+    try {
+      for (let i = 0; i < count; i++) all.push(await start(engine()))
+      await body(all)
+    } finally {
+      await Promise.all(all.map(async ({ engine }) => await engine.close()))
+    }
+  }
+  const one = (name: string, body: (process: Process, topic: string) => Promise<void>): unknown =>
+    test(name, () => processes(1, ([process]) => body(process!, topicName())))
+  const two = (name: string, body: (first: Process, second: Process, topic: string) => Promise<void>): unknown =>
+    isShared ? test(name, () => processes(2, ([first, second]) => body(first!, second!, topicName()))) : undefined
+
+  one('an engine has a name, and reports that it is ready before open() resolves', async ({ engine, events }) => {
+    assert.match(engine.name, /^[a-z][a-z0-9-]*$/)
+    assert.deepEqual(events.states, ['ready'])
+  })
+
+  one('a message is delivered as it was published', async ({ engine, events }, topic) => {
+    await engine.subscribe(topic)
+    const sent = [
+      publication('text ü \u{1F600}'), publication(''), publication(Buffer.from([0, 255, 10, 13, 0])), publication(Buffer.alloc(0)),
+      publication('price', { kind: 'price/ü\n' }), publication(Buffer.alloc(70_000, 7)), publication('own id', { id: `order 17\n${randomUUID()} ü` })
+    ]
+    for (const each of sent) await engine.publish(topic, each, KEEP)
+    const got = await events.messages(topic, sent.length)
+    const read = (await engine.read(topic, undefined, 100)).messages
+    for (const list of [got, read]) {
+      assert.equal(list.length, sent.length)
+      for (const [i, { id, data, isBinary, kind }] of sent.entries()) {
+        assert.deepEqual({ id, isBinary, kind }, { id: list[i]!.id, isBinary: list[i]!.isBinary, kind: list[i]!.kind })
+        assert.ok(data.equals(list[i]!.data), `payload ${i}`)
+      }
+    }
+    assert.deepEqual(read.map(({ cursor }) => cursor), got.map(({ cursor }) => cursor))
+  })
+
+  one('publish() resolves with the cursor under which the message is delivered', async ({ engine, events }, topic) => {
+    await engine.subscribe(topic)
+    const { cursor } = await engine.publish(topic, publication('a'), KEEP)
+    const [message] = await events.messages(topic, 1)
+    assert.equal(message!.cursor, cursor)
+    assert.notEqual(cursor, '')
+  })
+
+  one('messages of one process arrive in the order in which it published them, without waiting', async ({ engine, events }, topic) => {
+    await engine.subscribe(topic)
+    const sent = Array.from({ length: 500 }, (_, i) => String(i))
+    await Promise.all(sent.map((text) => engine.publish(topic, publication(text), KEEP)))
+    assert.deepEqual(texts(await events.messages(topic, 500)), sent)
+  })
+
+  two('all processes see the messages of all processes in one order', async (first, second, topic) => {
+    await Promise.all([first.engine.subscribe(topic), second.engine.subscribe(topic)])
+    await Promise.all(Array.from({ length: 200 }, (_, i) => [
+      first.engine.publish(topic, publication(`a${i}`), KEEP), second.engine.publish(topic, publication(`b${i}`), KEEP)
+    ]).flat())
+    const one = texts(await first.events.messages(topic, 400))
+    assert.deepEqual(texts(await second.events.messages(topic, 400)), one)
+    assert.deepEqual(one.filter((text) => text.startsWith('a')), Array.from({ length: 200 }, (_, i) => `a${i}`))
+  })
+
+  one('each message names the cursor of the one before it, from the cursor of the subscription on', async ({ engine, events }, topic) => {
+    let last = await engine.subscribe(topic)
+    assert.notEqual(last, '')
+    for (let i = 0; i < 20; i++) await engine.publish(topic, publication(String(i)), { size: 5, ttl: 60_000 })
+    for (const { prev, cursor } of await events.messages(topic, 20)) {
+      assert.equal(prev, last)
+      last = cursor
+    }
+    const { messages, head } = await engine.read(topic, undefined, 100)
+    assert.equal(head, last)
+    assert.deepEqual(messages.slice(1).map(({ prev }) => prev), messages.slice(0, -1).map(({ cursor }) => cursor))
+  })
+
+  two('the chain of a topic does not depend on who published, nor on who listened', async (first, second, topic) => {
+    const start = await first.engine.subscribe(topic)
+    const { cursor } = await second.engine.publish(topic, publication('1'), KEEP)
+    assert.equal(await second.engine.subscribe(topic), cursor)
+    await first.engine.publish(topic, publication('2'), KEEP)
+    const seen = await first.events.messages(topic, 2)
+    assert.deepEqual(seen.map(({ prev }) => prev), [start, cursor])
+    assert.equal((await second.events.messages(topic, 1))[0]!.prev, cursor)
+  })
+
+  one('a topic without history has a chain as well', async ({ engine, events }, topic) => {
+    const start = await engine.subscribe(topic)
+    const first = await engine.publish(topic, publication('1'), { size: 0, ttl: 0 })
+    const second = await engine.publish(topic, publication('2'), { size: 0, ttl: 0 })
+    assert.deepEqual((await events.messages(topic, 2)).map(({ prev }) => prev), [start, first.cursor])
+    assert.deepEqual(await engine.read(topic, second.cursor, 10), { messages: [], isGap: false, head: second.cursor })
+    const missed = await engine.read(topic, first.cursor, 10)
+    assert.deepEqual(missed, { messages: [], isGap: true, head: second.cursor })
+  })
+
+  one('a second message with the same id is dropped, and answered with the cursor of the first', async ({ engine, events }, topic) => {
+    await engine.subscribe(topic)
+    const once = publication('once')
+    const [first, , again] = await Promise.all([
+      engine.publish(topic, once, KEEP), engine.publish(topic, publication('between'), KEEP), engine.publish(topic, once, KEEP)
+    ])
+    assert.equal(again.cursor, first.cursor)
+    assert.equal((await engine.publish(topic, { ...publication('other text'), id: once.id }, KEEP)).cursor, first.cursor)
+    await engine.publish(topic, publication('end'), KEEP)
+    assert.deepEqual(texts(await events.messages(topic, 3)), ['once', 'between', 'end'])
+    assert.deepEqual(texts((await engine.read(topic, undefined, 10)).messages), ['once', 'between', 'end'])
+  })
+
+  one('an id that the history does not hold any more is known still', async ({ engine, events }, topic) => {
+    await engine.subscribe(topic)
+    const once = publication('once')
+    const { cursor } = await engine.publish(topic, once, { size: 1, ttl: 60_000 })
+    for (let i = 0; i < 50; i++) await engine.publish(topic, publication(`${i}`), { size: 1, ttl: 60_000 })
+    assert.equal((await engine.publish(topic, once, { size: 1, ttl: 60_000 })).cursor, cursor)
+    await engine.publish(topic, publication('end'), KEEP)
+    assert.equal((await events.messages(topic, 52)).length, 52)
+  })
+
+  one('the same id in two topics is two messages', async ({ engine, events }, topic) => {
+    await engine.subscribe(`${topic}a`)
+    await engine.subscribe(`${topic}b`)
+    const same = publication('same')
+    await engine.publish(`${topic}a`, same, KEEP)
+    await engine.publish(`${topic}b`, same, KEEP)
+    assert.deepEqual(texts(await events.messages(`${topic}a`, 1)), ['same'])
+    assert.deepEqual(texts(await events.messages(`${topic}b`, 1)), ['same'])
+  })
+
+  two('whoever subscribes, and then reads, has each message once, while others publish', async (first, second, topic) => {
+    const sent = Array.from({ length: 300 }, (_, i) => String(i))
+    const { cursor: before } = await first.engine.publish(topic, publication('before'), { size: 1000, ttl: 60_000 })
+    const publishing = Promise.all(sent.map((text) => first.engine.publish(topic, publication(text), { size: 1000, ttl: 60_000 })))
+    const head = await second.engine.subscribe(topic)
+    const { messages, isGap } = await second.engine.read(topic, before, 1000)
+    await publishing
+    assert.equal(isGap, false)
+    // What was delivered behind the head, after what was read up to it.
+    const read = texts(messages.slice(0, messages.findIndex(({ cursor }) => cursor === head) + 1))
+    const live = await second.events.messages(topic, sent.length - read.length)
+    const from = live.findIndex(({ prev }) => prev === head)
+    const behind = texts(from < 0 ? [] : await second.events.messages(topic, from + sent.length - read.length)).slice(Math.max(from, 0))
+    assert.deepEqual([...read, ...behind], sent)
+  })
+
+  one('read() returns what is behind a cursor, oldest first, up to the limit', async ({ engine }, topic) => {
+    const cursors: string[] = []
+    for (let i = 0; i < 10; i++) cursors.push((await engine.publish(topic, publication(String(i)), KEEP)).cursor)
+    const head = cursors[9]!
+    const read = async (after: string | undefined, limit: number) => {
+      const page = await engine.read(topic, after, limit)
+      assert.equal(page.isGap, false)
+      assert.equal(page.head, head)
+      return texts(page.messages).join('')
+    }
+    assert.equal(await read(undefined, 100), '0123456789')
+    assert.equal(await read(undefined, 3), '789')
+    assert.equal(await read(cursors[3], 100), '456789')
+    assert.equal(await read(cursors[3], 2), '45')
+    assert.equal(await read(cursors[8], 1), '9')
+    assert.equal(await read(head, 10), '')
+    assert.equal((await engine.read(topic, cursors[3], 1)).messages[0]!.prev, cursors[3])
+  })
+
+  one('read() of a topic without messages is empty', async ({ engine }, topic) => {
+    const { messages, isGap } = await engine.read(topic, undefined, 10)
+    assert.deepEqual({ messages, isGap }, { messages: [], isGap: false })
+    const start = await engine.subscribe(topic)
+    assert.deepEqual(await engine.read(topic, start, 10), { messages: [], isGap: false, head: start })
+    await engine.publish(topic, publication('a'), KEEP)
+    const page = await engine.read(topic, start, 10)
+    assert.equal(page.isGap, false)
+    assert.deepEqual(texts(page.messages), ['a'])
+  })
+
+  one('a history holds no more than its size, and read() reports a gap to a reader behind it', async ({ engine }, topic) => {
+    const cursors: string[] = []
+    for (let i = 0; i < 10; i++) cursors.push((await engine.publish(topic, publication(String(i)), { size: 3, ttl: 60_000 })).cursor)
+    assert.deepEqual(texts((await engine.read(topic, undefined, 100)).messages), ['7', '8', '9'])
+    const behind = await engine.read(topic, cursors[2], 100)
+    assert.equal(behind.isGap, true)
+    assert.deepEqual(texts(behind.messages), ['7', '8', '9'])
+    assert.equal((await engine.read(topic, cursors[7], 100)).isGap, false)
+  })
+
+  one('a cursor that nobody handed out is a gap', async ({ engine }, topic) => {
+    const { cursor } = await engine.publish(topic, publication('a'), KEEP)
+    const { cursor: other } = await engine.publish(`${topic} other`, publication('b'), KEEP)
+    for (const unknown of ['', '0', '-', '+', '*', '$', '(', 'x.y', '0-0', '1-1.x', '99999999999999-1.x', `${cursor}x`, `x${cursor}`, other, 'x'.repeat(5000), '\r\n']) {
+      const { isGap, head } = await engine.read(topic, unknown, 10)
+      assert.equal(isGap, true, JSON.stringify(unknown))
+      assert.equal(head, cursor)
+    }
+  })
+
+  one('a history is gone when its time is over, and the chain goes on', async ({ engine, events }, topic) => {
+    await engine.subscribe(topic)
+    const brief = { size: 10, ttl: 100 }
+    const first = await engine.publish(topic, publication('a'), brief)
+    const { cursor } = await engine.publish(topic, publication('b'), brief)
+    await until(async () => (await engine.read(topic, undefined, 10)).messages.length === 0)
+    assert.deepEqual(await engine.read(topic, cursor, 10), { messages: [], isGap: false, head: cursor })
+    assert.equal((await engine.read(topic, first.cursor, 10)).isGap, true)
+    await engine.publish(topic, publication('c'), KEEP)
+    assert.equal((await events.messages(topic, 3))[2]!.prev, cursor)
+    assert.equal((await engine.read(topic, cursor, 10)).isGap, false)
+    assert.deepEqual(texts((await engine.read(topic, undefined, 10)).messages), ['c'])
+  })
+
+  one('nothing is delivered of a topic that is not subscribed, nor after unsubscribe()', async ({ engine, events }, topic) => {
+    await engine.publish(topic, publication('before'), KEEP)
+    await engine.subscribe(topic)
+    await engine.publish(topic, publication('during'), KEEP)
+    await events.messages(topic, 1)
+    await engine.unsubscribe(topic)
+    await engine.publish(topic, publication('after'), KEEP)
+    await engine.unsubscribe(topic)
+    await engine.unsubscribe('never subscribed')
+    const head = await engine.subscribe(topic)
+    await engine.publish(topic, publication('again'), KEEP)
+    const messages = await events.messages(topic, 2)
+    assert.deepEqual(texts(messages), ['during', 'again'])
+    assert.equal(messages[1]!.prev, head)
+  })
+
+  one('a second subscription to the same topic changes nothing', async ({ engine, events }, topic) => {
+    const [a, b] = await Promise.all([engine.subscribe(topic), engine.subscribe(topic)])
+    assert.equal(a, b)
+    await engine.publish(topic, publication('1'), KEEP)
+    await engine.publish(topic, publication('2'), KEEP)
+    assert.deepEqual(texts(await events.messages(topic, 2)), ['1', '2'])
+  })
+
+  one('topics are exact names, whatever characters they have', async ({ engine, events }, unique) => {
+    const names = Array.from(new Set(NAMES.flatMap((name) => [name + unique, unique + name])))
+    await Promise.all(names.map((name) => engine.subscribe(name)))
+    await Promise.all(names.map((name) => engine.publish(name, publication(name), KEEP)))
+    for (const name of names) {
+      await events.messages(name, 1)
+      assert.deepEqual(texts((await engine.read(name, undefined, 10)).messages), [name])
+    }
+    for (const name of names) await engine.publish(name, publication('end'), KEEP)
+    for (const name of names) assert.deepEqual(texts(await events.messages(name, 2)), [name, 'end'], JSON.stringify(name))
+  })
+
+  if (engine().presence !== undefined) presenceContract({ test, one, two, start, engine, isShared })
+
+  one('nothing is accepted after close()', async ({ engine }, topic) => {
+    await engine.close()
+    await assert.rejects(engine.publish(topic, publication('a'), KEEP), { code: 'FST_WIRE_ENGINE_CLOSED' })
+    await assert.rejects(engine.subscribe(topic), { code: 'FST_WIRE_ENGINE_CLOSED' })
+    await assert.rejects(engine.read(topic, undefined, 10), { code: 'FST_WIRE_ENGINE_CLOSED' })
+    await engine.unsubscribe(topic)
+    await engine.close()
+  })
+
+  if (unreachable === undefined) return
+
+  test('an engine that cannot reach its server opens, reports that it is down, and rejects publications in time', async () => {
+    const { engine, events } = await start(unreachable())
+    try {
+      assert.deepEqual(events.states, ['down'])
+      await assert.rejects(engine.publish('a', publication('a'), KEEP), { code: 'FST_WIRE_PUBLISH_TIMEOUT' })
+      await assert.rejects(engine.subscribe('a'), { code: 'FST_WIRE_ENGINE_DOWN' })
+      await assert.rejects(engine.read('a', undefined, 10), { code: 'FST_WIRE_ENGINE_DOWN' })
+    } finally {
+      await engine.close()
+    }
+  })
+}
+
+interface Process {
+  readonly engine: Engine
+  readonly events: Recorder
+}
+
+async function start (engine: Engine): Promise<Process> {
+  const events = new Recorder()
+  await engine.open(events)
+  return { engine, events }
+}
+
+const topicName = (): string => `/t/${randomUUID()}`
+
+interface PresenceParts {
+  test: TestFunction
+  one (name: string, body: (process: Process, topic: string) => Promise<void>): unknown
+  two (name: string, body: (first: Process, second: Process, topic: string) => Promise<void>): unknown
+  start (engine: Engine): Promise<Process>
+  engine (): Engine
+  isShared: boolean
+}
+
+function presenceContract ({ test, one, two, start, engine: make, isShared }: PresenceParts): void {
+  const LEASE = 60_000
+  const ann = { id: 'ann ü*>.', info: '{"name":"Ann\\n:"}' }
+  const bob = { id: 'bob', info: '{}' }
+
+  one('members join, are listed, and leave', async ({ engine, events }, topic) => {
+    const presence = engine.presence!
+    assert.deepEqual(await presence.members(topic), [])
+    await engine.subscribe(topic)
+    await presence.join(topic, ann, LEASE)
+    await presence.join(topic, bob, LEASE)
+    assert.deepEqual(new Set((await presence.members(topic)).map(({ id }) => id)), new Set([ann.id, bob.id]))
+    await presence.leave(topic, ann.id)
+    await presence.leave(topic, 'nobody')
+    assert.deepEqual(await presence.members(topic), [bob])
+    assert.deepEqual(await events.presence(topic, 3), [`+${ann.id}${ann.info}`, `+${bob.id}${bob.info}`, `-${ann.id}${ann.info}`])
+    assert.deepEqual(await presence.members(`${topic}*`), [])
+    await presence.leave(topic, bob.id)
+  })
+
+  one('a member that the process holds already does not join again', async ({ engine, events }, topic) => {
+    await engine.subscribe(topic)
+    await engine.presence!.join(topic, ann, LEASE)
+    await engine.presence!.join(topic, ann, LEASE)
+    await engine.presence!.leave(topic, ann.id)
+    await engine.presence!.join(topic, bob, LEASE)
+    assert.deepEqual((await events.presence(topic, 3)).map((each) => each[0]), ['+', '-', '+'])
+    await engine.presence!.leave(topic, bob.id)
+  })
+
+  one('nothing is reported of a topic that the process is not subscribed to', async ({ engine, events }, topic) => {
+    await engine.presence!.join(topic, ann, LEASE)
+    await engine.subscribe(topic)
+    await engine.presence!.leave(topic, ann.id)
+    assert.deepEqual(await events.presence(topic, 1), [`-${ann.id}${ann.info}`])
+  })
+
+  two('a member joins once by however many processes, and leaves with the last', async (first, second, topic) => {
+    await Promise.all([first.engine.subscribe(topic), second.engine.subscribe(topic)])
+    await first.engine.presence!.join(topic, ann, LEASE)
+    await second.engine.presence!.join(topic, ann, LEASE)
+    assert.deepEqual(await second.engine.presence!.members(topic), [ann])
+    await first.engine.presence!.leave(topic, ann.id)
+    assert.deepEqual(await first.engine.presence!.members(topic), [ann])
+    await second.engine.presence!.leave(topic, ann.id)
+    assert.deepEqual(await first.engine.presence!.members(topic), [])
+    for (const { events } of [first, second]) {
+      assert.deepEqual(await events.presence(topic, 2), [`+${ann.id}${ann.info}`, `-${ann.id}${ann.info}`])
+    }
+  })
+
+  if (!isShared) return
+
+  test('the members of a process that is gone leave when its lease is over, unless another process holds them', async () => {
+    const topic = topicName()
+    const left = await start(make())
+    const gone = await start(make())
+    try {
+      await left.engine.subscribe(topic)
+      await gone.engine.presence!.join(topic, ann, 500)
+      await gone.engine.presence!.join(topic, bob, 500)
+      await left.engine.presence!.join(topic, bob, 500)
+      // Without a word, as a process that is killed: close() lets go of nobody.
+      await gone.engine.close()
+      assert.deepEqual(await left.events.presence(topic, 3), [`+${ann.id}${ann.info}`, `+${bob.id}${bob.info}`, `-${ann.id}${ann.info}`])
+      assert.deepEqual(await left.engine.presence!.members(topic), [bob])
+      await left.engine.presence!.leave(topic, bob.id)
+      assert.equal((await left.events.presence(topic, 4))[3], `-${bob.id}${bob.info}`)
+    } finally {
+      await Promise.all([left.engine.close(), gone.engine.close()])
+    }
+  })
+
+  test('a process that lives on renews its lease', async () => {
+    const topic = topicName()
+    const [living, watching] = [await start(make()), await start(make())]
+    try {
+      await watching.engine.subscribe(topic)
+      await living.engine.presence!.join(topic, ann, 300)
+      // Another process that goes shows that the time was over.
+      const gone = await start(make())
+      await gone.engine.presence!.join(topic, bob, 1000)
+      await gone.engine.close()
+      assert.deepEqual((await watching.events.presence(topic, 3)).map((each) => each.slice(0, 4)), ['+ann', '+bob', '-bob'])
+      assert.deepEqual(await watching.engine.presence!.members(topic), [ann])
+      await living.engine.presence!.leave(topic, ann.id)
+    } finally {
+      await Promise.all([living.engine.close(), watching.engine.close()])
+    }
+  })
+}

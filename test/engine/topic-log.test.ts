@@ -1,0 +1,39 @@
+import t from 'tap'
+import { TopicLog } from '../../lib/engine/topic-log.js'
+import type { TopicMessage } from '../../lib/engine/engine.js'
+
+const message = (n: number): TopicMessage =>
+  ({ id: `${n}`, data: Buffer.alloc(100), isBinary: false, kind: '', cursor: `c${n}`, prev: `c${n - 1}` })
+
+t.test('a log of few messages stays correct while many pass through it', async (t) => {
+  const log = new TopicLog('c0')
+  let bytes = 0
+  for (let n = 1; n <= 500; n++) {
+    bytes += log.append(message(n), { size: 40, ttl: 60_000 })
+    const first = Math.max(1, n - 39)
+    t.equal(log.size, n - first + 1)
+    const { messages, isGap, head } = log.read(`c${first - 1}`, 1000)
+    t.match({ count: messages.length, first: messages[0]!.cursor, isGap, head }, { count: log.size, first: `c${first}`, isGap: false, head: `c${n}` })
+    if (first > 1) t.equal(log.read(`c${first - 2}`, 1000).isGap, true)
+  }
+  t.equal(bytes, 40 * (100 + 256))
+  t.equal(log.clear(), bytes)
+  t.strictSame(log.read('c500', 10), { messages: [], isGap: false, head: 'c500' })
+})
+
+t.test('a smaller size takes effect with the next message', async (t) => {
+  const log = new TopicLog('c0')
+  for (let n = 1; n <= 5; n++) log.append(message(n), { size: 5, ttl: 60_000 })
+  t.equal(log.append(message(6), { size: 2, ttl: 60_000 }), -3 * 356)
+  t.strictSame(log.read(undefined, 10).messages.map(({ cursor }) => cursor), ['c5', 'c6'])
+  t.equal(log.append(message(7), { size: 0, ttl: 60_000 }), -2 * 356)
+  t.match(log.read(undefined, 10), { messages: [], head: 'c7' })
+})
+
+t.test('a message after the time of the others begins a new history', async (t) => {
+  const log = new TopicLog('c0')
+  log.append(message(1), { size: 5, ttl: 0 })
+  t.equal(log.append(message(2), { size: 5, ttl: 60_000 }), 0)
+  t.strictSame(log.read('c1', 10).messages.map(({ cursor }) => cursor), ['c2'])
+  t.equal(log.read('c0', 10).isGap, true)
+})

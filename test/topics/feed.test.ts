@@ -1,0 +1,195 @@
+import t from 'tap'
+import type { HistoryPage, TopicMessage } from '../../lib/engine/engine.js'
+import { Feed, type FeedOwner } from '../../lib/topics/feed.js'
+
+const message = (number: number, prev = number === 1 ? '' : `c${number - 1}`): TopicMessage =>
+  ({ cursor: `c${number}`, prev, id: `id${number}`, data: Buffer.from(`m${number}`), isBinary: false, kind: '' })
+
+const range = (from: number, to: number): TopicMessage[] => Array.from({ length: to - from + 1 }, (_, i) => message(from + i))
+
+interface Scripted extends FeedOwner {
+  readonly seen: string[]
+  readonly reads: string[]
+  readonly failures: unknown[]
+  /** What each read is answered with, one after the other. */
+  readonly pages: Array<Partial<HistoryPage> | Error | (() => Partial<HistoryPage>)>
+}
+
+function scripted (): Scripted {
+  const seen: string[] = []
+  const reads: string[] = []
+  const failures: unknown[] = []
+  const pages: Scripted['pages'] = []
+  return {
+    seen,
+    reads,
+    failures,
+    pages,
+    read: async (_topic, after) => {
+      reads.push(after)
+      const next = pages.shift() ?? {}
+      const page = typeof next === 'function' ? next() : next
+      if (page instanceof Error) throw page
+      return { messages: [], isGap: false, head: '', ...page }
+    },
+    message: (_feed, { cursor }) => { seen.push(cursor) },
+    gap: (_feed, cursor) => { seen.push(`gap before what follows ${cursor}`) },
+    unfilled: (_feed, error) => { failures.push(error) }
+  }
+}
+
+function liveFeed (owner: FeedOwner, head = ''): Feed {
+  const feed = new Feed('/t', owner)
+  feed.start(head)
+  return feed
+}
+
+t.test('messages that follow each other are reported as they come', async (t) => {
+  const owner = scripted()
+  const feed = liveFeed(owner)
+  t.ok(feed.isLive)
+  for (const each of range(1, 3)) feed.receive(each)
+  t.same(owner.seen, ['c1', 'c2', 'c3'])
+  t.same(owner.reads, [])
+  t.equal(feed.last, 'c3')
+})
+
+t.test('messages that come before the subscription is known to be in force wait for it', async (t) => {
+  const owner = scripted()
+  const feed = new Feed('/t', owner)
+  feed.receive(message(3))
+  t.same(owner.seen, [])
+  feed.start('c2')
+  feed.start('c9')
+  t.same(owner.seen, ['c3'])
+})
+
+t.test('a message that comes twice is reported once', async (t) => {
+  const owner = scripted()
+  const feed = liveFeed(owner)
+  for (const each of [message(1), message(2), message(2), message(1), message(3)]) feed.receive(each)
+  t.same(owner.seen, ['c1', 'c2', 'c3'])
+  t.same(owner.reads, [])
+})
+
+t.test('a hole is filled from the history before what came behind it is reported', async (t) => {
+  const owner = scripted()
+  owner.pages.push({ messages: range(2, 4), head: 'c4' })
+  const feed = liveFeed(owner)
+  feed.receive(message(1))
+  feed.receive(message(4))
+  feed.receive(message(5))
+  t.same(owner.seen, ['c1'])
+  t.notOk(feed.isLive)
+  await feed.refill()
+  t.same(owner.seen, ['c1', 'c2', 'c3', 'c4', 'c5'])
+  t.same(owner.reads, ['c1'])
+})
+
+t.test('a message that was delivered while the history was read, and is younger, is waited for once more', async (t) => {
+  const owner = scripted()
+  const feed = liveFeed(owner)
+  owner.pages.push(() => {
+    feed.receive(message(6))
+    return { messages: range(1, 4), head: 'c4' }
+  }, { messages: range(5, 6), head: 'c6' })
+  await feed.refill()
+  t.same(owner.seen, ['c1', 'c2', 'c3', 'c4', 'c5', 'c6'])
+})
+
+t.test('a history that lost what is missing is reported as a gap', async (t) => {
+  const owner = scripted()
+  owner.pages.push({ messages: range(7, 8), isGap: true, head: 'c8' })
+  const feed = liveFeed(owner)
+  feed.receive(message(1))
+  feed.receive(message(8))
+  await feed.refill()
+  t.same(owner.seen, ['c1', 'gap before what follows c6', 'c7', 'c8'])
+})
+
+t.test('a history that is empty is reported as a gap up to its head', async (t) => {
+  const owner = scripted()
+  owner.pages.push({ isGap: true, head: 'x5' })
+  const feed = liveFeed(owner, 'c1')
+  await feed.refill()
+  t.same(owner.seen, ['gap before what follows x5'])
+  t.equal(feed.last, 'x5')
+})
+
+t.test('a topic whose first messages are gone has a gap at its beginning', async (t) => {
+  const owner = scripted()
+  owner.pages.push({ messages: range(3, 4), head: 'c4' })
+  const feed = liveFeed(owner)
+  feed.receive(message(4))
+  await feed.refill()
+  t.same(owner.seen, ['gap before what follows c2', 'c3', 'c4'])
+})
+
+t.test('a message that the history does not hold, and that nothing leads to, comes behind a gap', async (t) => {
+  const owner = scripted()
+  owner.pages.push({ messages: [], head: 'c1' })
+  const feed = liveFeed(owner, 'c1')
+  feed.receive(message(9))
+  await feed.refill()
+  t.same(owner.seen, ['gap before what follows c8', 'c9'])
+})
+
+t.test('a long hole is read page by page', async (t) => {
+  const owner = scripted()
+  owner.pages.push({ messages: range(1, 500), head: 'c600' }, { messages: range(501, 600), head: 'c600' })
+  const feed = liveFeed(owner)
+  await feed.refill()
+  t.equal(owner.seen.length, 600)
+  t.same(owner.reads, ['', 'c500'])
+})
+
+t.test('a hole that cannot be filled now is left for later, and nothing is reported past it', async (t) => {
+  const owner = scripted()
+  owner.pages.push(new Error('down'), { messages: range(2, 3), head: 'c3' })
+  const feed = liveFeed(owner, 'c1')
+  feed.receive(message(3))
+  await feed.refill()
+  t.match(owner.failures, [{ message: 'down' }])
+  t.same(owner.seen, [])
+  await feed.refill()
+  t.same(owner.seen, ['c2', 'c3'])
+})
+
+t.test('a feed that was stopped reports nothing more', async (t) => {
+  const owner = scripted()
+  const feed = liveFeed(owner)
+  owner.pages.push(() => {
+    feed.stop()
+    return { messages: range(1, 2), head: 'c2' }
+  })
+  await feed.refill()
+  feed.receive(message(3))
+  await feed.refill()
+  t.same(owner.seen, [])
+  const failing = liveFeed(owner)
+  owner.pages.push(() => {
+    failing.stop()
+    throw new Error('closed')
+  })
+  await failing.refill()
+  t.same(owner.failures, [])
+})
+
+t.test('the last messages are at hand for sockets that resume', async (t) => {
+  const owner = scripted()
+  const feed = liveFeed(owner)
+  t.same(feed.since(''), [])
+  t.equal(feed.since('c1'), undefined)
+  for (const each of range(1, 100)) feed.receive(each)
+  t.same(feed.since('c100'), [])
+  t.same(feed.since('c98')?.map(({ cursor }) => cursor), ['c99', 'c100'])
+  t.equal(feed.since('c3'), undefined, 'but not all of them')
+  t.equal(feed.since(''), undefined)
+})
+
+t.test('large messages are not kept at hand in numbers', async (t) => {
+  const feed = liveFeed(scripted())
+  for (const each of range(1, 4)) feed.receive({ ...each, data: Buffer.alloc(40_000) })
+  t.same(feed.since('c3')?.length, 1)
+  t.equal(feed.since('c1'), undefined)
+})

@@ -1,0 +1,478 @@
+import t from 'tap'
+import type { EnginePresence } from '../../lib/engine/engine.js'
+import { TopicHub, type HubSettings } from '../../lib/topics/hub.js'
+import { LIVE_PROTOCOL } from '../../lib/topics/frames.js'
+import { TopicRuleBook } from '../../lib/topics/topic-rules.js'
+import { stayAwake } from '../fixtures/awake.js'
+import { createMemorySocket, turn, type MemorySocket } from '../fixtures/memory.js'
+import { ScriptedEngine, ScriptedPresence } from '../fixtures/scripted-engine.js'
+
+stayAwake(t)
+
+const RULES = { retention: { size: 10, ttl: 1_000 }, hasPresence: true }
+
+interface SetUp {
+  settings?: Partial<HubSettings>
+  presence?: EnginePresence
+}
+
+async function setUp ({ settings, presence }: SetUp = {}) {
+  const engine = new ScriptedEngine(presence)
+  const reports: string[] = []
+  const hub = new TopicHub(engine, new TopicRuleBook(RULES), {
+    maxTopics: 3, maxTopicLength: 100, liveInterval: 60_000, linger: 60_000, lease: 30_000, grace: 0, ...settings
+  }, {
+    state: (state, error) => { reports.push(`${state} ${error?.message ?? ''}`.trim()) },
+    gap: (topic, cursor) => { reports.push(`gap ${topic} ${cursor}`) },
+    joined: (topic, { id }) => { reports.push(`joined ${topic} ${id}`) },
+    left: (topic, { id }) => { reports.push(`left ${topic} ${id}`) },
+    failed: (error) => { reports.push(`failed ${(error as Error).message}`) }
+  })
+  await hub.open()
+  t.teardown(() => hub.close())
+  return { engine, hub, reports }
+}
+
+const textsOf = (peer: MemorySocket): string[] => peer.frames().filter(({ opcode }) => opcode < 8).map(({ payload }) => payload.toString())
+
+/** A live socket; what the client sends reaches the hub as from a route. */
+function live (hub: TopicHub) {
+  const peer = createMemorySocket({ subprotocol: LIVE_PROTOCOL })
+  const frames = (): Array<Record<string, unknown> & { payload?: string }> => textsOf(peer).map((text) => {
+    const [head, payload] = text.slice(1).split('\n')
+    return payload === undefined ? JSON.parse(head!) : { ...JSON.parse(head!), payload }
+  })
+  const send = (frame: object | string): Buffer | undefined =>
+    hub.receiveFrame(peer.socket, Buffer.from(typeof frame === 'string' ? frame : '\0' + JSON.stringify(frame)))
+  return { peer, socket: peer.socket, frames, send, of: (type: string) => frames().filter((frame) => frame['type'] === type) }
+}
+
+const publish = (hub: TopicHub, topic: string, text: string) => hub.publish(topic, Buffer.from(text), false)
+
+t.test('all sockets of a topic get a message, and no others', async (t) => {
+  const { hub, engine } = await setUp()
+  const [first, second, other] = [createMemorySocket(), createMemorySocket(), createMemorySocket()]
+  hub.attach(first.socket, ['/a'])
+  hub.attach(second.socket, ['/a'])
+  hub.attach(other.socket, ['/b'])
+  await turn()
+  t.same(await publish(hub, '/a', 'hello'), { cursor: 'c1' })
+  await turn()
+  t.same([first, second, other].map(textsOf), [['hello'], ['hello'], []])
+  t.same(hub.counts, { topics: 2, subscriptions: 3, published: 1, delivered: 2, gaps: 0 })
+  t.same(engine.calls.filter((call) => call.startsWith('subscribe')), ['subscribe /a', 'subscribe /b'], 'one subscription a topic')
+})
+
+t.test('a publisher that is to be left out does not get its own message', async (t) => {
+  const { hub } = await setUp()
+  const [me, other] = [createMemorySocket(), createMemorySocket()]
+  for (const { socket } of [me, other]) hub.attach(socket, ['/a'])
+  await turn()
+  await hub.publish('/a', Buffer.from('hello'), true, 'kind', me.socket)
+  await turn()
+  t.same([me, other].map(textsOf), [[], ['hello']])
+  t.equal(other.frames()[0]?.opcode, 2)
+})
+
+t.test('a hixie socket gets no binary message', async (t) => {
+  const { hub } = await setUp()
+  const peer = createMemorySocket({ version: 'hixie-76' })
+  hub.attach(peer.socket, ['/a'])
+  await turn()
+  await hub.publish('/a', Buffer.from('hello'), true)
+  t.equal(peer.socket.traffic.messagesSent, 0)
+  await publish(hub, '/a', 'hello')
+  t.equal(peer.socket.traffic.messagesSent, 1)
+})
+
+t.test('a socket follows topics, asks for them, and leaves them', async (t) => {
+  const { hub } = await setUp()
+  const peer = createMemorySocket()
+  const { socket } = peer
+  t.same(hub.topicsOf(socket), [])
+  t.notOk(hub.isSubscribed(socket, '/a'))
+  hub.unsubscribe(socket, '/a')
+  await hub.subscribe(socket, '/a')
+  await hub.subscribe(socket, '/a')
+  t.ok(hub.isSubscribed(socket, '/a'))
+  await hub.subscribe(socket, '/b')
+  await hub.subscribe(socket, '/b')
+  t.same(hub.topicsOf(socket), ['/a', '/b'])
+  hub.unsubscribe(socket, '/a')
+  hub.unsubscribe(socket, '/a')
+  t.same(hub.topicsOf(socket), ['/b'])
+  const single = createMemorySocket().socket
+  await hub.subscribe(single, '/a')
+  hub.unsubscribe(single, '/b')
+  hub.unsubscribe(single, '/a')
+  t.same(hub.topicsOf(single), [])
+  await publish(hub, '/a', 'a')
+  await publish(hub, '/b', 'b')
+  await turn()
+  t.same(textsOf(peer), ['b'])
+  hub.detach(socket)
+  t.same(hub.counts.subscriptions, 0)
+})
+
+t.test('a socket follows no more topics than it may', async (t) => {
+  const { hub } = await setUp()
+  const { socket } = createMemorySocket()
+  for (const name of ['/a', '/b', '/c']) await hub.subscribe(socket, name)
+  await t.rejects(hub.subscribe(socket, '/d'), { code: 'FST_WIRE_TOPICS', message: /at most 3 topics/ })
+  const { hub: strict } = await setUp({ settings: { maxTopics: 1 } })
+  await strict.subscribe(socket, '/a')
+  await t.rejects(strict.subscribe(socket, '/b'), { code: 'FST_WIRE_TOPICS' })
+})
+
+t.test('the names of topics are read with their limit', async (t) => {
+  const { hub } = await setUp()
+  t.equal(hub.readName('/a?b'), '/a')
+  t.throws(() => hub.readName('x'.repeat(101)), { code: 'FST_WIRE_TOPIC' })
+})
+
+t.test('a topic is dropped a little after its last socket has left, unless another one comes', async (t) => {
+  const { hub, engine } = await setUp({ settings: { linger: 5 } })
+  const { socket } = createMemorySocket()
+  await hub.subscribe(socket, '/a')
+  hub.unsubscribe(socket, '/a')
+  await hub.subscribe(socket, '/a')
+  hub.unsubscribe(socket, '/a')
+  const unsubscribed = new Promise<void>((resolve) => { engine.unsubscribe = async () => { resolve() } })
+  await unsubscribed
+  t.equal(hub.counts.topics, 0)
+  engine.unsubscribe = async () => { throw new Error('down') }
+  const { hub: second, engine: failing, reports } = await setUp({ settings: { linger: 5 } })
+  const failed = new Promise<void>((resolve) => {
+    failing.unsubscribe = async () => {
+      resolve()
+      throw new Error('down')
+    }
+  })
+  await second.subscribe(socket, '/a')
+  second.detach(socket)
+  await failed
+  await turn()
+  t.match(reports, ['ready', 'failed down'])
+})
+
+t.test('server code follows a topic until it says that it does not', async (t) => {
+  const { hub, reports } = await setUp()
+  const seen: string[] = []
+  const stop = await hub.listen('/a', (data) => { seen.push(String(data)) })
+  const stopToo = await hub.listen('/a', () => { throw new Error('of the listener') })
+  await publish(hub, '/a', 'one')
+  stop()
+  await publish(hub, '/a', 'two')
+  stopToo()
+  await publish(hub, '/a', 'three')
+  t.same(seen, ['one'])
+  t.match(reports, ['ready', 'failed of the listener', 'failed of the listener'])
+})
+
+t.test('a live socket is greeted, says where it is, and gets what it missed and what comes', async (t) => {
+  const { hub, engine } = await setUp()
+  const client = live(hub)
+  for (const text of ['one', 'two', 'three']) engine.acceptText('/a', text)
+  hub.attach(client.socket, ['/a'])
+  await turn()
+  t.match(client.frames(), [{ type: 'hello', heartbeat: 150_000 }], 'nothing comes before it has said where it is')
+  client.send({ type: 'resume', topics: { '/a': 'c1' } })
+  await turn()
+  await publish(hub, '/a', 'four')
+  await turn()
+  t.match(client.frames().slice(1), [
+    { type: 'subscribed', topic: '/a', cursor: 'c1', isGap: false },
+    { type: 'message', topic: '/a', cursor: 'c2', prev: 'c1', payload: 'two' },
+    { type: 'message', cursor: 'c3', payload: 'three' },
+    { type: 'message', cursor: 'c4', prev: 'c3', payload: 'four' }
+  ])
+})
+
+t.test('a live socket without a cursor begins with what comes', async (t) => {
+  const { hub, engine } = await setUp()
+  engine.acceptText('/a', 'before')
+  const client = live(hub)
+  hub.attach(client.socket, ['/a'])
+  client.send({ type: 'resume', topics: {} })
+  await turn()
+  await publish(hub, '/a', 'after')
+  await turn()
+  t.match(client.frames().slice(1), [{ type: 'subscribed', cursor: 'c1', isGap: false }, { type: 'message', payload: 'after' }])
+})
+
+t.test('a live socket resumes from the messages at hand, without a read', async (t) => {
+  const { hub, engine } = await setUp()
+  await hub.listen('/a', () => {})
+  for (const text of ['one', 'two', 'three']) await publish(hub, '/a', text)
+  const client = live(hub)
+  hub.attach(client.socket, ['/a'])
+  client.send({ type: 'resume', topics: { '/a': 'c1' } })
+  await turn()
+  t.same(client.of('message').map(({ payload }) => payload), ['two', 'three'])
+  t.notMatch(engine.calls.join(), /read/)
+})
+
+t.test('a live socket whose messages are gone is sent a gap', async (t) => {
+  const { hub, engine } = await setUp()
+  for (const text of ['one', 'two', 'three']) engine.acceptText('/a', text)
+  engine.forget('/a', 1)
+  const client = live(hub)
+  hub.attach(client.socket, ['/a', '/b'])
+  client.send({ type: 'resume', topics: { '/a': 'c1', '/b': 'of another history' } })
+  await turn()
+  t.match(client.of('subscribed'), [{ topic: '/a', cursor: 'c2', isGap: true }, { topic: '/b', cursor: '', isGap: true }])
+  t.same(client.of('message').map(({ payload }) => payload), ['three'])
+})
+
+t.test('a live socket that is ahead of this process waits for it', async (t) => {
+  const { hub, engine } = await setUp()
+  await hub.listen('/a', () => {})
+  // Accepted elsewhere; the announcement has not arrived.
+  for (const text of ['one', 'two']) engine.acceptText('/a', text)
+  const client = live(hub)
+  hub.attach(client.socket, ['/a'])
+  client.send({ type: 'resume', topics: { '/a': 'c2' } })
+  await turn()
+  await publish(hub, '/a', 'three')
+  await turn()
+  t.match(client.frames().slice(1), [{ type: 'subscribed', cursor: 'c2' }, { type: 'message', cursor: 'c3', prev: 'c2' }])
+})
+
+t.test('a live socket that is ahead of an engine which forgot everything goes on where the process is', async (t) => {
+  const { hub, engine } = await setUp()
+  await hub.listen('/a', () => {})
+  engine.read = async () => ({ messages: [], isGap: false, head: 'elsewhere' })
+  const client = live(hub)
+  hub.attach(client.socket, ['/a'])
+  client.send({ type: 'resume', topics: { '/a': 'elsewhere' } })
+  await turn()
+  t.match(client.of('subscribed'), [{ cursor: '', isGap: true }])
+})
+
+t.test('a live socket that reads a long history is not flooded, and joins behind its last page', async (t) => {
+  const { hub, engine } = await setUp()
+  for (let i = 1; i <= 450; i++) engine.acceptText('/a', `m${i}`)
+  const client = live(hub)
+  hub.attach(client.socket, ['/a'])
+  client.send({ type: 'resume', topics: { '/a': 'c1' } })
+  await hub.listen('/a', () => {})
+  while (client.of('message').length < 449) await turn()
+  await publish(hub, '/a', 'last')
+  await turn()
+  t.same(client.of('message').map(({ cursor }) => cursor), Array.from({ length: 450 }, (_, i) => `c${i + 2}`))
+  t.equal(client.of('subscribed').length, 1)
+})
+
+t.test('a gap in the middle of a long history is a frame of its own', async (t) => {
+  const { hub, engine } = await setUp()
+  for (let i = 1; i <= 300; i++) engine.acceptText('/a', `m${i}`)
+  const { read } = engine
+  let reads = 0
+  engine.read = async function (...args) {
+    if (++reads === 2) this.forget('/a', 2)
+    return read.apply(this, args)
+  }
+  const client = live(hub)
+  hub.attach(client.socket, ['/a'])
+  client.send({ type: 'resume', topics: { '/a': 'c1' } })
+  while (client.of('message').length < 202) await turn()
+  t.match(client.of('gap'), [{ topic: '/a', cursor: 'c298' }])
+  t.same(client.of('message').slice(-2).map(({ cursor }) => cursor), ['c299', 'c300'])
+})
+
+t.test('a live socket may ask again for what it missed', async (t) => {
+  const { hub } = await setUp()
+  const client = live(hub)
+  hub.attach(client.socket, ['/a'])
+  client.send({ type: 'resume', topics: {} })
+  await turn()
+  await publish(hub, '/a', 'one')
+  await publish(hub, '/a', 'two')
+  client.send({ type: 'resume', topics: { '/a': 'c1', '/not-mine': 'c1' } })
+  client.send({ type: 'resume', topics: { '/a': 'c1' } })
+  await publish(hub, '/a', 'three')
+  await turn()
+  t.same(client.of('message').map(({ payload }) => payload), ['one', 'two', 'two', 'three'])
+})
+
+t.test('a live socket that leaves while it reads gets nothing more', async (t) => {
+  for (const at of ['read', 'members'] as const) {
+    const { hub, engine } = await setUp({ presence: new ScriptedPresence() })
+    engine.acceptText('/a', 'one')
+    engine.acceptText('/a', 'two')
+    const client = live(hub)
+    const leave = (): void => { hub.unsubscribe(client.socket, '/a') }
+    const { read } = engine
+    if (at === 'read') engine.read = async function (...args) { leave(); return read.apply(this, args) }
+    else engine.presence!.members = async () => { leave(); return [] }
+    hub.attach(client.socket, ['/a'])
+    client.send({ type: 'resume', topics: { '/a': 'c1' } })
+    await turn()
+    t.match(client.frames().slice(1), [{ type: 'unsubscribed', topic: '/a' }])
+    t.equal(hub.counts.subscriptions, 0)
+  }
+})
+
+t.test('what a live client sends is read, and what it may not send closes its socket', async (t) => {
+  const { hub } = await setUp()
+  const client = live(hub)
+  hub.attach(client.socket, [])
+  t.equal(client.send({ type: 'ping' }), undefined)
+  await turn()
+  t.equal(client.of('ping').length, 1)
+  t.equal(String(client.send('\0{"type":"send"}\n\0hidden')), '\0hidden')
+  t.equal(client.send('\0nonsense'), undefined)
+  t.equal(client.socket.readyState, 2)
+  const plain = createMemorySocket()
+  t.equal(hub.receiveFrame(plain.socket, Buffer.from('\0{"type":"ping"}')), undefined)
+  t.equal(plain.socket.readyState, 2)
+})
+
+t.test('live sockets get a sign of life while there are any', async () => {
+  const { hub } = await setUp({ settings: { liveInterval: 5 } })
+  const client = live(hub)
+  hub.attach(client.socket, [])
+  while (client.of('ping').length < 2) await turn()
+  hub.detach(client.socket)
+})
+
+t.test('a gap of a feed reaches live sockets and the observer', async (t) => {
+  const { hub, engine, reports } = await setUp()
+  const client = live(hub)
+  const plain = createMemorySocket()
+  hub.attach(client.socket, ['/a'])
+  hub.attach(plain.socket, ['/a'])
+  client.send({ type: 'resume', topics: {} })
+  await turn()
+  engine.acceptText('/a', 'lost')
+  const last = engine.acceptText('/a', 'kept')
+  engine.forget('/a', 1)
+  engine.deliver('/a', last)
+  await turn()
+  t.match(client.of('gap'), [{ topic: '/a', cursor: 'c1' }])
+  t.same(textsOf(plain), ['kept'])
+  t.same(reports, ['ready', 'gap /a c1'])
+  t.equal(hub.counts.gaps, 1)
+})
+
+t.test('an engine that comes back is asked for what was missed', async (t) => {
+  const { hub, engine, reports } = await setUp()
+  const peer = createMemorySocket()
+  hub.attach(peer.socket, ['/a'])
+  await turn()
+  engine.events.state('down', new Error('connection lost'))
+  engine.events.state('down')
+  t.equal(hub.state, 'down')
+  engine.acceptText('/a', 'meanwhile')
+  engine.events.state('ready')
+  await turn()
+  t.same(textsOf(peer), ['meanwhile'])
+  t.same(reports, ['ready', 'down connection lost', 'ready'])
+})
+
+t.test('a subscription that fails is made when the engine is ready again', async (t) => {
+  const { hub, engine, reports } = await setUp()
+  engine.events.state('down')
+  engine.failure = new Error('no connection')
+  const peer = createMemorySocket()
+  hub.attach(peer.socket, ['/a'])
+  await turn()
+  t.same(reports, ['ready', 'down', 'failed no connection'])
+  engine.failure = undefined
+  engine.events.state('ready')
+  await turn()
+  await publish(hub, '/a', 'hello')
+  await turn()
+  t.same(textsOf(peer), ['hello'])
+})
+
+t.test('a history that cannot be read is read again when the engine is ready', async (t) => {
+  const { hub, engine, reports } = await setUp()
+  const peer = createMemorySocket()
+  hub.attach(peer.socket, ['/a'])
+  await turn()
+  engine.acceptText('/a', 'missed')
+  engine.failure = new Error('no connection')
+  engine.deliver('/a', engine.acceptText('/a', 'seen'))
+  await turn()
+  t.same(reports, ['ready', 'failed no connection'])
+  t.same(textsOf(peer), [])
+  engine.failure = undefined
+  engine.events.state('down')
+  engine.events.state('ready')
+  await turn()
+  t.same(textsOf(peer), ['missed', 'seen'])
+})
+
+t.test('members join and leave by what the engine reports, and live sockets hear of it', async (t) => {
+  const presence = new ScriptedPresence()
+  const { hub, engine, reports } = await setUp({ presence })
+  const client = live(hub)
+  const ada = { id: 'ada', info: '{"id":"ada","name":"Ada"}' }
+  hub.attach(client.socket, ['/a'], ada)
+  client.send({ type: 'resume', topics: {} })
+  await turn()
+  t.match(client.of('subscribed'), [{ members: [{ id: 'ada', name: 'Ada' }] }])
+  engine.events.joined('/a', { id: 'ben', info: '{"id":"ben"}' })
+  engine.events.left('/a', { id: 'ben', info: '{"id":"ben"}' })
+  engine.events.joined('/elsewhere', { id: 'cem', info: '{"id":"cem"}' })
+  await turn()
+  t.match([...client.of('join'), ...client.of('leave')], [{ member: { id: 'ben' } }, { member: { id: 'ben' } }])
+  t.same(reports, ['ready', 'joined /a ben', 'left /a ben', 'joined /elsewhere cem'])
+  t.same(await hub.members('/a'), [{ id: 'ada', name: 'Ada' }])
+  const left = presence.nextLeave()
+  hub.detach(client.socket)
+  await left
+  presence.failure = new Error('down')
+  hub.attach(createMemorySocket().socket, ['/a'], ada)
+  await turn()
+  t.equal(reports.at(-1), 'failed down')
+})
+
+t.test('a list of members that grows old while it is read is read again', async (t) => {
+  const presence = new ScriptedPresence()
+  const { hub, engine } = await setUp({ presence })
+  const client = live(hub)
+  let reads = 0
+  presence.members = async () => {
+    if (++reads === 1) engine.events.joined('/a', { id: 'ben', info: '{"id":"ben"}' })
+    return reads === 1 ? [] : [{ id: 'ben', info: '{"id":"ben"}' }]
+  }
+  hub.attach(client.socket, ['/a'])
+  client.send({ type: 'resume', topics: {} })
+  await turn()
+  t.match(client.of('subscribed'), [{ members: [{ id: 'ben' }] }])
+})
+
+t.test('a topic without presence has no members', async (t) => {
+  const { hub } = await setUp()
+  t.equal(hub.members('/a'), undefined)
+})
+
+t.test('a subscription that cannot be made at all is reported', async (t) => {
+  const { hub, reports } = await setUp({ settings: { maxTopics: 1 } })
+  hub.attach(createMemorySocket().socket, ['/a', '/b'])
+  await turn()
+  t.match(reports[1], /failed A socket may follow at most 1 topics/)
+})
+
+t.test('a hub that closes waits for what is being published, and reports nothing more', async (t) => {
+  const { hub, engine, reports } = await setUp()
+  const peer = createMemorySocket()
+  hub.attach(peer.socket, ['/a'])
+  await turn()
+  let accept: (value: { cursor: string }) => void = () => {}
+  engine.publish = () => new Promise((resolve) => { accept = resolve })
+  const published = publish(hub, '/a', 'last')
+  const closed = hub.close()
+  await turn()
+  t.notMatch(engine.calls, ['close'])
+  accept({ cursor: 'c1' })
+  await published
+  await closed
+  t.equal(engine.calls.at(-1), 'close')
+  engine.events.state('down')
+  engine.deliver('/a', engine.acceptText('/a', 'late'))
+  t.same(reports, ['ready'])
+  t.same(textsOf(peer), [])
+})

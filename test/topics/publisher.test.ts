@@ -1,0 +1,66 @@
+import t from 'tap'
+import { Publisher } from '../../lib/topics/publisher.js'
+import { createMemorySocket } from '../fixtures/memory.js'
+import { ScriptedEngine } from '../fixtures/scripted-engine.js'
+
+const RETENTION = { size: 10, ttl: 1_000 }
+const HELLO = { data: Buffer.from('hello'), isBinary: false, kind: 'k' }
+
+async function setUp () {
+  const engine = new ScriptedEngine()
+  await engine.open({ message: (_topic, { id }) => { ids.push(id) }, state: () => {}, joined: () => {}, left: () => {} })
+  await engine.subscribe('/a')
+  const ids: string[] = []
+  return { engine, ids, publisher: new Publisher(engine), socket: createMemorySocket().socket }
+}
+
+t.test('each message has an id of its own, or the one it is given', async (t) => {
+  const { ids, publisher, engine } = await setUp()
+  t.same(await publisher.publish('/a', HELLO, RETENTION), { cursor: 'c1' })
+  await publisher.publish('/a', HELLO, RETENTION)
+  await publisher.publish('/a', HELLO, RETENTION, undefined, 'mine')
+  t.not(ids[0], ids[1])
+  t.equal(ids[2], 'mine')
+  t.equal(publisher.published, 3)
+  t.same(engine.retentions[0], RETENTION)
+})
+
+t.test('the socket that a message is not for is found by its id, once', async (t) => {
+  const { ids, publisher, socket } = await setUp()
+  t.equal(publisher.takeException('nothing'), undefined)
+  await publisher.publish('/a', HELLO, RETENTION, socket)
+  t.equal(publisher.takeException('another'), undefined)
+  t.equal(publisher.takeException(ids[0]!), socket)
+  t.equal(publisher.takeException(ids[0]!), undefined)
+})
+
+t.test('a message that is not accepted has no exception, and its publisher hears why', async (t) => {
+  const { engine, publisher, socket } = await setUp()
+  engine.failure = new Error('down')
+  await t.rejects(publisher.publish('/a', HELLO, RETENTION, socket, 'x'), { message: 'down' })
+  t.equal(publisher.takeException('x'), undefined)
+  t.equal(publisher.published, 0)
+})
+
+t.test('exceptions of messages that never come back are bounded', async (t) => {
+  const { engine, publisher, socket } = await setUp()
+  engine.publish = async () => ({ cursor: 'c' })
+  for (let i = 0; i <= 10_000; i++) await publisher.publish('/a', HELLO, RETENTION, socket, `x${i}`)
+  t.equal(publisher.takeException('x0'), undefined)
+  t.equal(publisher.takeException('x1'), socket)
+})
+
+t.test('what is under way can be waited for', async (t) => {
+  const { engine, publisher } = await setUp()
+  await publisher.settled()
+  let accept: (value: { cursor: string }) => void = () => {}
+  engine.publish = () => new Promise((resolve) => { accept = resolve })
+  const published = publisher.publish('/a', HELLO, RETENTION)
+  let isSettled = false
+  const settled = publisher.settled().then(() => { isSettled = true })
+  await Promise.resolve()
+  t.notOk(isSettled)
+  accept({ cursor: 'c' })
+  await published
+  await settled
+})

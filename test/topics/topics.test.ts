@@ -1,0 +1,107 @@
+import t from 'tap'
+import { TopicHub } from '../../lib/topics/hub.js'
+import { TopicRuleBook } from '../../lib/topics/topic-rules.js'
+import { DEFAULT_RETENTION, retentionOf, Topics } from '../../lib/topics/topics.js'
+import { createMemorySocket, turn } from '../fixtures/memory.js'
+import { ScriptedEngine, ScriptedPresence } from '../fixtures/scripted-engine.js'
+
+async function setUp () {
+  const presence = new ScriptedPresence()
+  const engine = new ScriptedEngine(presence)
+  const hub = new TopicHub(engine, new TopicRuleBook({ retention: DEFAULT_RETENTION, hasPresence: false }), {
+    maxTopics: 3, maxTopicLength: 100, liveInterval: 60_000, linger: 60_000, lease: 30_000, grace: 0
+  }, { state: () => {}, gap: () => {}, joined: () => {}, left: () => {}, failed: () => {} })
+  await hub.open()
+  t.teardown(() => hub.close())
+  const topics = new Topics(hub)
+  const seen: Array<readonly [data: string, isBinary: boolean, kind: string]> = []
+  await topics.subscribe('/a', (data, { isBinary, kind }) => { seen.push([data.toString(), isBinary, kind]) })
+  return { engine, presence, hub, topics, seen }
+}
+
+t.test('text goes as text, bytes as binary, and other values as JSON', async (t) => {
+  const { topics, seen } = await setUp()
+  t.same(await topics.publish('/a', 'text'), { cursor: 'c1' })
+  await topics.publish('/a', Buffer.from('buffer'), { kind: 'price' })
+  await topics.publish('/a', new Uint8Array([65]))
+  await topics.publish('/a', new Uint8Array([66]).buffer)
+  await topics.publish('/a', { x: 1 })
+  await topics.publish('/a', [1, 2])
+  await topics.publish('/a', 7)
+  await topics.publish('/a', null)
+  await topics.publish('/a', Buffer.from('as text'), { binary: false })
+  await topics.publish('/a', 'as bytes', { binary: true })
+  t.same(seen, [
+    ['text', false, ''], ['buffer', true, 'price'], ['A', true, ''], ['B', true, ''],
+    ['{"x":1}', false, ''], ['[1,2]', false, ''], ['7', false, ''], ['null', false, ''],
+    ['as text', false, ''], ['as bytes', true, '']
+  ])
+})
+
+t.test('what cannot be carried is refused', async (t) => {
+  const { topics } = await setUp()
+  await t.rejects(topics.publish('/a', undefined), { code: 'FST_WIRE_TOPIC_DATA', message: /A undefined cannot/ })
+  await t.rejects(topics.publish('/a', () => {}), { code: 'FST_WIRE_TOPIC_DATA' })
+  await t.rejects(topics.publish('/a', { x: 1 }, { binary: false }), { code: 'FST_WIRE_TOPIC_DATA' })
+  await t.rejects(topics.publish('', 'x'), { code: 'FST_WIRE_TOPIC' })
+  await t.rejects(topics.subscribe('', () => {}), { code: 'FST_WIRE_TOPIC' })
+  await t.rejects(topics.history(''), { code: 'FST_WIRE_TOPIC' })
+  await t.rejects(topics.members(''), { code: 'FST_WIRE_TOPIC' })
+})
+
+t.test('bytes are those of the moment of the call', async (t) => {
+  const { topics, engine } = await setUp()
+  const bytes = Buffer.from('first')
+  const published = topics.publish('/a', bytes)
+  bytes.fill('x')
+  await published
+  const { messages } = await engine.read('/a', undefined, 1)
+  t.equal(messages[0]?.data.toString(), 'first')
+})
+
+t.test('a value is written once, by the schema of the route whose URL the topic is', async (t) => {
+  const { topics, hub, seen } = await setUp()
+  let writes = 0
+  hub.rules.define('/:name', { write: (value) => `${++writes} ${typeof value}` })
+  await topics.publish('/a', { x: 1 })
+  await topics.publish('/a', 'text')
+  await topics.publish('/a', 'as it is', { binary: false })
+  t.same(seen.map(([data]) => data), ['1 object', '2 string', 'as it is'])
+})
+
+t.test('a socket that publishes is left out', async (t) => {
+  const { topics, hub } = await setUp()
+  const [me, other] = [createMemorySocket(), createMemorySocket()]
+  for (const { socket } of [me, other]) hub.attach(socket, ['/a'])
+  await turn()
+  await topics.publishFrom(me.socket, '/a', 'hello')
+  await turn()
+  t.equal(me.frames().length, 0)
+  t.equal(other.frames().length, 1)
+})
+
+t.test('the history is read from a cursor, or from its end', async (t) => {
+  const { topics } = await setUp()
+  for (const text of ['one', 'two', 'three']) await topics.publish('/a', text)
+  const { messages, cursor, isGap } = await topics.history('/a', { after: 'c1' })
+  t.same(messages.map(({ data }) => data.toString()), ['two', 'three'])
+  t.equal(cursor, 'c3')
+  t.notOk(isGap)
+  t.same((await topics.history('/a', { limit: 1 })).messages.map(({ cursor }) => cursor), ['c3'])
+  t.equal((await topics.history('/a')).messages.length, 3)
+})
+
+t.test('topics without a route are defined by a pattern', async (t) => {
+  const { topics, engine, presence } = await setUp()
+  t.same(await topics.members('/rooms/7'), [])
+  presence.all.set('/rooms/7 ada', { id: 'ada', info: '{"id":"ada"}' })
+  topics.define('/rooms/:id', { history: { size: 5 }, presence: true })
+  await topics.publish('/rooms/7', 'x')
+  t.same(engine.retentions.at(-1), { size: 5, ttl: 60_000 })
+  t.same(await topics.members('/rooms/7'), [{ id: 'ada' }])
+  topics.define('/rooms/:id', {})
+  t.same(await topics.members('/rooms/7'), [])
+  t.same(retentionOf({ ttl: 5 }), { size: 100, ttl: 5 })
+  t.same(retentionOf(), DEFAULT_RETENTION)
+  t.equal(topics.state, 'ready')
+})
