@@ -68,6 +68,7 @@ class NatsEngine implements Engine {
   readonly #outgoing: Outgoing<Outbound>
   readonly #topics = new Map<string, NatsTopic>()
   readonly #acknowledgements = new Map<string, Acknowledgement>()
+  readonly #asking = new Set<(error: Error) => void>()
   readonly #inbox = `_INBOX.${randomTag()}`
   #published = 0
   #connection: NatsConnection | null = null
@@ -149,8 +150,8 @@ class NatsEngine implements Engine {
       this.#topics.set(topic, followed = created)
     }
     try {
-      await connection.flush()
-      const head = this.#cursorOf(await jetStream.newest(publish))
+      const subscribing = connection.flush().then(() => jetStream.newest(publish))
+      const head = this.#cursorOf(await this.#whileConnected(subscribing))
       followed.startFrom(head)
       return head
     } catch (error) {
@@ -169,14 +170,14 @@ class NatsEngine implements Engine {
     const { jetStream } = this.#ready()
     const { publish } = this.#subjects.of(topic)
     try {
-      const newest = await jetStream.newest(publish)
+      const newest = await this.#whileConnected(jetStream.newest(publish))
       const head = this.#cursorOf(newest)
       if (newest === null) return { messages: [], isGap: after !== undefined && after !== head, head }
       if (after === head) return { messages: [], isGap: false, head }
       const place = after === undefined ? '' : placeOf(after)
       const from = /^\d{1,15}$/.test(place) ? Number(place) : 0
       // Of a whole history the newest part is wanted; behind a cursor, what comes first.
-      const stored = await jetStream.from(publish, from, after === undefined ? Infinity : limit + 1)
+      const stored = await this.#whileConnected(jetStream.from(publish, from, after === undefined ? Infinity : limit + 1))
       return this.#page(stored, newest, after, limit, head)
     } catch (error) {
       throw this.#failure(error)
@@ -317,6 +318,7 @@ class NatsEngine implements Engine {
   #setState (state: EngineState, error?: Error): void {
     if (this.#events === null || this.#state === state) return
     this.#state = state
+    if (state === 'down') for (const reject of this.#asking) reject(new EngineDown(this.name))
     this.#events.state(state, error)
   }
 
@@ -324,6 +326,14 @@ class NatsEngine implements Engine {
     if (this.#events === null) throw new EngineClosed(this.name)
     if (this.#state !== 'ready') throw new EngineDown(this.name)
     return { connection: this.#connection!, jetStream: this.#jetStream! }
+  }
+
+  /** Rejects as soon as the connection breaks: what was asked of it is not answered any more. */
+  #whileConnected<T> (asking: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#asking.add(reject)
+      asking.then(resolve, reject).finally(() => this.#asking.delete(reject))
+    })
   }
 
   #failure (error: unknown): unknown {

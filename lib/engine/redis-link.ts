@@ -30,6 +30,8 @@ export interface LinkEvents {
   /** Commands can be sent, and all subscriptions are in force. */
   ready (): void
   down (error?: Error): void
+  /** Subscriptions are in force again that were not for a while, unnoticed. */
+  restored (): void
 }
 
 /** Strings of the reply as bytes: RESP_TYPES.BLOB_STRING is the dollar sign of the protocol. */
@@ -114,10 +116,14 @@ interface ClusterNode {
   readonly port: number
 }
 
+/** How long after an error of a node a connection to it that becomes ready is taken for one that was lost, in milliseconds. */
+const SUSPECT = 30_000
+
 /** A cluster. It is down while one of its nodes is: then some topics are, and nobody can tell which. */
 export class ClusterLink implements RedisLink {
   readonly #client: NodeRedisCluster
   readonly #broken = new Set<string>()
+  readonly #lastError = new Map<string, number>()
   readonly isConnected = true
 
   constructor (client: NodeRedisCluster) {
@@ -130,14 +136,16 @@ export class ClusterLink implements RedisLink {
     client.on('error', () => {})
     client.on('node-error', (error: Error, { host, port }: ClusterNode) => {
       this.#broken.add(`${host}:${port}`)
+      this.#lastError.set(`${host}:${port}`, performance.now())
       if (isOpen) events.down(error)
     })
     const mended = ({ host, port }: ClusterNode): void => {
-      this.#broken.delete(`${host}:${port}`)
+      const node = `${host}:${port}`
+      const wasBroken = this.#broken.delete(node)
       if (!isOpen || this.#broken.size > 0) return
-      // Each node has several connections: one that was not missed may have been lost as well.
-      events.down()
-      events.ready()
+      if (wasBroken) events.ready()
+      // Each node has a connection for commands and one for subscriptions, and the events do not say which it is.
+      else if (performance.now() - (this.#lastError.get(node) ?? -Infinity) < SUSPECT) events.restored()
     }
     client.on('node-ready', mended)
     client.on('node-disconnect', mended)

@@ -97,6 +97,11 @@ class RedisEngine implements Engine {
       down: (error) => {
         if (error !== undefined && CREDENTIALS.test(error.message)) refusal ??= error
         this.#setState('down', error)
+      },
+      restored: () => {
+        if (this.#state !== 'ready') return
+        this.#events?.state('down')
+        this.#events?.state('ready')
       }
     })
     if (this.#state === 'ready') refusal = await this.#checkVersion(link)
@@ -271,10 +276,10 @@ class RedisEngine implements Engine {
   async #createLink (): Promise<RedisLink> {
     const { url = 'redis://127.0.0.1:6379', client } = this.#options
     // Nothing waits inside the client: what was not answered is sent again from here, in order, and until publishTimeout.
-    const own = { RESP: 2, disableOfflineQueue: true }
+    const own = { RESP: 2, disableOfflineQueue: true, maintNotifications: 'disabled' }
     if (client !== undefined) {
       this.#isCluster = 'masters' in client
-      if (this.#isCluster) return new ClusterLink(client.duplicate({ RESP: 2, defaults: own }) as NodeRedisCluster)
+      if (this.#isCluster) return new ClusterLink(client.duplicate({ RESP: 2, defaults: own, maintNotifications: 'disabled' }) as NodeRedisCluster)
       return new ServerLink(client.duplicate(own) as NodeRedisClient, client.duplicate(own) as NodeRedisClient)
     }
     const { createClient, createCluster } = await import('@redis/client').catch((error: Error) => {

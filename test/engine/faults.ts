@@ -39,7 +39,7 @@ export function engineFaults (test: TestFunction, { start, engine }: FaultOption
     const acknowledged: string[] = []
     const waiting = new Set<() => void>()
     const failures: unknown[] = []
-    let isOver = false
+    const end = new AbortController()
     const load: Load = {
       topic,
       server,
@@ -58,7 +58,7 @@ export function engineFaults (test: TestFunction, { start, engine }: FaultOption
       let count = 0
       // Ten writers, each with one message under way.
       const writers = Promise.all(Array.from({ length: 10 }, async () => {
-        while (!isOver) {
+        while (!end.signal.aborted) {
           const text = String(count++)
           await publisher.publish(topic, publication(text), KEEP).then(
             () => acknowledged.push(text), (error: unknown) => failures.push(error))
@@ -67,7 +67,7 @@ export function engineFaults (test: TestFunction, { start, engine }: FaultOption
         }
       }))
       await load.more(100)
-      await fault(load).finally(() => { isOver = true })
+      await fault(load).finally(() => end.abort())
       await writers
       await publisher.publish(topic, publication('end'), KEEP)
       await Promise.all(followers.map((follower) => follower.until('end')))

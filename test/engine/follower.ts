@@ -13,8 +13,8 @@ export class Follower implements EngineEvents {
   #isSubscribed = false
   #isReading = false
   #readAgain = false
+  readonly #ids = new Set<string>()
   readonly #waiting = new Set<() => void>()
-  state: (state: EngineState) => void = () => {}
 
   constructor (engine: Engine, topic: string) {
     this.#engine = engine
@@ -22,20 +22,21 @@ export class Follower implements EngineEvents {
   }
 
   async start (): Promise<void> {
-    await this.#engine.open({
-      message: (_topic, message) => this.message(_topic, message),
-      state: (state) => { if (state === 'ready' && this.#isSubscribed) this.#catchUp() },
-      joined () {},
-      left () {}
-    })
+    await this.#engine.open(this)
     this.#last = await this.#engine.subscribe(this.#topic)
     this.#isSubscribed = true
+    this.#catchUp()
   }
 
   message (_topic: string, message: TopicMessage): void {
     // What comes before the first cursor is known, or while history is read, is in the history.
-    if (!this.#isSubscribed || this.#isReading || message.prev !== this.#last) this.#catchUp()
+    if (!this.#isSubscribed) return
+    if (this.#isReading || message.prev !== this.#last) this.#catchUp()
     else this.#deliver(message)
+  }
+
+  state (state: EngineState): void {
+    if (state === 'ready' && this.#isSubscribed) this.#catchUp()
   }
 
   joined (): void {}
@@ -47,6 +48,9 @@ export class Follower implements EngineEvents {
 
   #deliver (message: TopicMessage): void {
     this.#last = message.cursor
+    // After a server has lost its data, what was in flight may be published anew, under another cursor.
+    if (this.#ids.has(message.id)) return
+    this.#ids.add(message.id)
     this.received.push(message.data.toString())
     for (const resolve of this.#waiting) resolve()
     this.#waiting.clear()
@@ -58,10 +62,13 @@ export class Follower implements EngineEvents {
       return
     }
     this.#isReading = true
-    this.#read().catch(() => {}).finally(() => { this.#isReading = false })
+    this.#read().catch(() => {}).finally(() => {
+      this.#isReading = false
+      if (this.#readAgain) this.#catchUp()
+    })
   }
 
-  /** Fails while the engine is down: its next 'ready' begins again. */
+  /** Fails while the engine is down: its next 'ready' begins again, also one that comes before this has failed. */
   async #read (): Promise<void> {
     do {
       this.#readAgain = false
