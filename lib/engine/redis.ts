@@ -276,10 +276,12 @@ class RedisEngine implements Engine {
   async #createLink (): Promise<RedisLink> {
     const { url = 'redis://127.0.0.1:6379', client } = this.#options
     // Nothing waits inside the client: what was not answered is sent again from here, in order, and until publishTimeout.
-    const own = { RESP: 2, disableOfflineQueue: true, maintNotifications: 'disabled' }
+    // Its timeout would be a timer for each command, and end only with commands that were not written yet.
+    const commandOptions = { timeout: 0 }
+    const own = { RESP: 2, disableOfflineQueue: true, maintNotifications: 'disabled', commandOptions }
     if (client !== undefined) {
       this.#isCluster = 'masters' in client
-      if (this.#isCluster) return new ClusterLink(client.duplicate({ RESP: 2, defaults: own, maintNotifications: 'disabled' }) as NodeRedisCluster)
+      if (this.#isCluster) return new ClusterLink(client.duplicate({ RESP: 2, defaults: own, commandOptions, maintNotifications: 'disabled' }) as NodeRedisCluster)
       return new ServerLink(client.duplicate(own) as NodeRedisClient, client.duplicate(own) as NodeRedisClient)
     }
     const { createClient, createCluster } = await import('@redis/client').catch((error: Error) => {
@@ -288,10 +290,10 @@ class RedisEngine implements Engine {
     const socket = { reconnectStrategy: (retries: number) => Math.min(20 * 2 ** retries, 1000) * (0.5 + Math.random() / 2) }
     if (typeof url !== 'string') {
       this.#isCluster = true
-      const cluster: unknown = createCluster({ rootNodes: url.map((each) => ({ url: each })), RESP: 2, defaults: { disableOfflineQueue: true, socket } })
+      const cluster: unknown = createCluster({ rootNodes: url.map((each) => ({ url: each })), RESP: 2, commandOptions, defaults: { disableOfflineQueue: true, socket } })
       return new ClusterLink(cluster as NodeRedisCluster)
     }
-    const create = (): unknown => createClient({ url, RESP: 2, disableOfflineQueue: true, socket })
+    const create = (): unknown => createClient({ url, RESP: 2, disableOfflineQueue: true, commandOptions, socket })
     return new ServerLink(create() as NodeRedisClient, create() as NodeRedisClient)
   }
 }
