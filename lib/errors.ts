@@ -226,6 +226,9 @@ export const EngineDown = createError(
 export const EngineClosed = createError(
   'FST_WIRE_ENGINE_CLOSED', 'The %s engine is closed, or was never opened: open() comes first, and nothing after close()', 500)
 
+export const EngineRefused = createError(
+  'FST_WIRE_ENGINE_REFUSED', 'The server of the %s engine refuses the message: %s', 500)
+
 export const PublishTimeout = createError(
   'FST_WIRE_PUBLISH_TIMEOUT', 'The %s engine did not accept the message within %s ms (publishTimeout): publish it again with the same id, it is delivered once at most', 503)
 

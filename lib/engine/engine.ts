@@ -54,7 +54,9 @@ export interface Engine {
 export interface Publication {
   /**
    * Unique to this message in its topic. A second publication with the same id is the same message: it is dropped, and
-   * answered with the cursor of the first. Engines remember ids for a minute at least, or the last 10,000 of a process.
+   * answered with the cursor of the first. Engines remember ids for a minute at least, or the last 10,000 of a process. One
+   * whose server lost its data has lost these as well: after a gap a message may come again, under another cursor, and
+   * whoever must not pass it on twice compares ids.
    */
   readonly id: string
   readonly data: Buffer

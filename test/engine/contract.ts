@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { Recorder, publication, texts, until } from './recorder.js'
 import type { Engine, Retention } from '../../lib/engine/engine.js'
 
+export type * from '../../lib/engine/engine.js'
+
 /**
  * What every engine does, as tests. They run in any runner whose `test(name, body)` takes an asynchronous function:
  *

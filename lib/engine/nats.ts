@@ -1,0 +1,375 @@
+import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
+import { BadOption, EngineClosed, EngineDown, EnginePackageMissing, EngineRefused, EngineUnsuitable } from '../errors.js'
+import { placeOf, randomTag, tagIn, tagOf } from './cursor.js'
+import { decodeEnvelope, encodeEnvelope } from './envelope.js'
+import { JetStream, JetStreamError, type StoredMessage, type StreamConfig } from './jetstream.js'
+import { NatsSubjects, type TopicSubjects } from './nats-subjects.js'
+import { Outgoing } from './outgoing.js'
+import type { Accepted, Engine, EngineEvents, EngineState, HistoryPage, Publication, Retention, TopicMessage } from './engine.js'
+
+export interface NatsEngineOptions {
+  /** Where the servers are. Default: '127.0.0.1:4222'. */
+  readonly servers?: string | string[]
+  /** Further options of the connection, such as credentials and TLS. */
+  readonly connect?: Omit<ConnectionOptions, 'servers'>
+  /** In place of `servers`: a connection of @nats-io/transport-node 3, which the engine does not close. */
+  readonly connection?: NatsConnection
+  /** The stream that holds all topics; it is created where there is none. Default: 'fastify-wire'. */
+  readonly stream?: string
+  /** The first token of all subjects. Default: 'wire'. */
+  readonly prefix?: string
+  /** The most messages that are kept of one topic, whatever its own history says. Default: 1000. */
+  readonly maxPerTopic?: number
+  /** How long messages are kept, in milliseconds, whatever the history of a topic says. Default: a day. */
+  readonly maxAge?: number
+  /** How many servers of a cluster hold the stream. Default: 1. */
+  readonly replicas?: number
+  readonly storage?: 'file' | 'memory'
+  /** How long a message may wait to be accepted, in milliseconds. Default: 10,000. */
+  readonly publishTimeout?: number
+}
+
+interface Outbound {
+  readonly subjects: TopicSubjects
+  readonly tag: string
+  readonly payload: Buffer
+}
+
+interface Acknowledgement {
+  resolve (cursor: string): void
+  reject (error: Error): void
+  readonly tag: string
+}
+
+const DAY = 24 * 60 * 60 * 1000
+const NANOSECONDS = 1e6
+/** Within this time a second message with the same id is dropped, in milliseconds. */
+const DUPLICATE_WINDOW = 120_000
+/** How long before the stream is looked for again, where JetStream is not ready yet, and the server where it cannot be reached. */
+const RETRY_DELAY = 100
+const LINE_FEED = 10
+
+/** An engine over NATS with JetStream, 2.9 or later. */
+export function natsEngine (options: NatsEngineOptions = {}): Engine {
+  return new NatsEngine(options)
+}
+
+/**
+ *   publish wire.p.<topic> ──▶ stream: stores, drops known ids, acknowledges ──▶ republishes to wire.d.<topic>
+ *
+ * The payload is a line (tag, size and ttl of the history) and the envelope. A republished message says the sequence of the one
+ * before it in its topic, and a cursor is a sequence and a tag.
+ */
+class NatsEngine implements Engine {
+  readonly name = 'nats'
+  readonly #options: NatsEngineOptions
+  readonly #config: StreamConfig
+  readonly #subjects: NatsSubjects
+  readonly #outgoing: Outgoing<Outbound>
+  readonly #topics = new Map<string, NatsTopic>()
+  readonly #acknowledgements = new Map<string, Acknowledgement>()
+  readonly #asking = new Set<(error: Error) => void>()
+  readonly #inbox = `_INBOX.${randomTag()}`
+  #published = 0
+  #connection: NatsConnection | null = null
+  #jetStream: JetStream | null = null
+  #headers: (() => MsgHdrs) | null = null
+  #events: EngineEvents | null = null
+  #state: EngineState | '' = ''
+  #isClosed = false
+  /** Part of the cursor of a topic without messages: another stream of the same name has another. */
+  #created = ''
+  #retry: NodeJS.Timeout | null = null
+
+  constructor (options: NatsEngineOptions) {
+    const { stream = 'fastify-wire', prefix = 'wire', maxPerTopic = 1000, maxAge = DAY, replicas = 1, storage = 'file', publishTimeout = 10_000 } = options
+    for (const [name, text] of [['stream', stream], ['prefix', prefix]] as const) {
+      if (!/^[\w-]+$/.test(text)) throw new BadOption(name, 'letters, digits, "-" and "_"', String(text))
+    }
+    for (const [name, number] of Object.entries({ maxPerTopic, maxAge, replicas, publishTimeout })) {
+      if (!Number.isSafeInteger(number) || number <= 0) throw new BadOption(name, 'a positive integer', String(number))
+    }
+    this.#options = options
+    this.#subjects = new NatsSubjects(prefix)
+    this.#config = {
+      name: stream,
+      subjects: [`${prefix}.p.>`],
+      storage,
+      num_replicas: replicas,
+      max_msgs_per_subject: maxPerTopic,
+      max_age: maxAge * NANOSECONDS,
+      duplicate_window: Math.min(DUPLICATE_WINDOW, maxAge) * NANOSECONDS,
+      republish: { src: `${prefix}.p.>`, dest: `${prefix}.d.>` }
+    }
+    this.#outgoing = new Outgoing({
+      name: this.name,
+      publishTimeout,
+      send: (message) => this.#transmit(message),
+      isFinal: (error) => error instanceof EngineRefused,
+      isConnected: () => this.#state === 'ready'
+    })
+  }
+
+  async open (events: EngineEvents): Promise<void> {
+    this.#events = events
+    const { connect, headers } = await import('@nats-io/transport-node').catch((error: Error) => {
+      throw Object.assign(new EnginePackageMissing('fastify-wire/nats', '@nats-io/transport-node', '@nats-io/transport-node'), { cause: error })
+    })
+    this.#headers = headers
+    const { servers = '127.0.0.1:4222', connection } = this.#options
+    const attempt = async (): Promise<void> => {
+      await this.#connected(connection ?? await connect({
+        maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 100, pingInterval: 5000, maxPingOut: 3, ...this.#options.connect, servers
+      }))
+    }
+    try {
+      await attempt()
+    } catch (error) {
+      const { name } = error as Error
+      if (error instanceof EngineUnsuitable) throw error
+      if (name === 'AuthorizationError' || name === 'UserAuthenticationExpiredError') throw new EngineUnsuitable(this.name, (error as Error).message)
+      this.#setState('down', error as Error)
+      this.#tryAgain(attempt)
+    }
+  }
+
+  publish (topic: string, publication: Publication, { size, ttl }: Retention): Promise<Accepted> {
+    if (this.#events === null) return Promise.reject(new EngineClosed(this.name))
+    const tag = tagOf(publication.id)
+    const payload = Buffer.concat([Buffer.from(`${tag} ${size} ${ttl}\n`, 'latin1'), encodeEnvelope(publication, tag)])
+    return this.#outgoing.publish({ subjects: this.#subjects.of(topic), tag, payload })
+  }
+
+  async subscribe (topic: string): Promise<string> {
+    const { connection, jetStream } = this.#ready()
+    const { publish, deliver } = this.#subjects.of(topic)
+    let followed = this.#topics.get(topic)
+    if (followed === undefined) {
+      const created = new NatsTopic()
+      created.subscription = connection.subscribe(deliver, { callback: (_error, message) => this.#receive(topic, created, message) })
+      this.#topics.set(topic, followed = created)
+    }
+    try {
+      const subscribing = connection.flush().then(() => jetStream.newest(publish))
+      const head = this.#cursorOf(await this.#whileConnected(subscribing))
+      followed.startFrom(head)
+      return head
+    } catch (error) {
+      throw this.#failure(error)
+    }
+  }
+
+  async unsubscribe (topic: string): Promise<void> {
+    const followed = this.#topics.get(topic)
+    if (followed === undefined) return
+    this.#topics.delete(topic)
+    followed.subscription?.unsubscribe()
+  }
+
+  async read (topic: string, after: string | undefined, limit: number): Promise<HistoryPage> {
+    const { jetStream } = this.#ready()
+    const { publish } = this.#subjects.of(topic)
+    try {
+      const newest = await this.#whileConnected(jetStream.newest(publish))
+      const head = this.#cursorOf(newest)
+      if (newest === null) return { messages: [], isGap: after !== undefined && after !== head, head }
+      if (after === head) return { messages: [], isGap: false, head }
+      const place = after === undefined ? '' : placeOf(after)
+      const from = /^\d{1,15}$/.test(place) ? Number(place) : 0
+      // Of a whole history the newest part is wanted; behind a cursor, what comes first.
+      const stored = await this.#whileConnected(jetStream.from(publish, from, after === undefined ? Infinity : limit + 1))
+      return this.#page(stored, newest, after, limit, head)
+    } catch (error) {
+      throw this.#failure(error)
+    }
+  }
+
+  async close (): Promise<void> {
+    this.#isClosed = true
+    this.#events = null
+    if (this.#retry !== null) clearTimeout(this.#retry)
+    this.#outgoing.close()
+    const connection = this.#connection
+    this.#connection = this.#jetStream = null
+    for (const { subscription } of this.#topics.values()) subscription?.unsubscribe()
+    this.#topics.clear()
+    if (connection !== null && this.#options.connection === undefined) await connection.close()
+  }
+
+  /** What is left of the stored messages when size and ttl of the history are applied, which the stream does not know. */
+  #page (stored: readonly StoredMessage[], newest: StoredMessage, after: string | undefined, limit: number, head: string): HistoryPage {
+    const { size } = retentionOf(newest.data)
+    const isOver = newest.time + retentionOf(newest.data).ttl <= Date.now()
+    const messages: TopicMessage[] = []
+    let prev = ''
+    let isGap = after !== undefined && this.#beginning() !== after
+    let wasDropped = false
+    for (const [i, { sequence, time, behind, data }] of stored.entries()) {
+      const cursor = cursorAt(sequence, data)
+      if (cursor === after) isGap = false
+      else {
+        const next = stored[i + 1]
+        if (isOver || behind >= size || (next !== undefined && time + retentionOf(data).ttl <= next.time)) {
+          messages.length = 0
+          wasDropped = true
+        } else messages.push(decodeStored(data, cursor, i === 0 && after === this.#beginning() ? after : prev))
+      }
+      prev = cursor
+    }
+    if (after === undefined) return { messages: messages.slice(-limit), isGap: false, head }
+    return { messages: messages.slice(0, limit), isGap: isGap || wasDropped, head }
+  }
+
+  #beginning (): string {
+    return `0.${this.#created}`
+  }
+
+  #cursorOf (message: StoredMessage | null): string {
+    return message === null ? this.#beginning() : cursorAt(message.sequence, message.data)
+  }
+
+  #transmit ({ subjects, tag, payload }: Outbound): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const headers = this.#headers!()
+      headers.set('Nats-Msg-Id', `${tag}:${subjects.digest}`)
+      const number = (++this.#published).toString(36)
+      this.#acknowledgements.set(number, { resolve, reject, tag })
+      try {
+        this.#connection!.publish(subjects.publish, payload, { headers, reply: `${this.#inbox}.${number}` })
+      } catch (error) {
+        this.#acknowledgements.delete(number)
+        // The connection refuses it before it is sent: too large, for one.
+        reject((error as Error).name === 'InvalidArgumentError' ? new EngineRefused(this.name, (error as Error).message) : error as Error)
+      }
+    })
+  }
+
+  #acknowledged (message: Msg): void {
+    const number = message.subject.slice(this.#inbox.length + 1)
+    const acknowledgement = this.#acknowledgements.get(number)
+    if (acknowledgement === undefined) return
+    this.#acknowledgements.delete(number)
+    // No stream listens: JetStream is not ready yet.
+    if (message.data.length === 0) {
+      acknowledgement.reject(new Error('no responders'))
+      return
+    }
+    const { seq, error } = message.json<{ seq: number, error?: { code: number, description: string } }>()
+    if (error === undefined) acknowledgement.resolve(`${seq}.${acknowledgement.tag}`)
+    else acknowledgement.reject(error.code === 503 ? new Error(error.description) : new EngineRefused(this.name, error.description))
+  }
+
+  #receive (topic: string, followed: NatsTopic, { headers, data }: Msg): void {
+    const events = this.#events
+    if (events === null || this.#topics.get(topic) !== followed || headers === undefined) return
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+    const cursor = cursorAt(headers.get('Nats-Sequence'), bytes)
+    const last = headers.get('Nats-Last-Sequence')
+    const prev = followed.prev(last) ?? (last === '0' ? this.#beginning() : `${last}.`)
+    followed.startFrom(cursor)
+    events.message(topic, decodeStored(bytes, cursor, prev))
+  }
+
+  async #connected (connection: NatsConnection): Promise<void> {
+    if (this.#isClosed) {
+      await connection.close()
+      return
+    }
+    this.#connection = connection
+    this.#jetStream = new JetStream(connection, this.#config.name)
+    connection.subscribe(`${this.#inbox}.*`, { callback: (_error, message) => this.#acknowledged(message) })
+    this.#follow(connection).catch(() => {})
+    await this.#prepare()
+  }
+
+  async #follow (connection: NatsConnection): Promise<void> {
+    for await (const { type } of connection.status()) {
+      if (type === 'disconnect') {
+        this.#outgoing.pause()
+        this.#acknowledgements.clear()
+        this.#setState('down')
+      } else if (type === 'reconnect') this.#prepareSoon()
+    }
+  }
+
+  /** The stream may be gone with the data of the server. */
+  async #prepare (): Promise<void> {
+    const { config, created } = await this.#jetStream!.ensureStream(this.#config)
+    if (config.republish?.src !== this.#config.republish.src || config.republish.dest !== this.#config.republish.dest) {
+      throw new EngineUnsuitable(this.name, `its stream "${config.name}" does not republish ${this.#config.republish.src} to ${this.#config.republish.dest}: give the option "stream" another name`)
+    }
+    this.#created = Date.parse(created).toString(36) + created.replace(/\D/g, '').slice(-9)
+    this.#setState('ready')
+    this.#outgoing.resume()
+  }
+
+  #prepareSoon (): void {
+    this.#prepare().catch((error: unknown) => {
+      if (!this.#isClosed && !(error instanceof EngineUnsuitable)) this.#tryAgain(() => this.#prepare())
+    })
+  }
+
+  #tryAgain (attempt: () => Promise<void>): void {
+    if (this.#isClosed) return
+    if (this.#retry !== null) clearTimeout(this.#retry)
+    this.#retry = setTimeout(() => { attempt().catch(() => this.#tryAgain(attempt)) }, RETRY_DELAY).unref()
+  }
+
+  #setState (state: EngineState, error?: Error): void {
+    if (this.#events === null || this.#state === state) return
+    this.#state = state
+    if (state === 'down') for (const reject of this.#asking) reject(new EngineDown(this.name))
+    this.#events.state(state, error)
+  }
+
+  #ready (): { connection: NatsConnection, jetStream: JetStream } {
+    if (this.#events === null) throw new EngineClosed(this.name)
+    if (this.#state !== 'ready') throw new EngineDown(this.name)
+    return { connection: this.#connection!, jetStream: this.#jetStream! }
+  }
+
+  /** Rejects as soon as the connection breaks: what was asked of it is not answered any more. */
+  #whileConnected<T> (asking: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#asking.add(reject)
+      asking.then(resolve, reject).finally(() => this.#asking.delete(reject))
+    })
+  }
+
+  #failure (error: unknown): unknown {
+    if (this.#isClosed) return new EngineClosed(this.name)
+    return this.#state === 'ready' && error instanceof JetStreamError ? error : new EngineDown(this.name)
+  }
+}
+
+/** A topic that is subscribed, and the cursor of its newest message that is known here. */
+class NatsTopic {
+  subscription: { unsubscribe (): void } | null = null
+  #sequence = ''
+  #cursor = ''
+
+  startFrom (cursor: string): void {
+    const sequence = placeOf(cursor)
+    // The answer to a question may be older than what was delivered meanwhile.
+    if (Number(sequence) < Number(this.#sequence)) return
+    this.#sequence = sequence
+    this.#cursor = cursor
+  }
+
+  prev (sequence: string): string | undefined {
+    return sequence === this.#sequence ? this.#cursor : undefined
+  }
+}
+
+const tagEndOf = (data: Buffer): number => data.indexOf(0x20)
+
+const cursorAt = (sequence: number | string, data: Buffer): string => `${sequence}.${data.toString('latin1', 0, tagEndOf(data))}`
+
+function retentionOf (data: Buffer): Retention {
+  const [, size, ttl] = data.toString('latin1', 0, data.indexOf(LINE_FEED)).split(' ')
+  return { size: Number(size), ttl: Number(ttl) }
+}
+
+function decodeStored (data: Buffer, cursor: string, prev: string): TopicMessage {
+  return decodeEnvelope(data, data.indexOf(LINE_FEED) + 1, cursor, prev, tagIn(cursor))
+}

@@ -1,0 +1,161 @@
+import { randomTag } from './cursor.js'
+import { CLAIM, JOIN, LEAVE, RENEW, type Script } from './redis-scripts.js'
+import type { EnginePresence, Member } from './engine.js'
+import type { RedisKeys } from './redis-keys.js'
+
+type Run = (script: Script, key: string, keys: readonly string[], args: readonly string[]) => Promise<unknown>
+type Command = (key: string, args: readonly string[]) => Promise<unknown>
+
+/** A process has a holder for each length of lease that it was given: one, usually. */
+interface Holder {
+  name: string
+  readonly lease: number
+  readonly topics: Map<string, Map<string, Member>>
+  /** Whether its lease was in force once. */
+  isRegistered: boolean
+  timer: NodeJS.Timeout | null
+}
+
+/** How often a process looks for leases that are over, where its own do not have it look more often, in milliseconds. */
+const LOOK_INTERVAL = 10_000
+/** Ends the name of a lease that is over, while a process clears up behind it. */
+const REMAINS = '!'
+
+/**
+ * Presence over Redis. A lease is one member of a sorted set, whatever the process holds, so that renewing it costs one
+ * command. What a process holds is in a set of its own, for whoever clears up when it is gone.
+ */
+export class RedisPresence implements EnginePresence {
+  readonly #keys: RedisKeys
+  readonly #leases: string
+  readonly #heldPrefix: string
+  readonly #run: Run
+  readonly #command: Command
+  readonly #holders = new Map<number, Holder>()
+  readonly #unfinished = new Map<string, () => Promise<void>>()
+  #looking: NodeJS.Timeout | null = null
+  #isClosed = false
+
+  constructor (prefix: string, keys: RedisKeys, run: Run, command: Command) {
+    this.#keys = keys
+    this.#leases = `${prefix}leases`
+    this.#heldPrefix = `${prefix}held:`
+    this.#run = run
+    this.#command = command
+  }
+
+  async join (topic: string, member: Member, lease: number): Promise<void> {
+    const holder = this.#holderFor(lease)
+    let members = holder.topics.get(topic)
+    if (members === undefined) holder.topics.set(topic, members = new Map())
+    members.set(member.id, member)
+    await this.#makeGood(`${topic}\n${member.id}`, async () => {
+      // The lease and the trace come first: members without them would stay for ever.
+      if (!holder.isRegistered) await this.#renew(holder)
+      const held = this.#heldPrefix + holder.name
+      await this.#command(held, ['SADD', held, topic])
+      await this.#join(holder, topic, member)
+    })
+  }
+
+  async leave (topic: string, id: string): Promise<void> {
+    const { stream, members: membersKey, holds } = this.#keys.of(topic)
+    for (const holder of this.#holders.values()) {
+      const members = holder.topics.get(topic)
+      if (members === undefined || !members.delete(id)) continue
+      if (members.size === 0) holder.topics.delete(topic)
+      await this.#makeGood(`${topic}\n${id}`, async () => {
+        const { name } = holder
+        const held = this.#heldPrefix + name
+        await this.#run(LEAVE, stream, [stream, membersKey, holds], [name, id])
+        if (!holder.topics.has(topic)) await this.#command(held, ['SREM', held, topic])
+      })
+    }
+  }
+
+  async members (topic: string): Promise<readonly Member[]> {
+    const { members } = this.#keys.of(topic)
+    const values = await this.#command(members, ['HVALS', members]) as unknown[]
+    return values.map((value) => {
+      const text = String(value)
+      const [id, info] = JSON.parse(text.slice(text.indexOf('\n') + 1)) as [string, string]
+      return { id, info }
+    })
+  }
+
+  /** The connection is back: the leases may be over, or the server may have lost all. */
+  restore (): void {
+    this.#looking ??= setInterval(() => { this.#look([]).catch(() => {}) }, LOOK_INTERVAL).unref()
+    for (const holder of this.#holders.values()) this.#renew(holder).catch(() => {})
+    for (const [key, action] of Array.from(this.#unfinished)) this.#makeGood(key, action).catch(() => {})
+  }
+
+  close (): void {
+    this.#isClosed = true
+    if (this.#looking !== null) clearInterval(this.#looking)
+    for (const { timer } of this.#holders.values()) clearInterval(timer!)
+    this.#holders.clear()
+  }
+
+  async #join (holder: Holder, topic: string, { id, info }: Member): Promise<void> {
+    const { stream, members, holds } = this.#keys.of(topic)
+    await this.#run(JOIN, stream, [stream, members, holds], [holder.name, id, JSON.stringify([id, info])])
+  }
+
+  #holderFor (lease: number): Holder {
+    let holder = this.#holders.get(lease)
+    if (holder === undefined) {
+      const created: Holder = { name: randomTag(), lease, topics: new Map(), isRegistered: false, timer: null }
+      created.timer = setInterval(() => { this.#renew(created).catch(() => {}) }, lease / 3).unref()
+      this.#holders.set(lease, holder = created)
+    }
+    return holder
+  }
+
+  /** What cannot be done while the engine is down is done when it is back, unless something newer came for this member. */
+  async #makeGood (key: string, action: () => Promise<void>): Promise<void> {
+    this.#unfinished.delete(key)
+    try {
+      await action()
+    } catch (error) {
+      if (this.#isClosed) throw error
+      this.#unfinished.set(key, action)
+    }
+  }
+
+  async #renew (holder: Holder): Promise<void> {
+    const { name } = holder
+    const wasInForce = await this.#look([name, String(holder.lease)])
+    const isNew = !holder.isRegistered
+    holder.isRegistered = true
+    if (wasInForce || isNew || this.#isClosed || holder.name !== name) return
+    // The lease was over, and its members have left or are about to: they join anew, under a name that nobody clears up.
+    holder.name = randomTag()
+    await this.#look([holder.name, String(holder.lease)])
+    const held = this.#heldPrefix + holder.name
+    for (const [topic, members] of holder.topics) {
+      await this.#command(held, ['SADD', held, topic])
+      for (const member of members.values()) await this.#join(holder, topic, member)
+    }
+  }
+
+  /** Clears up behind processes that are gone. Returns whether the lease that was to be renewed was in force. */
+  async #look (renewed: readonly string[]): Promise<boolean> {
+    const [wasInForce, ...overdue] = (await this.#run(RENEW, this.#leases, [this.#leases], renewed) as unknown[]).map(String)
+    for (const name of overdue) await this.#clearUp(name)
+    return wasInForce === '1'
+  }
+
+  async #clearUp (overdue: string): Promise<void> {
+    const name = overdue.endsWith(REMAINS) ? overdue.slice(0, -1) : overdue
+    const remains = name + REMAINS
+    if (await this.#run(CLAIM, this.#leases, [this.#leases], [overdue, remains]) !== 1) return
+    const held = this.#heldPrefix + name
+    for (const topic of (await this.#command(held, ['SMEMBERS', held]) as unknown[]).map(String)) {
+      const { stream, members, holds } = this.#keys.of(topic)
+      await this.#run(LEAVE, stream, [stream, members, holds], [name])
+    }
+    await this.#command(held, ['DEL', held])
+    await this.#command(this.#leases, ['ZREM', this.#leases, remains])
+  }
+}

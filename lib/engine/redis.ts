@@ -1,0 +1,332 @@
+import { BadOption, EngineClosed, EngineDown, EnginePackageMissing, EngineRefused, EngineUnsuitable } from '../errors.js'
+import { placeOf, randomTag, tagIn, tagOf } from './cursor.js'
+import { decodeEnvelope, encodeEnvelope } from './envelope.js'
+import { Outgoing } from './outgoing.js'
+import { ClusterLink, ServerLink, type NodeRedisClient, type NodeRedisCluster, type RedisLink } from './redis-link.js'
+import { RedisPresence } from './redis-presence.js'
+import { RedisKeys, type TopicKeys } from './redis-keys.js'
+import { HEAD, PUBLISH, type Script } from './redis-scripts.js'
+import type { Accepted, Engine, EngineEvents, EngineState, HistoryPage, Member, Publication, Retention, TopicMessage } from './engine.js'
+
+export interface RedisEngineOptions {
+  /** Where the server is, such as 'redis://127.0.0.1:6379' (`rediss:` for TLS); a list names nodes of a cluster. */
+  readonly url?: string | readonly string[]
+  /** In place of `url`: a client or cluster of `redis` or `@redis/client`, version 5 or later. Its options are used for own connections. */
+  readonly client?: { duplicate (overrides?: object): unknown }
+  /** What the names of all keys and channels begin with. Default: 'wire:'. */
+  readonly prefix?: string
+  /** How long a message may wait to be accepted, in milliseconds. Default: 10,000. */
+  readonly publishTimeout?: number
+}
+
+interface Outbound {
+  readonly keys: TopicKeys
+  readonly tag: string
+  readonly envelope: Buffer
+  readonly size: string
+  readonly ttl: string
+}
+
+/** Errors of the server that pass: it is starting, or it is not the one that takes this topic just now. */
+const PASSING = /^(LOADING|NOSCRIPT|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MASTERDOWN|READONLY|BUSY|UNBLOCKED)\b/
+const CREDENTIALS = /^(WRONGPASS|NOAUTH|NOPERM)\b/
+/** The places that `XADD` gives. Whatever else stands in a cursor is not sent to the server. */
+const PLACE = /^\d{1,18}-\d{1,18}$/
+const LINE_FEED = 10
+const [MESSAGE, JOINED] = [0x6d, 0x2b]
+/** The topics of a cluster of which the node is known to have the script, before all are forgotten. */
+const MAX_SCRIPT_KEYS = 10_000
+
+/**
+ * An engine over Redis 7.0 or later, Valkey, or a cluster of these.
+ *
+ *   stream  prefix{topic}     history, trimmed and expired by the script that appends
+ *   channel prefix{topic}     live messages, sharded publish/subscribe
+ *   string  prefix{topic}h    the cursor of the newest message
+ *   hashes  prefix{topic}i0/1 ids of the last minutes
+ */
+export function redisEngine (options: RedisEngineOptions = {}): Engine {
+  return new RedisEngine(options)
+}
+
+class RedisEngine implements Engine {
+  readonly name = 'redis'
+  readonly presence: RedisPresence
+  readonly #options: RedisEngineOptions
+  readonly #keys: RedisKeys
+  readonly #outgoing: Outgoing<Outbound>
+  /** The topics that are subscribed, each with the listener of its channel. */
+  readonly #topics = new Map<string, Subscription>()
+  /** Channels that could not be unsubscribed from while the engine was down. */
+  readonly #stale = new Map<string, (message: Buffer) => void>()
+  #link: RedisLink | null = null
+  #events: EngineEvents | null = null
+  #state: EngineState | '' = ''
+  /** Nodes are sent the source of the script before its digest, for each topic, so that a topic's messages stay in order. */
+  readonly #scriptKeys = new Set<string>()
+  #isCluster = false
+
+  constructor (options: RedisEngineOptions) {
+    const { prefix = 'wire:', publishTimeout = 10_000, url, client } = options
+    if (typeof prefix !== 'string' || /[{}]/.test(prefix)) throw new BadOption('prefix', 'a string without braces', String(prefix))
+    if (!(publishTimeout > 0)) throw new BadOption('publishTimeout', 'a positive number of milliseconds', String(publishTimeout))
+    if (url !== undefined && client !== undefined) throw new BadOption('client', 'given in place of "url"', 'with it')
+    this.#options = options
+    this.#keys = new RedisKeys(prefix)
+    this.#outgoing = new Outgoing({
+      name: this.name,
+      publishTimeout,
+      send: this.#transmit,
+      isFinal: (error) => error instanceof EngineRefused,
+      isConnected: () => this.#link?.isConnected ?? false
+    })
+    this.presence = new RedisPresence(prefix, this.#keys, (script, key, keys, args) => this.#run(script, key, keys, args), (key, args) => this.#command(key, args))
+  }
+
+  async open (events: EngineEvents): Promise<void> {
+    this.#events = events
+    const link = this.#link = await this.#createLink()
+    let refusal: Error | undefined
+    await link.open({
+      connected: () => {
+        this.#scriptKeys.clear()
+        this.#outgoing.resume()
+      },
+      disconnected: () => this.#outgoing.pause(),
+      ready: () => this.#setState('ready'),
+      down: (error) => {
+        if (error !== undefined && CREDENTIALS.test(error.message)) refusal ??= error
+        this.#setState('down', error)
+      },
+      restored: () => {
+        if (this.#state !== 'ready') return
+        this.#events?.state('down')
+        this.#events?.state('ready')
+      }
+    })
+    if (this.#state === 'ready') refusal = await this.#checkVersion(link)
+    if (refusal === undefined) return
+    await this.close()
+    throw new EngineUnsuitable(this.name, refusal.message)
+  }
+
+  publish (topic: string, publication: Publication, retention: Retention): Promise<Accepted> {
+    if (this.#link === null) return Promise.reject(new EngineClosed(this.name))
+    const tag = tagOf(publication.id)
+    return this.#outgoing.publish({
+      keys: this.#keys.of(topic), tag, envelope: encodeEnvelope(publication, tag), size: String(retention.size), ttl: String(retention.ttl)
+    })
+  }
+
+  async subscribe (topic: string): Promise<string> {
+    const link = this.#ready()
+    const { stream, head } = this.#keys.of(topic)
+    let subscription = this.#topics.get(topic)
+    if (subscription === undefined) {
+      const listener = (message: Buffer): void => this.#receive(topic, listener, message)
+      subscription = new Subscription(listener, link.subscribe(stream, listener))
+      this.#topics.set(topic, subscription)
+    }
+    try {
+      await subscription.inForce()
+      return String(await this.#run(HEAD, head, [head], [`0-0.${randomTag()}`]))
+    } catch (error) {
+      if (this.#topics.get(topic) === subscription) {
+        this.#topics.delete(topic)
+        this.#leaveChannel(stream, subscription.listener)
+      }
+      throw this.#failure(error)
+    }
+  }
+
+  async unsubscribe (topic: string): Promise<void> {
+    const subscription = this.#topics.get(topic)
+    if (subscription === undefined) return
+    this.#topics.delete(topic)
+    await this.#leaveChannel(this.#keys.of(topic).stream, subscription.listener)
+  }
+
+  async read (topic: string, after: string | undefined, limit: number): Promise<HistoryPage> {
+    const link = this.#ready()
+    const { stream, head: headKey } = this.#keys.of(topic)
+    const place = after === undefined ? '' : placeOf(after)
+    const range = after === undefined
+      ? ['XREVRANGE', stream, '+', '-', 'COUNT', String(limit)]
+      : ['XRANGE', stream, PLACE.test(place) ? place : '-', '+', 'COUNT', String(limit + 1)]
+    try {
+      // The head is read last: it is the newest of these messages, or newer.
+      const [entries, headReply] = await Promise.all([link.sendForBytes(stream, range), link.send(headKey, ['GET', headKey])])
+      const head = headReply === null ? '' : String(headReply)
+      const messages = (entries as StreamEntry[]).map(decodeEntry)
+      if (after === undefined) return { messages: messages.reverse(), isGap: false, head }
+      const isKnown = messages[0]?.cursor === after
+      if (isKnown) messages.shift()
+      const follows = isKnown || (after !== '' && (messages.length === 0 ? head === after : messages[0]!.prev === after))
+      // A message that was not kept came after the last one that was.
+      const isGap = !follows || (messages.length === 0 && head !== after)
+      return { messages: messages.slice(0, limit), isGap, head }
+    } catch (error) {
+      throw this.#failure(error)
+    }
+  }
+
+  async close (): Promise<void> {
+    const link = this.#link
+    this.#link = this.#events = null
+    this.#outgoing.close()
+    this.presence.close()
+    this.#topics.clear()
+    link?.close()
+  }
+
+  readonly #transmit = async ({ keys, tag, envelope, size, ttl }: Outbound, isAgain: boolean): Promise<string> => {
+    const key = this.#isCluster ? keys.stream : ''
+    const isKnown = !isAgain && this.#scriptKeys.has(key)
+    if (!isKnown) {
+      if (this.#scriptKeys.size >= MAX_SCRIPT_KEYS) this.#scriptKeys.clear()
+      this.#scriptKeys.add(key)
+    }
+    try {
+      const place = await this.#link!.send(keys.stream, [
+        isKnown ? 'EVALSHA' : 'EVAL', isKnown ? PUBLISH.sha1 : PUBLISH.source, '4', keys.stream, keys.head, keys.ids0, keys.ids1, tag, envelope, size, ttl
+      ])
+      return `${String(place)}.${tag}`
+    } catch (error) {
+      // The package marks replies of the server that are errors by their class, which is not the same in each copy of it.
+      const { name, message } = error as Error
+      if ((name === 'SimpleError' || name === 'ErrorReply' || /^[A-Z]+ /.test(message)) && !PASSING.test(message)) throw new EngineRefused(this.name, message)
+      throw error
+    }
+  }
+
+  #receive (topic: string, listener: (message: Buffer) => void, message: Buffer): void {
+    const events = this.#events
+    if (events === null || this.#topics.get(topic)?.listener !== listener) return
+    if (message[0] === MESSAGE) {
+      const cursorEnd = message.indexOf(LINE_FEED)
+      const prevEnd = message.indexOf(LINE_FEED, cursorEnd + 1)
+      const cursor = message.toString('latin1', 1, cursorEnd)
+      events.message(topic, decodeEnvelope(message, prevEnd + 1, cursor, message.toString('latin1', cursorEnd + 1, prevEnd), tagIn(cursor)))
+    } else {
+      const [id, info] = JSON.parse(message.toString('utf8', 1)) as [string, string]
+      const member: Member = { id, info }
+      if (message[0] === JOINED) events.joined(topic, member)
+      else events.left(topic, member)
+    }
+  }
+
+  /** Runs a script by its digest, or by its source where the server does not know it. */
+  async #run (script: Script, key: string, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    const rest = [String(keys.length), ...keys, ...args]
+    try {
+      return await this.#ready().send(key, ['EVALSHA', script.sha1, ...rest])
+    } catch (error) {
+      if (!(error as Error).message.startsWith('NOSCRIPT')) throw error
+      return await this.#ready().send(key, ['EVAL', script.source, ...rest])
+    }
+  }
+
+  #command (key: string, args: readonly string[]): Promise<unknown> {
+    return this.#ready().send(key, args)
+  }
+
+  #ready (): RedisLink {
+    if (this.#link === null) throw new EngineClosed(this.name)
+    if (this.#state === 'down') throw new EngineDown(this.name)
+    return this.#link
+  }
+
+  /** What goes wrong because the connection breaks has the code that says so. */
+  #failure (error: unknown): unknown {
+    if (this.#link === null) return new EngineClosed(this.name)
+    return this.#state === 'down' ? new EngineDown(this.name) : error
+  }
+
+  async #leaveChannel (channel: string, listener: (message: Buffer) => void): Promise<void> {
+    const link = this.#link
+    if (link === null) return
+    if (this.#state === 'down') {
+      this.#stale.set(channel, listener)
+      return
+    }
+    await link.unsubscribe(channel, listener).catch(() => this.#stale.set(channel, listener))
+  }
+
+  #setState (state: EngineState, error?: Error): void {
+    if (this.#events === null || this.#state === state) return
+    this.#state = state
+    if (state === 'ready') {
+      const stale = Array.from(this.#stale)
+      this.#stale.clear()
+      for (const [channel, listener] of stale) this.#leaveChannel(channel, listener).catch(() => {})
+      this.presence.restore()
+    } else {
+      for (const subscription of this.#topics.values()) subscription.fail(new EngineDown(this.name))
+    }
+    this.#events.state(state, error)
+  }
+
+  async #checkVersion (link: RedisLink): Promise<Error | undefined> {
+    const info = await link.send('', ['INFO', 'server']).catch(() => '')
+    const version = /redis_version:((\d+)\S*)/.exec(String(info))
+    if (version === null || Number(version[2]) >= 7) return undefined
+    return new Error(`it is version ${version[1]}, and 7.0 is the oldest that has sharded publish/subscribe`)
+  }
+
+  async #createLink (): Promise<RedisLink> {
+    const { url = 'redis://127.0.0.1:6379', client } = this.#options
+    // Nothing waits inside the client: what was not answered is sent again from here, in order, and until publishTimeout.
+    // Its timeout would be a timer for each command, and end only with commands that were not written yet.
+    const commandOptions = { timeout: 0 }
+    const own = { RESP: 2, disableOfflineQueue: true, maintNotifications: 'disabled', commandOptions }
+    if (client !== undefined) {
+      this.#isCluster = 'masters' in client
+      if (this.#isCluster) return new ClusterLink(client.duplicate({ RESP: 2, defaults: own, commandOptions, maintNotifications: 'disabled' }) as NodeRedisCluster)
+      return new ServerLink(client.duplicate(own) as NodeRedisClient, client.duplicate(own) as NodeRedisClient)
+    }
+    const { createClient, createCluster } = await import('@redis/client').catch((error: Error) => {
+      throw Object.assign(new EnginePackageMissing('fastify-wire/redis', '@redis/client', '@redis/client'), { cause: error })
+    })
+    const socket = { reconnectStrategy: (retries: number) => Math.min(20 * 2 ** retries, 1000) * (0.5 + Math.random() / 2) }
+    if (typeof url !== 'string') {
+      this.#isCluster = true
+      const cluster: unknown = createCluster({ rootNodes: url.map((each) => ({ url: each })), RESP: 2, commandOptions, defaults: { disableOfflineQueue: true, socket } })
+      return new ClusterLink(cluster as NodeRedisCluster)
+    }
+    const create = (): unknown => createClient({ url, RESP: 2, disableOfflineQueue: true, commandOptions, socket })
+    return new ServerLink(create() as NodeRedisClient, create() as NodeRedisClient)
+  }
+}
+
+/** A subscription that is, or will be, in force; it fails at once when the engine goes down before. */
+class Subscription {
+  readonly listener: (message: Buffer) => void
+  readonly #settled: Promise<void>
+  #reject: (error: Error) => void = () => {}
+
+  constructor (listener: (message: Buffer) => void, subscribing: Promise<void>) {
+    this.listener = listener
+    this.#settled = new Promise((resolve, reject) => {
+      this.#reject = reject
+      subscribing.then(resolve, reject)
+    })
+    this.#settled.catch(() => {})
+  }
+
+  inForce (): Promise<void> {
+    return this.#settled
+  }
+
+  fail (error: Error): void {
+    this.#reject(error)
+  }
+}
+
+type StreamEntry = readonly [id: Buffer, fields: readonly [name: Buffer, value: Buffer]]
+
+function decodeEntry ([id, [, value]]: StreamEntry): TopicMessage {
+  const tagEnd = value.indexOf(LINE_FEED)
+  const prevEnd = value.indexOf(LINE_FEED, tagEnd + 1)
+  const tag = value.toString('latin1', 0, tagEnd)
+  return decodeEnvelope(value, prevEnd + 1, `${id.toString('latin1')}.${tag}`, value.toString('latin1', tagEnd + 1, prevEnd), tag)
+}

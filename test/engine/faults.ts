@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { Follower } from './follower.js'
+import { Recorder, publication } from './recorder.js'
+import { TcpProxy } from '../fixtures/tcp-proxy.js'
+import type { TestFunction } from './contract.js'
+import type { LocalServer } from '../fixtures/local-server.js'
+import type { Engine } from '../../lib/engine/engine.js'
+
+export interface FaultOptions {
+  /** Starts a server of its own. */
+  start (persists: boolean): Promise<LocalServer>
+  /** @param url where the server is, or a proxy in front of it */
+  engine (url: string): Engine
+}
+
+const KEEP = { size: 100_000, ttl: 600_000 }
+
+interface Load {
+  readonly topic: string
+  readonly server: LocalServer
+  readonly proxy: TcpProxy
+  readonly followers: readonly Follower[]
+  readonly acknowledged: string[]
+  /** Resolves when `count` more messages were acknowledged. */
+  more (count: number): Promise<void>
+}
+
+/** What becomes of messages when something breaks while they are published, read by two processes. */
+export function engineFaults (test: TestFunction, { start, engine }: FaultOptions): void {
+  const underLoad = async (persists: boolean, fault: (load: Load) => Promise<void>): Promise<Load> => {
+    const server = await start(persists)
+    const proxy = new TcpProxy(server.port)
+    const url = server.url.replace(/\d+$/, String(await proxy.listen()))
+    const topic = `/faults/${randomUUID()}`
+    const publisher = engine(url)
+    const engines = [engine(url), engine(url)]
+    const followers = engines.map((each) => new Follower(each, topic))
+    const acknowledged: string[] = []
+    const waiting = new Set<() => void>()
+    const failures: unknown[] = []
+    const end = new AbortController()
+    const load: Load = {
+      topic,
+      server,
+      proxy,
+      followers,
+      acknowledged,
+      more: async (count) => {
+        const enough = acknowledged.length + count
+        while (acknowledged.length < enough && failures.length === 0) await new Promise<void>((resolve) => waiting.add(resolve))
+        if (failures.length > 0) throw failures[0]
+      }
+    }
+    try {
+      await publisher.open(new Recorder())
+      await Promise.all(followers.map((follower) => follower.start()))
+      let count = 0
+      // Ten writers, each with one message under way.
+      const writers = Promise.all(Array.from({ length: 10 }, async () => {
+        while (!end.signal.aborted) {
+          const text = String(count++)
+          await publisher.publish(topic, publication(text), KEEP).then(
+            () => acknowledged.push(text), (error: unknown) => failures.push(error))
+          for (const resolve of waiting) resolve()
+          waiting.clear()
+        }
+      }))
+      await load.more(100)
+      await fault(load).finally(() => end.abort())
+      await writers
+      await publisher.publish(topic, publication('end'), KEEP)
+      await Promise.all(followers.map((follower) => follower.until('end')))
+    } finally {
+      await Promise.all([publisher, ...engines].map((each) => each.close()))
+      await proxy.close()
+      await server.stop()
+    }
+    return load
+  }
+
+  const check = ({ followers, acknowledged }: Load): void => {
+    for (const { received, gaps } of followers) {
+      const numbers = received.slice(0, -1).map(Number)
+      assert.deepEqual(acknowledged.filter((text) => !received.includes(text)), [], 'lost')
+      assert.equal(new Set(received).size, received.length, 'doubled')
+      assert.deepEqual(numbers, numbers.slice().sort((a, b) => a - b), 'out of order')
+      assert.equal(gaps, 0)
+    }
+    assert.deepEqual(followers[0]!.received, followers[1]!.received)
+  }
+
+  test('a server that is killed and started again loses nothing that was acknowledged, if it persists', async () => {
+    check(await underLoad(true, async ({ server, more }) => {
+      for (let i = 0; i < 3; i++) {
+        await server.kill()
+        await server.start()
+        await more(200)
+      }
+    }))
+  })
+
+  test('a server that is killed and does not persist leaves a gap for each loss', async () => {
+    const { followers } = await underLoad(false, async ({ server, more }) => {
+      await server.kill()
+      await server.start()
+      await more(200)
+    })
+    for (const { received, gaps } of followers) {
+      assert.equal(new Set(received).size, received.length, 'doubled')
+      assert.ok(gaps > 0)
+    }
+  })
+
+  test('connections that are dropped lose nothing, and double nothing', async () => {
+    check(await underLoad(false, async ({ proxy, more }) => {
+      for (let i = 0; i < 10; i++) {
+        proxy.dropAll()
+        await more(50)
+      }
+    }))
+  })
+
+  test('a server that does not answer for a while loses nothing', async () => {
+    check(await underLoad(false, async ({ server, more }) => {
+      server.freeze()
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      server.thaw()
+      await more(100)
+    }))
+  })
+}

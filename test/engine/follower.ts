@@ -1,0 +1,82 @@
+import type { Engine, EngineEvents, EngineState, TopicMessage } from '../../lib/engine/engine.js'
+
+/**
+ * Follows one topic as a process with subscribers does: delivers what continues the chain, reads the history where it does
+ * not, and whenever the engine is back.
+ */
+export class Follower implements EngineEvents {
+  readonly received: string[] = []
+  gaps = 0
+  readonly #engine: Engine
+  readonly #topic: string
+  #last = ''
+  #isSubscribed = false
+  #isReading = false
+  #readAgain = false
+  readonly #ids = new Set<string>()
+  readonly #waiting = new Set<() => void>()
+
+  constructor (engine: Engine, topic: string) {
+    this.#engine = engine
+    this.#topic = topic
+  }
+
+  async start (): Promise<void> {
+    await this.#engine.open(this)
+    this.#last = await this.#engine.subscribe(this.#topic)
+    this.#isSubscribed = true
+    this.#catchUp()
+  }
+
+  message (_topic: string, message: TopicMessage): void {
+    // What comes before the first cursor is known, or while history is read, is in the history.
+    if (!this.#isSubscribed) return
+    if (this.#isReading || message.prev !== this.#last) this.#catchUp()
+    else this.#deliver(message)
+  }
+
+  state (state: EngineState): void {
+    if (state === 'ready' && this.#isSubscribed) this.#catchUp()
+  }
+
+  joined (): void {}
+  left (): void {}
+
+  async until (text: string): Promise<void> {
+    while (!this.received.includes(text)) await new Promise<void>((resolve) => this.#waiting.add(resolve))
+  }
+
+  #deliver (message: TopicMessage): void {
+    this.#last = message.cursor
+    // After a server has lost its data, what was in flight may be published anew, under another cursor.
+    if (this.#ids.has(message.id)) return
+    this.#ids.add(message.id)
+    this.received.push(message.data.toString())
+    for (const resolve of this.#waiting) resolve()
+    this.#waiting.clear()
+  }
+
+  #catchUp (): void {
+    if (this.#isReading) {
+      this.#readAgain = true
+      return
+    }
+    this.#isReading = true
+    this.#read().catch(() => {}).finally(() => {
+      this.#isReading = false
+      if (this.#readAgain) this.#catchUp()
+    })
+  }
+
+  /** Fails while the engine is down: its next 'ready' begins again, also one that comes before this has failed. */
+  async #read (): Promise<void> {
+    do {
+      this.#readAgain = false
+      const { messages, isGap, head } = await this.#engine.read(this.#topic, this.#last, 500)
+      if (isGap) this.gaps++
+      for (const message of messages) this.#deliver(message)
+      if (messages.length === 0) this.#last = head
+      if (this.#last !== head) this.#readAgain = true
+    } while (this.#readAgain)
+  }
+}

@@ -1,0 +1,140 @@
+import { createClient, createCluster } from '@redis/client'
+import t, { type Test } from 'tap'
+import { redisEngine } from '../../lib/engine/redis.js'
+import { redisProgram, startRedis, startRedisCluster } from '../fixtures/redis-server.js'
+import { Recorder, publication, texts, until } from './recorder.js'
+import { engineContract } from './contract.js'
+import { engineFaults } from './faults.js'
+
+if (redisProgram === null && process.env.CI !== 'true') {
+  t.plan(0, 'redis-server is not installed: apt-get install redis-server')
+  process.exit()
+}
+
+const server = await startRedis()
+t.teardown(() => server.stop())
+
+t.test('the Redis engine keeps the contract', async (t) => {
+  engineContract((name, body) => t.test(name, body), {
+    engine: () => redisEngine({ url: server.url }),
+    unreachable: () => redisEngine({ url: 'redis://127.0.0.1:1', publishTimeout: 200 })
+  })
+})
+
+t.test('Redis under faults', async (t) => {
+  engineFaults((name, body) => t.test(name, body), { start: (persists) => startRedis({ persists }), engine: (url) => redisEngine({ url }) })
+})
+
+t.test('a cluster keeps the contract', async (t) => {
+  const nodes = await startRedisCluster()
+  t.teardown(() => Promise.all(nodes.map((node) => node.stop())))
+  engineContract((name, body) => t.test(name, body), { engine: () => redisEngine({ url: nodes.map(({ url }) => url) }) })
+})
+
+const KEEP = { size: 100, ttl: 60_000 }
+
+async function open (t: Test, options: Parameters<typeof redisEngine>[0]): Promise<{ engine: ReturnType<typeof redisEngine>, events: Recorder }> {
+  const engine = redisEngine(options)
+  const events = new Recorder()
+  t.teardown(() => engine.close())
+  await engine.open(events)
+  return { engine, events }
+}
+
+t.test('a ready client gives its options, and is left alone', async (t) => {
+  const client = await createClient({ url: server.url }).connect()
+  t.teardown(() => { client.destroy() })
+  const { engine, events } = await open(t, { client })
+  await engine.subscribe('ready client')
+  await engine.publish('ready client', publication('a'), KEEP)
+  t.strictSame(texts(await events.messages('ready client', 1)), ['a'])
+  await engine.close()
+  t.equal(await client.ping(), 'PONG')
+})
+
+t.test('a ready client of a cluster works as well', async (t) => {
+  const nodes = await startRedisCluster()
+  t.teardown(() => Promise.all(nodes.map((node) => node.stop())))
+  const cluster = createCluster({ rootNodes: [{ url: nodes[0]!.url }] })
+  const { engine, events } = await open(t, { client: cluster })
+  const topics = Array.from({ length: 20 }, (_, i) => `cluster ${i}`)
+  for (const topic of topics) await engine.subscribe(topic)
+  for (const topic of topics) await engine.publish(topic, publication(topic), KEEP)
+  for (const topic of topics) t.strictSame(texts(await events.messages(topic, 1)), [topic])
+})
+
+t.test('scripts that the server has forgotten are sent again', async (t) => {
+  const client = await createClient({ url: server.url }).connect()
+  t.teardown(() => { client.destroy() })
+  const { engine, events } = await open(t, { url: server.url })
+  await engine.subscribe('scripts')
+  for (const text of ['a', 'b', 'c']) {
+    await engine.publish('scripts', publication(text), KEEP)
+    await client.sendCommand(['SCRIPT', 'FLUSH'])
+  }
+  await engine.subscribe('scripts')
+  t.strictSame(texts(await events.messages('scripts', 3)), ['a', 'b', 'c'])
+})
+
+t.test('a message that the server refuses rejects at once', async (t) => {
+  const client = await createClient({ url: server.url }).connect()
+  t.teardown(() => { client.destroy() })
+  const { engine } = await open(t, { url: server.url, prefix: 'mine:' })
+  await client.set('mine:{wrong}', 'not a stream')
+  await t.rejects(engine.publish('wrong', publication('a'), KEEP), { code: 'FST_WIRE_ENGINE_REFUSED', message: /WRONGTYPE/ })
+  await t.rejects(engine.read('wrong', undefined, 10), /WRONGTYPE/)
+})
+
+t.test('the keys of a topic expire, and a prefix keeps applications apart', async (t) => {
+  const client = await createClient({ url: server.url }).connect()
+  t.teardown(() => { client.destroy() })
+  const { engine } = await open(t, { url: server.url, prefix: 'apart:' })
+  const other = await open(t, { url: server.url, prefix: 'other:' })
+  await engine.publish('a}b', publication('a'), { size: 10, ttl: 60_000 })
+  t.equal((await other.engine.read('a}b', undefined, 10)).messages.length, 0)
+  const keys = (await client.keys('apart:*')).sort()
+  t.equal(keys.length, 3)
+  for (const key of keys) t.ok(await client.pTTL(key) > 0, key)
+})
+
+t.test('an unsubscription while the server is away is made good when it is back', async (t) => {
+  const own = await startRedis()
+  t.teardown(() => own.stop())
+  const { engine, events } = await open(t, { url: own.url })
+  await engine.subscribe('gone')
+  await engine.subscribe('kept')
+  await own.kill()
+  await events.reported('down', 1)
+  await engine.unsubscribe('gone')
+  await t.rejects(engine.subscribe('new'), { code: 'FST_WIRE_ENGINE_DOWN' })
+  await t.rejects(engine.presence!.members('kept'), { code: 'FST_WIRE_ENGINE_DOWN' })
+  await engine.presence!.join('kept', { id: 'ann', info: '{}' }, 60_000)
+  await own.start()
+  await events.reported('ready', 2)
+  t.strictSame(await events.presence('kept', 1), ['+ann{}'])
+  const client = await createClient({ url: own.url }).connect()
+  t.teardown(() => { client.destroy() })
+  await until(async () => {
+    const channels = (await client.sendCommand(['PUBSUB', 'SHARDCHANNELS']) as string[]).join()
+    return channels === 'wire:{kept}'
+  })
+  t.pass('only what is followed is subscribed')
+})
+
+t.test('members that a server has lost join again', async (t) => {
+  const client = await createClient({ url: server.url }).connect()
+  t.teardown(() => { client.destroy() })
+  const { engine, events } = await open(t, { url: server.url, prefix: 'lost:' })
+  await engine.subscribe('t')
+  await engine.presence!.join('t', { id: 'ann', info: '{}' }, 300)
+  await client.del(await client.keys('lost:*'))
+  t.strictSame(await events.presence('t', 2), ['+ann{}', '+ann{}'])
+})
+
+t.test('what makes no sense is refused', async (t) => {
+  t.throws(() => redisEngine({ prefix: '{a}' }), { code: 'FST_WIRE_OPTION' })
+  t.throws(() => redisEngine({ publishTimeout: 0 }), { code: 'FST_WIRE_OPTION' })
+  t.throws(() => redisEngine({ url: 'redis://a', client: createClient() }), { code: 'FST_WIRE_OPTION' })
+  const engine = redisEngine({ url: server.url.replace('://', '://nobody:wrong@') })
+  await t.rejects(engine.open(new Recorder()), { code: 'FST_WIRE_ENGINE_UNSUITABLE', message: /WRONGPASS/ })
+})
