@@ -3,13 +3,13 @@
 import { existsSync } from 'node:fs'
 
 const CONVERSATION = [
-  'lib/plugin.ts', 'lib/routes.ts', 'lib/dropin.ts', 'lib/accept.ts', 'lib/options.ts', 'lib/socket/socket.ts', 'lib/upgrade/http1.ts', 'lib/upgrade/mark.ts'
+  'lib/plugin.ts', 'lib/routes/ws-route.ts', 'lib/routes/drop-in.ts', 'lib/routes/accept.ts', 'lib/options/resolve.ts', 'lib/socket/socket.ts', 'lib/upgrade/http1.ts', 'lib/routes/upgrade-constraint.ts'
 ]
 
 export default (test) => {
   const path = test.replace(/\\/g, '/')
-  if (/^test\/(behaviour\/|plugin|routes|dropin\.|accept)/.test(path)) return CONVERSATION
+  if (/^test\/(behaviour\/|plugin|routes\/(ws-route|drop-in|accept)\.)/.test(path)) return CONVERSATION
   const module = path.replace(/^test\//, 'lib/').replace(/\.test\.ts$/, '.ts')
-  if (path.startsWith('test/socket/')) return [module, 'lib/socket/conversation.ts', 'lib/socket/socket.ts']
+  if (path.startsWith('test/socket/')) return [module, 'lib/socket/connection.ts', 'lib/socket/socket.ts']
   return existsSync(module) ? [module] : null
 }

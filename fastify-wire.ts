@@ -3,9 +3,9 @@ import type {
   ContextConfigDefault, FastifyBaseLogger, FastifyPluginAsync, FastifySchema, FastifyTypeProvider, FastifyTypeProviderDefault,
   RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface
 } from 'fastify'
-import type { WireOptions } from './lib/options.js'
+import type { WireOptions } from './lib/options/resolve.js'
 import { plugin } from './lib/plugin.js'
-import type * as dropin from './types/dropin.js'
+import type * as dropin from './types/drop-in.js'
 
 /** The plugin, with the names under which `require()` finds it. */
 export interface FastifyWire extends FastifyPluginAsync<WireOptions> {

@@ -203,7 +203,7 @@ export const AsyncSchema = createError(
 export const NullInStream = createError(
   'FST_WIRE_STREAM_NULL', 'A message is null, which a stream takes for its end: read this socket with for await, or forbid null in schema.message', 500, TypeError)
 
-export const TooMuchWaits = createError(
+export const BackpressureExceeded = createError(
   'FST_WIRE_BACKPRESSURE', 'The message is not sent: more than %s bytes wait for the peer, which is backpressure.limit. Send less, or wait for "drain" or for sent()', 500)
 
 export const MessageReplaced = createError(

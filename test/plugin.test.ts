@@ -7,7 +7,7 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import t, { type Test } from 'tap'
 import fastifyWireDefault, * as entry from '../index.js'
 import type { WireOptions } from '../index.js'
-import { injectSocket } from '../lib/upgrade/inject.js'
+import { injectSocket } from '../lib/inject/inject.js'
 import { createApp, listen } from './fixtures/app.js'
 import { closeFrame, RawClient, upgradeHead } from './fixtures/client.js'
 import { createHttp2App, Http2Client, listenHttp2 } from './fixtures/http2.js'

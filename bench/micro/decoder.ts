@@ -1,5 +1,5 @@
 import { Decoder, type FrameHandler } from '../../lib/codec/decoder.js'
-import * as page from '../../lib/codec/page.js'
+import * as receiveBuffer from '../../lib/codec/receive-buffer.js'
 import { takeBinary } from '../../lib/codec/payload.js'
 import { BINARY, clientFrame } from '../generator/frames.js'
 import { noise } from '../payload.js'
@@ -36,7 +36,7 @@ export const decoderCases: Case[] = [64, 1024, 16_384].map((bytes) => {
     bytes,
     run: (operations) => {
       const until = handler.frames + operations
-      chunk.copy(page.bytes)
+      chunk.copy(receiveBuffer.bytes)
       while (handler.frames < until) decoder.read(0, chunk.length)
     }
   }

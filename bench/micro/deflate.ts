@@ -10,8 +10,8 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
-import { createDeflater, DEFLATE_SYNC_UP_TO, type Deflater } from '../../lib/codec/deflate.js'
-import { createInflater, INFLATE_SYNC_OUTPUT, INFLATE_SYNC_UP_TO, type Inflater } from '../../lib/codec/inflate.js'
+import { createDeflater, DEFLATE_SYNC_UP_TO, type Deflater } from '../../lib/deflate/deflate.js'
+import { createInflater, INFLATE_SYNC_OUTPUT, INFLATE_SYNC_UP_TO, type Inflater } from '../../lib/deflate/inflate.js'
 import type { DeflateParameters, DeflateSettings } from '../../lib/handshake/extensions.js'
 
 const SETTINGS: DeflateSettings = {

@@ -1,7 +1,7 @@
 /**
  * How much work the input that is being received may still cause. A unit is about a microsecond of the event loop.
  *
- * Parsing is synchronous, so one figure serves all sockets, like the page. The reader grants a budget before it hands
+ * Parsing is synchronous, so one figure serves all sockets, like the receive buffer. The reader grants a budget before it hands
  * bytes over, the codec spends it, and a protocol stops behind the frame that used it up. A count, and not a clock,
  * is what makes this testable and what costs nothing for each message.
  */

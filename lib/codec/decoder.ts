@@ -3,7 +3,7 @@ import {
 } from '../errors.js'
 import { FRAME_COST, PAYLOAD_SHIFT, spend } from './budget.js'
 import { isControl, isReserved } from './opcode.js'
-import * as page from './page.js'
+import * as receiveBuffer from './receive-buffer.js'
 import { turnKey } from './unmask.js'
 
 /** What a decoder tells. Each call answers whether to go on: after `false` the decoder stops where it is. */
@@ -12,9 +12,9 @@ export interface FrameHandler {
    * The head of a frame, before any of its payload: the place to refuse a length.
    * @param isCompressed whether RSV1 is set, which permessage-deflate gives a meaning (RFC 7692 §6)
    */
-  frame (opcode: number, isLast: boolean, isCompressed: boolean, length: number): boolean
+  frame (opcode: number, fin: boolean, isCompressed: boolean, length: number): boolean
   /**
-   * A piece of the payload, in `[start, end)` of the page, still masked; `ends` with the last one. A payload of
+   * A piece of the payload, in `[start, end)` of the receive buffer, still masked; `ends` with the last one. A payload of
    * length 0 is one empty piece.
    * @param key the masking key as it falls to `start`
    */
@@ -30,7 +30,7 @@ const RSV2_RSV3 = 0x30
 
 /**
  * Cuts what a client sends into frames (RFC 6455 §5.2), however it is cut into chunks. Payload is handed on where it
- * lies in the page; all that is kept between two chunks is a head that is not complete.
+ * lies in the receive buffer; all that is kept between two chunks is a head that is not complete.
  *
  *   head (2–14 bytes, kept while incomplete) → handler.frame → payload pieces → handler.payload → head …
  */
@@ -49,7 +49,7 @@ export class Decoder {
     this.#takesCompressed = takesCompressed
   }
 
-  /** Walks `[from, length)` of the page. Returns where it stopped: before `length` when the handler or the budget says so. */
+  /** Walks `[from, length)` of the receive buffer. Returns where it stopped: before `length` when the handler or the budget says so. */
   read (from: number, length: number): number {
     let at = from
     while (at < length || this.#remaining === 0) {
@@ -77,7 +77,7 @@ export class Decoder {
   /** Returns where the payload begins, or -1 when the head is not complete or was refused. */
   #readHead (at: number, end: number): number {
     if (this.#headLength === 0) {
-      const length = this.#parseHead(page.bytes, at, end)
+      const length = this.#parseHead(receiveBuffer.bytes, at, end)
       if (length > 0) return at + length
       if (length === 0) this.#keep(at, end)
       return -1
@@ -94,7 +94,7 @@ export class Decoder {
 
   #keep (start: number, end: number): Buffer {
     const head = this.#head ??= Buffer.allocUnsafe(LONGEST_HEAD)
-    this.#headLength += page.bytes.copy(head, this.#headLength, start, end)
+    this.#headLength += receiveBuffer.bytes.copy(head, this.#headLength, start, end)
     return head
   }
 
@@ -104,14 +104,14 @@ export class Decoder {
     const first = bytes[at] as number
     const second = bytes[at + 1] as number
     const opcode = first & 0x0f
-    const isLast = (first & 0x80) !== 0
+    const fin = (first & 0x80) !== 0
     const isCompressed = (first & RSV1) !== 0
     const short = second & 0x7f
     if ((first & RSV2_RSV3) !== 0 || (isCompressed && !this.#takesCompressed)) return this.#refuse(new ReservedBits())
     if (isReserved(opcode)) return this.#refuse(new ReservedOpcode(opcode))
     if ((second & 0x80) === 0) return this.#refuse(new UnmaskedFrame())
     if (isControl(opcode)) {
-      if (!isLast) return this.#refuse(new FragmentedControl())
+      if (!fin) return this.#refuse(new FragmentedControl())
       if (short > 125) return this.#refuse(new OversizedControl())
     }
     let length = short
@@ -133,7 +133,7 @@ export class Decoder {
     if (end < next + 4) return 0
     this.#key = bytes.readInt32LE(next)
     this.#remaining = length
-    return this.#handler.frame(opcode, isLast, isCompressed, length) ? next + 4 - at : -1
+    return this.#handler.frame(opcode, fin, isCompressed, length) ? next + 4 - at : -1
   }
 
   #refuse (error: Fault): -1 {

@@ -31,14 +31,14 @@ const FIN = 0x80
  * @param opcode with COMPRESSED where that is so
  * @param isOwn whether nobody changes the payload
  */
-export function writeFrame (output: Output, opcode: number, isLast: boolean, payload: Buffer, isOwn = false): void {
+export function writeFrame (output: Output, opcode: number, fin: boolean, payload: Buffer, isOwn = false): void {
   const { length } = payload
   if (length > COPY_UP_TO) {
-    writeHead(output, opcode, isLast, length, 0)
+    writeHead(output, opcode, fin, length, 0)
     if (isOwn) output.append(payload)
     else output.borrow(payload)
   } else {
-    const at = writeHead(output, opcode, isLast, length, length)
+    const at = writeHead(output, opcode, fin, length, length)
     output.chunk.set(payload, at)
   }
 }
@@ -47,12 +47,12 @@ export function writeFrame (output: Output, opcode: number, isLast: boolean, pay
  * Writes a frame whose payload is this text, encoded right behind its header.
  * @returns the length of the payload in bytes
  */
-export function writeTextFrame (output: Output, opcode: number, isLast: boolean, text: string): number {
+export function writeTextFrame (output: Output, opcode: number, fin: boolean, text: string): number {
   const length = Buffer.byteLength(text)
   if (length > COPY_UP_TO) {
-    writeFrame(output, opcode, isLast, Buffer.from(text), true)
+    writeFrame(output, opcode, fin, Buffer.from(text), true)
   } else {
-    const at = writeHead(output, opcode, isLast, length, length)
+    const at = writeHead(output, opcode, fin, length, length)
     output.chunk.write(text, at, length, 'utf8')
   }
   return length
@@ -105,9 +105,9 @@ export function encodeHixieText (payload: Buffer): Buffer {
 }
 
 /** Reserves a header with `room` bytes behind it, and returns where they start. */
-function writeHead (output: Output, opcode: number, isLast: boolean, length: number, room: number): number {
+function writeHead (output: Output, opcode: number, fin: boolean, length: number, room: number): number {
   const at = output.reserve(headLength(length) + room)
-  return putHead(output.chunk, at, opcode, isLast, length)
+  return putHead(output.chunk, at, opcode, fin, length)
 }
 
 function headLength (length: number): number {
@@ -115,8 +115,8 @@ function headLength (length: number): number {
 }
 
 /** Returns where the payload starts. */
-function putHead (chunk: Buffer, at: number, opcode: number, isLast: boolean, length: number): number {
-  chunk[at] = isLast ? FIN | opcode : opcode
+function putHead (chunk: Buffer, at: number, opcode: number, fin: boolean, length: number): number {
+  chunk[at] = fin ? FIN | opcode : opcode
   if (length < 126) {
     chunk[at + 1] = length
     return at + 2

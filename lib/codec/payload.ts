@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { markAsUntransferable } from 'node:worker_threads'
-import * as page from './page.js'
+import * as receiveBuffer from './receive-buffer.js'
 
 // Up to here one loop that unmasks while it copies is faster than the kernel and a copy: 80 ns for 64 bytes, not 110.
 // It writes into a pool of its own, since it stores whole words and the next payload begins at one.
@@ -16,15 +16,15 @@ let poolUsed = 0
 let seen = 0
 
 /**
- * Takes `[start, end)` out of the page, unmasked: the one copy that is made of a message.
+ * Takes `[start, end)` out of the receive buffer, unmasked: the one copy that is made of a message.
  * @param key the masking key as it falls to `start`
  */
 export function takeBinary (start: number, end: number, key: number): Buffer {
   const length = end - start
   if (length <= LOOP_UP_TO) return takeInWords(start, end, key)
-  seen = page.unmask(start, end, key)
+  seen = receiveBuffer.unmask(start, end, key)
   const data = Buffer.allocUnsafe(length)
-  page.bytes.copy(data, 0, start, end)
+  receiveBuffer.bytes.copy(data, 0, start, end)
   return data
 }
 
@@ -46,7 +46,7 @@ function takeInWords (start: number, end: number, key: number): Buffer {
   }
   let all = 0
   for (let at = start, into = from; at < end; at += 4, into += 4) {
-    const word = page.view.getInt32(at, true) ^ key
+    const word = receiveBuffer.view.getInt32(at, true) ^ key
     all |= word
     poolView.setInt32(into, word, true)
   }

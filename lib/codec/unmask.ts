@@ -1,5 +1,5 @@
 /**
- * Unmasks `[start, end)` of the page in place (RFC 6455 §5.3).
+ * Unmasks `[start, end)` of the receive buffer in place (RFC 6455 §5.3).
  * @param key the masking key, the byte that falls to `start` in its lowest eight bits
  * @returns 0 when what came out is ASCII, which is valid UTF-8 without a further look
  */

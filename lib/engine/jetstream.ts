@@ -1,4 +1,5 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node'
+import { timers } from '../timers.js'
 
 /** A message as a stream holds it. */
 export interface StoredMessage {
@@ -87,10 +88,10 @@ export class JetStream {
     try {
       await new Promise<void>((resolve, reject) => {
         const isSlow = (): void => reject(new Error('The server did not send the history in time'))
-        let timer = setTimeout(isSlow, ANSWER_TIMEOUT)
+        let timer = timers.setTimeout(isSlow, ANSWER_TIMEOUT)
         subscription = this.#connection.subscribe(inbox, {
           callback: (error, message) => {
-            clearTimeout(timer)
+            timers.clearTimeout(timer)
             if (error !== null) {
               reject(error)
               return
@@ -98,7 +99,7 @@ export class JetStream {
             const stored = decodeDelivery(message)
             if (messages.length < limit) messages.push(stored)
             if (stored.behind === 0 || messages.length >= limit) resolve()
-            else timer = setTimeout(isSlow, ANSWER_TIMEOUT)
+            else timer = timers.setTimeout(isSlow, ANSWER_TIMEOUT)
           }
         })
         this.#request(`CONSUMER.CREATE.${this.#stream}`, {
@@ -117,10 +118,10 @@ export class JetStream {
           const consumer = answer as { name: string, num_pending: number, delivered: { consumer_seq: number } }
           name = consumer.name
           if (consumer.num_pending + consumer.delivered.consumer_seq > 0) return
-          clearTimeout(timer)
+          timers.clearTimeout(timer)
           resolve()
         }, (error: unknown) => {
-          clearTimeout(timer)
+          timers.clearTimeout(timer)
           reject(error)
         })
       })

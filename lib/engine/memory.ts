@@ -3,6 +3,7 @@ import { BadOption, EngineClosed } from '../errors.js'
 import { MemoryPresence } from './memory-presence.js'
 import { TopicLog } from './topic-log.js'
 import type { Accepted, Engine, EngineEvents, HistoryPage, Publication, Retention, TopicMessage } from './engine.js'
+import { timers } from '../timers.js'
 
 export interface MemoryEngineOptions {
   /** The most topics that are remembered, those with subscribers apart. Default: 100,000. */
@@ -76,7 +77,7 @@ class MemoryEngine implements Engine {
     this.#remember(key, cursor)
     this.#bytes += log.append(message, retention)
     if (this.#bytes > this.#maxBytes) this.#evict()
-    if (log.size > 0) this.#sweep ??= setInterval(() => this.#dropExpired(), SWEEP_INTERVAL).unref()
+    if (log.size > 0) this.#sweep ??= timers.setInterval(() => this.#dropExpired(), SWEEP_INTERVAL).unref()
     if (log.isSubscribed) this.#deliver(topic, message)
     return Promise.resolve({ cursor })
   }
@@ -108,7 +109,7 @@ class MemoryEngine implements Engine {
   }
 
   async close (): Promise<void> {
-    if (this.#sweep !== null) clearInterval(this.#sweep)
+    if (this.#sweep !== null) timers.clearInterval(this.#sweep)
     this.#sweep = null
     this.#events = null
     this.presence.close()
@@ -168,7 +169,7 @@ class MemoryEngine implements Engine {
       }
     }
     if (!isEmpty) return
-    clearInterval(this.#sweep!)
+    timers.clearInterval(this.#sweep!)
     this.#sweep = null
   }
 }

@@ -6,6 +6,7 @@ import { JetStream, JetStreamError, type StoredMessage, type StreamConfig } from
 import { NatsSubjects, type TopicSubjects } from './nats-subjects.js'
 import { Outgoing } from './outgoing.js'
 import type { Accepted, Engine, EngineEvents, EngineState, HistoryPage, Publication, Retention, TopicMessage } from './engine.js'
+import { timers } from '../timers.js'
 
 export interface NatsEngineOptions {
   /** Where the servers are. Default: '127.0.0.1:4222'. */
@@ -187,7 +188,7 @@ class NatsEngine implements Engine {
   async close (): Promise<void> {
     this.#isClosed = true
     this.#events = null
-    if (this.#retry !== null) clearTimeout(this.#retry)
+    if (this.#retry !== null) timers.clearTimeout(this.#retry)
     this.#outgoing.close()
     const connection = this.#connection
     this.#connection = this.#jetStream = null
@@ -311,8 +312,8 @@ class NatsEngine implements Engine {
 
   #tryAgain (attempt: () => Promise<void>): void {
     if (this.#isClosed) return
-    if (this.#retry !== null) clearTimeout(this.#retry)
-    this.#retry = setTimeout(() => { attempt().catch(() => this.#tryAgain(attempt)) }, RETRY_DELAY).unref()
+    if (this.#retry !== null) timers.clearTimeout(this.#retry)
+    this.#retry = timers.setTimeout(() => { attempt().catch(() => this.#tryAgain(attempt)) }, RETRY_DELAY).unref()
   }
 
   #setState (state: EngineState, error?: Error): void {

@@ -1,5 +1,6 @@
 import { EngineClosed, PublishTimeout } from '../errors.js'
 import type { Accepted } from './engine.js'
+import { timers } from '../timers.js'
 
 /** How long after a failure that is not the connection's everything unanswered is sent again, in milliseconds. */
 const RETRY_DELAY = 50
@@ -48,10 +49,10 @@ export class Outgoing<T> {
     const { name, publishTimeout } = this.#options
     if (this.#isClosed) return Promise.reject(new EngineClosed(name))
     return new Promise((resolve, reject) => {
-      const entry: Entry<T> = { message, deadline: performance.now() + publishTimeout, wasSent: false, resolve, reject }
+      const entry: Entry<T> = { message, deadline: timers.now() + publishTimeout, wasSent: false, resolve, reject }
       this.#entries.add(entry)
       // One timer for all: what was published first is the first whose time is over.
-      this.#timer ??= setTimeout(this.#expire, publishTimeout)
+      this.#timer ??= timers.setTimeout(this.#expire, publishTimeout)
       if (!this.#isPaused) this.#send(entry)
     })
   }
@@ -65,7 +66,7 @@ export class Outgoing<T> {
   /** The connection is usable: sends all that is unanswered, and what waits. */
   resume (): void {
     if (this.#isClosed) return
-    if (this.#retry !== null) clearTimeout(this.#retry)
+    if (this.#retry !== null) timers.clearTimeout(this.#retry)
     this.#retry = null
     this.#generation++
     this.#isPaused = false
@@ -77,8 +78,8 @@ export class Outgoing<T> {
 
   close (): void {
     this.#isClosed = true
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    if (this.#retry !== null) clearTimeout(this.#retry)
+    if (this.#timer !== null) timers.clearTimeout(this.#timer)
+    if (this.#retry !== null) timers.clearTimeout(this.#retry)
     for (const entry of this.#entries) entry.reject(new EngineClosed(this.#options.name))
     this.#entries.clear()
   }
@@ -100,16 +101,16 @@ export class Outgoing<T> {
     }
     if (generation !== this.#generation) return
     this.pause()
-    if (this.#options.isConnected()) this.#retry = setTimeout(() => this.resume(), RETRY_DELAY)
+    if (this.#options.isConnected()) this.#retry = timers.setTimeout(() => this.resume(), RETRY_DELAY)
   }
 
   readonly #expire = (): void => {
     this.#timer = null
-    const now = performance.now()
+    const now = timers.now()
     const { name, publishTimeout } = this.#options
     for (const entry of this.#entries) {
       if (entry.deadline > now) {
-        this.#timer = setTimeout(this.#expire, Math.ceil(entry.deadline - now))
+        this.#timer = timers.setTimeout(this.#expire, Math.ceil(entry.deadline - now))
         return
       }
       this.#entries.delete(entry)

@@ -1,3 +1,5 @@
+import { timers } from '../timers.js'
+
 /**
  * The connections to a Redis server or cluster, by the package @redis/client.
  *
@@ -136,7 +138,7 @@ export class ClusterLink implements RedisLink {
     client.on('error', () => {})
     client.on('node-error', (error: Error, { host, port }: ClusterNode) => {
       this.#broken.add(`${host}:${port}`)
-      this.#lastError.set(`${host}:${port}`, performance.now())
+      this.#lastError.set(`${host}:${port}`, timers.now())
       if (isOpen) events.down(error)
     })
     const mended = ({ host, port }: ClusterNode): void => {
@@ -145,7 +147,7 @@ export class ClusterLink implements RedisLink {
       if (!isOpen || this.#broken.size > 0) return
       if (wasBroken) events.ready()
       // Each node has a connection for commands and one for subscriptions, and the events do not say which it is.
-      else if (performance.now() - (this.#lastError.get(node) ?? -Infinity) < SUSPECT) events.restored()
+      else if (timers.now() - (this.#lastError.get(node) ?? -Infinity) < SUSPECT) events.restored()
     }
     client.on('node-ready', mended)
     client.on('node-disconnect', mended)
@@ -157,8 +159,8 @@ export class ClusterLink implements RedisLink {
     }
     await connect().catch((error: Error) => {
       events.down(error)
-      const timer = setInterval(() => { connect().then(() => clearInterval(timer), () => {}) }, 1000).unref()
-      this.#stopConnecting = () => clearInterval(timer)
+      const timer = timers.setInterval(() => { connect().then(() => timers.clearInterval(timer), () => {}) }, 1000).unref()
+      this.#stopConnecting = () => timers.clearInterval(timer)
     })
   }
 

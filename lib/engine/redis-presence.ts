@@ -2,6 +2,7 @@ import { randomTag } from './cursor.js'
 import { CLAIM, JOIN, LEAVE, RENEW, type Script } from './redis-scripts.js'
 import type { EnginePresence, Member } from './engine.js'
 import type { RedisKeys } from './redis-keys.js'
+import { timers } from '../timers.js'
 
 type Run = (script: Script, key: string, keys: readonly string[], args: readonly string[]) => Promise<unknown>
 type Command = (key: string, args: readonly string[]) => Promise<unknown>
@@ -85,15 +86,15 @@ export class RedisPresence implements EnginePresence {
 
   /** The connection is back: the leases may be over, or the server may have lost all. */
   restore (): void {
-    this.#looking ??= setInterval(() => { this.#look([]).catch(() => {}) }, LOOK_INTERVAL).unref()
+    this.#looking ??= timers.setInterval(() => { this.#look([]).catch(() => {}) }, LOOK_INTERVAL).unref()
     for (const holder of this.#holders.values()) this.#renew(holder).catch(() => {})
     for (const [key, action] of Array.from(this.#unfinished)) this.#makeGood(key, action).catch(() => {})
   }
 
   close (): void {
     this.#isClosed = true
-    if (this.#looking !== null) clearInterval(this.#looking)
-    for (const { timer } of this.#holders.values()) clearInterval(timer!)
+    if (this.#looking !== null) timers.clearInterval(this.#looking)
+    for (const { timer } of this.#holders.values()) timers.clearInterval(timer!)
     this.#holders.clear()
   }
 
@@ -106,7 +107,7 @@ export class RedisPresence implements EnginePresence {
     let holder = this.#holders.get(lease)
     if (holder === undefined) {
       const created: Holder = { name: randomTag(), lease, topics: new Map(), isRegistered: false, timer: null }
-      created.timer = setInterval(() => { this.#renew(created).catch(() => {}) }, lease / 3).unref()
+      created.timer = timers.setInterval(() => { this.#renew(created).catch(() => {}) }, lease / 3).unref()
       this.#holders.set(lease, holder = created)
     }
     return holder

@@ -1,10 +1,10 @@
 import { inspect } from 'node:util'
 import type { FastifyRequest } from 'fastify'
-import type { ConnectionMaxima } from '../connection-limits.js'
+import type { ConnectionMaxima } from '../server/connection-limits.js'
 import { BadOption } from '../errors.js'
 import { readOrigins, SAME_ORIGIN, type OriginList } from '../handshake/origin.js'
-import type { Lifetime } from '../socket/lifetime.js'
-import type { Rate } from '../socket/message-rate.js'
+import type { Lifetime } from '../server/lifetime.js'
+import type { Rate } from '../socket/rate-limiter.js'
 import { ANY_COUNT, ANY_SIZE, ANY_TIME, objectOf, oneOf, wholeNumber } from './checks.js'
 
 /** Says whether pages of an origin may connect: only `true` lets them in. It is not asked where a client sends no origin. */

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import type { ShutdownSettings } from '../closing.js'
+import type { ShutdownSettings } from '../server/shutdown.js'
 import { BadOption } from '../errors.js'
 import { encodeClose } from '../protocol/close.js'
 import type { BackpressurePolicy, BackpressureSettings } from '../socket/backpressure.js'

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
-import type { SocketHandler } from '../accept.js'
+import type { SocketHandler } from '../routes/accept.js'
 import { BadOption, HandlerMissing, HandlerObject, RouteArguments, RouteOption, UrlInvalid } from '../errors.js'
-import type { SocketRouteOptions } from '../routes.js'
-import type { SocketSchema } from '../schema.js'
+import type { SocketRouteOptions } from '../routes/ws-route.js'
+import type { SocketSchema } from '../routes/schema.js'
 import { adviseOnRouteOption, holdsListeners } from './foreign.js'
 import { refuseMisspelt } from './names.js'
 

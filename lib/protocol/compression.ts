@@ -1,10 +1,10 @@
-import { createDeflater, type Deflater } from '../codec/deflate.js'
+import { createDeflater, type Deflater } from '../deflate/deflate.js'
 import { COMPRESSED, writeFrame, type Output } from '../codec/encoder.js'
-import { createInflater, type Inflater } from '../codec/inflate.js'
-import type { Message } from '../codec/message.js'
+import { createInflater, type Inflater } from '../deflate/inflate.js'
+import type { PreparedMessage } from '../codec/prepared-message.js'
 import { BINARY, TEXT } from '../codec/opcode.js'
 import type { DeflateParameters, DeflateSettings } from '../handshake/extensions.js'
-import { Outbox } from './outbox.js'
+import { TaskQueue } from './task-queue.js'
 
 /**
  * What is sent on a connection that agreed on permessage-deflate (RFC 7692). A large message is compressed elsewhere,
@@ -20,7 +20,7 @@ export class Compression {
   /** Whether others have the same deflater, so that what it makes of a message is theirs too. */
   readonly #isShared: boolean
   readonly #threshold: number
-  readonly #outbox = new Outbox()
+  readonly #outbox = new TaskQueue()
   #isClosed = false
 
   constructor (output: Output, parameters: DeflateParameters, settings: DeflateSettings) {
@@ -36,12 +36,12 @@ export class Compression {
    * @param isCompressible whether it is a whole message that may be compressed
    * @returns the length of the payload in bytes
    */
-  send (opcode: number, isLast: boolean, data: string | Buffer, isCompressible: boolean): number {
+  send (opcode: number, fin: boolean, data: string | Buffer, isCompressible: boolean): number {
     const isOwn = typeof data === 'string'
     const payload = isOwn ? Buffer.from(data) : data
     const { length } = payload
     if (!isCompressible || length < this.#threshold) {
-      this.#sendInTurn(payload, isOwn, (bytes, isOwn) => { writeFrame(this.#output, opcode, isLast, bytes, isOwn) })
+      this.#sendInTurn(payload, isOwn, (bytes, isOwn) => { writeFrame(this.#output, opcode, fin, bytes, isOwn) })
     } else if (length <= this.#deflater.syncUpTo) {
       this.#sendInTurn(payload, isOwn, (bytes) => { writeFrame(this.#output, opcode | COMPRESSED, true, this.#deflater.deflate(bytes), true) })
     } else {
@@ -58,7 +58,7 @@ export class Compression {
     return length
   }
 
-  sendMessage (message: Message): void {
+  sendMessage (message: PreparedMessage): void {
     const { isCompressible, payload: { length } } = message
     if (!isCompressible || length < this.#threshold) {
       this.#shareInTurn(message.frame)

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer'
-import { Assembly } from '../codec/assembly.js'
+import { Assembler } from '../codec/assembler.js'
 import { PAYLOAD_SHIFT, spend } from '../codec/budget.js'
 import { writeHixieText, type Output } from '../codec/encoder.js'
-import type { Message } from '../codec/message.js'
-import * as page from '../codec/page.js'
+import type { PreparedMessage } from '../codec/prepared-message.js'
+import * as receiveBuffer from '../codec/receive-buffer.js'
 import { BadHixieLength, InvalidText, MessageTooBig, NotSupported, type Fault } from '../errors.js'
 import { ABNORMAL, encodeClose, NO_STATUS } from './close.js'
 import { LONGEST_TEXT } from './limits.js'
@@ -44,7 +44,7 @@ export class Hixie implements Protocol {
   #limits: Limits
   /** Those that begin when the message that is being received ends. */
   #nextLimits: Limits | undefined
-  readonly #text = new Assembly()
+  readonly #text = new Assembler()
   #reading: Reading = 'type'
   #type = 0
   #length = 0
@@ -61,7 +61,7 @@ export class Hixie implements Protocol {
   }
 
   receive (length: number): number {
-    const bytes = page.bytes.subarray(0, length)
+    const bytes = receiveBuffer.bytes.subarray(0, length)
     let at = 0
     this.#takesMore = true
     while (at < length && this.state !== 'closed') {
@@ -93,14 +93,14 @@ export class Hixie implements Protocol {
     this.#finish()
   }
 
-  send (payload: string | Buffer, isBinary: boolean, isLast: boolean): number {
+  send (payload: string | Buffer, isBinary: boolean, fin: boolean): number {
     if (isBinary) throw new NotSupported(this.version, 'binary messages')
-    if (!isLast) throw new NotSupported(this.version, 'fragments')
+    if (!fin) throw new NotSupported(this.version, 'fragments')
     if (typeof payload !== 'string' && !isUtf8(payload)) throw new InvalidText()
     return this.state === 'open' ? writeHixieText(this.#output, payload) : 0
   }
 
-  sendMessage (message: Message): void {
+  sendMessage (message: PreparedMessage): void {
     if (message.isBinary) throw new NotSupported(this.version, 'binary messages')
     if (!isUtf8(message.payload)) throw new InvalidText()
     if (this.state === 'open') this.#output.share(message.hixie)

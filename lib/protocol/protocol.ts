@@ -1,4 +1,4 @@
-import type { Message } from '../codec/message.js'
+import type { PreparedMessage } from '../codec/prepared-message.js'
 import type { Fault } from '../errors.js'
 
 /**
@@ -62,7 +62,7 @@ export interface Protocol {
   readonly isSendingFragments: boolean
 
   /**
-   * Bytes of the peer, the first `length` of the page. They are unmasked in place, and no view of them is kept.
+   * Bytes of the peer, the first `length` of the receive buffer. They are unmasked in place, and no view of them is kept.
    * @returns how many were taken. The others are to be handed over again, when the Sink takes messages, input is not
    * paused and there is a new budget.
    */
@@ -73,16 +73,16 @@ export interface Protocol {
   abort (): void
 
   /**
-   * Sends a message, or one fragment of it when `isLast` is false. Fragments are not compressed.
+   * Sends a message, or one fragment of it when `fin` is false. Fragments are not compressed.
    * @returns the length of the payload in bytes
    * @throws NotSupported, InvalidText where the version cannot carry the payload.
    */
-  send (payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean): number
+  send (payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean): number
   /**
    * Sends a message that others are sent too.
    * @throws NotSupported
    */
-  sendMessage (message: Message): void
+  sendMessage (message: PreparedMessage): void
   /** Calls back when all that was sent has been handed to the output: now, if nothing is being compressed elsewhere. */
   whenOutput (callback: () => void): void
   /** @throws NotSupported, ControlTooLong */

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer'
-import { Assembly } from '../codec/assembly.js'
+import { Assembler } from '../codec/assembler.js'
 import { Decoder, type FrameHandler } from '../codec/decoder.js'
 import { writeFrame, writeTextFrame, type Output } from '../codec/encoder.js'
-import type { Message } from '../codec/message.js'
+import type { PreparedMessage } from '../codec/prepared-message.js'
 import { DEFLATED_SHIFT, INFLATE_COST, INFLATED_SHIFT, spend } from '../codec/budget.js'
 import { BINARY, CLOSE, CONTINUATION, isControl, PING, PONG, TEXT } from '../codec/opcode.js'
-import * as page from '../codec/page.js'
+import * as receiveBuffer from '../codec/receive-buffer.js'
 import { takeBinary, takeText } from '../codec/payload.js'
 import { Utf8Validator } from '../codec/utf8.js'
 import {
@@ -43,15 +43,15 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   // The frame that is being received.
   #opcode = 0
-  #isLast = false
-  #control: Assembly | undefined
+  #fin = false
+  #control: Assembler | undefined
 
   // The message that is being received: TEXT, BINARY, or 0 for none.
   #message = 0
   #isCompressed = false
   #fragments = 0
   #announced = 0
-  #assembly: Assembly | undefined
+  #assembly: Assembler | undefined
   #validator: Utf8Validator | undefined
 
   /** Whether a message is being decompressed elsewhere. */
@@ -99,20 +99,20 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   // Sending
 
-  send (payload: string | Buffer, isBinary: boolean, isLast: boolean, isCompressible: boolean): number {
+  send (payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean): number {
     if (this.state !== 'open') return 0
     const opcode = this.isSendingFragments ? CONTINUATION : isBinary ? BINARY : TEXT
-    const isWhole = isLast && !this.isSendingFragments
-    this.isSendingFragments = !isLast
+    const isWhole = fin && !this.isSendingFragments
+    this.isSendingFragments = !fin
     if (this.#compression !== undefined) {
-      return this.#compression.send(opcode, isLast, payload, isCompressible && isWhole)
+      return this.#compression.send(opcode, fin, payload, isCompressible && isWhole)
     }
-    if (typeof payload === 'string') return writeTextFrame(this.#output, opcode, isLast, payload)
-    writeFrame(this.#output, opcode, isLast, payload)
+    if (typeof payload === 'string') return writeTextFrame(this.#output, opcode, fin, payload)
+    writeFrame(this.#output, opcode, fin, payload)
     return payload.length
   }
 
-  sendMessage (message: Message): void {
+  sendMessage (message: PreparedMessage): void {
     if (this.state !== 'open') return
     if (this.#compression === undefined) this.#output.share(message.frame)
     else this.#compression.sendMessage(message)
@@ -163,9 +163,9 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   // FrameHandler
 
-  frame (opcode: number, isLast: boolean, isCompressed: boolean, length: number): boolean {
+  frame (opcode: number, fin: boolean, isCompressed: boolean, length: number): boolean {
     this.#opcode = opcode
-    this.#isLast = isLast
+    this.#fin = fin
     // RFC 7692 §6: only the first frame of a message says that it is compressed.
     if (isCompressed && (isControl(opcode) || opcode === CONTINUATION)) return this.#refuse(new ReservedBits())
     if (isControl(opcode)) return true
@@ -195,15 +195,15 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   payload (start: number, end: number, key: number, ends: boolean): boolean {
     if (isControl(this.#opcode)) return this.#receiveControl(start, end, key, ends)
-    if (ends && this.#isLast && this.#assembly === undefined) return this.#receiveWhole(start, end, key)
-    page.unmask(start, end, key)
+    if (ends && this.#fin && this.#assembly === undefined) return this.#receiveWhole(start, end, key)
+    receiveBuffer.unmask(start, end, key)
     if (this.#message === TEXT && !this.#isCompressed) {
       this.#validator ??= new Utf8Validator()
-      if (!this.#validator.append(page.bytes, start, end)) return this.#refuse(new InvalidUtf8())
+      if (!this.#validator.append(receiveBuffer.bytes, start, end)) return this.#refuse(new InvalidUtf8())
     }
-    this.#assembly ??= new Assembly()
+    this.#assembly ??= new Assembler()
     this.#assembly.append(start, end, this.#announced)
-    if (!ends || !this.#isLast) return true
+    if (!ends || !this.#fin) return true
     if (this.#validator?.end() === false) return this.#refuse(new InvalidUtf8())
     const data = this.#assembly.take()
     this.#assembly = undefined
@@ -225,8 +225,8 @@ export class Rfc6455 implements Protocol, FrameHandler {
   // The usual case, a message of one frame in one chunk: one copy.
   #receiveWhole (start: number, end: number, key: number): boolean {
     if (this.#isCompressed) {
-      page.unmask(start, end, key)
-      return this.#inflate(page.bytes.subarray(start, end), true)
+      receiveBuffer.unmask(start, end, key)
+      return this.#inflate(receiveBuffer.bytes.subarray(start, end), true)
     }
     const data = this.#message === TEXT ? takeText(start, end, key) : takeBinary(start, end, key)
     return data === undefined ? this.#refuse(new InvalidUtf8()) : this.#tell(data)
@@ -279,8 +279,8 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   #receiveControl (start: number, end: number, key: number, ends: boolean): boolean {
     if (!ends || this.#control !== undefined) {
-      page.unmask(start, end, key)
-      this.#control ??= new Assembly()
+      receiveBuffer.unmask(start, end, key)
+      this.#control ??= new Assembler()
       this.#control.append(start, end, 0)
       if (!ends) return true
     }

@@ -1,9 +1,9 @@
-import { Message } from '../codec/message.js'
-import { MessageReplaced, TooMuchWaits } from '../errors.js'
+import { PreparedMessage } from '../codec/prepared-message.js'
+import { MessageReplaced, BackpressureExceeded } from '../errors.js'
 import { inCallersContext } from '../transport/async-context.js'
 import type { WriteCallback } from '../transport/transport.js'
-import { isBlob } from './data.js'
-import { refuse, refuseClosed, sendPayload, sendShared, whenWritten, type Sender, type SendResult } from './sending.js'
+import { isBlob } from './sendable.js'
+import { refuse, refuseClosed, sendPayload, sendShared, whenWritten, type Sender, type SendResult } from './sender.js'
 
 /** What is done with a message for a peer that reads slower than we send: see `backpressure` of the options. */
 export type BackpressurePolicy = 'close' | 'drop' | 'latest' | 'wait'
@@ -27,9 +27,9 @@ export interface Slowed extends Sender {
 
 /** A message as it was handed to `send()`. */
 export interface Outgoing {
-  readonly data: string | Buffer | Message
+  readonly data: string | Buffer | PreparedMessage
   readonly isBinary: boolean
-  readonly isLast: boolean
+  readonly fin: boolean
   readonly isCompressible: boolean
   readonly kind: string
   readonly callback: WriteCallback | undefined
@@ -96,20 +96,20 @@ export class Backpressure {
   }
 
   /** Says what became of a message; undefined when it is to be sent now. */
-  meet (message: Outgoing): SendResult | undefined {
+  offer (message: Outgoing): SendResult | undefined {
     if (this.#isRefusing) {
-      if (message.isLast) this.#refuseFragments(false)
-      return this.#turnAway(message)
+      if (message.fin) this.#refuseFragments(false)
+      return this.#reject(message)
     }
     const { protocol } = this.#sender
     if (this.#settings.policy === 'latest') {
-      if (message.isLast && !protocol.isSendingFragments) return this.#keepLatest(message)
+      if (message.fin && !protocol.isSendingFragments) return this.#keepLatest(message)
       this.sendKept()
     }
     if (this.#callers.length === 0 && !this.isOver) return undefined
     if (this.#settings.policy === 'close' || protocol.isSendingFragments) return this.#close(message)
-    if (!message.isLast) this.#refuseFragments(true)
-    return this.#turnAway(message)
+    if (!message.fin) this.#refuseFragments(true)
+    return this.#reject(message)
   }
 
   #refuseFragments (isRefusing: boolean): void {
@@ -117,7 +117,7 @@ export class Backpressure {
     this.#sender.limit = isRefusing ? ALWAYS : limitOf(this.#settings)
   }
 
-  #turnAway (message: Outgoing): SendResult {
+  #reject (message: Outgoing): SendResult {
     return this.#settings.policy === 'wait' ? this.#refuse(message) : this.#drop(message, this.#tooMuch())
   }
 
@@ -126,13 +126,13 @@ export class Backpressure {
   }
 
   #tooMuch (): Error {
-    return new TooMuchWaits(this.#settings.limit)
+    return new BackpressureExceeded(this.#settings.limit)
   }
 
   #drop ({ data, isBinary, callback }: Outgoing, error: Error): SendResult {
     this.dropped++
     refuse(this.#sender, error, callback)
-    this.#sender.tellDrop(data instanceof Message ? data.payload : data, isBinary)
+    this.#sender.tellDrop(data instanceof PreparedMessage ? data.payload : data, isBinary)
     return 'refused'
   }
 
@@ -199,7 +199,7 @@ export class Backpressure {
       return
     }
     try {
-      if (data instanceof Message) sendShared(sender, data, callback)
+      if (data instanceof PreparedMessage) sendShared(sender, data, callback)
       else sendPayload(sender, data, isBinary, true, isCompressible, callback)
     } catch (error) {
       // This version cannot carry it; whoever sent it is told no other way now.
@@ -210,7 +210,7 @@ export class Backpressure {
   // wait
 
   /** Calls back when there is room for a message, or at once where the policy is another; after the close too. */
-  whenRoom<Data extends string | Buffer | Blob | Message> (data: Data, go: (data: Data) => void): void {
+  whenRoom<Data extends string | Buffer | Blob | PreparedMessage> (data: Data, go: (data: Data) => void): void {
     if (this.#settings.policy !== 'wait' || this.#callersBytes > this.#settings.limit || (this.#callers.length === 0 && !this.isOver)) {
       go(data)
       return
@@ -249,8 +249,8 @@ export class Backpressure {
   }
 }
 
-function lengthOf (data: string | Buffer | Blob | Message): number {
+function lengthOf (data: string | Buffer | Blob | PreparedMessage): number {
   if (isBlob(data)) return data.size
-  if (data instanceof Message) return data.payload.length
+  if (data instanceof PreparedMessage) return data.payload.length
   return typeof data === 'string' ? Buffer.byteLength(data) : data.length
 }

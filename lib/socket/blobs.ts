@@ -1,8 +1,8 @@
-import { Outbox } from '../protocol/outbox.js'
+import { TaskQueue } from '../protocol/task-queue.js'
 
 /** Blobs that are sent: their bytes come later, so what is sent behind one waits for it. A socket has this from its first Blob on. */
 export class Blobs {
-  readonly #outbox = new Outbox()
+  readonly #outbox = new TaskQueue()
   readonly #fail: (error: unknown) => void
 
   /** @param fail gets what a task throws, or a Blob that cannot be read, where nobody else is told */

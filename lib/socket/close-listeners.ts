@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import { isThenable } from './thenable.js'
+import { timers } from '../timers.js'
 
 /**
  * Emits 'close' as an EventEmitter does, which keeps for itself what its listeners return.
@@ -28,7 +29,7 @@ export class CloseListeners {
 
   /** @param timeout how long they may take, in milliseconds */
   add (running: Array<Promise<unknown>>, timeout: number): void {
-    const now = performance.now()
+    const now = timers.now()
     // Those that never settle are not kept for as long as the application runs.
     for (const [promise, end] of this.#running) {
       if (end > now) break
@@ -45,11 +46,11 @@ export class CloseListeners {
   /** Resolves when all of them have settled, or their time is over. */
   async settled (): Promise<void> {
     if (this.#running.size === 0) return
-    const left = Math.max(...this.#running.values()) - performance.now()
+    const left = Math.max(...this.#running.values()) - timers.now()
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.max(0, left))
+      const timer = timers.setTimeout(resolve, Math.max(0, left))
       this.#settled = () => {
-        clearTimeout(timer)
+        timers.clearTimeout(timer)
         resolve()
       }
     })

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { MessageData } from './data.js'
+import type { MessageData } from './sendable.js'
 
 export interface WireSocketEvents {
   /** A whole message; text comes as a Buffer of valid UTF-8. */

@@ -1,4 +1,4 @@
-import type { MessageData } from './data.js'
+import type { MessageData } from './sendable.js'
 import type { WireSocket } from './socket.js'
 
 /** What listeners of the EventTarget face receive: the fields of the WHATWG events, without their machinery. */

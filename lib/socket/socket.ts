@@ -2,25 +2,25 @@ import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { inspect } from 'node:util'
-import { Message } from '../codec/message.js'
+import { PreparedMessage } from '../codec/prepared-message.js'
 import { BadDate, BadOption } from '../errors.js'
 import { encodeClose } from '../protocol/close.js'
 import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../protocol/protocol.js'
-import type { Outbound } from '../schema.js'
+import type { Outbound } from '../routes/schema.js'
 import { inCallersContext } from '../transport/async-context.js'
 import type { WriteCallback } from '../transport/transport.js'
 import { Blobs } from './blobs.js'
 import { emitClose } from './close-listeners.js'
-import { Conversation } from './conversation.js'
-import { isBinaryByDefault, isBinaryType, isBlob, toBuffer, type BinaryType, type Sendable } from './data.js'
+import { Connection } from './connection.js'
+import { isBinaryByDefault, isBinaryType, isBlob, toBuffer, type BinaryType, type Sendable } from './sendable.js'
 import { SocketEmitterBase, type AnyListener, type Listener, type WireSocketEvents } from './emitter.js'
 import type { SocketEventHandler, SocketEventListener, SocketEventType } from './events.js'
-import { expireAt } from './lifetime.js'
-import type { Opening, Traffic } from './opening.js'
-import { sendControl, sendValue, type SendResult } from './sending.js'
+import { expireAt } from '../server/lifetime.js'
+import type { SocketInit, Traffic } from './init.js'
+import { sendControl, sendValue, type SendResult } from './sender.js'
 import { createStream } from './stream.js'
-import { SocketTarget, type ListenerOptions } from './target.js'
+import { SocketTarget, type ListenerOptions } from './event-target.js'
 
 export interface SendOptions {
   /** Whether the message is binary. Default: false for a string, true for all else. */
@@ -80,7 +80,7 @@ Object.setPrototypeOf(Listeners.prototype, null)
 
 /**
  * One WebSocket of a client, with the faces of an EventEmitter, of a browser's WebSocket, of an async iterable and of a
- * Duplex. What goes on behind it is a Conversation.
+ * Duplex. What goes on behind it is a Connection.
  */
 export class WireSocket extends SocketEmitterBase {
   static readonly CONNECTING = CONNECTING
@@ -94,19 +94,19 @@ export class WireSocket extends SocketEmitterBase {
   readonly protocol: string
   /** The extensions agreed on, or ''. */
   readonly extensions: string
-  readonly #conversation: Conversation
+  readonly #connection: Connection
   #binaryType: BinaryType = 'nodebuffer'
   #target: SocketTarget | undefined
   #blobs: Blobs | undefined
 
   /** @internal Routes make sockets. */
-  constructor (opening: Opening) {
+  constructor (init: SocketInit) {
     super(EMITTER_OPTIONS)
     Object.assign(this, { _events: new Listeners() })
-    this.url = opening.url
-    this.protocol = opening.subprotocol
-    this.extensions = opening.extensions
-    this.#conversation = new Conversation(this, opening)
+    this.url = init.url
+    this.protocol = init.subprotocol
+    this.extensions = init.extensions
+    this.#connection = new Connection(this, init)
   }
 
   /**
@@ -114,7 +114,7 @@ export class WireSocket extends SocketEmitterBase {
    * @internal
    */
   [open] (head: Buffer, handler: () => unknown): void {
-    this.#conversation.open(head, handler)
+    this.#connection.open(head, handler)
   }
 
   /**
@@ -122,7 +122,7 @@ export class WireSocket extends SocketEmitterBase {
    * @internal
    */
   get [context] (): unknown {
-    return this.#conversation.context
+    return this.#connection.context
   }
 
   /**
@@ -130,7 +130,7 @@ export class WireSocket extends SocketEmitterBase {
    * @internal
    */
   get [outbound] (): Outbound | undefined {
-    return this.#conversation.owner.outbound
+    return this.#connection.owner.outbound
   }
 
   // The state
@@ -142,7 +142,7 @@ export class WireSocket extends SocketEmitterBase {
 
   /** 1 (OPEN), 2 (CLOSING) or 3 (CLOSED); 0 (CONNECTING) only of a client, since the handshake is done when the server makes a socket. */
   get readyState (): typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED {
-    return this.#conversation.readyState
+    return this.#connection.readyState
   }
 
   /** A short name that no other socket has, here or in another process. May be set. */
@@ -165,17 +165,17 @@ export class WireSocket extends SocketEmitterBase {
 
   /** Which protocol the peer speaks. */
   get version (): Version {
-    return this.#conversation.protocol.version
+    return this.#connection.protocol.version
   }
 
   /** Bytes that `send()` queued and that wait for the peer. What leaves when this tick ends does not count. */
   get bufferedAmount (): number {
-    return this.#conversation.bufferedAmount
+    return this.#connection.bufferedAmount
   }
 
   /** The time that the last ping of the heartbeat and its answer took, in milliseconds; undefined before. */
   get latency (): number | undefined {
-    return this.#conversation.latency
+    return this.#connection.latency
   }
 
   /** How binary messages come. Default 'nodebuffer'. What is none of the types is passed over, as in the browser. */
@@ -188,18 +188,18 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   get isPaused (): boolean {
-    return this.#conversation.isPaused
+    return this.#connection.isPaused
   }
 
   /** What went each way so far. */
   get traffic (): Traffic {
-    const { messagesReceived, bytesReceived, messagesSent, bytesSent, messagesDropped } = this.#conversation
+    const { messagesReceived, bytesReceived, messagesSent, bytesSent, messagesDropped } = this.#connection
     return { messagesReceived, bytesReceived, messagesSent, bytesSent, messagesDropped }
   }
 
   /** The stream below, for packages that look at it. What is written to it breaks the conversation. */
   get _socket (): Duplex {
-    return this.#conversation.transport.stream
+    return this.#connection.transport.stream
   }
 
   // Sending
@@ -211,23 +211,23 @@ export class WireSocket extends SocketEmitterBase {
    * @throws NotSupported or InvalidText where this version cannot carry it and there is no callback
    */
   send (data: Sendable | Blob, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult
-  send (data: Sendable | Blob | Message, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult
-  send (data: Sendable | Blob | Message, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult {
+  send (data: Sendable | Blob | PreparedMessage, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult
+  send (data: Sendable | Blob | PreparedMessage, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult {
     if (this.#blobs === undefined || !this.#blobs.isReading) return this.#send(data, options, callback)
     if (isBlob(data)) return this.#sendBlob(data, options, callback)
     return this.#sendInTurn(this.#blobs, data, options, callback)
   }
 
   /** Sends behind a Blob that is being read. What cannot be sent throws here, as ever. */
-  #sendInTurn (blobs: Blobs, data: Sendable | Message, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
+  #sendInTurn (blobs: Blobs, data: Sendable | PreparedMessage, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
     const given = typeof options === 'function' ? options : callback
     const done = given === undefined ? undefined : inCallersContext(given)
     const { compress, fin, kind } = typeof options === 'object' ? options ?? NO_OPTIONS : NO_OPTIONS
-    if (data instanceof Message) {
+    if (data instanceof PreparedMessage) {
       blobs.inTurn(() => { this.#send(data, { kind }, done) })
       return 'queued'
     }
-    const { outbound } = this.#conversation.owner
+    const { outbound } = this.#connection.owner
     const isValue = outbound !== undefined && (typeof options !== 'object' || options?.binary === undefined)
     const binary = isValue ? false : (typeof options === 'object' ? options?.binary : undefined) ?? isBinaryByDefault(data)
     // Whoever sends a value or bytes may change them now.
@@ -236,28 +236,28 @@ export class WireSocket extends SocketEmitterBase {
     return 'queued'
   }
 
-  #send (data: Sendable | Blob | Message, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
-    if (data instanceof Message) {
+  #send (data: Sendable | Blob | PreparedMessage, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
+    if (data instanceof PreparedMessage) {
       return typeof options === 'function'
-        ? this.#conversation.sendMessage(data, options)
-        : this.#conversation.sendMessage(data, callback, options?.kind)
+        ? this.#connection.sendMessage(data, options)
+        : this.#connection.sendMessage(data, callback, options?.kind)
     }
-    const { outbound } = this.#conversation.owner
+    const { outbound } = this.#connection.owner
     if (outbound !== undefined && (options == null || typeof options !== 'object' || options.binary === undefined)) {
-      if (typeof options === 'function') return sendValue(this.#conversation, outbound, data, true, options, undefined)
-      return sendValue(this.#conversation, outbound, data, options?.compress !== false, callback, options?.kind)
+      if (typeof options === 'function') return sendValue(this.#connection, outbound, data, true, options, undefined)
+      return sendValue(this.#connection, outbound, data, options?.compress !== false, callback, options?.kind)
     }
     if (isBlob(data)) return this.#sendBlob(data, options, callback)
     const payload = typeof data === 'string' ? data : toBuffer(data)
     if (options == null || typeof options === 'function') {
-      return this.#conversation.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
+      return this.#connection.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
     }
     const { binary = isBinaryByDefault(data), fin = true, compress = true, kind } = options
-    return this.#conversation.send(payload, binary, fin, compress, callback, kind)
+    return this.#connection.send(payload, binary, fin, compress, callback, kind)
   }
 
   #sendBlob (blob: Blob, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
-    const blobs = this.#blobs ??= new Blobs((error) => { this.#conversation.fail(error) })
+    const blobs = this.#blobs ??= new Blobs((error) => { this.#connection.fail(error) })
     const given = typeof options === 'function' ? options : callback
     const done = given === undefined ? undefined : inCallersContext(given)
     const { compress, fin, kind, binary = true } = typeof options === 'object' ? options ?? NO_OPTIONS : NO_OPTIONS
@@ -269,22 +269,22 @@ export class WireSocket extends SocketEmitterBase {
    * Sends a message, and resolves when it has left. With the policy 'wait' of `backpressure` it first waits for room.
    * Rejects with what kept it from leaving: the close, the policy, or what `send()` throws.
    */
-  sent (data: Sendable | Blob | Message, options: SendOptions = NO_OPTIONS): Promise<void> {
+  sent (data: Sendable | Blob | PreparedMessage, options: SendOptions = NO_OPTIONS): Promise<void> {
     return new Promise((resolve, reject) => {
       const done: WriteCallback = (error) => {
         if (error == null) resolve()
         else reject(error)
       }
-      if (data instanceof Message) {
-        this.#conversation.whenRoom(data.formFor(this[outbound]), (message) => { this.send(message, options, done) })
+      if (data instanceof PreparedMessage) {
+        this.#connection.whenRoom(data.formFor(this[outbound]), (message) => { this.send(message, options, done) })
       } else if (isBlob(data)) {
-        this.#conversation.whenRoom(data, (blob) => { this.send(blob, { binary: true, ...options }, done) })
+        this.#connection.whenRoom(data, (blob) => { this.send(blob, { binary: true, ...options }, done) })
       } else {
-        const { outbound } = this.#conversation.owner
+        const { outbound } = this.#connection.owner
         const isValue = outbound !== undefined && options.binary === undefined
         const payload = isValue ? outbound.write(data) : typeof data === 'string' ? data : toBuffer(data)
         const { binary = !isValue && isBinaryByDefault(data) } = options
-        this.#conversation.whenRoom(payload, (own) => { this.send(own, { ...options, binary }, done) })
+        this.#connection.whenRoom(payload, (own) => { this.send(own, { ...options, binary }, done) })
       }
     })
   }
@@ -294,7 +294,7 @@ export class WireSocket extends SocketEmitterBase {
    * What is still being compressed, or waits for the peer, stays here.
    */
   flush (): void {
-    this.#conversation.flush()
+    this.#connection.flush()
   }
 
   /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
@@ -314,7 +314,7 @@ export class WireSocket extends SocketEmitterBase {
   #sendControl (verb: 'ping' | 'pong', data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     const done = [data, mask, callback].find((argument) => typeof argument === 'function')
     const payload = data === undefined || typeof data === 'function' ? NOTHING : toBuffer(data)
-    sendControl(this.#conversation, verb, payload, done as WriteCallback | undefined)
+    sendControl(this.#connection, verb, payload, done as WriteCallback | undefined)
   }
 
   // Closing
@@ -325,21 +325,21 @@ export class WireSocket extends SocketEmitterBase {
    * @throws BadCloseCode, CloseReasonTooLong
    */
   close (code?: number, reason?: string | Buffer): void {
-    if (this.#blobs === undefined || !this.#blobs.isReading) this.#conversation.close(code, reason)
+    if (this.#blobs === undefined || !this.#blobs.isReading) this.#connection.close(code, reason)
     else this.#closeInTurn(this.#blobs, code, typeof reason === 'string' || reason === undefined ? reason : Buffer.from(reason))
   }
 
   #closeInTurn (blobs: Blobs, code: number | undefined, reason: string | Buffer | undefined): void {
-    blobs.inTurn(() => { this.#conversation.close(code, reason) })
+    blobs.inTurn(() => { this.#connection.close(code, reason) })
   }
 
   /** Cuts the connection at once. */
   terminate (): void {
-    this.#conversation.terminate()
+    this.#connection.terminate()
   }
 
   async [Symbol.asyncDispose] (): Promise<void> {
-    if (this.#conversation.isCloseTold) return
+    if (this.#connection.isCloseTold) return
     const closed = new Promise((resolve) => { super.once('close', resolve) })
     this.close(1000)
     await closed
@@ -368,22 +368,22 @@ export class WireSocket extends SocketEmitterBase {
    * @throws BadOption, when set to what is no size
    */
   get maxPayload (): number {
-    return this.#conversation.protocol.limits.maxPayload
+    return this.#connection.protocol.limits.maxPayload
   }
 
   set maxPayload (bytes: number) {
     if (!Number.isSafeInteger(bytes) || bytes < 0) throw new BadOption('maxPayload', 'a whole number of bytes', inspect(bytes))
-    const { protocol } = this.#conversation
+    const { protocol } = this.#connection
     protocol.limits = withMaxPayload(protocol.limits, bytes)
   }
 
   /** Stops the messages: what arrives waits, first here, then at the peer. */
   pause (): void {
-    this.#conversation.pause()
+    this.#connection.pause()
   }
 
   resume (): void {
-    this.#conversation.resume()
+    this.#connection.resume()
   }
 
   /**
@@ -392,12 +392,12 @@ export class WireSocket extends SocketEmitterBase {
    * has to hold for the values of a schema as well.
    */
   [Symbol.asyncIterator] (): AsyncIterableIterator<unknown> {
-    const { delivery } = this.#conversation
-    const puller = delivery.pull()
+    const { receiver } = this.#connection
+    const puller = receiver.pull()
     return {
       next: () => puller.pull() as Promise<IteratorResult<unknown, undefined>>,
       return: async () => {
-        delivery.stopPulling()
+        receiver.stopPulling()
         return { done: true, value: undefined }
       },
       [Symbol.asyncIterator] () { return this }
@@ -409,7 +409,7 @@ export class WireSocket extends SocketEmitterBase {
    * side that has one is in object mode.
    */
   stream (): Duplex {
-    const { inbound, outbound } = this.#conversation.owner
+    const { inbound, outbound } = this.#connection.owner
     return createStream(this, inbound !== undefined, outbound !== undefined)
   }
 
@@ -419,7 +419,7 @@ export class WireSocket extends SocketEmitterBase {
   override on (event: string | symbol, listener: AnyListener<this>): this
   override on (event: string | symbol, listener: AnyListener<this>): this {
     super.on(event, listener)
-    if (event === 'message') this.#conversation.delivery.schedule()
+    if (event === 'message') this.#connection.receiver.schedule()
     return this
   }
 
@@ -433,7 +433,7 @@ export class WireSocket extends SocketEmitterBase {
   override prependListener (event: string | symbol, listener: AnyListener<this>): this
   override prependListener (event: string | symbol, listener: AnyListener<this>): this {
     super.prependListener(event, listener)
-    if (event === 'message') this.#conversation.delivery.schedule()
+    if (event === 'message') this.#connection.receiver.schedule()
     return this
   }
 
@@ -442,7 +442,7 @@ export class WireSocket extends SocketEmitterBase {
   override emit (event: string | symbol, ...args: unknown[]): boolean
   override emit (event: string | symbol, ...args: unknown[]): boolean {
     if (event === 'error' && this.listenerCount('error') === 0) {
-      this.#conversation.fail(args[0])
+      this.#connection.fail(args[0])
       return true
     }
     if (event === 'close') return this.#emitClose(args)
@@ -450,7 +450,7 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   #emitClose (args: unknown[]): boolean {
-    const conversation = this.#conversation
+    const conversation = this.#connection
     return emitClose(this, args, (error) => { conversation.fail(error) }, (running) => { conversation.owner.listening?.(running) })
   }
 
@@ -460,7 +460,7 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   override [EventEmitter.captureRejectionSymbol] (error: Error, ..._event: unknown[]): void {
-    this.#conversation.fail(error)
+    this.#connection.fail(error)
   }
 
   // The EventTarget face

@@ -1,5 +1,5 @@
-import { Message, type ValueWriter } from '../codec/message.js'
-import { isBinaryByDefault, toBuffer, type Sendable } from './data.js'
+import { PreparedMessage, type ValueWriter } from '../codec/prepared-message.js'
+import { isBinaryByDefault, toBuffer, type Sendable } from './sendable.js'
 
 /** What `prepare()` and `broadcast()` take where routes have a `schema.send`: whatever has a JSON form. */
 export type Value = Sendable | object | boolean | null
@@ -10,9 +10,9 @@ const NOTHING = Buffer.alloc(0)
  * One value for many: the sockets of each `schema.send` get the JSON text that the schema makes of it, those of other
  * routes get it as data. Each form is made when the first receiver needs it.
  */
-export class PreparedValue extends Message {
+export class PreparedValue extends PreparedMessage {
   readonly #value: Value
-  readonly #forms = new Map<ValueWriter | undefined, Message>()
+  readonly #forms = new Map<ValueWriter | undefined, PreparedMessage>()
 
   /** @param value must not change until all receivers have it */
   constructor (value: Value, isCompressible: boolean) {
@@ -21,7 +21,7 @@ export class PreparedValue extends Message {
   }
 
   /** @throws ValueNotSent, NotSendable */
-  override formFor (writer: ValueWriter | undefined): Message {
+  override formFor (writer: ValueWriter | undefined): PreparedMessage {
     let form = this.#forms.get(writer)
     if (form === undefined) {
       form = this.#create(writer)
@@ -30,9 +30,9 @@ export class PreparedValue extends Message {
     return form
   }
 
-  #create (writer: ValueWriter | undefined): Message {
-    if (writer !== undefined) return new Message(Buffer.from(writer.write(this.#value)), false, this.isCompressible)
+  #create (writer: ValueWriter | undefined): PreparedMessage {
+    if (writer !== undefined) return new PreparedMessage(Buffer.from(writer.write(this.#value)), false, this.isCompressible)
     const data = this.#value as Sendable
-    return new Message(toBuffer(data), isBinaryByDefault(data), this.isCompressible)
+    return new PreparedMessage(toBuffer(data), isBinaryByDefault(data), this.isCompressible)
   }
 }

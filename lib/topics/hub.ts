@@ -1,4 +1,4 @@
-import type { Message } from '../codec/message.js'
+import type { PreparedMessage } from '../codec/prepared-message.js'
 import { TooManyTopics } from '../errors.js'
 import type { Accepted, Engine, EngineState, HistoryPage, Member, TopicMessage } from '../engine/engine.js'
 import { isHixie } from '../protocol/protocol.js'
@@ -13,6 +13,7 @@ import { Publisher } from './publisher.js'
 import { prepareFrame, TopicDelivery } from './topic-frames.js'
 import { readTopic } from './topic-names.js'
 import type { TopicRuleBook } from './topic-rules.js'
+import { timers } from '../timers.js'
 
 export interface HubSettings extends PresenceSettings {
   /** The most topics of one socket. */
@@ -95,7 +96,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   /** What was published so far is still accepted; then the engine is let go. */
   async close (): Promise<void> {
     this.#isClosed = true
-    clearInterval(this.#lingerTimer)
+    timers.clearInterval(this.#lingerTimer)
     this.#sessions.stop()
     await this.#publisher.settled()
     this.#presence?.stop()
@@ -232,7 +233,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     }
     const topic = new LocalTopic(name, this, this.#subscribeEngine(name))
     this.#topics.set(name, topic)
-    this.#lingerTimer ??= setInterval(() => { this.#dropStale() }, this.#settings.linger).unref()
+    this.#lingerTimer ??= timers.setInterval(() => { this.#dropStale() }, this.#settings.linger).unref()
     return topic
   }
 
@@ -252,7 +253,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   #ready (): Promise<void> {
     return new Promise((resolve) => {
       if (this.#state === 'down') this.#whenReady.push(resolve)
-      else setTimeout(resolve, RETRY_DELAY).unref()
+      else timers.setTimeout(resolve, RETRY_DELAY).unref()
     })
   }
 
@@ -270,7 +271,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
       }
     }
     if (this.#topics.size > 0) return
-    clearInterval(this.#lingerTimer)
+    timers.clearInterval(this.#lingerTimer)
     this.#lingerTimer = undefined
   }
 
@@ -320,8 +321,8 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     }
   }
 
-  #sendToLive (name: string, prepare: () => Message): void {
-    let frame: Message | undefined
+  #sendToLive (name: string, prepare: () => PreparedMessage): void {
+    let frame: PreparedMessage | undefined
     for (const socket of this.#topics.get(name)?.sockets ?? []) {
       if (socket.protocol === LIVE_PROTOCOL) socket.send(frame ??= prepare())
     }

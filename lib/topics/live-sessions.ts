@@ -3,6 +3,7 @@ import { readClientFrame } from './frames.js'
 import { LiveSession, type LiveSessionOwner } from './live-session.js'
 import type { LocalTopic } from './local-topic.js'
 import { prepareFrame } from './topic-frames.js'
+import { timers } from '../timers.js'
 
 // A client that hears nothing for so many intervals may take its connection for dead.
 const MISSED_INTERVALS = 2.5
@@ -25,7 +26,7 @@ export class LiveSessions {
   open (socket: WireSocket): void {
     this.#sessions.set(socket, new LiveSession(socket, this.#owner))
     socket.send(prepareFrame({ type: 'hello', heartbeat: this.#interval * MISSED_INTERVALS }))
-    this.#timer ??= setInterval(() => { this.#ping() }, this.#interval).unref()
+    this.#timer ??= timers.setInterval(() => { this.#ping() }, this.#interval).unref()
   }
 
   close (socket: WireSocket): void {
@@ -34,7 +35,7 @@ export class LiveSessions {
   }
 
   stop (): void {
-    clearInterval(this.#timer)
+    timers.clearInterval(this.#timer)
     this.#timer = undefined
   }
 

@@ -1,4 +1,4 @@
-import { Message } from '../codec/message.js'
+import { PreparedMessage } from '../codec/prepared-message.js'
 import type { TopicMessage } from '../engine/engine.js'
 import { encodeFrame, type ServerFrame } from './frames.js'
 
@@ -6,8 +6,8 @@ import { encodeFrame, type ServerFrame } from './frames.js'
 export class TopicDelivery {
   readonly message: TopicMessage
   readonly #topic: string
-  #plain: Message | undefined
-  #live: Message | undefined
+  #plain: PreparedMessage | undefined
+  #live: PreparedMessage | undefined
 
   constructor (topic: string, message: TopicMessage) {
     this.#topic = topic
@@ -15,23 +15,23 @@ export class TopicDelivery {
   }
 
   /** For a socket that does not speak the live subprotocol: the payload as it is. */
-  get plain (): Message {
-    return (this.#plain ??= new Message(this.message.data, this.message.isBinary, true))
+  get plain (): PreparedMessage {
+    return (this.#plain ??= new PreparedMessage(this.message.data, this.message.isBinary, true))
   }
 
   /** For a socket that does: with its topic, its cursor and that of its predecessor. */
-  get live (): Message {
+  get live (): PreparedMessage {
     return (this.#live ??= this.#encodeLive())
   }
 
-  #encodeLive (): Message {
+  #encodeLive (): PreparedMessage {
     const { cursor, prev, data, isBinary } = this.message
     const bytes = encodeFrame({ type: 'message', topic: this.#topic, cursor, prev }, data)
-    return new Message(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), isBinary, true)
+    return new PreparedMessage(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), isBinary, true)
   }
 }
 
 /** A frame without a payload. */
-export function prepareFrame (frame: Exclude<ServerFrame, { type: 'message' | 'send' }>): Message {
-  return new Message(Buffer.from(encodeFrame(frame)), false, true)
+export function prepareFrame (frame: Exclude<ServerFrame, { type: 'message' | 'send' }>): PreparedMessage {
+  return new PreparedMessage(Buffer.from(encodeFrame(frame)), false, true)
 }

@@ -1,14 +1,14 @@
 import type { Duplex } from 'node:stream'
-import * as page from '../codec/page.js'
+import * as receiveBuffer from '../codec/receive-buffer.js'
 import { remaining } from '../codec/budget.js'
 import { readInto } from './direct.js'
 import { Rest } from './rest.js'
 import { beginShare, endShare, waitInLine, type InLine } from './turns.js'
 
 /** Takes what was read. */
-export interface Receiver extends InLine {
+export interface ByteReceiver extends InLine {
   /**
-   * Takes the first `length` bytes of the page, or as many of them as it may, before it returns.
+   * Takes the first `length` bytes of the receive buffer, or as many of them as it may, before it returns.
    * @returns how many it took
    */
   receive (length: number): number
@@ -28,17 +28,17 @@ export interface Receiver extends InLine {
 export const receiver = Symbol('receiver')
 
 interface ReadStream extends Duplex {
-  [receiver]?: Receiver
+  [receiver]?: ByteReceiver
 }
 
-const window = page.bytes.subarray(0, page.PAGE_SIZE)
+const window = receiveBuffer.bytes.subarray(0, receiveBuffer.RECEIVE_BUFFER_SIZE)
 
-// While one socket's bytes are in the page, nobody else's may land there.
+// While one socket's bytes are in the receive buffer, nobody else's may land there.
 let isTaken = false
-const waiting: Array<{ target: Receiver, bytes: Buffer }> = []
+const waiting: Array<{ target: ByteReceiver, bytes: Buffer }> = []
 
-/** Has the bytes of a stream land in the page: at once where Node can be made to, else from its 'data' events. */
-export function startReading (stream: Duplex, target: Receiver, directly: boolean): void {
+/** Has the bytes of a stream land in the receive buffer: at once where Node can be made to, else from its 'data' events. */
+export function startReading (stream: Duplex, target: ByteReceiver, directly: boolean): void {
   const reading = stream as ReadStream
   reading[receiver] = target
   // What came while the hooks ran lies in the stream.
@@ -47,13 +47,13 @@ export function startReading (stream: Duplex, target: Receiver, directly: boolea
 }
 
 /** Hands bytes over that lie elsewhere. Within another chunk they wait until it is done. */
-export function receiveBytes (target: Receiver, bytes: Buffer): void {
+export function receiveBytes (target: ByteReceiver, bytes: Buffer): void {
   waiting.push({ target, bytes })
   if (!isTaken) receiveWaiting()
 }
 
 /** Receives a share of the rest; the turn of its socket has come. */
-export function receiveRest (target: Receiver): void {
+export function receiveRest (target: ByteReceiver): void {
   const { rest } = target
   // It was dropped meanwhile.
   if (rest === undefined) return
@@ -69,13 +69,13 @@ export function receiveRest (target: Receiver): void {
 }
 
 /** Has the rest of a socket received when its turn comes. */
-export function queueRest (target: Receiver, rest: Rest): void {
+export function queueRest (target: ByteReceiver, rest: Rest): void {
   if (rest.isQueued) return
   rest.isQueued = true
   waitInLine(target)
 }
 
-// Whatever is thrown, the page is free again and nobody waits for ever.
+// Whatever is thrown, the receive buffer is free again and nobody waits for ever.
 function leavePage (): void {
   isTaken = false
   if (waiting.length > 0) receiveWaiting()
@@ -91,46 +91,46 @@ function receiveWaiting (): void {
 }
 
 function receiveData (this: ReadStream, bytes: Buffer): void {
-  receiveBytes(this[receiver] as Receiver, bytes)
+  receiveBytes(this[receiver] as ByteReceiver, bytes)
 }
 
 function receivePage (this: ReadStream, length: number): boolean {
   isTaken = true
   try {
-    takePage(this[receiver] as Receiver, length)
+    takePage(this[receiver] as ByteReceiver, length)
   } finally {
     leavePage()
   }
   return true
 }
 
-function takePage (target: Receiver, length: number): void {
+function takePage (target: ByteReceiver, length: number): void {
   if (target.rest !== undefined) {
     // A connection that does not stop at once, as one of TLS, whose records were all decrypted.
-    target.rest.push(Buffer.from(page.bytes.subarray(0, length)))
+    target.rest.push(Buffer.from(receiveBuffer.bytes.subarray(0, length)))
     return
   }
   const share = beginShare()
   const taken = target.receive(length)
-  // The page is read into again: the one copy that is made of the rest of a chunk.
-  const rest = taken < length ? Buffer.from(page.bytes.subarray(taken, length)) : undefined
+  // The receive buffer is read into again: the one copy that is made of the rest of a chunk.
+  const rest = taken < length ? Buffer.from(receiveBuffer.bytes.subarray(taken, length)) : undefined
   target.received()
   if (endShare(target, share) || rest !== undefined) keep(target, rest)
 }
 
-function takeBytes (target: Receiver, bytes: Buffer): void {
+function takeBytes (target: ByteReceiver, bytes: Buffer): void {
   if (target.rest !== undefined) {
     target.rest.push(bytes)
     return
   }
   const share = beginShare()
-  const length = bytes.copy(page.bytes, 0, 0, page.PAGE_SIZE)
+  const length = bytes.copy(receiveBuffer.bytes, 0, 0, receiveBuffer.RECEIVE_BUFFER_SIZE)
   const taken = target.receive(length)
   target.received()
   if (endShare(target, share) || taken < bytes.length) keep(target, bytes.subarray(taken))
 }
 
-function takeRest (target: Receiver, rest: Rest): void {
+function takeRest (target: ByteReceiver, rest: Rest): void {
   const share = beginShare()
   let isHeld = false
   // It is another one, or none, when the connection was cut meanwhile.
@@ -148,7 +148,7 @@ function takeRest (target: Receiver, rest: Rest): void {
   else if (rest.isClosed || !target.isPaused) queueRest(target, rest)
 }
 
-function keep (target: Receiver, bytes: Buffer | undefined): void {
+function keep (target: ByteReceiver, bytes: Buffer | undefined): void {
   const rest = target.rest ??= new Rest()
   if (bytes !== undefined) rest.push(bytes)
   target.stopReading()

@@ -1,12 +1,12 @@
-import * as page from '../codec/page.js'
+import * as receiveBuffer from '../codec/receive-buffer.js'
 
-// How many bytes are copied to the page at least. More are when all of those before were taken, so what is copied stays
+// How many bytes are copied to the receive buffer at least. More are when all of those before were taken, so what is copied stays
 // within a small multiple of what is taken, however little that is each time.
 const SMALLEST_WINDOW = 4_096
 
 /**
  * Bytes that were read and not taken yet, with the place where to go on. They stay where they are: only the window that
- * is received next is copied to the page.
+ * is received next is copied to the receive buffer.
  *
  *   chunk ──▶ │ taken │ window │ not looked at │ ──▶ next chunk …
  */
@@ -32,15 +32,15 @@ export class Rest {
     if (bytes.length > 0) this.#chunks.push(bytes)
   }
 
-  /** Copies the next window to the page, and returns its length. */
+  /** Copies the next window to the receive buffer, and returns its length. */
   land (): number {
     const chunk = this.#chunks[this.#first]
-    return chunk === undefined ? 0 : chunk.copy(page.bytes, 0, this.#at, this.#at + this.#window)
+    return chunk === undefined ? 0 : chunk.copy(receiveBuffer.bytes, 0, this.#at, this.#at + this.#window)
   }
 
   /** Of a window of this length so many bytes were taken. */
   skip (length: number, taken: number): void {
-    this.#window = taken === length ? Math.min(2 * this.#window, page.PAGE_SIZE) : Math.max(2 * taken, SMALLEST_WINDOW)
+    this.#window = taken === length ? Math.min(2 * this.#window, receiveBuffer.RECEIVE_BUFFER_SIZE) : Math.max(2 * taken, SMALLEST_WINDOW)
     this.#at += taken
     if (this.#at < (this.#chunks[this.#first] as Buffer).length) return
     this.#at = 0

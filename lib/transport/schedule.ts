@@ -1,5 +1,5 @@
 import { nextTick } from '../timers.js'
-import { Run } from './run.js'
+import { SharedFrames } from './shared-frames.js'
 
 /** A transport as this file knows it. */
 export interface Flushable {
@@ -24,7 +24,7 @@ function flushScheduled (): void {
   scheduled = []
   for (const transport of flushing) transport.flush()
   flushing = []
-  Run.release()
+  SharedFrames.release()
 }
 
 /** Says whose bytes are being read, or that nobody's are. */

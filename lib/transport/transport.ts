@@ -5,9 +5,9 @@ import { currentContext, NOBODY } from './async-context.js'
 import { copyOf } from './copies.js'
 import { canWriteNow, directHandle, writeDirectly, writeError, writeNow, type DirectHandle } from './direct.js'
 import { cut, end } from './http2.js'
-import { queueRest, receiveBytes, receiver, receiveRest, startReading, type Receiver } from './reader.js'
+import { queueRest, receiveBytes, receiver, receiveRest, startReading, type ByteReceiver } from './reader.js'
 import { Rest } from './rest.js'
-import { Run } from './run.js'
+import { SharedFrames } from './shared-frames.js'
 import { flushLater, setReading, transportClosed, transportOpened } from './schedule.js'
 import { closeRegion, extend, isLast, openRegion, slab, SLAB_SIZE } from './slab.js'
 import { WaitingCallback, type WriteCallback } from './write-callbacks.js'
@@ -18,7 +18,7 @@ export type { WriteCallback }
 /** What a transport tells of its stream. */
 export interface TransportEvents {
   /**
-   * Bytes of the peer, the first `length` of the page.
+   * Bytes of the peer, the first `length` of the receive buffer.
    * @returns how many were taken; the others come again, unless reading is paused
    */
   bytes (length: number): number
@@ -54,7 +54,7 @@ interface ReadStream extends Duplex {
  *   borrow() → flushNow() → kernel ──not taken──▶ ▲                    │ did not fit
  *                                                 └──── written() ◀────┘
  */
-export class Transport implements Output, Receiver {
+export class Transport implements Output, ByteReceiver {
   readonly stream: Duplex
   readonly #events: TransportEvents
   readonly #handle: DirectHandle | undefined
@@ -63,7 +63,7 @@ export class Transport implements Output, Receiver {
   chunk: Buffer = NOTHING
   #start = 0
   #end = 0
-  #run: Run | undefined
+  #run: SharedFrames | undefined
   #parts: Buffer[] | undefined
   #partsLength = 0
   #flushFrom = FLUSH_FROM
@@ -176,7 +176,7 @@ export class Transport implements Output, Receiver {
       this.#run = this.#run.with(frame)
       if (this.#run.length >= FLUSH_FROM) this.#flushEarly()
     } else if (this.#parts === undefined && this.#end === this.#start) {
-      this.#run = Run.of(frame)
+      this.#run = SharedFrames.of(frame)
       if (!this.#isScheduled && !this.#isReading) this.#schedule()
     } else {
       this.append(frame)
@@ -217,7 +217,7 @@ export class Transport implements Output, Receiver {
     this.chunk = NOTHING
   }
 
-  #openRun (run: Run): void {
+  #openRun (run: SharedFrames): void {
     this.#run = undefined
     for (const frame of run.parts) this.#push(frame)
   }
@@ -326,7 +326,7 @@ export class Transport implements Output, Receiver {
     if (chunk === slab && !this.#isWriting) closeRegion()
   }
 
-  #flushRun (run: Run): void {
+  #flushRun (run: SharedFrames): void {
     this.#run = undefined
     this.#write(run.bytes ?? run.parts, run.length)
   }

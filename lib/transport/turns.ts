@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import { grant, remaining } from '../codec/budget.js'
+import { timers } from '../timers.js'
 
 /**
  * Shares the event loop between sockets, so that no peer holds it up by what it sends. Work is counted in the units of
@@ -35,7 +36,7 @@ const LONGEST_TURN = 4
 const NOTICED = 256
 
 // Taken now: a test may replace it, and nothing would be received any more.
-const nextTurn = setImmediate
+const nextTurn = timers.setImmediate
 
 // What runs in a turn belongs to no request: each of its sockets was in line by itself.
 const resource = new AsyncResource('FastifyWireTurn')
@@ -87,12 +88,12 @@ function runTurn (): void {
   if (line.length === 0) return
   const sockets = line
   line = []
-  const end = performance.now() + LONGEST_TURN
+  const end = timers.now() + LONGEST_TURN
   let served = 0
   try {
     while (served < sockets.length && used < TURN) {
       (sockets[served++] as InLine).takeTurn()
-      if (performance.now() > end) used = Math.max(used, TURN)
+      if (timers.now() > end) used = Math.max(used, TURN)
     }
   } finally {
     // Those whose turn did not come go before those who wait for another one.

@@ -3,6 +3,7 @@ import type { ServerHttp2Session } from 'node:http2'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
+import { timers } from '../timers.js'
 
 // How long a peer that has been answered for the last time may take to end its side, in milliseconds: so long it holds
 // up the server.
@@ -104,9 +105,9 @@ export class Connections {
     connection.end()
     connection.resume()
     const linger = this.#isClosing ? Math.min(this.#linger, LINGER_WHILE_CLOSING) : this.#linger
-    const timer = setTimeout(() => { connection.destroy() }, linger)
+    const timer = timers.setTimeout(() => { connection.destroy() }, linger)
     connection.once('end', () => { connection.destroy() })
-    connection.once('close', () => { clearTimeout(timer) })
+    connection.once('close', () => { timers.clearTimeout(timer) })
     this.#ending.add(connection)
     connection.once('close', this.#forget)
   }
@@ -119,17 +120,17 @@ export class Connections {
     this.#isClosing = true
     for (const session of this.#open.values()) session?.close()
     const ending = [...this.#ending]
-    setTimeout(() => { for (const connection of ending) connection.destroy() }, Math.min(patience, LINGER_WHILE_CLOSING)).unref()
+    timers.setTimeout(() => { for (const connection of ending) connection.destroy() }, Math.min(patience, LINGER_WHILE_CLOSING)).unref()
     this.#destroyIdle(patience)
   }
 
   /** Looks after them no more. */
   stop (): void {
-    clearTimeout(this.#timer)
+    timers.clearTimeout(this.#timer)
   }
 
   #destroyIdle (patience: number): void {
-    this.#timer = setTimeout(() => {
+    this.#timer = timers.setTimeout(() => {
       for (const [connection, session] of this.#open) {
         if (!isBusy(connection, session)) connection.destroy()
       }

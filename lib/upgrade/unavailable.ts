@@ -1,4 +1,4 @@
-import { RETRY_AFTER } from '../connection-limits.js'
+import { RETRY_AFTER } from '../server/connection-limits.js'
 import { UpgradeFailure } from '../errors.js'
 import type { RefusalHeaders, Upgrade, UpgradeFailed } from './response.js'
 

@@ -71,7 +71,7 @@ t.test('messages of every kind and size go both ways', async (t) => {
     t.equal(opcode, 2)
     t.ok(payload.equals(received), `${size} bytes`)
   }
-  peer.send(1, 'frag', { isLast: false })
+  peer.send(1, 'frag', { fin: false })
   peer.send(9, 'between')
   peer.send(0, 'mented')
   t.match(await peer.readFrame(), { opcode: 10, payload: Buffer.from('between') })

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import t from 'tap'
-import * as page from '../../lib/codec/page.js'
+import * as receiveBuffer from '../../lib/codec/receive-buffer.js'
 import { Transport } from '../../lib/transport/transport.js'
 import { converse } from '../fixtures/conversation.js'
 import { clientFrame } from '../fixtures/frames.js'
@@ -34,7 +34,7 @@ t.test('two ends that answer each other within their reads keep every byte in it
   let answers = 0
   const transports: Transport[] = streams.map((stream, i) => new Transport(stream, {
     bytes (length) {
-      const before = page.bytes.toString('latin1', 0, length)
+      const before = receiveBuffer.bytes.toString('latin1', 0, length)
       received[i] += before
       // Each byte is answered by one, at once, and a write of its own.
       for (let at = 0; at < length && answers < total; at++) {
@@ -43,7 +43,7 @@ t.test('two ends that answer each other within their reads keep every byte in it
         transport.chunk.write(String.fromCharCode(97 + answers++ % 26) + before[at]!, to, 'latin1')
         if (at % 2 === 0) transport.flush()
       }
-      if (page.bytes.toString('latin1', 0, length) !== before) t.fail('the page was read into meanwhile')
+      if (receiveBuffer.bytes.toString('latin1', 0, length) !== before) t.fail('the page was read into meanwhile')
       return length
     },
     ended () {},

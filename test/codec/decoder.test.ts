@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Decoder, type FrameHandler } from '../../lib/codec/decoder.js'
-import * as page from '../../lib/codec/page.js'
+import * as receiveBuffer from '../../lib/codec/receive-buffer.js'
 import { createRandom, land } from '../fixtures/sink.js'
 
 class Recorder implements FrameHandler {
@@ -9,14 +9,14 @@ class Recorder implements FrameHandler {
   refusePayloads = false
   #payload = ''
 
-  frame (opcode: number, isLast: boolean, isCompressed: boolean, length: number): boolean {
-    this.events.push(isCompressed ? ['compressed', opcode, isLast, length] : ['frame', opcode, isLast, length])
+  frame (opcode: number, fin: boolean, isCompressed: boolean, length: number): boolean {
+    this.events.push(isCompressed ? ['compressed', opcode, fin, length] : ['frame', opcode, fin, length])
     return !this.refuseFrames
   }
 
   payload (start: number, end: number, key: number, ends: boolean): boolean {
-    page.unmask(start, end, key)
-    this.#payload += page.bytes.toString('latin1', start, end)
+    receiveBuffer.unmask(start, end, key)
+    this.#payload += receiveBuffer.bytes.toString('latin1', start, end)
     if (ends) {
       this.events.push(['payload', this.#payload])
       this.#payload = ''

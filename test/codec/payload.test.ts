@@ -1,5 +1,5 @@
 import t from 'tap'
-import * as page from '../../lib/codec/page.js'
+import * as receiveBuffer from '../../lib/codec/receive-buffer.js'
 import { takeBinary, takeText } from '../../lib/codec/payload.js'
 import { turnKey } from '../../lib/codec/unmask.js'
 
@@ -7,16 +7,16 @@ const KEY = 0x7856_3412
 
 /** Lays a masked payload into the page, as a frame would have it. */
 const lay = (payload: Buffer, start: number): number => {
-  payload.copy(page.bytes, start)
-  page.unmask(start, start + payload.length, KEY)
+  payload.copy(receiveBuffer.bytes, start)
+  receiveBuffer.unmask(start, start + payload.length, KEY)
   return start + payload.length
 }
 
 t.test('payloads of every length are taken out whole, wherever they lie', async (t) => {
-  for (const start of [0, 1, 2, 3, 6, page.PAGE_SIZE - 300]) {
+  for (const start of [0, 1, 2, 3, 6, receiveBuffer.RECEIVE_BUFFER_SIZE - 300]) {
     for (let length = 0; length < 300; length++) {
       const payload = Buffer.alloc(length, 'abcdefg')
-      page.bytes.fill(0xff, start, start + length + 8)
+      receiveBuffer.bytes.fill(0xff, start, start + length + 8)
       const text = takeText(start, lay(payload, start), KEY)
       if (text?.equals(payload) !== true) t.fail(`${length} bytes of text at ${start}`)
       if (!takeBinary(start, lay(payload, start), KEY).equals(payload)) t.fail(`${length} bytes at ${start}`)

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { Message } from '../../lib/codec/message.js'
+import { PreparedMessage } from '../../lib/codec/prepared-message.js'
 import { BINARY, CONTINUATION, TEXT } from '../../lib/codec/opcode.js'
 import { Compression } from '../../lib/protocol/compression.js'
 import { agreed, deflateAlone, inflateAlone, json, randomBytes, SETTINGS, WsClient } from '../fixtures/deflate.js'
@@ -40,7 +40,7 @@ t.test('fragments are sent as they are', async (t) => {
   const { sink, compression } = setUp()
   compression.send(TEXT, false, json(2_000), false)
   compression.send(CONTINUATION, true, json(2_000), false)
-  t.same(readFrames(sink.written).map(({ opcode, isLast, isCompressed }) => [opcode, isLast, isCompressed]), [[1, false, false], [0, true, false]])
+  t.same(readFrames(sink.written).map(({ opcode, fin, isCompressed }) => [opcode, fin, isCompressed]), [[1, false, false], [0, true, false]])
 })
 
 t.test('what is sent after a large message waits for its turn, and is counted', async (t) => {
@@ -55,7 +55,7 @@ t.test('what is sent after a large message waits for its turn, and is counted', 
     compression.send(TEXT, true, small, true)
     small.fill('!')
     compression.send(TEXT, true, medium, true)
-    compression.sendMessage(new Message(Buffer.from('for many'), false, true))
+    compression.sendMessage(new PreparedMessage(Buffer.from('for many'), false, true))
     compression.send(BINARY, true, large, true)
     compression.inTurn(() => { order.push('large again') })
     compression.send(TEXT, true, Buffer.from('last'), true)
@@ -83,7 +83,7 @@ t.test('with context takeover a message like one before is small', async (t) => 
 
 t.test('a message for many is compressed once for all that have no context of their own', async (t) => {
   const peers = [setUp(), setUp()]
-  const message = new Message(json(2_000), false, true)
+  const message = new PreparedMessage(json(2_000), false, true)
   const shared: Buffer[] = []
   for (const { sink, compression } of peers) {
     sink.share = (frame) => { shared.push(frame) }
@@ -95,7 +95,7 @@ t.test('a message for many is compressed once for all that have no context of th
 
 t.test('a large message for many too, and it keeps its place', async (t) => {
   const peers = [setUp(), setUp()]
-  const message = new Message(json(LARGE), true, true)
+  const message = new PreparedMessage(json(LARGE), true, true)
   for (const { compression } of peers) {
     compression.sendMessage(message)
     compression.send(TEXT, true, Buffer.from('behind it'), true)
@@ -107,8 +107,8 @@ t.test('a large message for many too, and it keeps its place', async (t) => {
 
 t.test('with a context of its own a connection compresses a message for many for itself', async (t) => {
   const { sink, compression } = setUp(true)
-  compression.sendMessage(new Message(json(2_000), false, true))
-  compression.sendMessage(new Message(json(2_000), true, true))
+  compression.sendMessage(new PreparedMessage(json(2_000), false, true))
+  compression.sendMessage(new PreparedMessage(json(2_000), true, true))
   const frames = readFrames(sink.written)
   t.same(frames.map(({ opcode, isCompressed }) => [opcode, isCompressed]), [[1, true], [2, true]])
   t.ok(frames[1]!.payload.length < frames[0]!.payload.length / 5)
@@ -117,7 +117,7 @@ t.test('with a context of its own a connection compresses a message for many for
 
 t.test('a message for many that may not be compressed, or is too small, is shared as it is', async (t) => {
   const { sink, compression } = setUp()
-  const messages = [new Message(json(2_000), false, false), new Message(Buffer.from('small'), true, true)]
+  const messages = [new PreparedMessage(json(2_000), false, false), new PreparedMessage(Buffer.from('small'), true, true)]
   const shared: Buffer[] = []
   sink.share = (frame) => { shared.push(frame) }
   for (const message of messages) compression.sendMessage(message)
@@ -129,7 +129,7 @@ t.test('after the end nothing that waits is sent, and those who wait for their t
     const { sink, compression, settled } = setUp(keepsContext)
     compression.send(TEXT, true, json(LARGE), true)
     compression.send(TEXT, true, Buffer.from('a'), true)
-    compression.sendMessage(new Message(json(LARGE), false, true))
+    compression.sendMessage(new PreparedMessage(json(LARGE), false, true))
     compression.close()
     await settled()
     t.equal(sink.pieces, 0)
@@ -159,7 +159,7 @@ t.test('where compressing fails a message is sent as it is', async (t) => {
   const own = await failLate(t, (compression) => { compression.send(BINARY, true, payload, true) })
   t.same(own.map(({ opcode, isCompressed }) => [opcode, isCompressed]), [[2, false]])
   t.ok(own[0]!.payload.equals(payload))
-  const [shared] = await failLate(t, (compression) => { compression.sendMessage(new Message(payload, false, true)) })
+  const [shared] = await failLate(t, (compression) => { compression.sendMessage(new PreparedMessage(payload, false, true)) })
   t.equal(shared!.isCompressed, false)
   t.ok(shared!.payload.equals(payload))
 })

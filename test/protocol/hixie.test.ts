@@ -1,6 +1,6 @@
 import t from 'tap'
 import { grant } from '../../lib/codec/budget.js'
-import { Message } from '../../lib/codec/message.js'
+import { PreparedMessage } from '../../lib/codec/prepared-message.js'
 import { Hixie } from '../../lib/protocol/hixie.js'
 import { createRandom, cutEverywhere, feed, RecordingSink } from '../fixtures/sink.js'
 
@@ -125,13 +125,13 @@ t.test('random bytes never throw', async (t) => {
 
 t.test('a message for many is one frame for all, and only text can be one', async (t) => {
   const peers = [setUp(), setUp('hixie-75')]
-  const message = new Message(Buffer.from('é'), false, true)
+  const message = new PreparedMessage(Buffer.from('é'), false, true)
   const shared: Buffer[] = []
   for (const { sink, protocol } of peers) {
     sink.share = (frame) => { shared.push(frame) }
     protocol.sendMessage(message)
-    t.throws(() => { protocol.sendMessage(new Message(Buffer.from('é'), true, true)) }, { code: 'FST_WIRE_NOT_SUPPORTED' })
-    t.throws(() => { protocol.sendMessage(new Message(Buffer.from([0xff]), false, true)) }, { code: 'FST_WIRE_TEXT' })
+    t.throws(() => { protocol.sendMessage(new PreparedMessage(Buffer.from('é'), true, true)) }, { code: 'FST_WIRE_NOT_SUPPORTED' })
+    t.throws(() => { protocol.sendMessage(new PreparedMessage(Buffer.from([0xff]), false, true)) }, { code: 'FST_WIRE_TEXT' })
     protocol.close()
     protocol.sendMessage(message)
   }

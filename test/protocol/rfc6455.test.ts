@@ -1,6 +1,6 @@
 import t from 'tap'
 import { grant } from '../../lib/codec/budget.js'
-import { Message } from '../../lib/codec/message.js'
+import { PreparedMessage } from '../../lib/codec/prepared-message.js'
 import { Compression } from '../../lib/protocol/compression.js'
 import { Rfc6455 } from '../../lib/protocol/rfc6455.js'
 import { frame, text } from '../fixtures/client.js'
@@ -219,9 +219,9 @@ t.test('compressed and plain messages may follow each other, wherever the bytes 
 t.test('RSV1 stands on the first frame of a message, and nowhere else', async (t) => {
   const payload = deflateAlone(Buffer.from('in three pieces, compressed as one'))
   const pieces = [payload.subarray(0, 7), payload.subarray(7, 8), payload.subarray(8)] as const
-  const first = clientFrame(1, pieces[0], { isLast: false, isCompressed: true })
+  const first = clientFrame(1, pieces[0], { fin: false, isCompressed: true })
   const { sink, protocol } = setUpCompression()
-  feed(protocol, Buffer.concat([first, clientFrame(9, 'ping'), clientFrame(0, pieces[1], { isLast: false }), clientFrame(10, 'pong'), clientFrame(0, pieces[2])]))
+  feed(protocol, Buffer.concat([first, clientFrame(9, 'ping'), clientFrame(0, pieces[1], { fin: false }), clientFrame(10, 'pong'), clientFrame(0, pieces[2])]))
   t.same(sink.events, [['ping', 'ping'], ['pong', 'pong'], ['text', 'in three pieces, compressed as one']])
   for (const [name, broken] of [
     ['a continuation', [first, clientFrame(0, pieces[1], { isCompressed: true })]],
@@ -253,7 +253,7 @@ t.test('a large compressed message may come in fragments, and another one behind
   const { sink, receive, resumed } = setUpCompression()
   const payload = deflateAlone(LARGE_BINARY)
   receive(
-    clientFrame(2, payload.subarray(0, 30_000), { isLast: false, isCompressed: true }), clientFrame(0, payload.subarray(30_000)),
+    clientFrame(2, payload.subarray(0, 30_000), { fin: false, isCompressed: true }), clientFrame(0, payload.subarray(30_000)),
     compressed(LARGE_BINARY, 2), text('last')
   )
   await resumed()
@@ -363,12 +363,12 @@ t.test('messages keep their order while a large one is being compressed; a ping 
   protocol.send('small', false, true, true)
   protocol.send('a fragment ', false, false, true)
   protocol.send('and its end', false, true, true)
-  protocol.sendMessage(new Message(Buffer.from('for many'), false, true))
+  protocol.sendMessage(new PreparedMessage(Buffer.from('for many'), false, true))
   protocol.ping(Buffer.from('now'))
   t.equal(protocol.compressing, LARGE + 5 + 22 + 10)
   await written()
   t.equal(protocol.compressing, 0)
-  t.same(readFrames(sink.written).map(({ opcode, isLast, isCompressed, payload }) => [opcode, isLast, isCompressed, (isCompressed ? inflateAlone(payload) : payload).toString()]), [
+  t.same(readFrames(sink.written).map(({ opcode, fin, isCompressed, payload }) => [opcode, fin, isCompressed, (isCompressed ? inflateAlone(payload) : payload).toString()]), [
     [9, true, false, 'now'], [1, true, true, large.toString()], [1, true, false, 'small'],
     [1, false, false, 'a fragment '], [0, true, false, 'and its end'], [1, true, false, 'for many']
   ])
@@ -381,13 +381,13 @@ t.test('what may not be compressed is not, and without the extension nothing is'
   const plain = setUp()
   t.equal(plain.protocol.compressing, 0)
   plain.protocol.send(json(2_000), true, true, true)
-  plain.protocol.sendMessage(new Message(json(2_000), true, true))
+  plain.protocol.sendMessage(new PreparedMessage(json(2_000), true, true))
   t.same(readFrames(plain.sink.written).map(({ isCompressed, payload }) => [isCompressed, payload.length]), [[false, 2_000], [false, 2_000]])
   let called = false
   plain.protocol.whenOutput(() => { called = true })
   t.equal(called, true)
   plain.protocol.close()
-  plain.protocol.sendMessage(new Message(Buffer.from('late'), true, true))
+  plain.protocol.sendMessage(new PreparedMessage(Buffer.from('late'), true, true))
   t.equal(readFrames(plain.sink.written).length, 3)
 })
 
@@ -462,7 +462,7 @@ t.test('random bytes never throw with compression either', async (t) => {
     const { sink, protocol } = setUpCompression()
     for (let i = random(5); i >= 0; i--) {
       const payload = random(2) === 0 ? deflateAlone(Buffer.alloc(random(40), random(128))) : Buffer.from(Array.from({ length: random(9) }, () => random(256)))
-      feed(protocol, clientFrame([0, 1, 2, 8, 9, 10][random(6)]!, payload, { isLast: random(3) > 0, isCompressed: random(3) > 0 }))
+      feed(protocol, clientFrame([0, 1, 2, 8, 9, 10][random(6)]!, payload, { fin: random(3) > 0, isCompressed: random(3) > 0 }))
     }
     protocol.receiveEnd()
     t.equal(sink.events.filter(([kind]) => kind === 'end').length, 1)

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { Message } from '../../lib/codec/message.js'
+import { PreparedMessage } from '../../lib/codec/prepared-message.js'
 import { limitOf, type BackpressurePolicy } from '../../lib/socket/backpressure.js'
-import type { SendResult } from '../../lib/socket/sending.js'
+import type { SendResult } from '../../lib/socket/sender.js'
 import type { WireSocket } from '../../lib/socket/socket.js'
 import { closeOf } from '../fixtures/client.js'
 import { clientFrame } from '../fixtures/frames.js'
@@ -90,7 +90,7 @@ t.test('drop: messages that are too many are told and counted, and those after t
   socket.send(HALF)
   t.equal(socket.send('a'), 'refused')
   t.equal(await failure((callback) => socket.send(Buffer.from('b'), callback)), 'FST_WIRE_BACKPRESSURE')
-  t.equal(socket.send(new Message(Buffer.from('c'), false, true)), 'refused')
+  t.equal(socket.send(new PreparedMessage(Buffer.from('c'), false, true)), 'refused')
   t.same(drops, ['a', 'binary b', 'c'])
   t.equal(socket.traffic.messagesDropped, 3)
   t.ok(socket.bufferedAmount < LIMIT + HALF.length)
@@ -134,8 +134,8 @@ t.test('latest: one message of a kind waits, the newest, behind older ones of ot
   const memory = await stalled('latest')
   const { socket, release, drops } = memory
   t.equal(socket.send('price 1', { kind: 'price' }), 'queued')
-  t.equal(socket.send(new Message(Buffer.from('volume 1'), false, true), { kind: 'volume' }), 'queued')
-  const replaced = failure((callback) => socket.send(new Message(Buffer.from('price 2'), false, true), { kind: 'price' }, callback))
+  t.equal(socket.send(new PreparedMessage(Buffer.from('volume 1'), false, true), { kind: 'volume' }), 'queued')
+  const replaced = failure((callback) => socket.send(new PreparedMessage(Buffer.from('price 2'), false, true), { kind: 'price' }, callback))
   t.equal(socket.send('price 3', { kind: 'price' }), 'queued')
   t.equal(await replaced, 'FST_WIRE_REPLACED')
   t.equal(socket.send('of no kind 1'), 'queued')
@@ -230,7 +230,7 @@ t.test('wait: send() is refused, and sent() waits for room, in order', async (t)
   socket.send(HALF)
   t.equal(await failure((callback) => socket.send('too many', callback)), 'FST_WIRE_BACKPRESSURE')
   const order: string[] = []
-  const messages = ['a', Buffer.from('b'), new Message(Buffer.from('c'), false, true)]
+  const messages = ['a', Buffer.from('b'), new PreparedMessage(Buffer.from('c'), false, true)]
   const done = Promise.all(messages.map(async (message, i) => {
     await socket.sent(message, { compress: false })
     order.push(String(i))

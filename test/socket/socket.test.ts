@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import t from 'tap'
 import type { WireSocket } from '../../index.js'
 import { context } from '../../lib/socket/socket.js'
-import { Message } from '../../lib/codec/message.js'
+import { PreparedMessage } from '../../lib/codec/prepared-message.js'
 import { createMemorySocket } from '../fixtures/memory.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { closeFrame, closeOf, frame, RawClient, text, upgradeHead } from '../fixtures/client.js'
@@ -71,7 +71,7 @@ t.test('everything that can be sent arrives', async (t) => {
 
 t.test('a message for many is sent as any other', async (t) => {
   const { client, socket } = await converse(t)
-  const message = new Message(Buffer.from('for many'), false, true)
+  const message = new PreparedMessage(Buffer.from('for many'), false, true)
   socket.send(message)
   for (const argument of [[], [undefined]]) await new Promise((resolve) => { Reflect.apply(socket.send, socket, [message, ...argument, resolve]) })
   for (let i = 0; i < 3; i++) t.same(await client.readFrame(), { opcode: 1, payload: Buffer.from('for many') })
@@ -130,7 +130,7 @@ t.test('a Blob is sent when its bytes are read, and what follows it behind it', 
   t.equal(socket.send(new Blob(['as text']), { binary: false }), 'queued')
   t.equal(socket.send('behind'), 'queued')
   t.throws(() => { socket.send({} as never) }, { code: 'FST_WIRE_DATA' })
-  t.equal(socket.send(new Message(Buffer.from('for many'), false, true)), 'queued')
+  t.equal(socket.send(new PreparedMessage(Buffer.from('for many'), false, true)), 'queued')
   const called = new Promise((resolve) => { socket.send(new Blob(['last']), resolve) })
   socket.close(1000)
   t.equal(socket.readyState, socket.OPEN)
@@ -598,7 +598,7 @@ t.test('sent() resolves when the message has left, and rejects with what kept it
   const { client, socket } = await converse(t)
   await socket.sent('text')
   await socket.sent(Buffer.from('binary'), { binary: false })
-  await socket.sent(new Message(Buffer.from('for many'), false, true))
+  await socket.sent(new PreparedMessage(Buffer.from('for many'), false, true))
   t.equal(await client.readText() + await client.readText() + await client.readText(), 'textbinaryfor many')
   socket.terminate()
   await once(socket, 'close')

@@ -3,15 +3,15 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { Duplex, type DuplexOptions } from 'node:stream'
 import t from 'tap'
 import { spend } from '../../lib/codec/budget.js'
-import * as page from '../../lib/codec/page.js'
+import * as receiveBuffer from '../../lib/codec/receive-buffer.js'
 import { prepareDirectIO } from '../../lib/transport/direct.js'
-import { queueRest, receiveBytes, receiveRest, startReading, type Receiver } from '../../lib/transport/reader.js'
+import { queueRest, receiveBytes, receiveRest, startReading, type ByteReceiver } from '../../lib/transport/reader.js'
 import type { Rest } from '../../lib/transport/rest.js'
 import { turn } from '../fixtures/memory.js'
 
 const silent: DuplexOptions = { read () {} }
 
-interface Collector extends Receiver {
+interface Collector extends ByteReceiver {
   /** What it took in each call, and what else it was told. */
   readonly seen: string[]
   isPaused: boolean
@@ -25,7 +25,7 @@ const collector = (take: (text: string) => number | void = () => {}): Collector 
     turn: 0,
     isPaused: false,
     receive (length) {
-      const text = page.bytes.toString('latin1', 0, length)
+      const text = receiveBuffer.bytes.toString('latin1', 0, length)
       const taken = take(text) ?? length
       target.seen.push(text.slice(0, taken))
       return taken
@@ -60,8 +60,8 @@ t.test('the data of a stream lands in the page, what came earlier first', async 
 
 t.test('more than a page lands in parts, in later turns', async (t) => {
   const target = collector()
-  receiveBytes(target, Buffer.alloc(page.PAGE_SIZE + 5, 'x'))
-  t.same(target.seen.map(({ length }) => length), [page.PAGE_SIZE, '(stop)'.length])
+  receiveBytes(target, Buffer.alloc(receiveBuffer.RECEIVE_BUFFER_SIZE + 5, 'x'))
+  t.same(target.seen.map(({ length }) => length), [receiveBuffer.RECEIVE_BUFFER_SIZE, '(stop)'.length])
   await turn()
   t.same(target.seen.slice(2), ['xxxxx', '(caught up)'])
 })
@@ -71,7 +71,7 @@ t.test('what is read within another chunk waits until that is done', async (t) =
   const outer = collector((text) => {
     receiveBytes(inner, Buffer.from('inner'))
     t.same(inner.seen, [])
-    t.equal(page.bytes.toString('latin1', 0, text.length), text, 'the page is as it was')
+    t.equal(receiveBuffer.bytes.toString('latin1', 0, text.length), text, 'the page is as it was')
   })
   receiveBytes(outer, Buffer.from('outer'))
   t.same(inner.seen, ['inner'])

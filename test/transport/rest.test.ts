@@ -1,5 +1,5 @@
 import t from 'tap'
-import * as page from '../../lib/codec/page.js'
+import * as receiveBuffer from '../../lib/codec/receive-buffer.js'
 import { Rest } from '../../lib/transport/rest.js'
 import { createRandom } from '../fixtures/sink.js'
 
@@ -11,7 +11,7 @@ const takeAll = (rest: Rest, take: (length: number) => number): { bytes: Buffer,
     const length = rest.land()
     const part = take(length)
     copied += length
-    taken.push(Buffer.from(page.bytes.subarray(0, part)))
+    taken.push(Buffer.from(receiveBuffer.bytes.subarray(0, part)))
     rest.skip(length, part)
   }
   return { bytes: Buffer.concat(taken), copied }

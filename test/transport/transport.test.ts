@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import t, { type Test } from 'tap'
 import { spend } from '../../lib/codec/budget.js'
-import * as page from '../../lib/codec/page.js'
+import * as receiveBuffer from '../../lib/codec/receive-buffer.js'
 import { prepareDirectIO } from '../../lib/transport/direct.js'
 import { receiveBytes } from '../../lib/transport/reader.js'
 import { Transport } from '../../lib/transport/transport.js'
@@ -29,7 +29,7 @@ const setUp = (onBytes: (bytes: Buffer, transport: Transport) => void = () => {}
   })
   const transport: Transport = new Transport(stream, {
     bytes: (length) => {
-      onBytes(Buffer.from(page.bytes.subarray(0, length)), transport)
+      onBytes(Buffer.from(receiveBuffer.bytes.subarray(0, length)), transport)
       return length
     },
     ended: () => { events.push('ended') },
@@ -447,7 +447,7 @@ const setUpInTurns = () => {
   const transport: Transport = new Transport(stream, {
     bytes: (length) => {
       if (length === 0) return 0
-      seen.push(page.bytes.toString('latin1', 0, 1))
+      seen.push(receiveBuffer.bytes.toString('latin1', 0, 1))
       spend(1_000)
       return 1
     },

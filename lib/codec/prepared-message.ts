@@ -1,0 +1,78 @@
+import { markAsUntransferable } from 'node:worker_threads'
+import type { Deflater } from '../deflate/deflate.js'
+import { COMPRESSED, encodeFrame, encodeHixieText, encodeTextFrame, payloadOf } from './encoder.js'
+import { BINARY, TEXT } from './opcode.js'
+
+/** Makes a value the text that is sent. */
+export interface ValueWriter {
+  write (value: unknown): string
+}
+
+/**
+ * One message for many. Its bytes are copied here, as an uncompressed frame of RFC 6455; each of the other forms on the
+ * wire is made when the first receiver needs it, and shared by all that need it.
+ */
+export class PreparedMessage {
+  readonly isBinary: boolean
+  /** Whether it may be compressed for receivers that agreed to that. */
+  readonly isCompressible: boolean
+  /** As an uncompressed frame of RFC 6455. */
+  readonly frame: Buffer
+  /** A view of the frame. */
+  readonly payload: Buffer
+  #hixie: Buffer | undefined
+  readonly #compressed = new Map<Deflater, Buffer>()
+  readonly #compressing = new Map<Deflater, Array<(frame: Buffer) => void>>()
+
+  constructor (data: string | Buffer, isBinary: boolean, isCompressible: boolean) {
+    this.isBinary = isBinary
+    this.isCompressible = isCompressible
+    this.frame = typeof data === 'string' ? encodeTextFrame(this.#opcode, data) : encodeFrame(this.#opcode, data)
+    this.payload = payloadOf(this.frame)
+    // Listeners of 'drop' and of channels get the payload, while other sockets still send it.
+    markAsUntransferable(this.frame.buffer)
+  }
+
+  /** As a text frame of the hixie drafts. */
+  get hixie (): Buffer {
+    return (this.#hixie ??= encodeHixieText(this.payload))
+  }
+
+  /** As a compressed frame, or undefined where it is too large to be made now. */
+  compressedFrame (deflater: Deflater): Buffer | undefined {
+    const made = this.#compressed.get(deflater)
+    if (made !== undefined || this.payload.length > deflater.syncUpTo) return made
+    return this.#keep(deflater, deflater.deflate(this.payload))
+  }
+
+  /** Makes the compressed frame in the thread pool, once for all who ask. Where that fails it is the uncompressed one. */
+  compressLater (deflater: Deflater, done: (frame: Buffer) => void): void {
+    const waiting = this.#compressing.get(deflater)
+    if (waiting !== undefined) {
+      waiting.push(done)
+      return
+    }
+    const all = [done]
+    this.#compressing.set(deflater, all)
+    deflater.deflateLater(this.payload, (error, compressed) => {
+      const frame = error === undefined ? this.#keep(deflater, compressed) : this.frame
+      this.#compressing.delete(deflater)
+      for (const tell of all) tell(frame)
+    })
+  }
+
+  /** What is sent to the sockets of a route: the same to all, unless it is a value and the routes have schemas. */
+  formFor (_writer: ValueWriter | undefined): PreparedMessage {
+    return this
+  }
+
+  get #opcode (): number {
+    return this.isBinary ? BINARY : TEXT
+  }
+
+  #keep (deflater: Deflater, compressed: Buffer): Buffer {
+    const frame = encodeFrame(this.#opcode | COMPRESSED, compressed)
+    this.#compressed.set(deflater, frame)
+    return frame
+  }
+}

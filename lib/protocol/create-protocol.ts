@@ -1,0 +1,12 @@
+import type { Output } from '../codec/encoder.js'
+import type { Compression } from './compression.js'
+import { Hixie } from './hixie.js'
+import { isHixie, type Limits, type Protocol, type Sink, type Version } from './protocol.js'
+import { Rfc6455 } from './rfc6455.js'
+
+/** Begins a conversation in the version that was agreed on. */
+export function createProtocol (version: Version, sink: Sink, output: Output, limits: Limits, compression?: Compression): Protocol {
+  return isHixie(version)
+    ? new Hixie(sink, output, limits, version)
+    : new Rfc6455(sink, output, limits, version, compression)
+}

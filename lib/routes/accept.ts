@@ -1,0 +1,176 @@
+import { STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { admit, isSecure } from './admission.js'
+import { withRetry, type ConnectionLimits } from '../server/connection-limits.js'
+import { upgradeChannel } from '../diagnostics.js'
+import { ClientRefused, ProtocolNotOffered, ServerClosing } from '../errors.js'
+import { chooseProtocol, readHandshake, type Answer, type Handshake } from '../handshake/handshake.js'
+import { negotiateDeflate, readExtensions, type DeflateAgreement, type DeflateSettings } from '../handshake/extensions.js'
+import type { Settings } from '../options/resolve.js'
+import { createContext, socketOpened } from './observer.js'
+import { logRefusal } from './refusals.js'
+import { Compression } from '../protocol/compression.js'
+import type { WireServer } from '../server/server.js'
+import type { SocketOwner } from '../socket/init.js'
+import { beginLifetime } from '../server/lifetime.js'
+import { open, WireSocket } from '../socket/socket.js'
+import { upgradeOf, type Upgrade } from '../upgrade/response.js'
+import { createProtocol } from '../protocol/create-protocol.js'
+import type { PlainSocket } from '../../types/routes.js'
+
+/** Handles the sockets of a route; `this` is the instance on which the route was declared. */
+export type SocketHandler = (this: FastifyInstance, socket: PlainSocket, request: FastifyRequest) => void | Promise<void>
+
+/** What the routes of one registration share. */
+export interface Registration {
+  readonly server: WireServer
+  readonly isClosing: () => boolean
+  readonly logsRequests: (request: FastifyRequest) => boolean
+  /** Those of all its routes together. */
+  readonly limits: readonly ConnectionLimits[]
+}
+
+/** A route that accepts sockets. */
+export interface SocketRoute {
+  readonly instance: FastifyInstance
+  readonly settings: Settings
+  readonly registration: Registration
+  readonly handler: SocketHandler
+  readonly owner: SocketOwner
+}
+
+// Reserved for a name that is none (RFC 2606 §2).
+const NO_HOST = 'host.invalid'
+
+/** Reads the handshake of an upgrade and admits it, before any hook of the route runs. */
+export function checkHandshake (settings: Settings, limits: readonly ConnectionLimits[], request: FastifyRequest, reply: FastifyReply, proceed: (error?: Error) => void): void {
+  const { raw } = request
+  const done = (error?: Error): void => { proceed(error === undefined ? undefined : logRefusal(request, reply, error) as Error) }
+  let handshake: Handshake
+  try {
+    handshake = readHandshake({
+      method: request.method,
+      httpVersion: raw.httpVersion,
+      url: request.originalUrl,
+      headers: request.headers,
+      secure: request.protocol === 'https',
+      host: request.host === '' && settings.toleratesMissingHost ? NO_HOST : request.host
+    }, settings.versions)
+  } catch (error) {
+    done(error as Error)
+    return
+  }
+  upgradeFor(reply).handshake = handshake
+  if (upgradeChannel.hasSubscribers) {
+    upgradeChannel.publish({ requestId: request.id, route: request.routeOptions.url as string, version: handshake.version, request })
+  }
+  admit(settings, limits, handshake, request, upgradeFor(reply), done)
+}
+
+const NOTHING = Buffer.alloc(0)
+
+// The routes of sockets answer nothing else.
+function upgradeFor (reply: FastifyReply): Upgrade {
+  return upgradeOf(reply.raw) as Upgrade
+}
+
+/** Answers a handshake, after all hooks of the route have run, and opens the socket: at once, unless something has to be waited for. */
+export function acceptSocket (route: SocketRoute, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined {
+  const handshake = upgradeFor(reply).handshake as Handshake
+  if (handshake.bodyLength > 0 || typeof route.registration.server.options.verifyClient === 'function') {
+    return acceptLater(route, handshake, request, reply).catch((error: unknown) => { throw logRefusal(request, reply, error) })
+  }
+  try {
+    answerHandshake(route, handshake, NOTHING, request, reply)
+  } catch (error) {
+    throw logRefusal(request, reply, error)
+  }
+  return undefined
+}
+
+async function acceptLater (route: SocketRoute, handshake: Handshake, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const { server } = route.registration
+  if (typeof server.options.verifyClient === 'function') await verifyClient(server, handshake, request)
+  const body = handshake.bodyLength === 0 ? NOTHING : await upgradeFor(reply).readBody(handshake.bodyLength)
+  // The time may have run out meanwhile.
+  if (!reply.sent) answerHandshake(route, handshake, body, request, reply)
+  return reply
+}
+
+function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer, request: FastifyRequest, reply: FastifyReply): void {
+  const { instance, settings, registration, handler, owner } = route
+  const { server } = registration
+  const subprotocol = agreeOnProtocol(settings, server, handshake, request)
+  if (registration.isClosing()) throw withRetry(new ServerClosing())
+  const agreement = agreeOnDeflate(settings, handshake, request)
+  const answer = handshake.answer(subprotocol, body)
+  const upgrade = upgradeFor(reply)
+  if (agreement !== undefined) answer.headers.push('Sec-WebSocket-Extensions', agreement.answer)
+  upgrade.accept(tellHeaders(server, answer, request.raw, upgrade.acceptStatus), (stream, head) => {
+    const { version } = handshake
+    const context = createContext(settings, registration.logsRequests(request), request, reply)
+    const socket = new WireSocket({
+      stream,
+      owner,
+      url: request.originalUrl,
+      subprotocol: subprotocol ?? '',
+      extensions: agreement === undefined ? '' : 'permessage-deflate',
+      createProtocol: (sink, output) => createProtocol(version, sink, output, settings.limits,
+        agreement === undefined ? undefined : new Compression(output, agreement.parameters, settings.deflate as DeflateSettings)),
+      context
+    })
+    if (settings.lifetime !== undefined) context.lifetimeEnd = beginLifetime(socket, settings.lifetime)
+    socket[open](head, () => {
+      socketOpened(server, socket, request, context)
+      server.add(socket, request.raw)
+      return handler.call(instance, socket as PlainSocket, request)
+    })
+  })
+  reply.code(upgrade.acceptStatus).send()
+}
+
+function agreeOnDeflate ({ deflate }: Settings, { version }: Handshake, request: FastifyRequest): DeflateAgreement | undefined {
+  if (deflate === undefined || version !== '13') return undefined
+  return negotiateDeflate(readExtensions(request.headers), deflate)
+}
+
+function verifyClient (server: WireServer, handshake: Handshake, request: FastifyRequest): Promise<void> {
+  const { options } = server
+  return new Promise((resolve, reject) => {
+    const settle = (accepted: boolean, status = 401, message = STATUS_CODES[status] ?? '', headers: OutgoingHttpHeaders = {}): void => {
+      if (accepted) resolve()
+      else reject(Object.assign(new ClientRefused(message), { statusCode: status, headers }))
+    }
+    const verify = options.verifyClient as (info: object, callback?: typeof settle) => boolean
+    const info = { origin: handshake.origin as string, secure: isSecure(request), req: request.raw }
+    if (verify.length >= 2) verify.call(options, info, settle)
+    else settle(verify.call(options, info))
+  })
+}
+
+function agreeOnProtocol ({ protocols }: Settings, { options }: WireServer, handshake: Handshake, request: FastifyRequest): string | undefined {
+  const { offered } = handshake
+  if (Array.isArray(protocols)) return chooseProtocol(offered, protocols)
+  if (offered.length === 0) return undefined
+  const chosen = typeof protocols === 'function'
+    ? protocols(offered, request)
+    : typeof options.handleProtocols === 'function'
+      ? options.handleProtocols(new Set(offered), request.raw)
+      : chooseProtocol(offered, undefined)
+  if (typeof chosen !== 'string' || chosen === '') return undefined
+  if (!offered.includes(chosen)) throw new ProtocolNotOffered(chosen, offered.join(', '))
+  return chosen
+}
+
+/** Lets listeners of 'headers' add lines to the answer. */
+function tellHeaders (server: WireServer, answer: Answer, request: IncomingMessage, status: number): Answer {
+  if (server.listenerCount('headers') === 0) return answer
+  const lines = [`HTTP/${request.httpVersion} ${status} ${answer.reason}`]
+  for (let i = 0; i < answer.headers.length; i += 2) lines.push(`${answer.headers[i]}: ${answer.headers[i + 1]}`)
+  server.emit('headers', lines, request)
+  const headers = lines.slice(1).flatMap((line) => {
+    const colon = line.indexOf(':')
+    return [line.slice(0, colon), line.slice(colon + 1).trim()]
+  })
+  return { ...answer, headers }
+}

@@ -1,0 +1,101 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import t from 'tap'
+import { createApp, listen } from '../fixtures/app.js'
+import { RawClient, upgradeHead } from '../fixtures/client.js'
+
+t.test('verifyClient says whether a client may connect, at once or later', async (t) => {
+  const app = await createApp(t, { origin: true })
+  app.ws('/demo', () => {})
+  const port = await listen(app)
+  const { options } = app.websocketServer
+  const ask = async () => {
+    const client = new RawClient(t, port)
+    client.write(upgradeHead('/demo', { Origin: 'http://a.example' }))
+    const head = await client.readHead()
+    return head.startsWith('HTTP/1.1 101 ') ? 101 : { head, body: JSON.parse((await client.readEnd()).toString()) }
+  }
+  options.verifyClient = ({ origin, secure, req }) => origin === 'http://a.example' && !secure && req.url === '/demo'
+  t.equal(await ask(), 101)
+  options.verifyClient = () => false
+  t.match(await ask(), { head: ' 401 ', body: { code: 'FST_WIRE_CLIENT_REFUSED', message: 'Unauthorized' } })
+  options.verifyClient = (_info, callback) => { setImmediate(callback, true) }
+  t.equal(await ask(), 101)
+  options.verifyClient = (_info, answer) => { answer(false, 403, 'not you', { 'X-Why': 'because' }) }
+  t.match(await ask(), { head: /^HTTP\/1\.1 403 [^]*x-why: because/i, body: { message: 'not you' } })
+  options.verifyClient = (_info, answer) => { answer(false, 499) }
+  t.match(await ask(), { head: ' 499 ' })
+  options.verifyClient = undefined
+  t.equal(await ask(), 101)
+})
+
+t.test('what verifyClient throws is the error of the request', async (t) => {
+  const app = await createApp(t, { options: { verifyClient: () => { throw Object.assign(new Error('broken'), { statusCode: 502 }) } } })
+  app.ws('/demo', () => {})
+  const client = new RawClient(t, await listen(app))
+  client.write(upgradeHead())
+  t.match(await client.readAnswer(), { status: 502, body: { message: 'broken' } })
+})
+
+t.test('a protocols option of the route goes before handleProtocols', async (t) => {
+  const app = await createApp(t, { options: { handleProtocols: (offered) => offered.has('none') ? false : 'b' } })
+  app.ws('/server', () => {})
+  app.ws('/list', { protocols: ['a'] }, () => {})
+  app.ws('/function', { protocols: () => 'a' }, () => {})
+  const port = await listen(app)
+  const ask = async (path: string, protocols?: string) => await new RawClient(t, port).upgrade(path, { 'Sec-WebSocket-Protocol': protocols })
+  t.match(await ask('/server', 'a, b'), 'Sec-WebSocket-Protocol: b')
+  t.match(await ask('/server', 'c'), ' 500 ')
+  t.notMatch(await ask('/server', 'none'), 'Sec-WebSocket-Protocol')
+  t.notMatch(await ask('/server'), 'Sec-WebSocket-Protocol')
+  t.match(await ask('/list', 'b, a'), 'Sec-WebSocket-Protocol: a')
+  t.match(await ask('/function', 'b, a'), 'Sec-WebSocket-Protocol: a')
+})
+
+t.test("a 'headers' listener adds lines to the 101", async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', () => {})
+  app.websocketServer.on('headers', (lines, request) => {
+    t.match(lines, ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade', /^Sec-WebSocket-Accept: /])
+    lines.push(`X-Path: ${request.url}`)
+  })
+  const client = new RawClient(t, await listen(app))
+  t.match(await client.upgrade(), /^HTTP\/1\.1 101 Switching Protocols\r\nUpgrade: websocket\r\n[^]*\r\nX-Path: \/demo\r\n/)
+})
+
+t.test('what a connection listener throws goes to the errorHandler of the route', async (t) => {
+  const app = await createApp(t)
+  const failed = new Promise((resolve) => {
+    app.ws('/demo', { errorHandler: function (error, socket) { socket.terminate(); resolve([this === app, error]) } }, () => { t.fail('the handler does not run') })
+  })
+  const error = new Error('of the listener')
+  app.websocketServer.on('connection', () => { throw error })
+  const client = new RawClient(t, await listen(app))
+  await client.upgrade()
+  t.same(await failed, [true, error])
+})
+
+t.test('a socket that was opened is gone from the clients when it closes', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', () => {})
+  const connected = once(app.websocketServer, 'connection')
+  const client = new RawClient(t, await listen(app))
+  await client.upgrade()
+  const [socket] = await connected
+  const closed = once(socket, 'close')
+  client.socket.end()
+  await closed
+  t.equal(app.websocketServer.clients.size, 0)
+})
+
+t.test('an upgrade is told before the hooks of its route run', async (t) => {
+  const app = await createApp(t)
+  const seen: unknown[] = []
+  const see = (report: unknown): void => { seen.push(report) }
+  subscribe('fastify-wire:upgrade', see)
+  t.teardown(() => { unsubscribe('fastify-wire:upgrade', see) })
+  app.ws('/demo', { onRequest: async () => { seen.push('hook') } }, () => { seen.push('handler') })
+  const client = new RawClient(t, await listen(app))
+  await client.upgrade('/demo')
+  t.match(seen, [{ requestId: 'req-1', route: '/demo', version: '13', request: { url: '/demo' } }, 'hook', 'handler'])
+})

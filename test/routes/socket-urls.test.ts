@@ -1,0 +1,37 @@
+import t from 'tap'
+import { SocketUrls } from '../../lib/routes/socket-urls.js'
+
+t.test('the most specific URL that holds a socket tells how it was declared', async (t) => {
+  const urls = new SocketUrls(undefined)
+  urls.add('/rooms/:room', 'shared', 1_000)
+  urls.add('/*', 'constrained', 2_000)
+  t.same(urls.find('/rooms/7?a=b'), { marked: 'shared', handshakeTimeout: 1_000 })
+  t.same(urls.find('/other'), { marked: 'constrained', handshakeTimeout: 2_000 })
+  t.ok(urls.holds('/rooms/:room'))
+  t.notOk(urls.holds('/rooms/7'))
+  t.notOk(urls.holds(undefined))
+  t.equal(new SocketUrls({}).find('/none'), undefined)
+})
+
+t.test('of two routes at one URL, the one under the constraint counts, and the longest time', async (t) => {
+  const urls = new SocketUrls({ ignoreTrailingSlash: true })
+  urls.add('/a', 'shared', 1_000)
+  urls.add('/a', 'constrained', 3_000)
+  urls.add('/a', 'shared', 2_000)
+  t.same(urls.find('/a/'), { marked: 'constrained', handshakeTimeout: 3_000 })
+})
+
+t.test('frozen constraint strategies of the application are left alone', async (t) => {
+  const strategy = Object.freeze({ name: 'version', storage: () => new Map(), deriveConstraint: () => 'a', validate: () => true })
+  const urls = new SocketUrls(Object.freeze({ constraints: Object.freeze({ version: strategy }), caseSensitive: false }))
+  urls.add('/a', 'shared', 1_000)
+  t.same(urls.find('/A'), { marked: 'shared', handshakeTimeout: 1_000 })
+})
+
+t.test('functions of the application\'s router are not called for a URL that is looked up here', async (t) => {
+  const never = (): never => { throw new Error('called') }
+  const urls = new SocketUrls({ maxParamLength: 3, onMaxParamLength: never, onBadUrl: never, defaultRoute: never, querystringParser: never })
+  urls.add('/a/:id', 'shared', 1_000)
+  t.ok(urls.find('/a/b?c=d'))
+  for (const url of ['/a/long', '/a/%E0%A4%A']) t.equal(urls.find(url), undefined)
+})

@@ -1,0 +1,21 @@
+import type { IncomingMessage } from 'node:http'
+import t from 'tap'
+import { isUpgrade, markUpgrade, upgradeConstraint, type Marked } from '../../lib/routes/upgrade-constraint.js'
+
+t.test('only an upgrade is one, and it meets the constraint but where routes without it hold the socket', async (t) => {
+  const urls = { find: (url: string) => url === '/none' ? undefined : { marked: url.slice(1) as Marked } }
+  const requests = ['/constrained', '/shared', '/none'].map((url) => ({ url }) as IncomingMessage)
+  t.same(requests.map(isUpgrade), [false, false, false])
+  t.same(requests.map(upgradeConstraint.deriveConstraint), [undefined, undefined, undefined])
+  for (const request of requests) markUpgrade(request, urls)
+  t.same(requests.map(isUpgrade), [true, true, true])
+  t.same(requests.map(upgradeConstraint.deriveConstraint), ['websocket', undefined, 'websocket'])
+})
+
+t.test('the constraint keeps the handlers of its values', async (t) => {
+  t.ok(upgradeConstraint.validate())
+  const storage = upgradeConstraint.storage()
+  storage.set('websocket', 1)
+  t.equal(storage.get('websocket'), 1)
+  t.equal(storage.get('other'), undefined)
+})

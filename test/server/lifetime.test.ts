@@ -1,0 +1,130 @@
+import t from 'tap'
+import { beginLifetime, endLifetime, expireAt, forgetExpiry } from '../../lib/server/lifetime.js'
+import type { WireSocket } from '../../lib/socket/socket.js'
+import { closeOf } from '../fixtures/client.js'
+import { createMemorySocket, turn } from '../fixtures/memory.js'
+
+t.test('a socket closes with 1001 when its time is over, and is told to connect again', async (t) => {
+  const { socket, stream, frames } = createMemorySocket()
+  const closing = new Promise<void>((resolve) => {
+    const { close } = socket
+    socket.close = function (...args) {
+      close.apply(this, args)
+      resolve()
+    }
+  })
+  const before = performance.now()
+  const moment = beginLifetime(socket, { longest: 40, jitter: 0 })
+  // The shared timer keeps no process alive, so this one does.
+  const alive = setInterval(() => {}, 1_000)
+  await closing
+  clearInterval(alive)
+  t.ok(performance.now() - before > 35)
+  await turn()
+  const [frame] = frames()
+  t.equal(frame!.payload.readUInt16BE(), 1001)
+  t.equal(frame!.payload.toString('utf8', 2), 'the lifetime of this connection is over: connect again')
+  const closed = closeOf(socket)
+  stream.destroy()
+  await closed
+  endLifetime(socket, moment)
+})
+
+t.test('its end is spread over the jitter, and never later than the longest', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  const now = performance.now()
+  const moments = Array.from({ length: 200 }, () => {
+    const moment = beginLifetime(socket, { longest: 100_000, jitter: 0.5 })
+    endLifetime(socket, moment)
+    return moment - now
+  })
+  t.ok(Math.max(...moments) <= 100_001)
+  t.ok(Math.min(...moments) >= 49_000)
+  t.ok(Math.max(...moments) - Math.min(...moments) > 25_000)
+  stream.destroy()
+})
+
+/** Keeps the process alive, since the shared timers do not, until a socket was told to close. */
+async function closing (socket: WireSocket): Promise<[code: unknown, reason: unknown]> {
+  const alive = setInterval(() => {}, 1_000)
+  const args = await new Promise<unknown[]>((resolve) => {
+    const { close } = socket
+    socket.close = function (...args) {
+      close.apply(this, args)
+      resolve(args)
+    }
+  })
+  clearInterval(alive)
+  return args as [unknown, unknown]
+}
+
+t.test('a socket closes at a date, and not before', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  const at = Date.now() + 40
+  socket.closeAt(new Date(at))
+  t.same(await closing(socket), [1008, 'expired: connect again with new credentials'])
+  t.ok(Date.now() >= at)
+  stream.destroy()
+})
+
+t.test('a date that has passed closes at once, with the code and reason that are given', async (t) => {
+  const { socket, frames } = createMemorySocket()
+  socket.closeAt(Date.now() - 1, 4401, 'token expired')
+  t.equal(socket.readyState, socket.CLOSING)
+  await turn()
+  t.equal(frames()[0]!.payload.readUInt16BE(), 4401)
+  socket.terminate()
+})
+
+t.test('another date replaces the one before, and what the route says', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  const closed = closing(socket)
+  beginLifetime(socket, { longest: 10, jitter: 0 })
+  socket.closeAt(Date.now() + 20, 4001)
+  socket.closeAt(Date.now() + 60, 4002)
+  t.match(await closed, [4002])
+  stream.destroy()
+})
+
+t.test('Infinity is never, also where the route has a lifetime', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  const other = createMemorySocket()
+  socket.closeAt(Infinity)
+  beginLifetime(socket, { longest: 10, jitter: 0 })
+  const closed = closing(other.socket)
+  beginLifetime(other.socket, { longest: 30, jitter: 0 })
+  t.match(await closed, [1001])
+  t.equal(socket.readyState, socket.OPEN)
+  for (const each of [stream, other.stream]) each.destroy()
+})
+
+t.test('a date may be further away than a timer reaches', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  socket.closeAt(Date.now() + 2 ** 33)
+  await new Promise((resolve) => { setTimeout(resolve, 5) })
+  t.equal(socket.readyState, socket.OPEN)
+  forgetExpiry(socket)
+  stream.destroy()
+})
+
+t.test('what is no date is refused, and so are the seconds of a JWT', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  for (const wrong of [new Date('no'), NaN, 1_800_000_000, 0]) {
+    t.throws(() => { socket.closeAt(wrong) }, { code: 'FST_WIRE_DATE', message: /closeAt\(exp \* 1000\)/ })
+  }
+  t.throws(() => { socket.closeAt(Date.now(), 1005) }, { code: 'FST_WIRE_CLOSE_CODE' })
+  t.equal(socket.readyState, socket.OPEN)
+  const closed = closeOf(socket)
+  stream.destroy()
+  await closed
+  t.doesNotThrow(() => { socket.closeAt(Date.now()) })
+})
+
+t.test('a socket that is gone has no date any more', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  forgetExpiry(socket)
+  expireAt(socket, Date.now() + 60_000, 1008, '')
+  forgetExpiry(socket)
+  t.pass()
+  stream.destroy()
+})

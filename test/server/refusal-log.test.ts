@@ -1,0 +1,105 @@
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
+import t from 'tap'
+import { RefusalLog, withoutRequestLines } from '../../lib/server/refusal-log.js'
+
+/** A log that keeps its lines, and calls back with each. */
+function createLog (onLine: (line: unknown[]) => void = () => {}): { log: FastifyBaseLogger, lines: unknown[][] } {
+  const lines: unknown[][] = []
+  const write = (level: string) => (...args: unknown[]): void => {
+    lines.push([level, ...args])
+    onLine([level, ...args])
+  }
+  return { log: { level: 'info', info: write('info'), warn: write('warn'), error: write('error') } as unknown as FastifyBaseLogger, lines }
+}
+
+const refusal = (code: string) => ({ code, statusCode: 503 })
+
+t.test('the first refusal for a reason has a line, the others of the window are counted', async (t) => {
+  const { log, lines } = createLog()
+  const refusals = new RefusalLog(log)
+  for (let i = 0; i < 100; i++) refusals.add(refusal('FST_WIRE_CONNECTIONS'))
+  refusals.add({ code: 'FST_WIRE_KEY', statusCode: 400 })
+  t.same(lines, [
+    ['warn', { refused: { code: 'FST_WIRE_CONNECTIONS', statusCode: 503 } }, 'upgrade refused: maxConnections is reached'],
+    ['info', { refused: { code: 'FST_WIRE_KEY', statusCode: 400 } }, 'upgrade refused']
+  ])
+  refusals.end()
+  t.same(lines.slice(2), [['warn', { refused: { code: 'FST_WIRE_CONNECTIONS', count: 99 } }, '99 more upgrades refused']])
+  refusals.end()
+  t.equal(lines.length, 3)
+})
+
+t.test('each window has one line for what was counted, and one without refusals ends the count', async (t) => {
+  let wake = (): void => {}
+  const { log, lines } = createLog(() => { wake() })
+  const refusals = new RefusalLog(log, undefined, 5)
+  // The timers of the log keep no process alive.
+  const alive = setInterval(() => {}, 1_000)
+  const next = (): Promise<void> => new Promise((resolve) => { wake = resolve })
+  refusals.add(refusal('FST_WIRE_CLOSING'))
+  for (const count of [1, 2]) {
+    const written = next()
+    for (let i = 0; i < count; i++) refusals.add(refusal('FST_WIRE_CLOSING'))
+    await written
+  }
+  t.same(lines.map((line) => line.at(-1)), ['upgrade refused', '1 more upgrade refused', '2 more upgrades refused'])
+  const isFirstAgain = (): boolean => {
+    refusals.add(refusal('FST_WIRE_CLOSING'))
+    return lines.at(-1)?.at(-1) === 'upgrade refused'
+  }
+  // A window without any passes some time.
+  while (!isFirstAgain()) await new Promise((resolve) => { setTimeout(resolve, 20) })
+  clearInterval(alive)
+  refusals.end()
+})
+
+t.test('a refusal is logged by its request, with what was found out about it', async (t) => {
+  const { log, lines } = createLog()
+  const own = createLog()
+  const refusals = new RefusalLog(log)
+  const request = { log: own.log } as FastifyRequest
+  refusals.add({ ...refusal('FST_WIRE_ORIGIN'), details: { origin: 'https://a.example' }, advice: 'add it' }, request)
+  refusals.add(refusal('FST_WIRE_ORIGIN'), request)
+  refusals.end()
+  t.same(own.lines, [['warn', { refused: { code: 'FST_WIRE_ORIGIN', statusCode: 503, origin: 'https://a.example' } }, 'upgrade refused: add it']])
+  t.match(lines, [['warn', { refused: { count: 1 } }]])
+})
+
+t.test('where requests are not logged, only what an operator can mend is', async (t) => {
+  const { log, lines } = createLog()
+  const refusals = new RefusalLog(log, () => false)
+  const request = { log } as FastifyRequest
+  refusals.add({ code: 'FST_WIRE_KEY', statusCode: 400 }, request)
+  refusals.add(refusal('FST_WIRE_CONNECTIONS'), request)
+  refusals.end()
+  t.match(lines, [['warn', { refused: { code: 'FST_WIRE_CONNECTIONS' } }]])
+  t.equal(lines.length, 1)
+})
+
+t.test('a log that throws, or that is none, harms nothing', async (t) => {
+  const refusals = new RefusalLog({ info () { throw new Error('disk full') } } as unknown as FastifyBaseLogger)
+  t.doesNotThrow(() => { refusals.add({ code: '404', statusCode: 404 }) })
+  refusals.end()
+  const silent = new RefusalLog()
+  t.doesNotThrow(() => { silent.add({ code: '404', statusCode: 404 }) })
+  silent.end()
+})
+
+t.test('of the lines of a request those of Fastify are left out, and those of the application stay', async (t) => {
+  const { log, lines } = createLog()
+  const reply = { statusCode: 503 } as FastifyReply
+  const quiet = withoutRequestLines(log, reply)
+  const error = new Error('refused')
+  quiet.error({ req: {}, res: reply, err: error }, 'refused')
+  quiet.info({ res: reply, responseTime: 5 }, 'request completed')
+  quiet.info('Route GET:/demo not found')
+  t.same(lines, [])
+  quiet.error(error)
+  quiet.error({ err: error }, 'mine')
+  quiet.info({ res: reply }, 'mine')
+  quiet.info(null, 'mine')
+  quiet.info('mine')
+  quiet.warn({ res: {}, err: error }, 'mine')
+  t.equal(lines.length, 6)
+  t.equal(quiet.level, 'info')
+})

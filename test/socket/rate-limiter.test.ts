@@ -1,0 +1,100 @@
+import t, { type Test } from 'tap'
+import { RateLimiter, type Rate } from '../../lib/socket/rate-limiter.js'
+import { timers as clockwork } from '../../lib/timers.js'
+
+const setUp = (t: Test, settings: Rate) => {
+  let now = 5_000
+  let timer: { callback: () => void, delay: number } | undefined
+  t.intercept(clockwork, 'setTimeout', { value: (callback: () => void, delay: number) => (timer = { callback, delay }) })
+  t.intercept(clockwork, 'clearTimeout', { value: () => { timer = undefined } })
+  t.intercept(clockwork, 'now', { value: () => now })
+  const told: unknown[] = []
+  const bucket = new RateLimiter(settings, {
+    throttle: () => { told.push('throttle') },
+    unthrottle: () => { told.push('unthrottle') },
+    close: (code, reason) => { told.push([code, reason]) }
+  })
+  const takeMany = (count: number): number => {
+    let taken = 0
+    for (let i = 0; i < count; i++) if (bucket.tryConsume()) taken++
+    return taken
+  }
+  const fire = (): void => {
+    const { callback } = timer!
+    timer = undefined
+    callback()
+  }
+  return { bucket, told, takeMany, fire, advance: (ms: number) => { now += ms }, delay: () => timer?.delay }
+}
+
+t.test('a burst may come at once, then as many as the rate gives back', async (t) => {
+  const { told, takeMany, advance, delay } = setUp(t, { rate: 10, burst: 5, pauses: false })
+  t.equal(takeMany(5), 5)
+  advance(200)
+  t.equal(takeMany(2), 2)
+  advance(1_000_000)
+  t.equal(takeMany(5), 5, 'no more than a burst is saved up')
+  advance(250)
+  t.equal(takeMany(2), 2)
+  advance(50)
+  t.equal(takeMany(1), 1, 'half a token was kept')
+  t.same(told, [])
+  t.equal(delay(), undefined, 'no timer')
+})
+
+t.test("'close': one more closes with 1008 and what the limit is, and nothing is told any more", async (t) => {
+  const { told, takeMany, advance } = setUp(t, { rate: 10, burst: 5, pauses: false })
+  t.equal(takeMany(7), 5)
+  t.same(told, [[1008, 'more than 5 messages at once, or 10 a second']])
+  advance(60_000)
+  t.equal(takeMany(1), 0)
+  t.equal(told.length, 1)
+})
+
+t.test("'pause': the last one is told, and then nothing comes until tokens are back", async (t) => {
+  const { bucket, told, takeMany, advance, fire, delay } = setUp(t, { rate: 10, burst: 5, pauses: true })
+  t.equal(takeMany(4), 4)
+  t.same(told, [])
+  t.ok(bucket.tryConsume())
+  t.same(told, ['throttle'])
+  t.equal(delay(), 100)
+  advance(100)
+  fire()
+  t.same(told, ['throttle', 'unthrottle'])
+  t.equal(delay(), undefined)
+  t.ok(bucket.tryConsume())
+  t.same(told, ['throttle', 'unthrottle', 'throttle'])
+})
+
+t.test('at a high rate the pause is long enough for many, but for no more than a burst', async (t) => {
+  const high = setUp(t, { rate: 10_000, burst: 10_000, pauses: true })
+  high.takeMany(10_000)
+  t.equal(high.delay(), 50)
+  const narrow = setUp(t, { rate: 10_000, burst: 20, pauses: true })
+  narrow.takeMany(20)
+  t.equal(narrow.delay(), 2)
+})
+
+t.test('a timer that is early, or cannot be long enough, is set once more', async (t) => {
+  const early = setUp(t, { rate: 10, burst: 1, pauses: true })
+  early.takeMany(1)
+  early.advance(99)
+  early.fire()
+  t.same(early.told, ['throttle'])
+  t.ok(early.delay()! <= 2)
+  const slow = setUp(t, { rate: 1e-9, burst: 1, pauses: true })
+  slow.takeMany(1)
+  t.equal(slow.delay(), 2 ** 31 - 1)
+})
+
+t.test('stopped, it waits no longer, and what is too much is not told', async (t) => {
+  const { bucket, told, takeMany, delay } = setUp(t, { rate: 10, burst: 2, pauses: true })
+  bucket.stop()
+  t.same(told, [])
+  takeMany(2)
+  bucket.stop()
+  t.same(told, ['throttle', 'unthrottle'])
+  t.equal(delay(), undefined)
+  t.equal(takeMany(3), 0)
+  t.match(told, ['throttle', 'unthrottle', [1008, String]])
+})

@@ -1,0 +1,237 @@
+import t, { type Test } from 'tap'
+import type { Inbound } from '../../lib/routes/schema.js'
+import type { BinaryType } from '../../lib/socket/sendable.js'
+import { Receiver, type Recipient } from '../../lib/socket/receiver.js'
+import { timers as clockwork } from '../../lib/timers.js'
+import { turn } from '../fixtures/memory.js'
+
+class RecordingRecipient implements Recipient {
+  readonly inbound: Inbound | undefined
+  binaryType: BinaryType = 'nodebuffer'
+  hasListener = false
+  endCode: number | undefined = undefined
+  readonly heard: unknown[] = []
+  readonly failures: unknown[] = []
+  timesEmptied = 0
+  timesUnheard = 0
+
+  constructor (inbound?: Inbound) {
+    this.inbound = inbound
+  }
+
+  listen (data: unknown, isBinary: boolean): void {
+    this.heard.push([String(data), isBinary])
+  }
+
+  fail (error: unknown): void {
+    this.failures.push(error)
+  }
+
+  emptied (): void {
+    this.timesEmptied++
+  }
+
+  unheard (): void {
+    this.timesUnheard++
+  }
+}
+
+const inbound = (passesBinary: boolean): Inbound => ({
+  passesBinary,
+  read: (data, isBinary) => {
+    if (isBinary || data.length === 0) throw new Error('refused')
+    return [data.toString()]
+  }
+})
+
+const text = (receiver: Receiver, data: string): boolean => receiver.deliver(Buffer.from(data), false)
+
+/** Three messages, the first of them empty, that wait until they are taken one by one. */
+const takeAll = async (recipient: Recipient): Promise<unknown[]> => {
+  const receiver = new Receiver(recipient)
+  text(receiver, '')
+  receiver.deliver(Buffer.from('binary'), true)
+  text(receiver, 'text')
+  const puller = receiver.pull()
+  const values: unknown[] = []
+  while (receiver.isWaiting) values.push((await puller.pull()).value)
+  return values
+}
+
+t.test('a message goes to the listener at once, or waits until there is one', async (t) => {
+  const recipient = new RecordingRecipient()
+  const receiver = new Receiver(recipient)
+  receiver.schedule()
+  t.equal(text(receiver, 'first'), true)
+  recipient.hasListener = true
+  t.equal(text(receiver, 'second'), true)
+  t.same(recipient.heard, [], 'behind the first')
+  receiver.schedule()
+  receiver.schedule()
+  await turn()
+  t.equal(recipient.timesEmptied, 1)
+  text(receiver, 'third')
+  t.same(recipient.heard, [['first', false], ['second', false], ['third', false]])
+})
+
+t.test('a pause holds what comes, and what waits', async (t) => {
+  const recipient = new RecordingRecipient()
+  const receiver = new Receiver(recipient)
+  recipient.hasListener = true
+  receiver.isPaused = true
+  text(receiver, 'a')
+  receiver.schedule()
+  await turn()
+  t.same(recipient.heard, [])
+  t.equal(receiver.isWaiting, true)
+  receiver.drop()
+  t.equal(receiver.isWaiting, false)
+})
+
+t.test('more than 64 KiB that wait are too much', async (t) => {
+  const receiver = new Receiver(new RecordingRecipient())
+  t.equal(receiver.isFull, false)
+  t.equal(receiver.deliver(Buffer.alloc(65_000), true), true)
+  t.equal(receiver.deliver(Buffer.alloc(1_000), true), false)
+  t.equal(receiver.isFull, true)
+})
+
+t.test('a listener gets binary messages as binaryType says', async (t) => {
+  const recipient = new RecordingRecipient()
+  const receiver = new Receiver(recipient)
+  recipient.hasListener = true
+  recipient.binaryType = 'arraybuffer'
+  receiver.deliver(Buffer.from('b'), true)
+  text(receiver, 't')
+  t.same(recipient.heard, [['[object ArrayBuffer]', true], ['t', false]])
+})
+
+t.test('with a schema it gets values, and what is refused is a failure', async (t) => {
+  const recipient = new RecordingRecipient(inbound(true))
+  const receiver = new Receiver(recipient)
+  recipient.hasListener = true
+  for (const data of ['', 'text']) text(receiver, data)
+  receiver.deliver(Buffer.from('binary'), true)
+  t.same(recipient.heard, [['text', false], ['binary', true]])
+  t.match(recipient.failures, [{ message: 'refused' }])
+})
+
+t.test('taken one by one, text is a string and what is binary a Buffer', async (t) => {
+  const recipient = new RecordingRecipient()
+  t.same(await takeAll(recipient), ['', Buffer.from('binary'), 'text'])
+  t.equal(recipient.timesEmptied, 3)
+})
+
+t.test('so are values, and what is refused is passed by', async (t) => {
+  const recipient = new RecordingRecipient(inbound(false))
+  t.same(await takeAll(recipient), [['text']])
+  t.match(recipient.failures, [{ message: 'refused' }, { message: 'refused' }])
+  const passing = new RecordingRecipient(inbound(true))
+  t.same(await takeAll(passing), [Buffer.from('binary'), ['text']])
+  t.equal(passing.failures.length, 1)
+})
+
+t.test('who asks before a message comes gets the next one, or is told of the end', async (t) => {
+  const recipient = new RecordingRecipient()
+  const receiver = new Receiver(recipient)
+  const puller = receiver.pull()
+  t.equal(receiver.pull(), puller)
+  t.equal(receiver.isPulled, true)
+  const next = puller.pull()
+  text(receiver, 'a')
+  t.same(await next, { done: false, value: 'a' })
+  const last = puller.pull()
+  recipient.endCode = 1000
+  receiver.end()
+  t.same(await last, { done: true, value: undefined })
+})
+
+t.test('what is not asked for any more goes to a listener again', async (t) => {
+  const recipient = new RecordingRecipient()
+  const receiver = new Receiver(recipient)
+  receiver.end()
+  receiver.pull()
+  text(receiver, 'a')
+  recipient.hasListener = true
+  receiver.stopPulling()
+  t.equal(receiver.isPulled, false)
+  await turn()
+  t.same(recipient.heard, [['a', false]])
+})
+
+/** Timers that are fired by hand. */
+const interceptTimers = (t: Test): Array<{ delay: number, fire: () => void }> => {
+  const timers: Array<{ delay: number, fire: () => void }> = []
+  t.intercept(clockwork, 'setTimeout', {
+    value: (callback: (...args: unknown[]) => void, delay: number, ...args: unknown[]) => {
+      timers.push({ delay, fire: () => { callback(...args) } })
+      return { unref () {} }
+    }
+  })
+  return timers
+}
+
+const HALF = Buffer.alloc(40_000)
+
+t.test('a full inbox that nobody takes for ten seconds is dropped, like what follows, until somebody listens', async (t) => {
+  const timers = interceptTimers(t)
+  const recipient = new RecordingRecipient()
+  const receiver = new Receiver(recipient)
+  t.equal(receiver.deliver(HALF, true), true)
+  t.equal(receiver.deliver(HALF, true), false)
+  t.equal(receiver.deliver(HALF, true), false)
+  t.match(timers, [{ delay: 10_000 }])
+  timers[0]!.fire()
+  t.equal(receiver.isWaiting, false)
+  t.match(recipient, { timesUnheard: 1, timesEmptied: 1 })
+  t.equal(text(receiver, 'unheard'), true)
+  t.equal(receiver.isWaiting, false)
+  recipient.hasListener = true
+  text(receiver, 'heard')
+  t.same(recipient.heard, [['heard', false]])
+})
+
+t.test('who came meanwhile, or pauses, keeps it', async (t) => {
+  const timers = interceptTimers(t)
+  const recipient = new RecordingRecipient()
+  const receiver = new Receiver(recipient)
+  receiver.deliver(HALF, true)
+  receiver.deliver(HALF, true)
+  receiver.isPaused = true
+  timers[0]!.fire()
+  t.equal(receiver.isFull, true)
+  receiver.deliver(HALF, true)
+  t.equal(timers.length, 1)
+  receiver.isPaused = false
+  recipient.hasListener = true
+  receiver.drain()
+  t.equal(recipient.heard.length, 3)
+})
+
+t.test('a listener that is gone before it is called leaves it to the same patience', async (t) => {
+  const timers = interceptTimers(t)
+  const recipient = new RecordingRecipient()
+  const receiver = new Receiver(recipient)
+  receiver.isPaused = true
+  receiver.deliver(HALF, true)
+  receiver.deliver(HALF, true)
+  receiver.isPaused = false
+  receiver.schedule()
+  await new Promise<void>((resolve) => { process.nextTick(resolve) })
+  t.match(timers, [{ delay: 10_000 }])
+})
+
+t.test('what holds up the close waits a second', async (t) => {
+  const timers = interceptTimers(t)
+  const recipient = new RecordingRecipient()
+  const receiver = new Receiver(recipient)
+  text(receiver, 'unheard')
+  recipient.endCode = 1000
+  receiver.holdUp()
+  t.match(timers, [{ delay: 1_000 }])
+  timers[0]!.fire()
+  t.equal(receiver.isWaiting, false)
+  t.match(recipient, { timesUnheard: 0, timesEmptied: 1 })
+  timers[0]!.fire()
+  t.equal(recipient.timesEmptied, 1)
+})
