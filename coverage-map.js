@@ -6,9 +6,18 @@ const CONVERSATION = [
   'lib/plugin.ts', 'lib/routes.ts', 'lib/dropin.ts', 'lib/accept.ts', 'lib/options.ts', 'lib/socket/socket.ts', 'lib/upgrade/http1.ts', 'lib/upgrade/mark.ts'
 ]
 
+// An engine with its server answers for its parts.
+const ENGINE = {
+  memory: ['memory', 'memory-presence', 'topic-log'],
+  redis: ['redis', 'redis-keys', 'redis-link', 'redis-presence', 'redis-scripts', 'cursor', 'envelope', 'outgoing'],
+  nats: ['nats', 'nats-presence', 'nats-subjects', 'jetstream']
+}
+
 export default (test) => {
   const path = test.replace(/\\/g, '/')
   if (/^test\/(behaviour\/|plugin|routes|dropin\.|accept)/.test(path)) return CONVERSATION
+  const engine = /^test\/engine\/(memory|redis|nats)\.test/.exec(path)
+  if (engine !== null) return ENGINE[engine[1]].map((name) => `lib/engine/${name}.ts`)
   const module = path.replace(/^test\//, 'lib/').replace(/\.test\.ts$/, '.ts')
   if (path.startsWith('test/socket/')) return [module, 'lib/socket/conversation.ts', 'lib/socket/socket.ts']
   return existsSync(module) ? [module] : null
