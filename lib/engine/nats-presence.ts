@@ -25,6 +25,7 @@ interface Holder {
 
 /** How often leases that are over are looked for, where no lease of this process has it look more often, in milliseconds. */
 const LOOK_INTERVAL = 10_000
+const RETRY_DELAY = 500
 const WRONG_LAST_SEQUENCE = 10071
 
 /**
@@ -39,7 +40,6 @@ export class NatsPresence implements EnginePresence {
   readonly #unfinished = new Map<string, () => Promise<void>>()
   /** The leases of all processes: their last renewal, and when this process saw it first. */
   readonly #seen = new Map<string, { sequence: number, since: number }>()
-  #connection: NatsConnection | null = null
   #jetStream: JetStream | null = null
   #headers: (() => MsgHdrs) | null = null
   #looking: NodeJS.Timeout | null = null
@@ -64,13 +64,17 @@ export class NatsPresence implements EnginePresence {
 
   /** There is a connection, for the first time or again: the leases may be over, or the server may have lost all. */
   async restore (connection: NatsConnection, headers: () => MsgHdrs): Promise<void> {
-    this.#connection = connection
     this.#headers = headers
     this.#jetStream = new JetStream(connection, this.#config.name)
     await this.#jetStream.ensureStream(this.#config)
     this.#looking ??= setInterval(() => { this.#look().catch(() => {}) }, LOOK_INTERVAL).unref()
     for (const holder of this.#holders.values()) this.#renew(holder).catch(() => {})
     for (const [key, action] of Array.from(this.#unfinished)) this.#makeGood(key, action).catch(() => {})
+  }
+
+  /** The connection is gone: what is to be done waits for the next one. */
+  pause (): void {
+    this.#jetStream = null
   }
 
   async join (topic: string, member: Member, lease: number): Promise<void> {
@@ -127,6 +131,8 @@ export class NatsPresence implements EnginePresence {
     } catch (error) {
       if (this.#isClosed) throw error
       this.#unfinished.set(key, action)
+      // What was asked of the last connection may fail when there is another.
+      if (this.#jetStream !== null) setTimeout(() => { if (this.#unfinished.get(key) === action) this.#makeGood(key, action).catch(() => {}) }, RETRY_DELAY).unref()
     }
   }
 
@@ -212,7 +218,7 @@ export class NatsPresence implements EnginePresence {
   }
 
   #ready (): JetStream {
-    if (this.#jetStream === null || this.#connection?.isClosed() !== false) throw new EngineDown('nats')
+    if (this.#jetStream === null) throw new EngineDown('nats')
     return this.#jetStream
   }
 }

@@ -299,6 +299,7 @@ class NatsEngine implements Engine {
     for await (const { type } of connection.status()) {
       if (type === 'disconnect') {
         this.#outgoing.pause()
+        this.presence.pause()
         this.#acknowledgements.clear()
         this.#setState('down')
       } else if (type === 'reconnect') this.#prepareSoon()
