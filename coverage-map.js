@@ -16,7 +16,7 @@ const ENGINE = {
 export default (test) => {
   const path = test.replace(/\\/g, '/')
   if (/^test\/(behaviour\/|plugin|routes|dropin\.|accept)/.test(path)) return CONVERSATION
-  const engine = /^test\/engine\/(memory|redis|nats)\.test/.exec(path)
+  const engine = /^test\/engine\/(memory|redis|nats)(-faults|-cluster)?\.test/.exec(path)
   if (engine !== null) return ENGINE[engine[1]].map((name) => `lib/engine/${name}.ts`)
   const module = path.replace(/^test\//, 'lib/').replace(/\.test\.ts$/, '.ts')
   if (path.startsWith('test/socket/')) return [module, 'lib/socket/conversation.ts', 'lib/socket/socket.ts']
