@@ -6,9 +6,18 @@ const CONVERSATION = [
   'lib/plugin.ts', 'lib/routes/ws-route.ts', 'lib/routes/drop-in.ts', 'lib/routes/accept.ts', 'lib/options/resolve.ts', 'lib/socket/socket.ts', 'lib/upgrade/http1.ts', 'lib/routes/upgrade-constraint.ts'
 ]
 
+// An engine with its server answers for its parts.
+const ENGINE = {
+  memory: ['memory', 'memory-presence', 'topic-log'],
+  redis: ['redis', 'redis-keys', 'redis-link', 'redis-presence', 'redis-scripts', 'cursor', 'envelope', 'outgoing'],
+  nats: ['nats', 'nats-presence', 'nats-subjects', 'jetstream']
+}
+
 export default (test) => {
   const path = test.replace(/\\/g, '/')
   if (/^test\/(behaviour\/|plugin|routes\/(ws-route|drop-in|accept)\.)/.test(path)) return CONVERSATION
+  const engine = /^test\/engine\/(memory|redis|nats)(-faults|-cluster)?\.test/.exec(path)
+  if (engine !== null) return ENGINE[engine[1]].map((name) => `lib/engine/${name}.ts`)
   const module = path.replace(/^test\//, 'lib/').replace(/\.test\.ts$/, '.ts')
   if (path.startsWith('test/socket/')) return [module, 'lib/socket/connection.ts', 'lib/socket/socket.ts']
   return existsSync(module) ? [module] : null

@@ -1,8 +1,8 @@
-import type { Msg, NatsConnection } from '@nats-io/transport-node'
-import { timers } from '../timers.js'
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 
 /** A message as a stream holds it. */
 export interface StoredMessage {
+  readonly subject: string
   readonly sequence: number
   /** When it was stored, in milliseconds. */
   readonly time: number
@@ -41,10 +41,18 @@ interface ApiError {
   readonly description: string
 }
 
+interface ConsumerInfo {
+  readonly name: string
+  readonly num_pending: number
+  readonly delivered: { readonly consumer_seq: number }
+}
+
 const NO_MESSAGE = 10037
 const STREAM_EXISTS = 10058
-/** How long the server may take for an answer, and between two messages of the history, in milliseconds. */
+/** How long the server may take for an answer, in milliseconds. */
 const ANSWER_TIMEOUT = 5000
+/** How long the messages of a history may be missing before the server is asked whether there are more, in milliseconds. */
+const QUIET = 200
 /** How long the server keeps a consumer whose reader is gone, in nanoseconds. */
 const CONSUMER_LINGERS = 5e9
 
@@ -72,7 +80,7 @@ export class JetStream {
   async newest (subject: string): Promise<StoredMessage | null> {
     try {
       const { message } = await this.#request(`STREAM.MSG.GET.${this.#stream}`, { last_by_subj: subject }) as { message: { seq: number, time: string, data?: string } }
-      return { sequence: message.seq, time: Date.parse(message.time), behind: 0, data: Buffer.from(message.data ?? '', 'base64') }
+      return { subject, sequence: message.seq, time: Date.parse(message.time), behind: 0, data: Buffer.from(message.data ?? '', 'base64') }
     } catch (error) {
       if (error instanceof JetStreamError && error.code === NO_MESSAGE) return null
       throw error
@@ -85,13 +93,11 @@ export class JetStream {
     const messages: StoredMessage[] = []
     let name = ''
     let subscription: { unsubscribe (): void } | undefined
+    let timer: NodeJS.Timeout | undefined
     try {
       await new Promise<void>((resolve, reject) => {
-        const isSlow = (): void => reject(new Error('The server did not send the history in time'))
-        let timer = timers.setTimeout(isSlow, ANSWER_TIMEOUT)
         subscription = this.#connection.subscribe(inbox, {
           callback: (error, message) => {
-            timers.clearTimeout(timer)
             if (error !== null) {
               reject(error)
               return
@@ -99,9 +105,15 @@ export class JetStream {
             const stored = decodeDelivery(message)
             if (messages.length < limit) messages.push(stored)
             if (stored.behind === 0 || messages.length >= limit) resolve()
-            else timer = timers.setTimeout(isSlow, ANSWER_TIMEOUT)
+            else timer?.refresh()
           }
         })
+        // Messages that are removed before they are sent are counted and never come: where it is quiet, the server is asked.
+        const check = async (): Promise<void> => {
+          const { num_pending: pending, delivered } = await this.#request(`CONSUMER.INFO.${this.#stream}.${name}`, {}) as unknown as ConsumerInfo
+          if (pending === 0 && delivered.consumer_seq <= messages.length) resolve()
+          else timer?.refresh()
+        }
         this.#request(`CONSUMER.CREATE.${this.#stream}`, {
           stream_name: this.#stream,
           config: {
@@ -115,37 +127,50 @@ export class JetStream {
             ...(sequence > 0 ? { deliver_policy: 'by_start_sequence', opt_start_seq: sequence } : { deliver_policy: 'all' })
           }
         }).then((answer) => {
-          const consumer = answer as { name: string, num_pending: number, delivered: { consumer_seq: number } }
+          const consumer = answer as unknown as ConsumerInfo
           name = consumer.name
-          if (consumer.num_pending + consumer.delivered.consumer_seq > 0) return
-          timers.clearTimeout(timer)
-          resolve()
-        }, (error: unknown) => {
-          timers.clearTimeout(timer)
-          reject(error)
-        })
+          if (consumer.num_pending + consumer.delivered.consumer_seq === 0) resolve()
+          else timer = setTimeout(() => { check().catch(reject) }, QUIET)
+        }, reject)
       })
     } finally {
+      clearTimeout(timer)
+      timer = undefined
       subscription?.unsubscribe()
       if (name !== '') this.#request(`CONSUMER.DELETE.${this.#stream}.${name}`, {}).catch(() => {})
     }
     return messages
   }
 
+  /** Publishes to the stream. Resolves with the sequence of the message. */
+  async publish (subject: string, body: string, headers: MsgHdrs): Promise<number> {
+    const { seq } = accepted(await this.#connection.request(subject, body, { timeout: ANSWER_TIMEOUT, headers }))
+    return seq as number
+  }
+
+  /** Removes the messages of a subject, up to the one with `sequence` where it is given. */
+  async purge (subject: string, sequence?: number): Promise<void> {
+    await this.#request(`STREAM.PURGE.${this.#stream}`, { filter: subject, ...(sequence === undefined ? {} : { seq: sequence + 1 }) })
+  }
+
   async #request (subject: string, body: object): Promise<Record<string, unknown>> {
-    const reply = await this.#connection.request(`$JS.API.${subject}`, JSON.stringify(body), { timeout: ANSWER_TIMEOUT })
-    const answer = reply.json<Record<string, unknown> & { error?: ApiError }>()
-    if (answer.error !== undefined) throw new JetStreamError(answer.error)
-    return answer
+    return accepted(await this.#connection.request(`$JS.API.${subject}`, JSON.stringify(body), { timeout: ANSWER_TIMEOUT }))
   }
 }
 
+function accepted (reply: Msg): Record<string, unknown> {
+  const answer = reply.json<Record<string, unknown> & { error?: ApiError }>()
+  if (answer.error !== undefined) throw new JetStreamError(answer.error)
+  return answer
+}
+
 /** The reply subject of a delivery says what it is: $JS.ACK.stream.consumer.deliveries.sequence.number.time.behind, from the end. */
-function decodeDelivery ({ reply, data }: Msg): StoredMessage {
+function decodeDelivery ({ subject, reply, data }: Msg): StoredMessage {
   const tokens = reply!.split('.')
   // With an account and a domain there are more tokens, in front and one behind.
   const at = tokens.length > 9 ? 7 : 5
   return {
+    subject,
     sequence: Number(tokens[at]),
     time: Number(tokens[at + 2]!.slice(0, -6)),
     behind: Number(tokens[at + 3]),

@@ -3,6 +3,7 @@ import { BadOption, EngineClosed, EngineDown, EnginePackageMissing, EngineRefuse
 import { placeOf, randomTag, tagIn, tagOf } from './cursor.js'
 import { decodeEnvelope, encodeEnvelope } from './envelope.js'
 import { JetStream, JetStreamError, type StoredMessage, type StreamConfig } from './jetstream.js'
+import { NatsPresence, memberEvent } from './nats-presence.js'
 import { NatsSubjects, type TopicSubjects } from './nats-subjects.js'
 import { Outgoing } from './outgoing.js'
 import type { Accepted, Engine, EngineEvents, EngineState, HistoryPage, Publication, Retention, TopicMessage } from './engine.js'
@@ -63,6 +64,7 @@ export function natsEngine (options: NatsEngineOptions = {}): Engine {
  */
 class NatsEngine implements Engine {
   readonly name = 'nats'
+  readonly presence: NatsPresence
   readonly #options: NatsEngineOptions
   readonly #config: StreamConfig
   readonly #subjects: NatsSubjects
@@ -102,6 +104,7 @@ class NatsEngine implements Engine {
       duplicate_window: Math.min(DUPLICATE_WINDOW, maxAge) * NANOSECONDS,
       republish: { src: `${prefix}.p.>`, dest: `${prefix}.d.>` }
     }
+    this.presence = new NatsPresence(prefix, this.#config)
     this.#outgoing = new Outgoing({
       name: this.name,
       publishTimeout,
@@ -143,11 +146,12 @@ class NatsEngine implements Engine {
 
   async subscribe (topic: string): Promise<string> {
     const { connection, jetStream } = this.#ready()
-    const { publish, deliver } = this.#subjects.of(topic)
+    const { publish, deliver, token } = this.#subjects.of(topic)
     let followed = this.#topics.get(topic)
     if (followed === undefined) {
       const created = new NatsTopic()
       created.subscription = connection.subscribe(deliver, { callback: (_error, message) => this.#receive(topic, created, message) })
+      created.presence = connection.subscribe(this.presence.eventsOf(token), { callback: (_error, message) => this.#receiveMember(topic, created, message) })
       this.#topics.set(topic, followed = created)
     }
     try {
@@ -164,7 +168,7 @@ class NatsEngine implements Engine {
     const followed = this.#topics.get(topic)
     if (followed === undefined) return
     this.#topics.delete(topic)
-    followed.subscription?.unsubscribe()
+    followed.end()
   }
 
   async read (topic: string, after: string | undefined, limit: number): Promise<HistoryPage> {
@@ -192,7 +196,8 @@ class NatsEngine implements Engine {
     this.#outgoing.close()
     const connection = this.#connection
     this.#connection = this.#jetStream = null
-    for (const { subscription } of this.#topics.values()) subscription?.unsubscribe()
+    for (const followed of this.#topics.values()) followed.end()
+    this.presence.close()
     this.#topics.clear()
     if (connection !== null && this.#options.connection === undefined) await connection.close()
   }
@@ -271,6 +276,14 @@ class NatsEngine implements Engine {
     events.message(topic, decodeStored(bytes, cursor, prev))
   }
 
+  #receiveMember (topic: string, followed: NatsTopic, { data }: Msg): void {
+    const events = this.#events
+    if (events === null || this.#topics.get(topic) !== followed) return
+    const { event, member } = memberEvent(data)
+    if (event === '+') events.joined(topic, member)
+    else if (event === '-') events.left(topic, member)
+  }
+
   async #connected (connection: NatsConnection): Promise<void> {
     if (this.#isClosed) {
       await connection.close()
@@ -287,6 +300,7 @@ class NatsEngine implements Engine {
     for await (const { type } of connection.status()) {
       if (type === 'disconnect') {
         this.#outgoing.pause()
+        this.presence.pause()
         this.#acknowledgements.clear()
         this.#setState('down')
       } else if (type === 'reconnect') this.#prepareSoon()
@@ -300,6 +314,7 @@ class NatsEngine implements Engine {
       throw new EngineUnsuitable(this.name, `its stream "${config.name}" does not republish ${this.#config.republish.src} to ${this.#config.republish.dest}: give the option "stream" another name`)
     }
     this.#created = Date.parse(created).toString(36) + created.replace(/\D/g, '').slice(-9)
+    await this.presence.restore(this.#connection!, this.#headers!)
     this.#setState('ready')
     this.#outgoing.resume()
   }
@@ -346,8 +361,14 @@ class NatsEngine implements Engine {
 /** A topic that is subscribed, and the cursor of its newest message that is known here. */
 class NatsTopic {
   subscription: { unsubscribe (): void } | null = null
+  presence: { unsubscribe (): void } | null = null
   #sequence = ''
   #cursor = ''
+
+  end (): void {
+    this.subscription?.unsubscribe()
+    this.presence?.unsubscribe()
+  }
 
   startFrom (cursor: string): void {
     const sequence = placeOf(cursor)

@@ -1,10 +1,9 @@
-import { createClient, createCluster } from '@redis/client'
+import { createClient } from '@redis/client'
 import t, { type Test } from 'tap'
 import { redisEngine } from '../../lib/engine/redis.js'
-import { redisProgram, startRedis, startRedisCluster } from '../fixtures/redis-server.js'
+import { redisProgram, startRedis } from '../fixtures/redis-server.js'
 import { Recorder, publication, texts, until } from './recorder.js'
 import { engineContract } from './contract.js'
-import { engineFaults } from './faults.js'
 
 if (redisProgram === null && process.env.CI !== 'true') {
   t.plan(0, 'redis-server is not installed: apt-get install redis-server')
@@ -19,16 +18,6 @@ t.test('the Redis engine keeps the contract', async (t) => {
     engine: () => redisEngine({ url: server.url }),
     unreachable: () => redisEngine({ url: 'redis://127.0.0.1:1', publishTimeout: 200 })
   })
-})
-
-t.test('Redis under faults', async (t) => {
-  engineFaults((name, body) => t.test(name, body), { start: (persists) => startRedis({ persists }), engine: (url) => redisEngine({ url }) })
-})
-
-t.test('a cluster keeps the contract', async (t) => {
-  const nodes = await startRedisCluster()
-  t.teardown(() => Promise.all(nodes.map((node) => node.stop())))
-  engineContract((name, body) => t.test(name, body), { engine: () => redisEngine({ url: nodes.map(({ url }) => url) }) })
 })
 
 const KEEP = { size: 100, ttl: 60_000 }
@@ -50,17 +39,6 @@ t.test('a ready client gives its options, and is left alone', async (t) => {
   t.strictSame(texts(await events.messages('ready client', 1)), ['a'])
   await engine.close()
   t.equal(await client.ping(), 'PONG')
-})
-
-t.test('a ready client of a cluster works as well', async (t) => {
-  const nodes = await startRedisCluster()
-  t.teardown(() => Promise.all(nodes.map((node) => node.stop())))
-  const cluster = createCluster({ rootNodes: [{ url: nodes[0]!.url }] })
-  const { engine, events } = await open(t, { client: cluster })
-  const topics = Array.from({ length: 20 }, (_, i) => `cluster ${i}`)
-  for (const topic of topics) await engine.subscribe(topic)
-  for (const topic of topics) await engine.publish(topic, publication(topic), KEEP)
-  for (const topic of topics) t.strictSame(texts(await events.messages(topic, 1)), [topic])
 })
 
 t.test('scripts that the server has forgotten are sent again', async (t) => {

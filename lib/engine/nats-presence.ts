@@ -1,0 +1,232 @@
+import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node'
+import { EngineDown } from '../errors.js'
+import { randomTag } from './cursor.js'
+import { JetStream, JetStreamError, type StreamConfig } from './jetstream.js'
+import { tokenOf } from './nats-subjects.js'
+import type { EnginePresence, Member } from './engine.js'
+
+/** What is known of a member of a topic: the last message of its subject. */
+interface MemberRecord extends Member {
+  readonly topic: string
+  /** The leases by which it is held. */
+  readonly holders: readonly string[]
+  /** What this record reports: that the member has joined, has left, or neither. */
+  readonly event: '+' | '-' | ''
+}
+
+interface Holder {
+  name: string
+  readonly lease: number
+  readonly topics: Map<string, Map<string, Member>>
+  /** The sequence of its last renewal; 0 before the first. */
+  sequence: number
+  timer: NodeJS.Timeout | null
+}
+
+/** How often leases that are over are looked for, where no lease of this process has it look more often, in milliseconds. */
+const LOOK_INTERVAL = 10_000
+const RETRY_DELAY = 500
+const WRONG_LAST_SEQUENCE = 10071
+
+/**
+ * Presence over JetStream. Each member of a topic has a subject, whose last message lists the leases that hold the member. A
+ * change names the message that it replaces, and begins again where that is not the last any more; so each join and each leave
+ * is one message, which the stream republishes to whoever follows the topic.
+ */
+export class NatsPresence implements EnginePresence {
+  readonly #prefix: string
+  readonly #config: StreamConfig
+  readonly #holders = new Map<number, Holder>()
+  readonly #unfinished = new Map<string, () => Promise<void>>()
+  /** The leases of all processes: their last renewal, and when this process saw it first. */
+  readonly #seen = new Map<string, { sequence: number, since: number }>()
+  #jetStream: JetStream | null = null
+  #headers: (() => MsgHdrs) | null = null
+  #looking: NodeJS.Timeout | null = null
+  #isClosed = false
+
+  constructor (prefix: string, config: StreamConfig) {
+    this.#prefix = prefix
+    this.#config = {
+      ...config,
+      name: `${config.name}-presence`,
+      subjects: [`${prefix}.m.>`, `${prefix}.l.*`],
+      max_msgs_per_subject: 1,
+      max_age: 0,
+      republish: { src: `${prefix}.m.>`, dest: `${prefix}.e.>` }
+    }
+  }
+
+  /** The subject under which joins and leaves of a topic are republished. */
+  eventsOf (token: string): string {
+    return `${this.#prefix}.e.${token}.*`
+  }
+
+  /** There is a connection, for the first time or again: the leases may be over, or the server may have lost all. */
+  async restore (connection: NatsConnection, headers: () => MsgHdrs): Promise<void> {
+    this.#headers = headers
+    this.#jetStream = new JetStream(connection, this.#config.name)
+    await this.#jetStream.ensureStream(this.#config)
+    this.#looking ??= setInterval(() => { this.#look().catch(() => {}) }, LOOK_INTERVAL).unref()
+    for (const holder of this.#holders.values()) this.#renew(holder).catch(() => {})
+    for (const [key, action] of Array.from(this.#unfinished)) this.#makeGood(key, action).catch(() => {})
+  }
+
+  /** The connection is gone: what is to be done waits for the next one. */
+  pause (): void {
+    this.#jetStream = null
+  }
+
+  async join (topic: string, member: Member, lease: number): Promise<void> {
+    const holder = this.#holderFor(lease)
+    let members = holder.topics.get(topic)
+    if (members === undefined) holder.topics.set(topic, members = new Map())
+    members.set(member.id, member)
+    await this.#makeGood(`${topic}\n${member.id}`, async () => {
+      // The lease comes first: members without one would stay for ever.
+      if (holder.sequence === 0) await this.#renew(holder)
+      await this.#hold(holder, topic, member)
+    })
+  }
+
+  async leave (topic: string, id: string): Promise<void> {
+    for (const holder of this.#holders.values()) {
+      const members = holder.topics.get(topic)
+      const member = members?.get(id)
+      if (members === undefined || member === undefined) continue
+      members.delete(id)
+      if (members.size === 0) holder.topics.delete(topic)
+      await this.#makeGood(`${topic}\n${id}`, () => this.#letGo(holder.name, topic, member))
+    }
+  }
+
+  async members (topic: string): Promise<readonly Member[]> {
+    const records = (await this.#ready().from(`${this.#prefix}.m.${tokenOf(topic)}.*`, 0)).map(({ data }) => parse(data))
+    return records.filter(({ holders }) => holders.length > 0).map(({ id, info }) => ({ id, info }))
+  }
+
+  close (): void {
+    this.#isClosed = true
+    if (this.#looking !== null) clearInterval(this.#looking)
+    for (const { timer } of this.#holders.values()) clearInterval(timer!)
+    this.#holders.clear()
+    this.#unfinished.clear()
+  }
+
+  #holderFor (lease: number): Holder {
+    let holder = this.#holders.get(lease)
+    if (holder === undefined) {
+      const created: Holder = { name: randomTag(), lease, topics: new Map(), sequence: 0, timer: null }
+      created.timer = setInterval(() => { this.#renew(created).then(() => this.#look()).catch(() => {}) }, lease / 3).unref()
+      this.#holders.set(lease, holder = created)
+    }
+    return holder
+  }
+
+  /** What cannot be done while the engine is down is done when it is back, unless something newer came for this member. */
+  async #makeGood (key: string, action: () => Promise<void>): Promise<void> {
+    this.#unfinished.delete(key)
+    try {
+      await action()
+    } catch (error) {
+      if (this.#isClosed) throw error
+      this.#unfinished.set(key, action)
+      // What was asked of the last connection may fail when there is another.
+      if (this.#jetStream !== null) setTimeout(() => { if (this.#unfinished.get(key) === action) this.#makeGood(key, action).catch(() => {}) }, RETRY_DELAY).unref()
+    }
+  }
+
+  #hold (holder: Holder, topic: string, { id, info }: Member): Promise<void> {
+    return this.#change(topic, id, (record) => {
+      if (record === null || record.holders.length === 0) return { topic, id, info, holders: [holder.name], event: '+' }
+      if (record.holders.includes(holder.name)) return null
+      return { ...record, holders: [...record.holders, holder.name], event: '' }
+    })
+  }
+
+  #letGo (name: string, topic: string, { id }: Member): Promise<void> {
+    return this.#change(topic, id, (record) => {
+      if (record === null || !record.holders.includes(name)) return null
+      const holders = record.holders.filter((each) => each !== name)
+      return { ...record, holders, event: holders.length === 0 ? '-' : '' }
+    })
+  }
+
+  /** @param next returns what replaces a record, or null to leave it as it is */
+  async #change (topic: string, id: string, next: (record: MemberRecord | null) => MemberRecord | null): Promise<void> {
+    const subject = `${this.#prefix}.m.${tokenOf(topic)}.${tokenOf(id)}`
+    for (;;) {
+      const jetStream = this.#ready()
+      const newest = await jetStream.newest(subject)
+      const record = next(newest === null ? null : parse(newest.data))
+      if (record === null) return
+      const sequence = await this.#replace(subject, JSON.stringify(record), newest?.sequence ?? 0)
+      if (sequence === null) continue
+      if (record.holders.length === 0) await jetStream.purge(subject, sequence)
+      return
+    }
+  }
+
+  /** Returns the sequence of the message, or null where `last` is not the last one of the subject. */
+  async #replace (subject: string, body: string, last: number): Promise<number | null> {
+    const headers = this.#headers!()
+    headers.set('Nats-Expected-Last-Subject-Sequence', String(last))
+    try {
+      return await this.#ready().publish(subject, body, headers)
+    } catch (error) {
+      if (error instanceof JetStreamError && error.code === WRONG_LAST_SEQUENCE) return null
+      throw error
+    }
+  }
+
+  async #renew (holder: Holder): Promise<void> {
+    const { name } = holder
+    const sequence = await this.#replace(`${this.#prefix}.l.${name}`, String(holder.lease), holder.sequence)
+    if (holder.name !== name || this.#isClosed) return
+    if (sequence !== null) {
+      holder.sequence = sequence
+      return
+    }
+    // The lease was over, or another renewal came in between: its members join anew, under a name that nobody clears up.
+    holder.name = randomTag()
+    holder.sequence = 0
+    await this.#renew(holder)
+    for (const [topic, members] of holder.topics) {
+      for (const member of members.values()) await this.#hold(holder, topic, member)
+    }
+  }
+
+  /** Clears up behind processes that are gone: those whose last renewal has not changed for as long as their lease. */
+  async #look (): Promise<void> {
+    const jetStream = this.#ready()
+    const renewals = await jetStream.from(`${this.#prefix}.l.*`, 0)
+    const now = performance.now()
+    const gone: string[] = []
+    for (const { subject, sequence, data } of renewals) {
+      const name = subject.slice(this.#prefix.length + 3)
+      const seen = this.#seen.get(name)
+      if (seen === undefined || seen.sequence !== sequence) this.#seen.set(name, { sequence, since: now })
+      else if (now - seen.since > Number(data.toString())) gone.push(name)
+    }
+    if (gone.length === 0) return
+    const records = (await jetStream.from(`${this.#prefix}.m.>`, 0)).map(({ data }) => parse(data))
+    for (const name of gone) {
+      for (const record of records) if (record.holders.includes(name)) await this.#letGo(name, record.topic, record)
+      await jetStream.purge(`${this.#prefix}.l.${name}`)
+      this.#seen.delete(name)
+    }
+  }
+
+  #ready (): JetStream {
+    if (this.#jetStream === null) throw new EngineDown('nats')
+    return this.#jetStream
+  }
+}
+
+const parse = (data: Buffer): MemberRecord => JSON.parse(data.toString()) as MemberRecord
+
+/** What a republished record reports. */
+export function memberEvent (data: Uint8Array): { event: '+' | '-' | '', member: Member } {
+  const { id, info, event } = parse(Buffer.from(data))
+  return { event, member: { id, info } }
+}
