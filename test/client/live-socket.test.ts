@@ -5,6 +5,9 @@ import { FakeWebSocket, createBench, stopClock } from '../fixtures/fake-websocke
 
 const TOPIC = '/rooms/7'
 
+// An application that used WebSocket changes one word, and so do its types.
+export const Native: typeof WebSocket = LiveSocket
+
 t.test('LiveSocket has the constants of WebSocket, on the class and on each socket', async (t) => {
   stopClock(t)
   const { socket } = createBench(t)

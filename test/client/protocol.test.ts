@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { compileFunction } from 'node:vm'
 import t from 'tap'
 import Ws from 'ws'
 import { createApp, listen } from '../fixtures/app.js'
@@ -26,7 +27,7 @@ t.test('the client of docs/protocol.md', async (t) => {
     }
     let isOver = false
     const withoutDelay = (connect: () => void): void => { if (!isOver) setImmediate(connect) }
-    const follow = Function('WebSocket', 'setTimeout', `${code}; return follow`)(Quiet, withoutDelay) as (url: string, handlers: Handlers) => void
+    const follow = compileFunction(`${code}; return follow`, ['WebSocket', 'setTimeout'])(Quiet, withoutDelay) as (url: string, handlers: Handlers) => void
     const room = new LiveRoom(TOPIC)
     const seen: string[] = []
     let wake = (): void => {}
