@@ -222,27 +222,32 @@ export class LiveSocket extends Base implements WebSocket {
 
   #dial (url: string | URL): void {
     const WebSocket = this.#options.WebSocket ?? globalThis.WebSocket
-    if (WebSocket === undefined) throw new TypeError('Give the option `WebSocket`: there is no global one')
+    if (WebSocket === undefined) throw new TypeError('Give the option `WebSocket`')
     // Older browsers resolve neither relative URLs nor http: and https:.
     const target = new URL(url, globalThis.location?.href)
     target.protocol = target.protocol.replace('http', 'ws')
     this.#url = target.href
     // Offered last: a server that takes the first one knows nothing of this, while one that speaks it looks for it.
     const ws: WebSocketLike = new WebSocket(target.href, this.#offer & NOT_OFFERED ? this.#protocols : [...this.#protocols, LIVE_PROTOCOL])
-    let failure = ''
+    const fail = (code: number, reason: string, wasClean?: boolean): void => {
+      if (code === 1006 && this.#readyState === CONNECTING && !this.#heartbeat && this.#offer !== NEVER_OFFERED) {
+        this.#offer ^= NOT_OFFERED
+        if (this.#offer !== OFFERED) {
+          this.#abandon()
+          return this.#connect()
+        }
+      }
+      this.#lose(code, reason, wasClean)
+    }
     this.#ws = ws
     ws.binaryType = 'arraybuffer'
     ws.onopen = () => { this.#opened(ws.protocol) }
     ws.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => { this.#receive(data) }
-    // `ws` throws where nobody listens, also when a connection is given up.
-    ws.onerror = ({ message = '' }: { readonly message?: string }) => { failure = message }
-    ws.onclose = ({ code, reason, wasClean }: CloseEvent) => {
-      if (code === 1006 && this.#readyState === CONNECTING && !this.#heartbeat && this.#offer !== NEVER_OFFERED) {
-        this.#offer ^= NOT_OFFERED
-        if (this.#offer !== OFFERED) return this.#connect()
-      }
-      this.#lose(code, reason || failure, wasClean)
+    // Node.js 22 does not follow it by `close` where the handshake failed. `ws` throws where nobody listens, also later.
+    ws.onerror = ({ message = '' }: { readonly message?: string }) => {
+      if (ws === this.#ws && this.#readyState === CONNECTING) fail(1006, message)
     }
+    ws.onclose = ({ code, reason, wasClean }: CloseEvent) => { fail(code, reason, wasClean) }
   }
 
   #opened (protocol: string): void {

@@ -77,6 +77,28 @@ t.test('reconnecting', async (t) => {
     }
   })
 
+  t.test('follows a handshake that fails, with `close` behind `error` or without', async (t) => {
+    const tick = stopClock(t)
+    for (const hasClose of [true, false]) {
+      const bench = createBench(t)
+      bench.ws.fail('refused', hasClose)
+      bench.ws.fail('refused', hasClose)
+      t.equal(bench.connections.length, 2)
+      t.same(bench.events, ['reconnecting 1006 refused 1 500'])
+      tick(500)
+      t.equal(bench.connections.length, 3)
+    }
+  })
+
+  t.test('leaves it to `close` to say how an open connection ended', async (t) => {
+    stopClock(t)
+    const { ws, events } = createBench(t)
+    ws.greet()
+    ws.onerror!({ message: 'invalid frame' })
+    ws.end(1002)
+    t.same(events, ['open', 'reconnecting 1002 1 500'])
+  })
+
   t.test('is as the option `reconnect` decides', async (t) => {
     const tick = stopClock(t)
     const calls: unknown[] = []
