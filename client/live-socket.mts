@@ -252,7 +252,6 @@ export class LiveSocket extends Base implements WebSocket {
 
   #opened (protocol: string): void {
     if (protocol === LIVE_PROTOCOL) {
-      this.#offer = OFFERED
       // A server that takes any subprotocol says no hello: after a while it is taken for what it is. One that did before is not.
       this.#after(HELLO_TIMEOUT, () => { if (this.#heartbeat) this.#lose(1006, 'no hello'); else this.#start('') })
     } else if (this.#offer === NOT_OFFERED) {
@@ -333,10 +332,7 @@ export class LiveSocket extends Base implements WebSocket {
         return this.#deliver(payload, topic, cursor)
       }
       if (isBroken) fields.isGap = true
-    } else if (type === 'unsubscribed') {
-      this.#resumes.delete(topic)
-      this.#cursors.delete(topic)
-    }
+    } else if (type === 'unsubscribed') this.#cursors.delete(topic)
     this.#emit<GapEvent>(type, fields as GapEvent)
     if (fields.isGap) this.#emit<GapEvent>('gap', fields as GapEvent)
   }
@@ -363,7 +359,7 @@ export class LiveSocket extends Base implements WebSocket {
 
   /** Watches for silence, without a timer for each message. */
   #watch (delay = this.#heartbeat + this.#heardAt - Date.now()): void {
-    this.#after(Math.min(this.#heartbeat, delay), () => {
+    this.#after(delay, () => {
       const late = Date.now() - this.#heardAt - this.#heartbeat
       if (late < 0) this.#watch()
       // What came meanwhile may not have been handed over yet, and the server has not been heard for a reason of ours.
