@@ -6,15 +6,15 @@
  * payload, a line feed and the payload as it is. Any other message is a plain payload, as without the subprotocol. A frame
  * with a binary payload is a binary message, every other frame is text; its head is UTF-8 either way.
  *
- *   client                                    server
- *     │   ◀── hello { heartbeat, protocol } │   at once, as the first message
- *     │  resume { topics: { T: cursor } } ──▶   │   the answer, as the first message of the client
- *     │   ◀── subscribed { topic, cursor, isGap }   once for each topic, then what comes behind `cursor`
- *     │   ◀── message { topic, cursor, prev }   │
- *     │   ◀── gap, join, leave, unsubscribed    │
- *     │   ◀── ping                              │   where nothing else was sent for a while
- *     │  ping ──▶   ◀── ping                    │   the client asks whether the connection is alive
- *     │   ◀── send ──▶                          │   a plain message that begins with NUL itself
+ *   client                                     server
+ *     │     ◀── hello { heartbeat, protocol }      │   at once, as its first message
+ *     │  resume { topics: { T: cursor } } ──▶      │   the answer, as the first message of the client
+ *     │     ◀── subscribed { topic, cursor, isGap }│   once for each topic, then everything behind `cursor`
+ *     │     ◀── message { topic, cursor, prev }    │
+ *     │     ◀── gap, join, leave, unsubscribed     │
+ *     │     ◀── ping                               │   when nothing else was sent for half of `heartbeat`
+ *     │  ping ──▶   ◀── ping                       │   the client asks whether the connection is alive
+ *     │     ◀── send ──▶                           │   a plain message that begins with NUL itself
  */
 
 /** The name of the subprotocol, as `Sec-WebSocket-Protocol` has it. */
