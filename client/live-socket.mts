@@ -1,5 +1,10 @@
-import { LIVE_PROTOCOL, encodeFrame, isFrame, readServerFrame, type ClientFrame, type PayloadFrame, type ReceivedFrame, type ServerFrame } from '../lib/topics/frames.js'
-import type { LiveEventTarget, LiveMessageEvent, LiveSocketEventMap, DropEvent, GapEvent, MemberEvent, ReconnectingEvent, SubscribedEvent, UnsubscribedEvent } from './events.mjs'
+import {
+  LIVE_PROTOCOL, encodeFrame, isFrame, readServerFrame,
+  type ClientFrame, type PayloadFrame, type ReceivedFrame, type ServerFrame
+} from '../lib/topics/frames.js'
+import type {
+  DropEvent, GapEvent, LiveEventTarget, LiveMessageEvent, LiveSocketEventMap, ReconnectingEvent
+} from './events.mjs'
 import type { LiveSocketOptions, WebSocketLike } from './options.mjs'
 
 export { LIVE_PROTOCOL }
@@ -47,7 +52,9 @@ const NOT_OFFERED = 1
 const OFFERED_AGAIN = 2
 const NEVER_OFFERED = 3
 
-const TYPES = ['open', 'message', 'error', 'close', 'reconnecting', 'subscribed', 'unsubscribed', 'gap', 'join', 'leave', 'drop'] as const
+const TYPES = [
+  'open', 'message', 'error', 'close', 'reconnecting', 'subscribed', 'unsubscribed', 'gap', 'join', 'leave', 'drop'
+] as const
 const SIGNALS = ['online', 'offline', 'visibilitychange']
 
 /** `ws` says so of a refused handshake; browsers say nothing. */
@@ -172,7 +179,8 @@ export class LiveSocket extends Base implements WebSocket {
     if (this.#isOpen()) return this.#transmit(message)
     const bytes = this.#queuedBytes + sizeOf(message)
     const { maxQueuedMessages = 1000, maxQueuedBytes = 1_048_576 } = this.#options
-    const reason = this.#readyState > OPEN ? 'closed' : this.#queue.length >= maxQueuedMessages || bytes > maxQueuedBytes ? 'full' : ''
+    const isFull = this.#queue.length >= maxQueuedMessages || bytes > maxQueuedBytes
+    const reason = this.#readyState > OPEN ? 'closed' : isFull ? 'full' : ''
     if (reason) return this.#emit<DropEvent>('drop', { data, reason })
     // A copy: what waits must not change with the buffer of the application.
     this.#queue.push(message.slice())
@@ -190,7 +198,7 @@ export class LiveSocket extends Base implements WebSocket {
   }
 
   #emit (type: 'open' | 'error'): void
-  #emit<E extends GapEvent | MemberEvent | ReconnectingEvent | SubscribedEvent | UnsubscribedEvent | DropEvent | CloseEvent> (type: string, fields: Omit<E, keyof Event>): void
+  #emit<E extends GapEvent | ReconnectingEvent | DropEvent | CloseEvent> (type: string, fields: Omit<E, keyof Event>): void
   #emit (type: string, fields?: object): void {
     this.dispatchEvent(Object.assign(new Event(type), fields))
   }
@@ -228,7 +236,8 @@ export class LiveSocket extends Base implements WebSocket {
     target.protocol = target.protocol.replace('http', 'ws')
     this.#url = target.href
     // Offered last: a server that takes the first one knows nothing of this, while one that speaks it looks for it.
-    const ws: WebSocketLike = new WebSocket(target.href, this.#offer & NOT_OFFERED ? this.#protocols : [...this.#protocols, LIVE_PROTOCOL])
+    const protocols = this.#offer & NOT_OFFERED ? this.#protocols : [...this.#protocols, LIVE_PROTOCOL]
+    const ws: WebSocketLike = new WebSocket(target.href, protocols)
     const fail = (code: number, reason: string, wasClean?: boolean): void => {
       if (code === 1006 && this.#readyState === CONNECTING && !this.#heartbeat && this.#offer !== NEVER_OFFERED) {
         this.#offer ^= NOT_OFFERED
@@ -252,7 +261,8 @@ export class LiveSocket extends Base implements WebSocket {
 
   #opened (protocol: string): void {
     if (protocol === LIVE_PROTOCOL) {
-      // A server that takes any subprotocol says no hello: after a while it is taken for what it is. One that did before is not.
+      // A server that takes any subprotocol says no hello: after a while it is taken for what it is.
+      // One that said hello before is not.
       this.#after(HELLO_TIMEOUT, () => { if (this.#heartbeat) this.#lose(1006, 'no hello'); else this.#start('') })
     } else if (this.#offer === NOT_OFFERED) {
       this.#offer = OFFERED_AGAIN
@@ -339,7 +349,9 @@ export class LiveSocket extends Base implements WebSocket {
 
   #deliver (payload: string | Uint8Array<ArrayBuffer>, topic?: string, cursor?: string): void {
     if (this.#readyState !== OPEN) return
-    const data = typeof payload === 'string' ? payload : this.binaryType === 'blob' ? new Blob([payload]) : payload.slice().buffer
+    const data = typeof payload === 'string'
+      ? payload
+      : this.binaryType === 'blob' ? new Blob([payload]) : payload.slice().buffer
     const event = new MessageEvent('message', { data, origin: new URL(this.#url).origin })
     this.dispatchEvent(Object.assign(event, { topic, cursor }) satisfies LiveMessageEvent)
   }

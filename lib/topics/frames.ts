@@ -32,7 +32,13 @@ export type ServerFrame =
    * cursor of `resume`, or where that named none, the newest. `isGap`: messages behind the cursor of `resume` are gone, and
    * `cursor` is another. `members`: the members present, where the topic has presence.
    */
-  | { readonly type: 'subscribed', readonly topic: string, readonly cursor: string, readonly isGap: boolean, readonly members?: readonly LiveMember[] }
+  | {
+    readonly type: 'subscribed'
+    readonly topic: string
+    readonly cursor: string
+    readonly isGap: boolean
+    readonly members?: readonly LiveMember[]
+  }
   | { readonly type: 'unsubscribed', readonly topic: string }
   /** With a payload. `prev` is the cursor of the message before it in the topic. */
   | { readonly type: 'message', readonly topic: string, readonly cursor: string, readonly prev: string }
@@ -127,7 +133,9 @@ const SERVER_FIELDS: { readonly [type in ServerFrame['type']]: Fields } = {
 
 const CLIENT_FIELDS: { readonly [type in ClientFrame['type']]: Fields } = { resume: { topics: {} }, ping: {}, send: {} }
 
-function readFrame (message: string | Uint8Array<ArrayBuffer>, types: Readonly<Record<string, Fields>>): ReceivedFrame<LiveFrame> | undefined {
+function readFrame (
+  message: string | Uint8Array<ArrayBuffer>, types: Readonly<Record<string, Fields>>
+): ReceivedFrame<LiveFrame> | undefined {
   try {
     if (!isFrame(message)) return
     const isText = typeof message === 'string'
