@@ -70,8 +70,16 @@ export type LiveSocketListener<Type extends keyof LiveSocketEventMap> =
 
 /** An EventTarget whose events are those of LiveSocket. */
 export interface LiveEventTarget extends EventTarget {
-  addEventListener<Type extends keyof LiveSocketEventMap> (type: Type, listener: LiveSocketListener<Type>, options?: AddEventListenerOptions | boolean): void
-  addEventListener (type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void
-  removeEventListener<Type extends keyof LiveSocketEventMap> (type: Type, listener: LiveSocketListener<Type>, options?: EventListenerOptions | boolean): void
-  removeEventListener (type: string, listener: EventListenerOrEventListenerObject | null, options?: EventListenerOptions | boolean): void
+  addEventListener<Type extends keyof LiveSocketEventMap> (
+    type: Type, listener: LiveSocketListener<Type>, options?: AddEventListenerOptions | boolean
+  ): void
+  addEventListener (
+    type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean
+  ): void
+  removeEventListener<Type extends keyof LiveSocketEventMap> (
+    type: Type, listener: LiveSocketListener<Type>, options?: EventListenerOptions | boolean
+  ): void
+  removeEventListener (
+    type: string, listener: EventListenerOrEventListenerObject | null, options?: EventListenerOptions | boolean
+  ): void
 }

@@ -59,3 +59,10 @@ t.test('every file of lib/ has a test of its own, unless it holds types only', a
 t.test('no WebSocket library is imported', async (t) => {
   for (const { from, to } of imports) t.notMatch(to, /^(ws|undici|websocket-driver|faye-websocket|uWebSockets\.js)$/, from)
 })
+
+t.test('the client imports nothing of the server but the frames, which import nothing', async (t) => {
+  const client = readdirSync(join(ROOT, 'client')).filter((name) => name.endsWith('.mts')).flatMap((name) => importsOf(join('client', name)))
+  t.ok(client.length > 0)
+  for (const { from, to } of client) t.match(to, /^(client\/[\w-]+\.mjs|lib\/topics\/frames\.ts)$/, from)
+  t.same(importsOf('lib/topics/frames.ts'), [])
+})

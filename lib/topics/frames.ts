@@ -6,15 +6,15 @@
  * payload, a line feed and the payload as it is. Any other message is a plain payload, as without the subprotocol. A frame
  * with a binary payload is a binary message, every other frame is text; its head is UTF-8 either way.
  *
- *   client                                    server
- *     │   ◀── hello { heartbeat, protocol } │   at once, as the first message
- *     │  resume { topics: { T: cursor } } ──▶   │   the answer, as the first message of the client
- *     │   ◀── subscribed { topic, cursor, isGap }   once for each topic, then what comes behind `cursor`
- *     │   ◀── message { topic, cursor, prev }   │
- *     │   ◀── gap, join, leave, unsubscribed    │
- *     │   ◀── ping                              │   where nothing else was sent for a while
- *     │  ping ──▶   ◀── ping                    │   the client asks whether the connection is alive
- *     │   ◀── send ──▶                          │   a plain message that begins with NUL itself
+ *   client                                     server
+ *     │     ◀── hello { heartbeat, protocol }      │   at once, as its first message
+ *     │  resume { topics: { T: cursor } } ──▶      │   the answer, as the first message of the client
+ *     │     ◀── subscribed { topic, cursor, isGap }│   once for each topic, then everything behind `cursor`
+ *     │     ◀── message { topic, cursor, prev }    │
+ *     │     ◀── gap, join, leave, unsubscribed     │
+ *     │     ◀── ping                               │   when nothing else was sent for half of `heartbeat`
+ *     │  ping ──▶   ◀── ping                       │   the client asks whether the connection is alive
+ *     │     ◀── send ──▶                           │   a plain message that begins with NUL itself
  */
 
 /** The name of the subprotocol, as `Sec-WebSocket-Protocol` has it. */
@@ -32,7 +32,13 @@ export type ServerFrame =
    * cursor of `resume`, or where that named none, the newest. `isGap`: messages behind the cursor of `resume` are gone, and
    * `cursor` is another. `members`: the members present, where the topic has presence.
    */
-  | { readonly type: 'subscribed', readonly topic: string, readonly cursor: string, readonly isGap: boolean, readonly members?: readonly LiveMember[] }
+  | {
+    readonly type: 'subscribed'
+    readonly topic: string
+    readonly cursor: string
+    readonly isGap: boolean
+    readonly members?: readonly LiveMember[]
+  }
   | { readonly type: 'unsubscribed', readonly topic: string }
   /** With a payload. `prev` is the cursor of the message before it in the topic. */
   | { readonly type: 'message', readonly topic: string, readonly cursor: string, readonly prev: string }
@@ -127,7 +133,9 @@ const SERVER_FIELDS: { readonly [type in ServerFrame['type']]: Fields } = {
 
 const CLIENT_FIELDS: { readonly [type in ClientFrame['type']]: Fields } = { resume: { topics: {} }, ping: {}, send: {} }
 
-function readFrame (message: string | Uint8Array<ArrayBuffer>, types: Readonly<Record<string, Fields>>): ReceivedFrame<LiveFrame> | undefined {
+function readFrame (
+  message: string | Uint8Array<ArrayBuffer>, types: Readonly<Record<string, Fields>>
+): ReceivedFrame<LiveFrame> | undefined {
   try {
     if (!isFrame(message)) return
     const isText = typeof message === 'string'

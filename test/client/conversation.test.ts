@@ -60,6 +60,20 @@ for (const [name, WebSocket] of classes) {
       t.same({ code, reason, wasClean }, { code: 1000, reason: 'done', wasClean: true })
     })
 
+    t.test('a connection that is cut is made again', async (t) => {
+      const room = new LiveRoom(TOPIC)
+      const { port } = await start(t, room)
+      const socket = new LiveSocket(`ws://127.0.0.1:${port}${TOPIC}`, [], options)
+      t.teardown(() => { socket.close() })
+      await once(socket, 'subscribed')
+      const lost = once(socket, 'reconnecting')
+      for (const connection of room.sockets) connection.terminate()
+      const [{ code, attempt }] = await lost
+      t.same({ code, attempt }, { code: 1006, attempt: 1 })
+      await once(socket, 'subscribed')
+      t.equal(socket.readyState, LiveSocket.OPEN)
+    })
+
     t.test('a page begins behind the state that it was given', async (t) => {
       const room = new LiveRoom(TOPIC)
       for (const data of ['one', 'two']) room.publish(data)

@@ -5,6 +5,9 @@ import { FakeWebSocket, createBench, stopClock } from '../fixtures/fake-websocke
 
 const TOPIC = '/rooms/7'
 
+// An application that used WebSocket changes one word, and so do its types.
+export const Native: typeof WebSocket = LiveSocket
+
 t.test('LiveSocket has the constants of WebSocket, on the class and on each socket', async (t) => {
   stopClock(t)
   const { socket } = createBench(t)
@@ -127,7 +130,7 @@ t.test('messages', async (t) => {
 
 t.test('close()', async (t) => {
   t.test('closes the connection, and ends with what it ends with', async (t) => {
-    stopClock(t)
+    const tick = stopClock(t)
     const { socket, ws, events } = createBench(t)
     ws.greet()
     socket.close(4000, 'enough')
@@ -135,9 +138,11 @@ t.test('close()', async (t) => {
     t.same(ws.closes, [[4000, 'enough']])
     socket.close()
     ws.receive('late')
+    ws.frame({ type: 'join', topic: TOPIC, member: { id: 'late' } })
     ws.end(4000, 'enough')
     t.equal(socket.readyState, LiveSocket.CLOSED)
     socket.close()
+    tick(60_000)
     t.same(events, ['open', 'close 4000 enough'])
   })
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { LiveSocket } from '../../client/live-socket.mjs'
+import { LIVE_PROTOCOL, LiveSocket } from '../../client/live-socket.mjs'
 import { createBench, stopClock } from '../fixtures/fake-websocket.js'
 
 t.test('reconnecting', async (t) => {
@@ -56,6 +56,9 @@ t.test('reconnecting', async (t) => {
       ws.greet().end(code, 'so it is')
       t.same(events, ['open', `close ${code} so it is`])
       t.equal(socket.readyState, LiveSocket.CLOSED)
+      const early = createBench(t)
+      early.ws.accept(LIVE_PROTOCOL).end(code, 'so it is')
+      t.same(early.events.at(-1), `close ${code} so it is`, 'before hello')
     }
     for (const code of [1001, 1002, 1005, 1006, 1009, 1011, 1012, 1013, 1014, 3000]) {
       const { socket, ws } = createBench(t)
@@ -75,6 +78,28 @@ t.test('reconnecting', async (t) => {
       t.equal(socket.readyState, isEnd ? LiveSocket.CLOSED : LiveSocket.CONNECTING, String(message))
       if (isEnd) t.same(events, ['error', `close 1006 ${message}`])
     }
+  })
+
+  t.test('follows a handshake that fails, with `close` behind `error` or without', async (t) => {
+    const tick = stopClock(t)
+    for (const hasClose of [true, false]) {
+      const bench = createBench(t)
+      bench.ws.fail('refused', hasClose)
+      bench.ws.fail('refused', hasClose)
+      t.equal(bench.connections.length, 2)
+      t.same(bench.events, ['reconnecting 1006 refused 1 500'])
+      tick(500)
+      t.equal(bench.connections.length, 3)
+    }
+  })
+
+  t.test('leaves it to `close` to say how an open connection ended', async (t) => {
+    stopClock(t)
+    const { ws, events } = createBench(t)
+    ws.greet()
+    ws.onerror!({ message: 'invalid frame' })
+    ws.end(1002)
+    t.same(events, ['open', 'reconnecting 1002 1 500'])
   })
 
   t.test('is as the option `reconnect` decides', async (t) => {
@@ -107,6 +132,7 @@ t.test('reconnecting', async (t) => {
     first!.receive('late')
     first!.fail('closed before it was open')
     t.same(bench.takeEvents(), ['reconnecting 1006 timeout 1 500'], 'what an earlier connection reports is not heard')
+    t.equal(bench.connections.length, 2)
     bench.ws.greet()
     t.same(bench.events, ['open'])
   })

@@ -102,12 +102,13 @@ t.test('in a browser', async (t) => {
   })
 
   t.test('neither a socket without the subprotocol nor one that is connecting does anything', async (t) => {
-    stopClock(t)
+    const tick = stopClock(t)
     const page = openPage(t)
     const bench = createBench(t)
     page.signal('online')
     bench.ws.accept()
     page.signal('online')
+    tick(60_000)
     t.same(bench.ws.sent, [])
     t.equal(bench.connections.length, 1)
   })
