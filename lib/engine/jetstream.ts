@@ -1,4 +1,5 @@
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
+import { timers } from '../timers.js'
 
 /** A message as a stream holds it. */
 export interface StoredMessage {
@@ -130,11 +131,11 @@ export class JetStream {
           const consumer = answer as unknown as ConsumerInfo
           name = consumer.name
           if (consumer.num_pending + consumer.delivered.consumer_seq === 0) resolve()
-          else timer = setTimeout(() => { check().catch(reject) }, QUIET)
+          else timer = timers.setTimeout(() => { check().catch(reject) }, QUIET)
         }, reject)
       })
     } finally {
-      clearTimeout(timer)
+      timers.clearTimeout(timer)
       timer = undefined
       subscription?.unsubscribe()
       if (name !== '') this.#request(`CONSUMER.DELETE.${this.#stream}.${name}`, {}).catch(() => {})

@@ -4,6 +4,7 @@ import { randomTag } from './cursor.js'
 import { JetStream, JetStreamError, type StreamConfig } from './jetstream.js'
 import { tokenOf } from './nats-subjects.js'
 import type { EnginePresence, Member } from './engine.js'
+import { timers } from '../timers.js'
 
 /** What is known of a member of a topic: the last message of its subject. */
 interface MemberRecord extends Member {
@@ -67,7 +68,7 @@ export class NatsPresence implements EnginePresence {
     this.#headers = headers
     this.#jetStream = new JetStream(connection, this.#config.name)
     await this.#jetStream.ensureStream(this.#config)
-    this.#looking ??= setInterval(() => { this.#look().catch(() => {}) }, LOOK_INTERVAL).unref()
+    this.#looking ??= timers.setInterval(() => { this.#look().catch(() => {}) }, LOOK_INTERVAL).unref()
     for (const holder of this.#holders.values()) this.#renew(holder).catch(() => {})
     for (const [key, action] of Array.from(this.#unfinished)) this.#makeGood(key, action).catch(() => {})
   }
@@ -107,8 +108,8 @@ export class NatsPresence implements EnginePresence {
 
   close (): void {
     this.#isClosed = true
-    if (this.#looking !== null) clearInterval(this.#looking)
-    for (const { timer } of this.#holders.values()) clearInterval(timer!)
+    if (this.#looking !== null) timers.clearInterval(this.#looking)
+    for (const { timer } of this.#holders.values()) timers.clearInterval(timer!)
     this.#holders.clear()
     this.#unfinished.clear()
   }
@@ -117,7 +118,7 @@ export class NatsPresence implements EnginePresence {
     let holder = this.#holders.get(lease)
     if (holder === undefined) {
       const created: Holder = { name: randomTag(), lease, topics: new Map(), sequence: 0, timer: null }
-      created.timer = setInterval(() => { this.#renew(created).then(() => this.#look()).catch(() => {}) }, lease / 3).unref()
+      created.timer = timers.setInterval(() => { this.#renew(created).then(() => this.#look()).catch(() => {}) }, lease / 3).unref()
       this.#holders.set(lease, holder = created)
     }
     return holder
@@ -132,7 +133,7 @@ export class NatsPresence implements EnginePresence {
       if (this.#isClosed) throw error
       this.#unfinished.set(key, action)
       // What was asked of the last connection may fail when there is another.
-      if (this.#jetStream !== null) setTimeout(() => { if (this.#unfinished.get(key) === action) this.#makeGood(key, action).catch(() => {}) }, RETRY_DELAY).unref()
+      if (this.#jetStream !== null) timers.setTimeout(() => { if (this.#unfinished.get(key) === action) this.#makeGood(key, action).catch(() => {}) }, RETRY_DELAY).unref()
     }
   }
 
@@ -200,7 +201,7 @@ export class NatsPresence implements EnginePresence {
   async #look (): Promise<void> {
     const jetStream = this.#ready()
     const renewals = await jetStream.from(`${this.#prefix}.l.*`, 0)
-    const now = performance.now()
+    const now = timers.now()
     const gone: string[] = []
     for (const { subject, sequence, data } of renewals) {
       const name = subject.slice(this.#prefix.length + 3)

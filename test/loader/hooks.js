@@ -1,4 +1,5 @@
-// Node.js loads the TypeScript of this project as it is: types are blanked out, and `./x.js` means `./x.ts` where that file exists.
+// Node.js loads the TypeScript of this project as it is: types are blanked out, and `./x.js` means `./x.ts` where that file exists,
+// as `./x.mjs` means `./x.mts`.
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stripped } from './stripped.js'
@@ -8,15 +9,15 @@ const ROOT = new URL('../../', import.meta.url).href
 const isOurs = (url) => url.startsWith(ROOT) && !url.includes('/node_modules/')
 
 function source (specifier, { parentURL }) {
-  if (!/^(\.|file:).*\.js($|\?)/.test(specifier)) return specifier
-  const url = new URL(specifier.replace(/\.js(?=$|\?)/, '.ts'), parentURL)
+  if (!/^(\.|file:).*\.m?js($|\?)/.test(specifier)) return specifier
+  const url = new URL(specifier.replace(/\.(m?)js(?=$|\?)/, '.$1ts'), parentURL)
   return isOurs(url.href) && existsSync(fileURLToPath(url)) ? url.href : specifier
 }
 
 // A module under t.mockImport(): tap knows what it replaces by the names in the source.
 const isMocked = ({ parentURL }) => parentURL?.includes('?tapmock=')
 
-const isStripped = (url) => isOurs(url) && /\.ts($|\?)/.test(url)
+const isStripped = (url) => isOurs(url) && /\.m?ts($|\?)/.test(url)
 
 const withoutTypes = (url, loaded) => ({ ...loaded, source: stripped(String(loaded.source), fileURLToPath(url)) })
 

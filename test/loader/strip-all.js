@@ -5,9 +5,9 @@ import { stripped } from './stripped.js'
 
 const ROOT = new URL('../../', import.meta.url)
 
-for (const folder of ['.', 'lib', 'types', 'bench', 'examples', 'test']) {
+for (const folder of ['.', 'lib', 'types', 'bench', 'client', 'examples', 'test']) {
   for (const name of readdirSync(new URL(folder, ROOT), { recursive: folder !== '.' })) {
-    if (!/(?<!\.d)\.ts$/.test(name)) continue
+    if (!/(?<!\.d)\.m?ts$/.test(name)) continue
     const path = fileURLToPath(new URL(`${folder}/${name}`, ROOT))
     stripped(readFileSync(path, 'utf8'), path)
   }

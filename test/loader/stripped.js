@@ -29,7 +29,7 @@ function strip (text, path) {
   // It loads the compiler, which takes longer than most tests.
   const { default: blankSpace } = require('ts-blank-space')
   return blankSpace(text, (node) => {
-    const line = text.slice(0, node.getStart()).split('\n').length
+    const line = text.slice(0, node.end).split('\n').length
     throw new SyntaxError(`${path}:${line} cannot be stripped: use syntax that leaves nothing behind when its types are erased`)
   })
 }
