@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 // The subpaths beside the plugin itself: where each comes from, and the function it exports.
 const SUBPATHS = {
+  memory: { from: 'lib/engine/memory', value: 'memoryEngine' },
   redis: { from: 'lib/engine/redis', value: 'redisEngine' },
   nats: { from: 'lib/engine/nats', value: 'natsEngine' },
   'engine-test': { from: 'test/engine/contract', value: 'engineContract' }

@@ -8,6 +8,16 @@ export type { ProtocolChooser, SocketErrorHandler, SocketOptions, WireOptions } 
 export type {
   CloseReport, DropReport, ErrorReport, MessageReport, OpenReport, PingReport, RefuseReport, SocketFacts, UpgradeReport
 } from './lib/diagnostics.js'
+export type { GapReport } from './lib/diagnostics.js'
+export type {
+  Accepted, Engine, EngineEvents, EnginePresence, EngineState, HistoryPage, Member, Publication, Retention, TopicMessage
+} from './lib/engine/engine.js'
+export type { MemberChooser, TopicChooser, TopicPluginOptions, TopicRouteOptions, TopicsOptions } from './lib/options/topics.js'
+export type { TopicCounts } from './lib/server/metrics.js'
+export type { Published, PublishOptions } from './lib/socket/topics.js'
+export type { LiveMember } from './lib/topics/frames.js'
+export type { TopicListener } from './lib/topics/local-topic.js'
+export type { HistoryOptions, ReadHistoryOptions, TopicDefinition, TopicEvents, TopicHistory, Topics } from './lib/topics/topics.js'
 export type { Counts, LatencyMetrics, RouteMetrics, WireMetrics } from './lib/server/metrics.js'
 export type { SocketRouteOptions } from './lib/routes/ws-route.js'
 export type { SocketSchema } from './lib/routes/schema.js'

@@ -76,6 +76,13 @@ export interface CloseReport extends SocketFacts {
   readonly duration: number
 }
 
+/** On `fastify-wire:gap`: messages of a topic are gone, before this process saw them. */
+export interface GapReport {
+  readonly topic: string
+  /** The next message has it as its `prev`. */
+  readonly cursor: string
+}
+
 export type SocketReport = OpenReport | MessageReport | PingReport | DropReport | ErrorReport | CloseReport
 
 /** What a payload says besides the facts of its socket. */
@@ -95,3 +102,4 @@ export const pingChannel: ReportChannel<PingReport> = channel('fastify-wire:ping
 export const dropChannel: ReportChannel<DropReport> = channel('fastify-wire:drop')
 export const errorChannel: ReportChannel<ErrorReport> = channel('fastify-wire:error')
 export const closeChannel: ReportChannel<CloseReport> = channel('fastify-wire:close')
+export const gapChannel: ReportChannel<GapReport> = channel('fastify-wire:gap')

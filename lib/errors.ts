@@ -120,11 +120,17 @@ export const HandlerMissing = createError(
 export const HandlerObject = createError(
   'FST_WIRE_HANDLER_OBJECT', "The handler of app.ws(%s) must be one function, not an object of listeners: app.ws(url, (socket) => { socket.on('message', (data) => {}) })", 500, TypeError)
 
+export const NoTopics = createError(
+  'FST_WIRE_NO_TOPICS', 'This socket was not opened by a route of fastify-wire, so there are no topics to follow', 500)
+
 export const TopicInvalid = createError(
   'FST_WIRE_TOPIC', 'The name of a topic must be %s', 400, TypeError)
 
 export const TooManyTopics = createError(
   'FST_WIRE_TOPICS', 'A socket may follow at most %s topics (the option maxTopics)', 500)
+
+export const MemberInvalid = createError(
+  'FST_WIRE_MEMBER', 'The option presence must return an object with an id, a string that is not empty, or undefined', 500, TypeError)
 
 export const TopicDataInvalid = createError(
   'FST_WIRE_TOPIC_DATA', 'A %s cannot be published: a message is a string, bytes, or a value that JSON can carry', 500, TypeError)

@@ -4,7 +4,8 @@ import { createServer as createTlsServer } from 'node:https'
 import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Registration } from './routes/accept.js'
+import type { Registration } from './routes/registration.js'
+import { openTopics } from './routes/open-topics.js'
 import { createLimits } from './server/connection-limits.js'
 import { closeSockets, type ShutdownSettings } from './server/shutdown.js'
 import { checkDecorators, refuseAnother } from './routes/decorators.js'
@@ -31,6 +32,7 @@ import { isUpgrade, markUpgrade, upgradeConstraint } from './routes/upgrade-cons
 import type { Upgrade, UpgradeFailed } from './upgrade/response.js'
 import { rewrittenUrl } from './routes/rewrite-url.js'
 import { SocketUrls } from './routes/socket-urls.js'
+import { createSocketTopics } from './topics/socket-topics.js'
 import { nextTick } from './timers.js'
 import type { PlainSocket } from '../types/routes.js'
 
@@ -69,8 +71,11 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   const server = new WireServer(options.options, (error) => {
     tryLog(instance.log, 'error', { err: error }, 'a listener of websocketServer failed')
   }, refusals)
+  const { hub, topics } = await openTopics(instance, server, options)
   const registration: Registration = {
     server,
+    hub,
+    socketTopics: createSocketTopics(hub, topics),
     isClosing: () => state.isClosing || server.isClosing,
     logsRequests,
     limits: createLimits(settings)
@@ -78,6 +83,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   listen(instance, state, httpServer, settings, server)
 
   instance.decorate('websocketServer', server)
+  instance.decorate('topics', topics)
   instance.decorate(decorator, function (this: FastifyInstance, url: string, ...given: unknown[]) {
     const route = readDeclaration(url, given[0], given[1])
     addSocketRoute(this, options, registration, url, route.options, route.handler)

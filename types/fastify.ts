@@ -6,6 +6,7 @@ import type { SocketHandler } from '../lib/routes/accept.js'
 import type { SocketRouteOptions } from '../lib/routes/ws-route.js'
 import type { SocketSchema } from '../lib/routes/schema.js'
 import type { WireServer } from '../lib/server/server.js'
+import type { Topics } from '../lib/topics/topics.js'
 import type { InjectContext, InjectHooks } from '../lib/inject/inject.js'
 import type { WebsocketHandler } from './drop-in.js'
 import type { GenericRouteOptions, GenericSocketHandler, PlainSocket, SchemaRouteOptions, SchemaSocketHandler, SocketGeneric } from './routes.js'
@@ -32,6 +33,9 @@ declare module 'fastify' {
 
     /** What the sockets of this registration have in common. */
     websocketServer: WireServer
+
+    /** The topics of this registration: messages for all that follow them, on every process. */
+    topics: Topics
 
     /**
      * Opens a socket without a port, for tests. What the server sends waits for a listener.

@@ -33,6 +33,11 @@ export class PreparedMessage {
     markAsUntransferable(this.frame.buffer)
   }
 
+  /** Whether it is a frame of the live subprotocol, which goes to its receivers as it is. */
+  get isFrame (): boolean {
+    return false
+  }
+
   /** As a text frame of the hixie drafts. */
   get hixie (): Buffer {
     return (this.#hixie ??= encodeHixieText(this.payload))

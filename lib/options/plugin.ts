@@ -7,7 +7,7 @@ import { DEFLATE_NAMES, type DeflateOptions } from './deflate.js'
 import { adviseOnPluginOption } from './foreign.js'
 import { meantName } from './names.js'
 
-const PLUGIN_NAMES: readonly string[] = ['decorator', 'directIO', 'options', 'shutdown', 'preClose'] satisfies Array<keyof WireOptions>
+const PLUGIN_NAMES: readonly string[] = ['decorator', 'directIO', 'engine', 'options', 'shutdown', 'preClose', 'topics'] satisfies Array<keyof WireOptions>
 
 const SERVER_NAMES: readonly string[] = [
   'maxPayload', 'verifyClient', 'handleProtocols', 'perMessageDeflate', 'clientTracking', 'server', 'noServer', 'path', 'host', 'port', 'backlog', 'autoPong', 'skipUTF8Validation', 'allowSynchronousEvents', 'WebSocket'

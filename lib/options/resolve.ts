@@ -8,6 +8,7 @@ import type { DeflateSettings } from '../handshake/extensions.js'
 import { VERSIONS } from '../handshake/handshake.js'
 import { fragmentsFor } from '../protocol/limits.js'
 import { resolveBackpressure, resolveHeartbeat, resolveShutdown, type BackpressureOptions, type HeartbeatOptions, type ShutdownOptions } from './life.js'
+import { resolveTopicRoute, TOPIC_OPTIONS, type TopicPluginOptions, type TopicRouteOptions, type TopicSettings } from './topics.js'
 import type { ShutdownSettings } from '../server/shutdown.js'
 import type { Limits, Version } from '../protocol/protocol.js'
 import { toErrorText, toReason } from '../routes/schema.js'
@@ -25,7 +26,7 @@ export type SocketErrorHandler = (this: FastifyInstance, error: Error, socket: W
 export type ProtocolChooser = (offered: readonly string[], request: FastifyRequest) => string | false | undefined
 
 /** What a route may say of its sockets; given to the plugin, it is the default of every route. */
-export interface SocketOptions extends AdmissionOptions {
+export interface SocketOptions extends AdmissionOptions, TopicRouteOptions {
   /** The protocol versions accepted. Default: all of them. */
   versions?: readonly Version[]
   /** The subprotocols spoken, or a function that picks one. Default: the first that the client offers. */
@@ -66,7 +67,7 @@ export interface SocketOptions extends AdmissionOptions {
   validateSend?: boolean
 }
 
-export interface WireOptions extends SocketOptions {
+export interface WireOptions extends SocketOptions, TopicPluginOptions {
   /** The name of the method that declares sockets, where `app.ws` is taken: 'socket' for `app.socket()`. Default 'ws'. */
   decorator?: string
   /**
@@ -105,6 +106,7 @@ export interface Settings extends AdmissionSettings {
   readonly refuse: DefaultErrorHandler | undefined
   readonly passesBinary: boolean
   readonly validatesSend: boolean
+  readonly topics: TopicSettings
 }
 
 /** It needs the log of the request only, so that the request need not be kept for it. */
@@ -141,6 +143,7 @@ const DROP_IN_MAX_PAYLOAD = 104_857_600
 /** The names of all that is in SocketOptions. */
 export const SOCKET_OPTIONS: readonly string[] = [
   ...ADMISSION_OPTIONS,
+  ...TOPIC_OPTIONS,
   ...['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'heartbeat', 'backpressure', 'errorHandler', 'perMessageDeflate', 'onInvalid', 'onBinary', 'validateSend'] satisfies Array<keyof SocketOptions>
 ]
 
@@ -175,6 +178,7 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
     refuse: resolveRefusal(given.onInvalid, given.errorHandler),
     passesBinary: oneOf('onBinary', given.onBinary, ['refuse', 'pass']) === 'pass',
     validatesSend: flag('validateSend', given.validateSend) ?? false,
+    topics: resolveTopicRoute(given),
     reportsFaults: false,
     toleratesMissingHost: false
   }

@@ -23,7 +23,7 @@ const FIXED: ReadonlyArray<readonly [name: string, allowed: unknown, why: string
   ['exposeHeadRoute', false, 'a socket has no HEAD']
 ]
 
-const PLUGIN_ONLY = ['decorator', 'shutdown', 'directIO', 'preClose', 'options']
+const PLUGIN_ONLY = ['decorator', 'engine', 'topics', 'shutdown', 'directIO', 'preClose', 'options']
 
 /**
  * Reads the arguments of app.ws().

@@ -8,27 +8,21 @@ import { chooseProtocol, readHandshake, type Answer, type Handshake } from '../h
 import { negotiateDeflate, readExtensions, type DeflateAgreement, type DeflateSettings } from '../handshake/extensions.js'
 import type { Settings } from '../options/resolve.js'
 import { createContext, socketOpened } from './observer.js'
+import type { Registration } from './registration.js'
 import { logRefusal } from './refusals.js'
 import { Compression } from '../protocol/compression.js'
 import type { WireServer } from '../server/server.js'
 import type { SocketOwner } from '../socket/init.js'
 import { beginLifetime } from '../server/lifetime.js'
 import { open, WireSocket } from '../socket/socket.js'
+import { LIVE_PROTOCOL } from '../topics/frames.js'
+import { chooseTopics, type Following } from './route-topics.js'
 import { upgradeOf, type Upgrade } from '../upgrade/response.js'
 import { createProtocol } from '../protocol/create-protocol.js'
 import type { PlainSocket } from '../../types/routes.js'
 
 /** Handles the sockets of a route; `this` is the instance on which the route was declared. */
 export type SocketHandler = (this: FastifyInstance, socket: PlainSocket, request: FastifyRequest) => void | Promise<void>
-
-/** What the routes of one registration share. */
-export interface Registration {
-  readonly server: WireServer
-  readonly isClosing: () => boolean
-  readonly logsRequests: (request: FastifyRequest) => boolean
-  /** Those of all its routes together. */
-  readonly limits: readonly ConnectionLimits[]
-}
 
 /** A route that accepts sockets. */
 export interface SocketRoute {
@@ -78,32 +72,46 @@ function upgradeFor (reply: FastifyReply): Upgrade {
 export function acceptSocket (route: SocketRoute, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined {
   const handshake = upgradeFor(reply).handshake as Handshake
   if (handshake.bodyLength > 0 || typeof route.registration.server.options.verifyClient === 'function') {
-    return acceptLater(route, handshake, request, reply).catch((error: unknown) => { throw logRefusal(request, reply, error) })
+    return acceptLater(route, handshake, undefined, request, reply)
   }
   try {
-    answerHandshake(route, handshake, NOTHING, request, reply)
+    const following = chooseTopics(route.registration.hub, route.settings.topics, request)
+    if (following instanceof Promise) return acceptLater(route, handshake, following, request, reply)
+    answerHandshake(route, handshake, NOTHING, following, request, reply)
   } catch (error) {
     throw logRefusal(request, reply, error)
   }
   return undefined
 }
 
-async function acceptLater (route: SocketRoute, handshake: Handshake, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const { server } = route.registration
-  if (typeof server.options.verifyClient === 'function') await verifyClient(server, handshake, request)
-  const body = handshake.bodyLength === 0 ? NOTHING : await upgradeFor(reply).readBody(handshake.bodyLength)
-  // The time may have run out meanwhile.
-  if (!reply.sent) answerHandshake(route, handshake, body, request, reply)
+async function acceptLater (
+  route: SocketRoute, handshake: Handshake, chosen: Promise<Following> | undefined, request: FastifyRequest, reply: FastifyReply
+): Promise<FastifyReply> {
+  const { server, hub } = route.registration
+  try {
+    if (typeof server.options.verifyClient === 'function') await verifyClient(server, handshake, request)
+    const following = await (chosen ?? chooseTopics(hub, route.settings.topics, request))
+    const body = handshake.bodyLength === 0 ? NOTHING : await upgradeFor(reply).readBody(handshake.bodyLength)
+    // The time may have run out meanwhile.
+    if (!reply.sent) answerHandshake(route, handshake, body, following, request, reply)
+  } catch (error) {
+    throw logRefusal(request, reply, error)
+  }
   return reply
 }
 
-function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer, request: FastifyRequest, reply: FastifyReply): void {
+function answerHandshake (
+  route: SocketRoute, handshake: Handshake, body: Buffer, { topics, member }: Following, request: FastifyRequest, reply: FastifyReply
+): void {
   const { instance, settings, registration, handler, owner } = route
-  const { server } = registration
-  const subprotocol = agreeOnProtocol(settings, server, handshake, request)
+  const { server, hub } = registration
+  const isLive = handshake.offered.includes(LIVE_PROTOCOL)
+  // The live subprotocol carries that of the application, which is chosen among the others.
+  const offered = isLive ? handshake.offered.filter((protocol) => protocol !== LIVE_PROTOCOL) : handshake.offered
+  const subprotocol = agreeOnProtocol(settings, server, offered, request)
   if (registration.isClosing()) throw withRetry(new ServerClosing())
   const agreement = agreeOnDeflate(settings, handshake, request)
-  const answer = handshake.answer(subprotocol, body)
+  const answer = handshake.answer(isLive ? LIVE_PROTOCOL : subprotocol, body)
   const upgrade = upgradeFor(reply)
   if (agreement !== undefined) answer.headers.push('Sec-WebSocket-Extensions', agreement.answer)
   upgrade.accept(tellHeaders(server, answer, request.raw, upgrade.acceptStatus), (stream, head) => {
@@ -123,6 +131,7 @@ function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer
     socket[open](head, () => {
       socketOpened(server, socket, request, context)
       server.add(socket, request.raw)
+      if (isLive || topics.length > 0) hub.attach(socket, { topics, member, live: isLive ? subprotocol ?? '' : undefined })
       return handler.call(instance, socket as PlainSocket, request)
     })
   })
@@ -148,8 +157,9 @@ function verifyClient (server: WireServer, handshake: Handshake, request: Fastif
   })
 }
 
-function agreeOnProtocol ({ protocols }: Settings, { options }: WireServer, handshake: Handshake, request: FastifyRequest): string | undefined {
-  const { offered } = handshake
+function agreeOnProtocol (
+  { protocols }: Settings, { options }: WireServer, offered: readonly string[], request: FastifyRequest
+): string | undefined {
   if (Array.isArray(protocols)) return chooseProtocol(offered, protocols)
   if (offered.length === 0) return undefined
   const chosen = typeof protocols === 'function'

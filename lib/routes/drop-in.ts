@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify'
-import { acceptSocket, checkHandshake, type Registration, type SocketHandler, type SocketRoute } from './accept.js'
+import { acceptSocket, checkHandshake, type SocketHandler, type SocketRoute } from './accept.js'
 import { createLimits } from '../server/connection-limits.js'
 import { SocketMethod, SocketHandlerInvalid } from '../errors.js'
 import { isSocketOption, resolveDropInSettings, type Settings, type SocketOptions, type WireOptions } from '../options/resolve.js'
 import { checkMessageOptions } from '../options/route.js'
 import { createOwner } from './observer.js'
+import type { Registration } from './registration.js'
 import type { handshakeTimeout } from './ws-route.js'
 import { describesMessages, MessageSchemas } from './schema.js'
 import { isUpgrade } from './upgrade-constraint.js'
@@ -55,7 +56,7 @@ export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, d
     ? new MessageSchemas(instance, route.schema, settings, route)
     : undefined
   messages?.compileWhenReady()
-  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler: wsHandler as SocketHandler }
+  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration, messages), handler: wsHandler as SocketHandler }
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
   route.onRequest = [
     (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {

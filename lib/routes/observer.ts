@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { closeChannel, errorChannel, openChannel, type Details, type ReportChannel, type SocketReport } from '../diagnostics.js'
 import type { Settings } from '../options/resolve.js'
+import type { Registration } from './registration.js'
 import { isRefusedMessage, type MessageSchemas } from './schema.js'
 import type { WireServer } from '../server/server.js'
 import type { SocketOwner } from '../socket/init.js'
@@ -73,11 +74,14 @@ function noteFault (error: Error & { code?: string }, _socket: WireSocket, conte
 }
 
 /** What the sockets of a route tell it. */
-export function createOwner (instance: FastifyInstance, settings: Settings, server: WireServer, messages?: MessageSchemas): SocketOwner {
+export function createOwner (
+  instance: FastifyInstance, settings: Settings, { server, socketTopics }: Registration, messages?: MessageSchemas
+): SocketOwner {
   if (messages?.outbound !== undefined) server.takesValues = true
   const owner: SocketOwner = {
     closeTimeout: settings.closeTimeout,
     directIO: settings.directIO,
+    topics: socketTopics,
     inbound: messages?.inbound,
     outbound: messages?.outbound,
     messageRate: settings.messageRate,
@@ -103,6 +107,7 @@ export function createOwner (instance: FastifyInstance, settings: Settings, serv
     listening: (running) => { server.closeListeners.add(running, settings.closeTimeout) },
     closed: (socket, code, reason, context) => {
       server.delete(socket)
+      socketTopics.detach(socket)
       const { log, logsClose, openedAt, lifetimeEnd, route, ip, fault } = context as Context
       if (lifetimeEnd !== undefined) endLifetime(socket, lifetimeEnd)
       forgetExpiry(socket)

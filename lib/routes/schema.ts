@@ -118,7 +118,16 @@ export class MessageSchemas {
 
   #prepare (): void {
     if (this.inbound !== undefined) this.inbound.validate ??= this.#compile('message', this.#message)
-    this.outbound?.prepare()
+    if (this.outbound === undefined) return
+    this.outbound.prepare()
+    // That of the first request comes too late for what is published before.
+    this.outbound.serialize ??= this.#serializer()
+  }
+
+  #serializer (): Serialize | undefined {
+    const { serializerCompiler } = this.#instance
+    const schema = (this.routeSchema as { response: Record<string, unknown> }).response['101']
+    return serializerCompiler?.({ schema, method: 'GET', url: this.#route.url, httpStatus: '101' } as never) as Serialize | undefined
   }
 
   #compile (part: string, schema: unknown, custom?: Record<string, unknown>): Validate {

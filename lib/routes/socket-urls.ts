@@ -11,6 +11,11 @@ export interface SocketUrl {
 /** The options of the application's router that decide which URLs match a pattern. */
 const MATCHING = ['caseSensitive', 'ignoreTrailingSlash', 'ignoreDuplicateSlashes', 'maxParamLength', 'allowUnsafeRegex', 'useSemicolonDelimiter'] as const
 
+/** Those of the application's router options that decide which URLs match a pattern. */
+export function matchingOptions (options: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  return Object.fromEntries(MATCHING.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]))
+}
+
 /** The URLs that hold a socket, whatever else they hold. */
 export class SocketUrls {
   readonly #router: ReturnType<typeof findMyWay>
@@ -22,8 +27,7 @@ export class SocketUrls {
    *   constraints, which the application's router checks; its other functions are not to be called twice for a request.
    */
   constructor (options: Readonly<Record<string, unknown>> = {}) {
-    const matching = Object.fromEntries(MATCHING.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]))
-    this.#router = findMyWay({ ...matching, querystringParser: noQuery })
+    this.#router = findMyWay({ ...matchingOptions(options), querystringParser: noQuery })
   }
 
   add (pattern: string, marked: Marked, handshakeTimeout: number): void {

@@ -1,9 +1,11 @@
 import type { FastifyInstance, RouteOptions, RouteShorthandOptions } from 'fastify'
-import { acceptSocket, checkHandshake, type Registration, type SocketHandler, type SocketRoute } from './accept.js'
+import { acceptSocket, checkHandshake, type SocketHandler, type SocketRoute } from './accept.js'
 import { createLimits } from '../server/connection-limits.js'
 import { isSocketOption, resolveSettings, SOCKET_OPTIONS, type SocketOptions, type WireOptions } from '../options/resolve.js'
 import { checkMessageOptions, checkRouteOptions } from '../options/route.js'
 import { createOwner } from './observer.js'
+import type { Registration } from './registration.js'
+import { defineTopics } from './route-topics.js'
 import { describesMessages, MessageSchemas, type SocketSchema } from './schema.js'
 
 /** Where the onRoute hook of the plugin finds how long the handshakes of a route may take. */
@@ -28,7 +30,9 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
     ? new MessageSchemas(instance, schema, settings, { ...route, url })
     : undefined
   route.schema = messages?.routeSchema ?? schema
-  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler }
+  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration, messages), handler }
+  const outbound = messages?.outbound
+  defineTopics(registration.hub, instance, url, settings.topics, outbound && ((value) => outbound.write(value)))
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
   const declared: RouteOptions & { [handshakeTimeout]: number } = {
     ...route,

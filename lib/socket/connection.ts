@@ -265,6 +265,11 @@ export class Connection implements Sink, TransportEvents, Throttled, Slowed, Rec
     this.bytesReceived += data.length
     if (messageInChannel.hasSubscribers) this.publish(messageInChannel, { data, isBinary })
     if (this.#rate !== undefined && !this.#rate.tryConsume()) return true
+    if (data[0] === 0 && this.owner.topics?.isLive(this.#socket) === true) {
+      const plain = this.owner.topics.receiveFrame(this.#socket, data)
+      if (plain === undefined) return !this.#isThrottled
+      data = plain
+    }
     // The chunk that is being read may hold thousands of messages, each of which costs more here than there, a compressed
     // one up to maxPayload: those that nobody takes yet stay as they came.
     if (this.receiver.deliver(data, isBinary)) return !this.#isThrottled

@@ -7,6 +7,7 @@ import type { BackpressureSettings } from './backpressure.js'
 import type { Heartbeat } from './heartbeat.js'
 import type { Rate } from './rate-limiter.js'
 import type { WireSocket } from './socket.js'
+import type { SocketTopics } from './topics.js'
 
 /** What the sockets of a route have in common. */
 export interface SocketOwner {
@@ -24,6 +25,8 @@ export interface SocketOwner {
   readonly heartbeat?: Heartbeat | undefined
   /** What is done about slow peers; nothing where it is undefined. */
   readonly backpressure?: BackpressureSettings | undefined
+  /** The topics that its sockets can follow. */
+  readonly topics?: SocketTopics | undefined
   /** Takes what the handler or a listener throws or rejects with. */
   failed (error: unknown, socket: WireSocket, context: unknown): void
   /** The peer broke a rule, or the connection failed: told before listeners of 'error' are. */

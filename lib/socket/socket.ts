@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { inspect } from 'node:util'
 import { PreparedMessage } from '../codec/prepared-message.js'
-import { BadDate, BadOption } from '../errors.js'
+import { BadDate, BadOption, NoTopics } from '../errors.js'
 import { encodeClose } from '../protocol/close.js'
 import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../protocol/protocol.js'
@@ -20,6 +20,7 @@ import { expireAt } from '../server/lifetime.js'
 import type { SocketInit, Traffic } from './init.js'
 import { sendControl, sendValue, type SendResult } from './sender.js'
 import { createStream } from './stream.js'
+import type { Published, PublishOptions, SocketTopics } from './topics.js'
 import { SocketTarget, type ListenerOptions } from './event-target.js'
 
 export interface SendOptions {
@@ -238,9 +239,10 @@ export class WireSocket extends SocketEmitterBase {
 
   #send (data: Sendable | Blob | PreparedMessage, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
     if (data instanceof PreparedMessage) {
+      const message = data.payload[0] === 0 ? this.#asPreparedFrame(data) : data
       return typeof options === 'function'
-        ? this.#connection.sendMessage(data, options)
-        : this.#connection.sendMessage(data, callback, options?.kind)
+        ? this.#connection.sendMessage(message, options)
+        : this.#connection.sendMessage(message, callback, options?.kind)
     }
     const { outbound } = this.#connection.owner
     if (outbound !== undefined && (options == null || typeof options !== 'object' || options.binary === undefined)) {
@@ -248,12 +250,25 @@ export class WireSocket extends SocketEmitterBase {
       return sendValue(this.#connection, outbound, data, options?.compress !== false, callback, options?.kind)
     }
     if (isBlob(data)) return this.#sendBlob(data, options, callback)
-    const payload = typeof data === 'string' ? data : toBuffer(data)
+    const payload = this.#asFrame(typeof data === 'string' ? data : toBuffer(data))
     if (options == null || typeof options === 'function') {
       return this.#connection.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
     }
     const { binary = isBinaryByDefault(data), fin = true, compress = true, kind } = options
     return this.#connection.send(payload, binary, fin, compress, callback, kind)
+  }
+
+  // To a client that speaks the live subprotocol, what begins with NUL is a frame.
+  #asFrame (payload: string | Buffer): string | Buffer {
+    if ((typeof payload === 'string' ? payload.charCodeAt(0) : payload[0]) !== 0) return payload
+    const { topics } = this.#connection.owner
+    return topics?.isLive(this) === true ? topics.wrap(payload) : payload
+  }
+
+  #asPreparedFrame (message: PreparedMessage): PreparedMessage {
+    const { payload, isBinary, isCompressible } = message
+    const framed = message.isFrame ? payload : this.#asFrame(payload)
+    return framed === payload ? message : new PreparedMessage(framed, isBinary, isCompressible)
   }
 
   #sendBlob (blob: Blob, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
@@ -315,6 +330,49 @@ export class WireSocket extends SocketEmitterBase {
     const done = [data, mask, callback].find((argument) => typeof argument === 'function')
     const payload = data === undefined || typeof data === 'function' ? NOTHING : toBuffer(data)
     sendControl(this.#connection, verb, payload, done as WriteCallback | undefined)
+  }
+
+  // Topics
+
+  /** The first topic that the socket follows, '' where it follows none. */
+  get topic (): string {
+    return this.topics[0] ?? ''
+  }
+
+  /** The topics that the socket follows. */
+  get topics (): string[] {
+    return this.#connection.owner.topics?.topicsOf(this) ?? []
+  }
+
+  /**
+   * Follows a topic: from now on its messages are sent to the client. Resolves when they come.
+   * @throws TopicInvalid, TooManyTopics
+   */
+  subscribe (topic: string): Promise<void> {
+    return this.#topics.subscribe(this, topic)
+  }
+
+  /** Follows a topic no longer. */
+  unsubscribe (topic: string): void {
+    this.#topics.unsubscribe(this, topic)
+  }
+
+  isSubscribed (topic: string): boolean {
+    return this.#topics.isSubscribed(this, topic)
+  }
+
+  /**
+   * Sends a message to all that follow a topic, on every process, but for this socket. Resolves once the engine has
+   * accepted it; see `app.topics.publish()` for what may be sent.
+   */
+  publish (topic: string, data: unknown, options?: PublishOptions): Promise<Published> {
+    return this.#topics.publish(this, topic, data, options)
+  }
+
+  get #topics (): SocketTopics {
+    const { topics } = this.#connection.owner
+    if (topics === undefined) throw new NoTopics()
+    return topics
   }
 
   // Closing

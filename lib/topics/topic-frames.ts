@@ -2,6 +2,13 @@ import { PreparedMessage } from '../codec/prepared-message.js'
 import type { TopicMessage } from '../engine/engine.js'
 import { encodeFrame, type ServerFrame } from './frames.js'
 
+/** A message of the live subprotocol. */
+class LiveFrame extends PreparedMessage {
+  override get isFrame (): boolean {
+    return true
+  }
+}
+
 /** The forms in which a message of a topic leaves this process: each is encoded once, for all its receivers. */
 export class TopicDelivery {
   readonly message: TopicMessage
@@ -27,11 +34,11 @@ export class TopicDelivery {
   #encodeLive (): PreparedMessage {
     const { cursor, prev, data, isBinary } = this.message
     const bytes = encodeFrame({ type: 'message', topic: this.#topic, cursor, prev }, data)
-    return new PreparedMessage(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), isBinary, true)
+    return new LiveFrame(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), isBinary, true)
   }
 }
 
 /** A frame without a payload. */
 export function prepareFrame (frame: Exclude<ServerFrame, { type: 'message' | 'send' }>): PreparedMessage {
-  return new PreparedMessage(Buffer.from(encodeFrame(frame)), false, true)
+  return new LiveFrame(Buffer.from(encodeFrame(frame)), false, true)
 }

@@ -14,26 +14,34 @@ export interface TopicRules {
 export class TopicRuleBook {
   readonly #defaults: TopicRules
   readonly #exact = new Map<string, TopicRules>()
-  readonly #router = findMyWay()
+  readonly #router: ReturnType<typeof findMyWay>
 
-  constructor (defaults: TopicRules) {
+  /** @param matching the options of the application's router that decide which URLs match a pattern */
+  constructor (defaults: TopicRules, matching: Readonly<Record<string, unknown>> = {}) {
     this.#defaults = defaults
+    this.#router = findMyWay(matching)
   }
 
   /** Later rules for the same pattern take the place of earlier ones. */
   define (pattern: string, rules: Partial<TopicRules>): void {
-    const all = { ...this.#defaults, ...rules }
     if (!pattern.startsWith('/')) {
-      this.#exact.set(pattern, all)
+      this.defineExact(pattern, rules)
       return
     }
+    const all = { ...this.#defaults, ...rules }
     const known = this.#router.findRoute('GET', pattern)
     if (known === null) this.#router.on('GET', pattern, nothing, { rules: all })
     else (known.store as { rules: TopicRules }).rules = all
   }
 
+  defineExact (topic: string, rules: Partial<TopicRules>): void {
+    this.#exact.set(topic, { ...this.#defaults, ...rules })
+  }
+
   find (topic: string): TopicRules {
-    if (!topic.startsWith('/')) return this.#exact.get(topic) ?? this.#defaults
+    const exact = this.#exact.get(topic)
+    if (exact !== undefined) return exact
+    if (!topic.startsWith('/')) return this.#defaults
     const found = this.#router.find('GET', topic)
     return found === null ? this.#defaults : (found.store as { rules: TopicRules }).rules
   }

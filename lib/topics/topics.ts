@@ -3,24 +3,16 @@ import { isAnyArrayBuffer } from 'node:util/types'
 import type { Accepted, EngineState, Retention, TopicMessage } from '../engine/engine.js'
 import { TopicDataInvalid } from '../errors.js'
 import type { WireSocket } from '../socket/socket.js'
+import type { PublishOptions } from '../socket/topics.js'
 import type { LiveMember } from './frames.js'
 import type { TopicHub } from './hub.js'
 import type { TopicListener } from './local-topic.js'
-
-export interface PublishOptions {
-  /** Whether the message is binary. Default: true for bytes, false for all else. */
-  binary?: boolean | undefined
-  /** What the message is about: with the backpressure policy 'latest', a slow socket keeps the newest of each kind. */
-  kind?: string | undefined
-  /** Names the message. A second message with the same id is the same one, and is dropped. Default: a new one. */
-  id?: string | undefined
-}
 
 /** How much of a topic is kept. */
 export interface HistoryOptions {
   /** The most messages. Default 100. */
   size?: number | undefined
-  /** How long after the last message, in milliseconds. Default 60,000. */
+  /** How long after its last message a topic is kept, in milliseconds. Default 60,000. */
   ttl?: number | undefined
 }
 
@@ -64,11 +56,16 @@ export const DEFAULT_RETENTION: Retention = { size: 100, ttl: 60_000 }
 /** What the topics of an application can do: `app.topics`. */
 export class Topics extends EventEmitter<TopicEvents> {
   readonly #hub: TopicHub
+  #firstPublish: (() => void) | undefined
 
-  /** @internal The plugin makes it. */
-  constructor (hub: TopicHub) {
+  /**
+   * @internal The plugin makes it.
+   * @param firstPublish called when something is published for the first time
+   */
+  constructor (hub: TopicHub, firstPublish?: () => void) {
     super()
     this.#hub = hub
+    this.#firstPublish = firstPublish
   }
 
   /** Whether the engine can be reached. */
@@ -95,6 +92,10 @@ export class Topics extends EventEmitter<TopicEvents> {
 
   #publish (name: string, data: unknown, options: PublishOptions, except: WireSocket | undefined): Promise<Accepted> {
     const topic = this.#hub.readName(name)
+    if (this.#firstPublish !== undefined) {
+      this.#firstPublish()
+      this.#firstPublish = undefined
+    }
     const { binary, kind, id } = options
     const { write } = this.#hub.rules.find(topic)
     if (binary !== undefined || (write === undefined && isPayload(data))) {

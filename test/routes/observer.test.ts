@@ -9,6 +9,10 @@ import { MessageSchemas } from '../../lib/routes/schema.js'
 import { WireServer } from '../../lib/server/server.js'
 import { beginLifetime } from '../../lib/server/lifetime.js'
 import type { WireSocket } from '../../lib/socket/socket.js'
+import type { Registration } from '../../lib/routes/registration.js'
+
+const registrationOf = (server: WireServer): Registration =>
+  ({ server, socketTopics: { detach: () => {} } }) as unknown as Registration
 
 const instance = {} as FastifyInstance
 
@@ -31,7 +35,7 @@ const setUp = (settings: Settings) => {
   const reply = {} as FastifyReply
   const server = new WireServer()
   const open = (logsClose = true) => createContext(settings, logsClose, request, reply)
-  return { calls, socket, request, reply, server, open, owner: createOwner(instance, settings, server) }
+  return { calls, socket, request, reply, server, open, owner: createOwner(instance, settings, registrationOf(server)) }
 }
 
 t.test('a request is kept only for an error handler of the application', async (t) => {
@@ -83,7 +87,7 @@ t.test('a message that a schema refused closes as it says, or goes to the error 
 
 t.test('what makes values of messages and messages of values is that of the schemas', async (t) => {
   const schemas = new MessageSchemas({ initialConfig: {} } as FastifyInstance, { message: {}, send: {} }, resolveSettings({}), { url: '/demo' })
-  const owner = createOwner(instance, resolveSettings({}), new WireServer(), schemas)
+  const owner = createOwner(instance, resolveSettings({}), registrationOf(new WireServer()), schemas)
   t.equal(owner.inbound, schemas.inbound)
   t.equal(owner.outbound, schemas.outbound)
 })
@@ -172,7 +176,7 @@ t.test('why a socket was cut is logged', async (t) => {
   const { calls, socket, owner, open } = setUp(resolveSettings({}))
   owner.cut?.('it was silent', Object.assign(socket, { bufferedAmount: 7 }), open())
   t.match(calls, [['info', { socket: { version: '13', reason: 'it was silent', bufferedAmount: 7 }, duration: Number }, 'socket cut']])
-  t.equal(createOwner(instance, resolveSettings({ heartbeat: false }), new WireServer()).heartbeat, undefined)
+  t.equal(createOwner(instance, resolveSettings({ heartbeat: false }), registrationOf(new WireServer())).heartbeat, undefined)
 })
 
 const FACTS = { requestId: 'the request', route: '/demo/:id', version: '13' }

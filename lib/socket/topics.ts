@@ -1,0 +1,34 @@
+import type { WireSocket } from './socket.js'
+
+export interface PublishOptions {
+  /** Whether the message is binary. Default: true for bytes, false for all else. */
+  binary?: boolean | undefined
+  /** What the message is about: with the backpressure policy 'latest', a slow socket keeps the newest of each kind. */
+  kind?: string | undefined
+  /** Names the message. A second message with the same id is the same one, and is dropped. Default: a new one. */
+  id?: string | undefined
+}
+
+/** What became of a message that was published. */
+export interface Published {
+  /** Where the message stands in its topic. */
+  readonly cursor: string
+}
+
+/** The topics of an application, as its sockets know them. */
+export interface SocketTopics {
+  /** @throws TopicInvalid, TooManyTopics */
+  subscribe (socket: WireSocket, topic: string): Promise<void>
+  unsubscribe (socket: WireSocket, topic: string): void
+  isSubscribed (socket: WireSocket, topic: string): boolean
+  topicsOf (socket: WireSocket): string[]
+  publish (socket: WireSocket, topic: string, data: unknown, options: PublishOptions | undefined): Promise<Published>
+  /** The socket is gone. */
+  detach (socket: WireSocket): void
+  /** Whether the client speaks the live subprotocol, in which a message that begins with NUL is a frame. */
+  isLive (socket: WireSocket): boolean
+  /** Takes such a message. Returns the payload of a plain message that begins with NUL itself; undefined for all others. */
+  receiveFrame (socket: WireSocket, bytes: Buffer): Buffer | undefined
+  /** Puts a plain message that begins with NUL into a frame. */
+  wrap (payload: string | Buffer): string | Buffer
+}

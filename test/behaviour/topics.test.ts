@@ -1,0 +1,209 @@
+import { once } from 'node:events'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import t from 'tap'
+import WebSocket from 'ws'
+import { LiveSocket, type LiveSocketOptions } from '../../client/live-socket.mjs'
+import type { WireSocket } from '../../index.js'
+import { createApp, listen } from '../fixtures/app.js'
+import { stayAwake } from '../fixtures/awake.js'
+import { ScriptedEngine } from '../fixtures/scripted-engine.js'
+
+stayAwake(t)
+
+const textOf = async (socket: NodeJS.EventEmitter): Promise<string> => String((await once(socket, 'message'))[0])
+
+const statusOf = (opening: Promise<unknown>): Promise<unknown> => opening.then(() => 101, ({ statusCode }: { statusCode: number }) => statusCode)
+
+/** A LiveSocket that collects its messages; what was received is waited for. */
+class LivePage {
+  readonly socket: LiveSocket
+  readonly seen: string[] = []
+  #wake: () => void = () => {}
+
+  constructor (url: string, options: LiveSocketOptions = {}) {
+    this.socket = new LiveSocket(url, [], { WebSocket: WebSocket as never, minBackoff: 10, maxBackoff: 50, ...options })
+    t.teardown(() => { this.socket.close() })
+    const note = (what: string): void => {
+      this.seen.push(what)
+      this.#wake()
+    }
+    this.socket.onmessage = ({ data }) => { note(String(data)) }
+    for (const type of ['gap', 'join', 'leave', 'subscribed'] as const) {
+      this.socket.addEventListener(type, (event) => {
+        note('member' in event ? `${type} ${event.member.id}` : type)
+      })
+    }
+  }
+
+  async until (what: string): Promise<void> {
+    while (!this.seen.includes(what)) await new Promise<void>((resolve) => { this.#wake = resolve })
+  }
+}
+
+t.test('the socket at a URL carries the events of the resource at that URL', async (t) => {
+  const app = await createApp(t)
+  app.get('/rooms/:id', async (request) => ({ id: (request.params as { id: string }).id }))
+  app.ws('/rooms/:id', { topic: true }, (socket) => {
+    socket.on('message', (data) => { socket.publish(socket.topic, String(data)).catch(t.fail) })
+  })
+  app.post('/rooms/:id/messages', async (request) => app.topics.publish(`/rooms/${(request.params as { id: string }).id}`, request.body))
+  const [me, other, elsewhere] = await Promise.all(['/rooms/7?token=x', '/rooms/%37', '/rooms/8'].map((url) => app.injectWS(url)))
+  const [mine, others] = [textOf(me!), textOf(other!)]
+  elsewhere!.on('message', () => { t.fail('another resource has other events') })
+  me!.send('hello')
+  t.equal(await others, 'hello')
+  const answer = await app.inject({ method: 'POST', url: '/rooms/7/messages', payload: { text: 'posted' } })
+  t.match(answer.json(), { cursor: String })
+  t.equal(await mine, '{"text":"posted"}', 'the publisher did not get its own message')
+  t.match(app.websocketServer.metrics().topics, { state: 'ready', topics: 2, subscriptions: 3, published: 2, delivered: 3, gaps: 0 })
+})
+
+t.test('a route names its topics, or chooses them for each request', async (t) => {
+  const app = await createApp(t)
+  const topics: string[][] = []
+  const note = (socket: WireSocket): void => { topics.push(socket.topics) }
+  app.ws('/one', { topic: 'news' }, note)
+  app.ws('/two', { topic: ['news', '/weather/'] }, note)
+  app.ws('/of/:user', { topic: (request) => `user:${(request.params as { user: string }).user}` }, note)
+  app.ws('/later', { topic: async () => ['a', 'b'] }, note)
+  app.ws('/none', note)
+  for (const url of ['/one', '/two', '/of/ada', '/later', '/none']) await app.injectWS(url)
+  t.same(topics, [['news'], ['news', '/weather/'], ['user:ada'], ['a', 'b'], []])
+})
+
+t.test('a topic that cannot be followed refuses the handshake', async (t) => {
+  const app = await createApp(t)
+  app.ws('/empty', { topic: () => '' }, () => {})
+  app.ws('/thrown', { topic: async () => { throw Object.assign(new Error('not yours'), { statusCode: 403 }) } }, () => {})
+  app.ws('/nobody', { topic: true, presence: () => ({ id: '' }) }, () => {})
+  t.equal(await statusOf(app.injectWS('/empty')), 400)
+  t.equal(await statusOf(app.injectWS('/thrown')), 403)
+  t.equal(await statusOf(app.injectWS('/nobody')), 500)
+})
+
+t.test('a handler follows and leaves topics', async (t) => {
+  const app = await createApp(t)
+  app.ws('/', async (socket) => {
+    await socket.subscribe('news')
+    t.equal(socket.topic, 'news')
+    t.ok(socket.isSubscribed('news'))
+    socket.on('message', () => {
+      socket.unsubscribe('news')
+      socket.send(`follows ${socket.topics.length}`)
+    })
+  })
+  const client = await app.injectWS('/')
+  const first = textOf(client)
+  await app.topics.publish('news', 'one')
+  t.equal(await first, 'one')
+  client.send('leave')
+  t.equal(await textOf(client), 'follows 0')
+})
+
+t.test('a value is serialised by the schema of the route whose URL the topic is, before anybody has connected', async (t) => {
+  const app = await createApp(t)
+  const send = { type: 'object', properties: { x: { type: 'integer' } } }
+  await app.register(async (app) => {
+    app.ws('/points/:id', { topic: true, schema: { send } }, () => {})
+  }, { prefix: '/v1' })
+  await app.ready()
+  const texts: string[] = []
+  await app.topics.subscribe('/v1/points/1', (data) => { texts.push(String(data)) })
+  await app.topics.publish('/v1/points/1', { x: 1, secret: 'not in the schema' })
+  t.same(texts, ['{"x":1}'])
+  await t.rejects(app.topics.publish('/v1/points/1', null), { code: 'FST_WIRE_SEND_SCHEMA' })
+})
+
+t.test('a client that speaks the live subprotocol resumes where it was when the server restarts', async (t) => {
+  const engine = new ScriptedEngine()
+  const serve = async (port = 0) => {
+    const app = await createApp(t, { engine })
+    app.ws('/rooms/:id', { topic: true, protocols: ['chat.v1'] }, (socket) => {
+      t.equal(socket.protocol, '', 'the application has its own')
+      socket.on('message', (data) => { socket.send(`echo ${String(data)}`) })
+    })
+    await app.listen({ port, host: '127.0.0.1' })
+    return app
+  }
+  const first = await serve()
+  const port = (first.server.address() as { port: number }).port
+  const page = new LivePage(`ws://127.0.0.1:${port}/rooms/7`)
+  await page.until('subscribed')
+  await first.topics.publish('/rooms/7', 'one')
+  await page.until('one')
+  page.socket.send('hello')
+  await page.until('echo hello')
+  page.socket.send('\0nul')
+  await page.until('echo \0nul')
+  await first.close()
+  engine.acceptText('/rooms/7', 'while the server was away')
+  const second = await serve(port)
+  await page.until('while the server was away')
+  await second.topics.publish('/rooms/7', 'two')
+  await page.until('two')
+  t.same(page.seen.filter((text) => !text.startsWith('echo')), ['subscribed', 'one', 'subscribed', 'while the server was away', 'two'])
+})
+
+t.test('members join once, and leave when the last of their sockets is gone', async (t) => {
+  const app = await createApp(t, { topics: { grace: 0 } })
+  app.ws('/rooms/:id', {
+    topic: true,
+    presence: (request) => ({ id: (request.query as { name: string }).name })
+  }, () => {})
+  const port = await listen(app)
+  const url = `ws://127.0.0.1:${port}/rooms/7`
+  const page = new LivePage(`${url}?name=ada`)
+  await page.until('subscribed')
+  const [first, second] = [await app.injectWS('/rooms/7?name=ben'), await app.injectWS('/rooms/7?name=ben')]
+  await page.until('join ben')
+  t.same((await app.topics.members('/rooms/7')).map(({ id }) => id).sort(), ['ada', 'ben'])
+  first.terminate()
+  second.terminate()
+  await page.until('leave ben')
+  t.equal(page.seen.filter((text) => text === 'join ben').length, 1)
+})
+
+t.test('what begins with NUL reaches live clients as it is, sent alone or to all', async (t) => {
+  const app = await createApp(t)
+  app.ws('/', (socket) => { socket.on('message', () => { socket.send('\0sent') }) })
+  const page = new LivePage(`ws://127.0.0.1:${await listen(app)}/`)
+  page.socket.send('please')
+  await page.until('\0sent')
+  app.websocketServer.broadcast('\0to all')
+  await page.until('\0to all')
+})
+
+t.test('a gap is told to clients, to the log, to listeners of the topics and on a channel', async (t) => {
+  const engine = new ScriptedEngine()
+  const lines: string[] = []
+  const app = await createApp(t, { engine }, { logger: { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } } })
+  app.ws('/a', { topic: true }, () => {})
+  const page = new LivePage(`ws://127.0.0.1:${await listen(app)}/a`)
+  await page.until('subscribed')
+  const gaps: unknown[] = []
+  const note = (report: unknown): void => { gaps.push(report) }
+  subscribe('fastify-wire:gap', note)
+  t.teardown(() => { unsubscribe('fastify-wire:gap', note) })
+  app.topics.on('gap', (topic) => { gaps.push(topic) })
+  engine.acceptText('/a', 'lost')
+  const kept = engine.acceptText('/a', 'kept')
+  engine.forget('/a', 1)
+  engine.deliver('/a', kept)
+  await page.until('gap')
+  await page.until('kept')
+  t.same(gaps, [{ topic: '/a', cursor: 'c1' }, '/a'])
+  t.match(lines.join(''), /messages of a topic are gone/)
+  engine.events.state('down', new Error('connection lost'))
+  t.equal(app.topics.state, 'down')
+  t.match(lines.join(''), /the engine of the topics is down/)
+})
+
+t.test('an option that cannot be is refused with what it may be', async (t) => {
+  await t.rejects(createApp(t, { engine: {} as never }), { code: 'FST_WIRE_OPTION', message: /redisEngine/ })
+  await t.rejects(createApp(t, { topics: { maxTopics: 0 } }), { code: 'FST_WIRE_OPTION' })
+  const app = await createApp(t)
+  t.throws(() => app.ws('/', { topic: 7 as never }, () => {}), { code: 'FST_WIRE_OPTION', message: /topic/ })
+  t.throws(() => app.ws('/', { topic: true, presence: true as never }, () => {}), { code: 'FST_WIRE_OPTION' })
+  t.throws(() => app.ws('/', { topic: true, history: { size: -1 } }, () => {}), { code: 'FST_WIRE_OPTION' })
+  t.throws(() => app.ws('/', { engine: {} } as never, () => {}), { code: 'FST_WIRE_ROUTE_OPTION' })
+})
