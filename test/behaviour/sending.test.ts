@@ -8,8 +8,7 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { WireOptions, WireSocket } from '../../index.js'
 import { createApp, listen } from '../fixtures/app.js'
-
-t.setTimeout(120_000)
+import { TYPESCRIPT } from '../fixtures/processes.js'
 
 /** Sockets of the server with their clients, which keep what they get. */
 async function openSockets (t: Test, count: number, options: WireOptions = {}): Promise<Array<{ socket: WireSocket, client: WebSocket, got: Buffer[] }>> {
@@ -153,7 +152,7 @@ t.test('fake timers keep no message back', async (t) => {
 
 t.test('what was sent or closed leaves, though the process ends in the same tick', async (t) => {
   for (const what of ['in the listener', 'later', 'close']) {
-    const child = fork(fileURLToPath(new URL('../fixtures/exiting-server.ts', import.meta.url)))
+    const child = fork(fileURLToPath(new URL('../fixtures/exiting-server.ts', import.meta.url)), { execArgv: [...TYPESCRIPT] })
     t.teardown(() => { child.kill() })
     const [port] = await once(child, 'message') as [string]
     const client = new WebSocket(`ws://127.0.0.1:${port}/`)
