@@ -14,9 +14,12 @@ const ENGINE = {
 }
 
 // A folder whose tests run in one process answers for its files, and for what its tests answer for by themselves.
-const filesOf = (folder) => [...new Set(
-  readdirSync(`test/${folder}`).filter((name) => name.endsWith('.test.ts')).flatMap((name) => modulesOf(`test/${folder}/${name}`) ?? [])
-)]
+function filesOf (folder) {
+  const tests = readdirSync(`test/${folder}`).filter((name) => name.endsWith('.test.ts'))
+  const files = new Set(tests.flatMap((name) => modulesOf(`test/${folder}/${name}`) ?? []))
+  // An empty list would mean all files.
+  return files.size > 0 ? [...files] : null
+}
 
 export default (test) => modulesOf(test)
 
