@@ -35,10 +35,7 @@ export const MissingKey = refusal(
   'FST_WIRE_KEY_MISSING', 'The handshake has no Sec-WebSocket-Key header (RFC 6455 §4.2.1)', 400)
 
 export const BadKey = refusal(
-  'FST_WIRE_KEY', 'Sec-WebSocket-Key must be 16 bytes in base64, which is 24 characters (RFC 6455 §4.2.1)', 400)
-
-export const BadDraftKey = refusal(
-  'FST_WIRE_KEY', 'Sec-WebSocket-Key must be base64 (draft-ietf-hybi-thewebsocketprotocol-%s §5.2.1)', 400)
+  'FST_WIRE_KEY', 'Sec-WebSocket-Key must be %s', 400)
 
 export const MissingVersion = refusal(
   'FST_WIRE_VERSION_MISSING', 'The handshake has no Sec-WebSocket-Version header; this URL speaks %s', 400)

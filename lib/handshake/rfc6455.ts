@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { BadDraftKey, BadKey, BadProtocolHeader, MissingKey } from '../errors.js'
+import { BadKey, BadProtocolHeader, MissingKey } from '../errors.js'
 import type { Version } from '../protocol/protocol.js'
 import type { Answer, Handshake, HandshakeRequest } from './answer.js'
 import { elements, header } from './header.js'
@@ -30,9 +30,9 @@ export function readRfc6455 (request: HandshakeRequest, version: NumberedVersion
   const key = header(headers, 'sec-websocket-key')
   if (key === undefined) throw new MissingKey()
   if (version === '13') {
-    if (!KEY.test(key)) throw new BadKey()
+    if (!KEY.test(key)) throw new BadKey('16 bytes in base64, which is 24 characters (RFC 6455 §4.2.1)')
   } else if (!DRAFT_KEY.test(key)) {
-    throw new BadDraftKey(DRAFTS[version])
+    throw new BadKey(`base64 (draft-ietf-hybi-thewebsocketprotocol-${DRAFTS[version]} §5.2.1)`)
   }
   return {
     version,

@@ -111,7 +111,7 @@ t.test('a refusal is an ordinary answer, and the connection goes on', async (t) 
   t.match(await refused('/guarded'), { status: 401, message: 'who are you', headers: { 'www-authenticate': 'Bearer' } })
   t.match(await refused('/throws'), { status: 418, message: 'no' })
   t.match(await refused('/missing'), { status: 404 })
-  t.match(await refused('/plain'), { status: 404 })
+  t.match(await refused('/plain'), { status: 404, code: 'FST_WIRE_NO_SOCKET' })
   t.match(await refused('/typed'), { status: 400, code: 'FST_ERR_VALIDATION' })
   t.match(await refused('/demo', { origin: 'http://evil.example' }), { status: 403, code: 'FST_WIRE_ORIGIN' })
   t.match(await refused('/demo', { 'sec-websocket-version': '8' }), { status: 426, code: 'FST_WIRE_VERSION', headers: { 'sec-websocket-version': '13' } })
@@ -129,7 +129,7 @@ t.test('a refusal is an ordinary answer, and the connection goes on', async (t) 
   t.same(await client.get('/plain'), { status: 200, body: 'plain' })
   t.match(await client.get('/demo'), { status: 426, body: /FST_WIRE_UPGRADE_REQUIRED/ })
   t.match(app.websocketServer.metrics(), {
-    refusals: { 401: 1, 404: 2, FST_WIRE_ORIGIN: 1, FST_WIRE_VERSION: 2, FST_WIRE_CONNECTIONS_ADDRESS: 1 },
+    refusals: { 401: 1, 404: 1, FST_WIRE_NO_SOCKET: 1, FST_WIRE_ORIGIN: 1, FST_WIRE_VERSION: 2, FST_WIRE_CONNECTIONS_ADDRESS: 1 },
     total: { open: 1, opened: 2 },
     routes: [{ route: '/one', version: '13' }]
   })

@@ -8,8 +8,7 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { WireOptions, WireSocket } from '../../index.js'
 import { createApp, listen } from '../fixtures/app.js'
-
-t.setTimeout(120_000)
+import { TYPESCRIPT } from '../fixtures/processes.js'
 
 /** Sockets of the server with their clients, which keep what they get. */
 async function openSockets (t: Test, count: number, options: WireOptions = {}): Promise<Array<{ socket: WireSocket, client: WebSocket, got: Buffer[] }>> {
@@ -132,7 +131,8 @@ t.test('flush() sends within the tick', async (t) => {
   socket.flush()
   socket.send('x', () => { isWritten = true })
   socket.flush()
-  t.equal(socket.bufferedAmount, 0)
+  // A stream of Node.js holds the second write back until the tick ends.
+  if (process.env['WIRE_DIRECT_IO'] !== 'off') t.equal(socket.bufferedAmount, 0)
   t.equal(isWritten, false, 'and calls back behind it')
   t.ok(handle.fd > 0)
   await new Promise(setImmediate)
@@ -152,7 +152,7 @@ t.test('fake timers keep no message back', async (t) => {
 
 t.test('what was sent or closed leaves, though the process ends in the same tick', async (t) => {
   for (const what of ['in the listener', 'later', 'close']) {
-    const child = fork(fileURLToPath(new URL('../fixtures/exiting-server.ts', import.meta.url)))
+    const child = fork(fileURLToPath(new URL('../fixtures/exiting-server.ts', import.meta.url)), { execArgv: [...TYPESCRIPT] })
     t.teardown(() => { child.kill() })
     const [port] = await once(child, 'message') as [string]
     const client = new WebSocket(`ws://127.0.0.1:${port}/`)

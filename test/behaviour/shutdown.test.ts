@@ -4,13 +4,14 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { createApp } from '../fixtures/app.js'
+import { TYPESCRIPT } from '../fixtures/processes.js'
 
 const GRACE = 10_000
 
 t.test('a process with a silent client ends within ten seconds of SIGTERM', async (t) => {
   const script = fileURLToPath(new URL('../fixtures/grace.ts', import.meta.url))
   await Promise.all(['close-with-grace', 'a plain handler'].map(async (how) => {
-    const child = spawn(process.execPath, [...process.execArgv, script, how], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [...TYPESCRIPT, script, how], { stdio: ['ignore', 'pipe', 'inherit'] })
     t.teardown(() => { child.kill('SIGKILL') })
     let output = ''
     let start = 0

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { COMPRESSED, encodeFrame, encodeHixieText, writeFrame, writeHixieText, writeTextFrame } from '../../lib/codec/encoder.js'
+import { COMPRESSED, encodeFrame, encodeHixieText, encodeTextFrame, payloadOf, writeFrame, writeHixieText, writeTextFrame } from '../../lib/codec/encoder.js'
 import { RecordingSink } from '../fixtures/sink.js'
 
 t.test('each length has its shortest form', async (t) => {
@@ -61,5 +61,14 @@ t.test('so is a hixie text for many', async (t) => {
     const sink = new RecordingSink()
     writeHixieText(sink, text)
     t.ok(encodeHixieText(Buffer.from(text)).equals(sink.written), `${text.length} characters`)
+  }
+})
+
+t.test('a frame of a text is that of its bytes, and the payload is found in it', async (t) => {
+  for (const length of [0, 125, 126, 65_535, 65_536]) {
+    const text = 'é'.repeat(length >> 1) + 'x'.repeat(length & 1)
+    const frame = encodeTextFrame(1, text)
+    t.ok(frame.equals(encodeFrame(1, Buffer.from(text))), `${length} bytes`)
+    t.equal(payloadOf(frame).toString(), text)
   }
 })

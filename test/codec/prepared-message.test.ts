@@ -89,3 +89,9 @@ t.test('a message of bytes is the same for the sockets of all routes', async (t)
   t.equal(message.formFor(undefined), message)
   t.equal(message.formFor({ write: String }), message)
 })
+
+t.test('a text is encoded as it is given', async (t) => {
+  const message = new PreparedMessage('grün', false, false)
+  t.equal(message.payload.toString(), 'grün')
+  t.equal(message.frame.toString('hex'), '81056772c3bc6e')
+})

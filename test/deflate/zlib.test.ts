@@ -96,7 +96,7 @@ t.test('a context tells what it took and what it put out', async (t) => {
 })
 
 t.test('contexts that are idle, their own or in the pool, let the process end', async (t) => {
-  const module = (name: string): string => JSON.stringify(new URL(`../../lib/codec/${name}`, import.meta.url))
+  const module = (name: string): string => JSON.stringify(new URL(`../../lib/deflate/${name}`, import.meta.url))
   const script = `
     import { createDeflater } from ${module('deflate.ts')}
     import { createInflater } from ${module('inflate.ts')}

@@ -55,3 +55,8 @@ t.test('options of the plugin that are named as in other packages are warned of'
   ])
   t.same(misspeltOptions({ options: { verifyClient: () => true } }, []), [])
 })
+
+t.test('the name of the method that declares sockets is a name', async (t) => {
+  for (const decorator of ['', 5]) t.throws(() => read({ decorator }), { code: 'FST_WIRE_OPTION', message: /"decorator" must be the name of a method/ })
+  t.match(read({ decorator: 'socket' }), { decorator: 'socket' })
+})

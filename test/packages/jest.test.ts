@@ -31,7 +31,7 @@ t.test('jest: require() loads the package without a transform, and a socket conv
     'jest.config.json': JSON.stringify({ testEnvironment: 'node', transform: {}, watchman: false }),
     'app.test.js': REQUIRE + TEST
   })
-  installPackage(directory)
+  await installPackage(directory)
   const { passed, output } = await run(directory, JEST, '--runInBand', '--config', 'jest.config.json')
   t.ok(passed, output)
 })
@@ -43,7 +43,7 @@ for (const environment of ['node', 'jsdom']) {
       'vitest.config.js': `export default { test: { environment: '${environment}' } }`,
       'app.test.js': IMPORT + TEST
     })
-    installPackage(directory)
+    await installPackage(directory)
     const { passed, output } = await run(directory, VITEST, 'run')
     t.ok(passed, output)
   })

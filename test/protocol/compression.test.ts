@@ -139,7 +139,7 @@ t.test('after the end nothing that waits is sent, and those who wait for their t
 
 const failLate = async (t: Test, act: (compression: Compression) => void): Promise<ServerFrame[]> => {
   const { Compression: Failing } = await t.mockImport<typeof import('../../lib/protocol/compression.js')>('../../lib/protocol/compression.js', {
-    '../../lib/codec/deflate.js': {
+    '../../lib/deflate/deflate.js': {
       createDeflater: () => ({
         syncUpTo: 10,
         deflateLater: (_payload: Buffer, done: (error: Error) => void) => { setImmediate(done, new Error('no memory')) },

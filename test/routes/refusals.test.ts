@@ -30,7 +30,7 @@ t.test('upgrades that are refused are counted by the code of the error, or else 
   t.match(await refused(app.injectWS('/resource')), { statusCode: 404 })
   t.match(await refused(app.injectWS('/open', { headers: { 'sec-websocket-version': '5' } })), { statusCode: 426 })
   t.equal((await app.inject('/open')).statusCode, 426)
-  t.same(app.websocketServer.metrics().refusals, { MY_CODE: 2, 401: 1, 404: 2, FST_WIRE_VERSION: 1 })
+  t.same(app.websocketServer.metrics().refusals, { MY_CODE: 2, 401: 1, 404: 1, FST_WIRE_NO_SOCKET: 1, FST_WIRE_VERSION: 1 })
 })
 
 t.test('of two registrations side by side each counts what its routes refuse', async (t) => {
@@ -178,7 +178,7 @@ t.test('so does an upgrade to a URL without a socket', async (t) => {
   for (let i = 0; i < 10; i++) t.match(await refused(app.injectWS('/resource')), { statusCode: 404 })
   await app.close()
   t.ok(texts.join('').length / 10 <= 400)
-  t.match(lines.filter((line) => line.refused !== undefined), [{ refused: { code: '404' } }, { refused: { code: '404', count: 9 } }])
+  t.match(lines.filter((line) => line.refused !== undefined), [{ refused: { code: 'FST_WIRE_NO_SOCKET' } }, { refused: { code: 'FST_WIRE_NO_SOCKET', count: 9 } }])
 })
 
 t.test('an error handler of the application gets each refusal, and what it logs stays', async (t) => {

@@ -150,12 +150,12 @@ t.test('an upgrade to a URL without a socket is a real 404', async (t) => {
   app.get('/only', async () => 'resource')
   app.setNotFoundHandler((request, reply) => reply.code(404).send({ message: `nothing at ${request.url}` }))
   const port = await listen(app)
-  for (const path of ['/only', '/none']) {
+  for (const [path, message] of [['/only', 'There is no socket at "/only", which answers plain HTTP requests only'], ['/none', 'nothing at /none']] as const) {
     const client = new RawClient(t, port)
     client.write(upgradeHead(path))
     const answer = await client.readAnswer()
     t.equal(answer.status, 404)
-    t.equal(answer.body.message, `nothing at ${path}`)
+    t.equal(answer.body.message, message)
   }
 })
 

@@ -103,3 +103,12 @@ t.test('of the lines of a request those of Fastify are left out, and those of th
   t.equal(lines.length, 6)
   t.equal(quiet.level, 'info')
 })
+
+t.test('a refusal of a request is told in the log of the request', async (t) => {
+  const [own, other] = [createLog(), createLog()]
+  const refusals = new RefusalLog(own.log)
+  refusals.add(refusal('FST_WIRE_KEY'), { log: other.log } as FastifyRequest)
+  refusals.end()
+  t.same(own.lines, [])
+  t.match(other.lines, [['info', { refused: { code: 'FST_WIRE_KEY' } }, 'upgrade refused']])
+})

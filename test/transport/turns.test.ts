@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import t from 'tap'
 import { grant, remaining, spend } from '../../lib/codec/budget.js'
 import { beginShare, endShare, LEAST_SHARE, SHARE, TURN, waitInLine, type InLine } from '../../lib/transport/turns.js'
+import { timers } from '../../lib/timers.js'
 import { turn } from '../fixtures/memory.js'
 
 t.afterEach(async () => {
@@ -59,10 +60,8 @@ t.test('the sockets in line take turns: each once a turn, and none when the turn
 })
 
 t.test('a turn that takes long is over, however little work was counted', async (t) => {
-  const { now } = performance
-  t.teardown(() => { performance.now = now })
   let clock = 1_000
-  performance.now = () => clock
+  t.intercept(timers, 'now', { value: () => clock })
   let served = 0
   for (let i = 0; i < 3; i++) {
     waitInLine(createSocket(() => {

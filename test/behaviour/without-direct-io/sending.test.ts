@@ -1,3 +1,3 @@
 import { runWithoutDirectIO } from '../../fixtures/without-direct-io.js'
 
-await runWithoutDirectIO('routes')
+await runWithoutDirectIO('sending')

@@ -1,3 +1,0 @@
-import { runWithoutDirectIO } from '../../fixtures/without-direct-io.js'
-
-await runWithoutDirectIO('others')
