@@ -12,7 +12,8 @@ import { copySchema, isDropIn, openToUpgrades, type DropInRoute } from './routes
 import { isWatched, takeEarlyRoutes } from './routes/early-routes.js'
 import { BadConnectionHeader, MethodNotAllowed, NoSocket, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
-import { resolveDropInSettings, resolveSettings, SOCKET_OPTIONS, type Settings, type WireOptions } from './options/resolve.js'
+import { resolveDropInSettings, resolveSettings, SOCKET_OPTIONS, type Settings } from './options/resolve.js'
+import type { WireOptions } from './options/options.js'
 import { misspeltOptions, readPluginOptions } from './options/plugin.js'
 import { readDeclaration } from './options/route.js'
 import { RefusalLog } from './server/refusal-log.js'
@@ -32,7 +33,7 @@ import type { Upgrade, UpgradeFailed } from './upgrade/response.js'
 import { rewrittenUrl } from './routes/rewrite-url.js'
 import { SocketUrls } from './routes/socket-urls.js'
 import { nextTick } from './timers.js'
-import type { PlainSocket } from '../types/routes.js'
+import type { PlainSocket } from './socket/typed-socket.js'
 
 /** What the registrations of one application share. */
 interface AppState {

@@ -1,9 +1,10 @@
 import { inspect } from 'node:util'
 import { BadOption, ErrorHandlerInvalid, NoServer, PreCloseInvalid } from '../errors.js'
-import type { WireOptions } from './resolve.js'
+import type { WireOptions } from './options.js'
 import type { WireServerOptions } from '../server/server.js'
 import { ANY_SIZE } from './checks.js'
-import { DEFLATE_NAMES, type DeflateOptions } from './deflate.js'
+import { DEFLATE_NAMES } from './deflate.js'
+import type { DeflateOptions } from '../deflate/settings.js'
 import { adviseOnPluginOption } from './foreign.js'
 import { meantName } from './names.js'
 

@@ -1,8 +1,6 @@
 import { inspect } from 'node:util'
-import type { SocketHandler } from '../routes/accept.js'
+import type { SocketHandler, SocketRouteOptions, SocketSchema } from './declaration.js'
 import { BadOption, HandlerMissing, HandlerObject, RouteArguments, RouteOption, UrlInvalid } from '../errors.js'
-import type { SocketRouteOptions } from '../routes/ws-route.js'
-import type { SocketSchema } from '../routes/schema.js'
 import { adviseOnRouteOption, holdsListeners } from './foreign.js'
 import { refuseMisspelt } from './names.js'
 
