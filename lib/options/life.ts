@@ -29,7 +29,7 @@ export function resolveHeartbeat (given: HeartbeatOptions | boolean | undefined)
  * @returns undefined where as much may wait as does
  * @throws BadOption
  */
-export function resolveBackpressure (given: BackpressureOptions | false | undefined, maxPayload: number): BackpressureSettings | undefined {
+export function resolveBackpressure (given: BackpressureOptions | false | undefined, maxPayload = 0): BackpressureSettings | undefined {
   if (given === false) return undefined
   const { limit, policy } = objectOf('backpressure', given, ['limit', 'policy'], 'false or ')
   return {

@@ -7,8 +7,7 @@ import { DEFLATE_NAMES } from './deflate.js'
 import type { DeflateOptions } from '../deflate/settings.js'
 import { adviseOnPluginOption } from './foreign.js'
 import { meantName } from './names.js'
-
-const PLUGIN_NAMES: readonly string[] = ['decorator', 'directIO', 'options', 'shutdown', 'preClose'] satisfies Array<keyof WireOptions>
+import { OPTIONS, PLUGIN_OPTIONS } from './table.js'
 
 const SERVER_NAMES: readonly string[] = [
   'maxPayload', 'verifyClient', 'handleProtocols', 'perMessageDeflate', 'clientTracking', 'server', 'noServer', 'path', 'host', 'port', 'backlog', 'autoPong', 'skipUTF8Validation', 'allowSynchronousEvents', 'WebSocket'
@@ -24,9 +23,7 @@ export function readPluginOptions (given: WireOptions): WireOptions {
   const { errorHandler, preClose, maxPayload, perMessageDeflate, options, ...others } = given
   if (errorHandler && typeof errorHandler !== 'function') throw new ErrorHandlerInvalid()
   if (preClose && typeof preClose !== 'function') throw new PreCloseInvalid()
-  if (given.decorator !== undefined && (typeof given.decorator !== 'string' || given.decorator === '')) {
-    throw new BadOption('decorator', 'the name of a method', inspect(given.decorator))
-  }
+  OPTIONS.decorator.resolve(given.decorator)
   const server = readServerOptions(options)
   const read: WireOptions = { ...others, options: server }
   const largest = maxPayload ?? server.maxPayload
@@ -73,7 +70,7 @@ function readDeflate (given: unknown): boolean | DeflateOptions {
  * @param names those of the options of a socket
  */
 export function misspeltOptions (given: WireOptions, names: readonly string[]): string[] {
-  return [...misspelt(given, [...names, ...PLUGIN_NAMES]), ...misspelt(given.options ?? {}, SERVER_NAMES, 'options.')]
+  return [...misspelt(given, [...names, ...PLUGIN_OPTIONS]), ...misspelt(given.options ?? {}, SERVER_NAMES, 'options.')]
 }
 
 function misspelt (given: object, names: readonly string[], prefix = ''): string[] {

@@ -1,17 +1,13 @@
-import { inspect } from 'node:util'
-import { ADMISSION_OPTIONS, resolveAdmission, type AdmissionSettings } from './admission.js'
-import { ANY_COUNT, ANY_SIZE, ANY_TIME, flag, oneOf, wholeNumber } from './checks.js'
-import { resolveDeflate } from './deflate.js'
 import type { DeflateSettings } from '../deflate/settings.js'
-import { BadOption } from '../errors.js'
-import { VERSIONS, type Version } from '../versions.js'
 import { fragmentsFor } from '../protocol/limits.js'
-import { resolveBackpressure, resolveHeartbeat, resolveShutdown } from './life.js'
-import type { ShutdownSettings } from '../server/shutdown.js'
 import type { Limits } from '../protocol/protocol.js'
+import type { ShutdownSettings } from '../server/shutdown.js'
 import type { BackpressureSettings } from '../socket/backpressure.js'
 import type { HeartbeatSettings } from '../socket/heartbeat.js'
-import type { ProtocolChooser, SocketErrorHandler, SocketOptions, WireOptions } from './options.js'
+import type { Version } from '../versions.js'
+import type { AdmissionSettings } from './admission.js'
+import type { AdmissionOptions, ProtocolChooser, SocketErrorHandler, SocketOptions, WireOptions } from './options.js'
+import { OPTIONS } from './table.js'
 
 /** The options of one route, checked and resolved when it was registered. */
 export interface Settings extends AdmissionSettings {
@@ -42,15 +38,22 @@ export interface Settings extends AdmissionSettings {
 // The default of the server of `ws`.
 const DROP_IN_MAX_PAYLOAD = 104_857_600
 
-/** The names of all that is in SocketOptions. */
-export const SOCKET_OPTIONS: readonly string[] = [
-  ...ADMISSION_OPTIONS,
-  ...['versions', 'protocols', 'maxPayload', 'maxFragments', 'closeTimeout', 'heartbeat', 'backpressure', 'errorHandler', 'perMessageDeflate', 'onInvalid', 'onBinary', 'validateSend'] satisfies Array<keyof SocketOptions>
-]
-
-/** Tells the options of the socket from those of the Fastify route. */
-export function isSocketOption (name: string): boolean {
-  return SOCKET_OPTIONS.includes(name)
+/**
+ * @param given the options of a route, and the plugin's where it has none
+ * @param own those of the route alone, or of the plugin alone: it is they that are counted
+ * @throws BadOption
+ */
+export function resolveAdmission (given: AdmissionOptions, own: AdmissionOptions): AdmissionSettings {
+  const longest = OPTIONS.maxLifetime.resolve(given.maxLifetime)
+  const jitter = OPTIONS.lifetimeJitter.resolve(given.lifetimeJitter)
+  return {
+    origin: OPTIONS.origin.resolve(given.origin),
+    maxConnections: OPTIONS.maxConnections.resolve(own.maxConnections),
+    maxConnectionsPerAddress: OPTIONS.maxConnectionsPerAddress.resolve(own.maxConnectionsPerAddress),
+    handshakeTimeout: OPTIONS.handshakeTimeout.resolve(given.handshakeTimeout),
+    messageRate: OPTIONS.messageRate.resolve(given.messageRate),
+    lifetime: longest === undefined ? undefined : { longest, jitter }
+  }
 }
 
 /**
@@ -58,26 +61,26 @@ export function isSocketOption (name: string): boolean {
  */
 export function resolveSettings (options: WireOptions, defaults: WireOptions = {}): Settings {
   const given: WireOptions = { ...defaults, ...options }
-  const maxPayload = wholeNumber('maxPayload', given.maxPayload, ANY_SIZE) ?? 1_048_576
+  const maxPayload = OPTIONS.maxPayload.resolve(given.maxPayload)
+  const errorHandler = OPTIONS.errorHandler.resolve(given.errorHandler)
   return {
     ...resolveAdmission(given, options),
-    versions: checkVersions(given.versions),
-    protocols: checkProtocols(given.protocols),
-    limits: {
-      maxPayload,
-      maxFragments: wholeNumber('maxFragments', given.maxFragments, ANY_COUNT) ?? fragmentsFor(maxPayload)
-    },
-    closeTimeout: wholeNumber('closeTimeout', given.closeTimeout, ANY_TIME) ?? 5_000,
-    heartbeat: resolveHeartbeat(given.heartbeat),
+    versions: OPTIONS.versions.resolve(given.versions),
+    protocols: OPTIONS.protocols.resolve(given.protocols),
+    limits: { maxPayload, maxFragments: OPTIONS.maxFragments.resolve(given.maxFragments) ?? fragmentsFor(maxPayload) },
+    closeTimeout: OPTIONS.closeTimeout.resolve(given.closeTimeout),
+    heartbeat: OPTIONS.heartbeat.resolve(given.heartbeat),
     // Where messages may be of any size, what waits may not.
-    backpressure: resolveBackpressure(given.backpressure, maxPayload === ANY_SIZE.max ? DROP_IN_MAX_PAYLOAD : maxPayload),
-    shutdown: resolveShutdown(given.shutdown),
-    errorHandler: checkErrorHandler(given.errorHandler),
-    directIO: flag('directIO', given.directIO) ?? true,
-    deflate: resolveDeflate(given.perMessageDeflate),
-    onInvalid: oneOf('onInvalid', given.onInvalid, ['close', 'reply']) ?? (given.errorHandler === undefined ? 'close' : undefined),
-    passesBinary: oneOf('onBinary', given.onBinary, ['refuse', 'pass']) === 'pass',
-    validatesSend: flag('validateSend', given.validateSend) ?? false,
+    backpressure: OPTIONS.backpressure.resolve(
+      given.backpressure, maxPayload === Number.MAX_SAFE_INTEGER ? DROP_IN_MAX_PAYLOAD : maxPayload
+    ),
+    shutdown: OPTIONS.shutdown.resolve(given.shutdown),
+    errorHandler,
+    directIO: OPTIONS.directIO.resolve(given.directIO),
+    deflate: OPTIONS.perMessageDeflate.resolve(given.perMessageDeflate),
+    onInvalid: OPTIONS.onInvalid.resolve(given.onInvalid) ?? (errorHandler === undefined ? 'close' : undefined),
+    passesBinary: OPTIONS.onBinary.resolve(given.onBinary) === 'pass',
+    validatesSend: OPTIONS.validateSend.resolve(given.validateSend),
     reportsFaults: false,
     toleratesMissingHost: false
   }
@@ -90,25 +93,4 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
 export function resolveDropInSettings (options: WireOptions, own: SocketOptions = {}): Settings {
   const defaults: WireOptions = { maxPayload: DROP_IN_MAX_PAYLOAD, ...options, origin: options.origin === undefined ? true : options.origin }
   return { ...resolveSettings(own, defaults), reportsFaults: true, toleratesMissingHost: true }
-}
-
-function checkVersions (versions: readonly Version[] | undefined): readonly Version[] {
-  if (versions === undefined) return VERSIONS
-  if (!Array.isArray(versions) || versions.length === 0 || versions.some((version) => !VERSIONS.includes(version))) {
-    throw new BadOption('versions', `a list of one or more of ${VERSIONS.join(', ')}`, inspect(versions))
-  }
-  return versions
-}
-
-function checkProtocols (protocols: SocketOptions['protocols']): Settings['protocols'] {
-  if (protocols === undefined || typeof protocols === 'function') return protocols
-  if (!Array.isArray(protocols) || protocols.some((protocol) => typeof protocol !== 'string')) {
-    throw new BadOption('protocols', 'a list of strings or a function', inspect(protocols))
-  }
-  return protocols
-}
-
-function checkErrorHandler (errorHandler: SocketErrorHandler | undefined): SocketErrorHandler | undefined {
-  if (errorHandler !== undefined && typeof errorHandler !== 'function') throw new BadOption('errorHandler', 'a function', inspect(errorHandler))
-  return errorHandler
 }

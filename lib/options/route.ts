@@ -3,6 +3,7 @@ import type { SocketHandler, SocketRouteOptions, SocketSchema } from './declarat
 import { BadOption, HandlerMissing, HandlerObject, RouteArguments, RouteOption, UrlInvalid } from '../errors.js'
 import { adviseOnRouteOption, holdsListeners } from './foreign.js'
 import { refuseMisspelt } from './names.js'
+import { PLUGIN_OPTIONS } from './table.js'
 
 interface Declaration {
   readonly options: SocketRouteOptions
@@ -20,8 +21,6 @@ const FIXED: ReadonlyArray<readonly [name: string, allowed: unknown, why: string
   ['bodyLimit', undefined, 'a handshake has no body; maxPayload limits a message'],
   ['exposeHeadRoute', false, 'a socket has no HEAD']
 ]
-
-const PLUGIN_ONLY = ['decorator', 'shutdown', 'directIO', 'preClose', 'options']
 
 /**
  * Reads the arguments of app.ws().
@@ -47,7 +46,7 @@ export function readDeclaration (url: unknown, second: unknown, third: unknown):
  */
 export function checkRouteOptions (options: object, names: readonly string[]): void {
   const given = options as Record<string, unknown>
-  for (const name of PLUGIN_ONLY) {
+  for (const name of PLUGIN_OPTIONS) {
     if (given[name] !== undefined) throw new RouteOption(name, 'it is for all routes, give it to app.register(fastifyWire, { … })')
   }
   for (const [name, allowed, why] of FIXED) {

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { isSocketOption, resolveDropInSettings, resolveSettings } from '../../lib/options/resolve.js'
+import { resolveDropInSettings, resolveSettings } from '../../lib/options/resolve.js'
+import { isSocketOption } from '../../lib/options/table.js'
 import type { WireOptions } from '../../lib/options/options.js'
 
 t.test('the defaults are those of the table', async (t) => {
@@ -72,7 +73,7 @@ t.test('routes declared as for @fastify/websocket have its defaults', async (t) 
   const settings = resolveDropInSettings({})
   t.equal(settings.limits.maxPayload, 104_857_600)
   t.equal(settings.backpressure?.limit, 104_857_600)
-  t.match(settings, { reportsFaults: true, toleratesMissingHost: true, closeTimeout: 10_000 })
+  t.match(settings, { reportsFaults: true, toleratesMissingHost: true, closeTimeout: 5_000 })
   t.equal(resolveDropInSettings({ maxPayload: 6 }).limits.maxPayload, 6)
   t.equal(resolveDropInSettings({ maxPayload: 6 }, { maxPayload: 7 }).limits.maxPayload, 7)
   t.equal(settings.origin, undefined)
