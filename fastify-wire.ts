@@ -3,7 +3,7 @@ import type {
   ContextConfigDefault, FastifyBaseLogger, FastifyPluginAsync, FastifySchema, FastifyTypeProvider, FastifyTypeProviderDefault,
   RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface
 } from 'fastify'
-import type { WireOptions } from './lib/options/resolve.js'
+import type { WireOptions } from './lib/options/options.js'
 import { plugin } from './lib/plugin.js'
 import type * as dropin from './types/drop-in.js'
 

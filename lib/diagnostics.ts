@@ -1,7 +1,6 @@
 import { channel, type Channel } from 'node:diagnostics_channel'
 import type { FastifyRequest } from 'fastify'
-import type { WireSocket } from './socket/socket.js'
-import type { Version } from './protocol/protocol.js'
+import type { Version } from './versions.js'
 
 /*
  * What goes on, told on channels of node:diagnostics_channel, for packages that trace or measure:
@@ -13,14 +12,14 @@ import type { Version } from './protocol/protocol.js'
  * each message, so it is asked where messages pass, with no switch that would have to be kept for each socket.
  */
 
-/** What every payload says of its socket. */
-export interface SocketFacts {
+/** What every payload says of its socket. The type of the socket is that of a layer above: lib/socket/reports.ts names it. */
+export interface SocketFacts<Socket = unknown> {
   /** That of the upgrade, `request.id`. */
   readonly requestId: string
   /** The URL of the route, as it was declared. */
   readonly route: string
   readonly version: Version
-  readonly socket: WireSocket
+  readonly socket: Socket
 }
 
 /** On `fastify-wire:upgrade`: a handshake was read, and no hook of the route has run. There is no socket yet. */
@@ -41,35 +40,35 @@ export interface RefuseReport {
 }
 
 /** On `fastify-wire:open`: the handshake was answered, and the handler of the route follows. */
-export interface OpenReport extends SocketFacts {
+export interface OpenReport<Socket = unknown> extends SocketFacts<Socket> {
   readonly request: FastifyRequest
 }
 
 /** On `fastify-wire:message:in` and `fastify-wire:message:out`: a message came, or was given to `send()`. */
-export interface MessageReport extends SocketFacts {
+export interface MessageReport<Socket = unknown> extends SocketFacts<Socket> {
   /** What goes over the wire, uncompressed. It must not be changed. */
   readonly data: string | Buffer
   readonly isBinary: boolean
 }
 
 /** On `fastify-wire:ping`: a ping or pong came, or was given to `ping()` or `pong()`. */
-export interface PingReport extends SocketFacts {
+export interface PingReport<Socket = unknown> extends SocketFacts<Socket> {
   readonly kind: 'ping' | 'pong'
   readonly direction: 'in' | 'out'
   readonly data: Buffer
 }
 
 /** On `fastify-wire:drop`: a message is not sent, for the peer reads too slowly. */
-export interface DropReport extends MessageReport {}
+export interface DropReport<Socket = unknown> extends MessageReport<Socket> {}
 
 /** On `fastify-wire:error`: code of the application failed, or the peer or the connection did. */
-export interface ErrorReport extends SocketFacts {
+export interface ErrorReport<Socket = unknown> extends SocketFacts<Socket> {
   readonly error: unknown
   readonly source: 'application' | 'peer'
 }
 
 /** On `fastify-wire:close`: the connection is gone. */
-export interface CloseReport extends SocketFacts {
+export interface CloseReport<Socket = unknown> extends SocketFacts<Socket> {
   readonly code: number
   readonly reason: string
   /** Since the open, in milliseconds. */

@@ -13,7 +13,9 @@ import { copySchema, isDropIn, openToUpgrades, type DropInRoute } from './routes
 import { isWatched, takeEarlyRoutes } from './routes/early-routes.js'
 import { BadConnectionHeader, MethodNotAllowed, NoSocket, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
-import { resolveDropInSettings, resolveSettings, SOCKET_OPTIONS, type Settings, type WireOptions } from './options/resolve.js'
+import { resolveDropInSettings, resolveSettings, type Settings } from './options/resolve.js'
+import { SOCKET_OPTIONS } from './options/table.js'
+import type { WireOptions } from './options/options.js'
 import { misspeltOptions, readPluginOptions } from './options/plugin.js'
 import { readDeclaration } from './options/route.js'
 import { RefusalLog } from './server/refusal-log.js'
@@ -34,7 +36,7 @@ import { rewrittenUrl } from './routes/rewrite-url.js'
 import { SocketUrls } from './routes/socket-urls.js'
 import { createSocketTopics } from './topics/socket-topics.js'
 import { nextTick } from './timers.js'
-import type { PlainSocket } from '../types/routes.js'
+import type { PlainSocket } from './socket/typed-socket.js'
 
 /** What the registrations of one application share. */
 interface AppState {

@@ -2,56 +2,85 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { findCircles, layerOf, LAYERS, layerRows } from './fixtures/layers.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-// From the top down. A file belongs to the first entry that its path begins with; imports run downwards, or within one entry.
-const LAYERS = [
-  'index', 'fastify-wire', 'lib/plugin', 'lib/decorators', 'lib/early', 'lib/dropin', 'lib/routes', 'lib/accept', 'lib/refusals', 'lib/owner', 'lib/admission.', 'lib/upgrade/', 'lib/options', 'lib/schema', 'lib/connection-limits', 'lib/closing', 'lib/topics/', 'lib/server', 'lib/refusal-log', 'lib/metrics', 'lib/ws-errors', 'lib/try-log', 'lib/socket/', 'lib/diagnostics', 'lib/transport/', 'lib/protocol/', 'lib/codec/', 'lib/handshake/', 'lib/engine/', 'lib/fastify-slots', 'lib/errors', 'lib/timers'
-]
-
-const SANS_IO = ['lib/handshake/', 'lib/protocol/', 'lib/codec/']
-const IO = /^(node:)?(net|http|https|http2|tls|stream|timers)(\/|$)/
+const SANS_IO = ['lib/handshake/', 'lib/protocol/', 'lib/deflate/', 'lib/codec/']
+const IO = /^((node:)?(net|http|https|http2|tls|stream|timers)(\/.*)?|lib\/timers\.ts)$/
 
 interface Import {
   readonly from: string
   readonly to: string
+  /** Whether it leaves no trace in what runs. */
   readonly isType: boolean
 }
 
-const sources = ['index.ts', 'fastify-wire.ts', ...readdirSync(join(ROOT, 'lib'), { recursive: true }).map((name) => join('lib', String(name))).filter((name) => name.endsWith('.ts'))]
+const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8')
 
-function importsOf (file: string): Import[] {
-  const text = readFileSync(join(ROOT, file), 'utf8')
-  return Array.from(text.matchAll(/^(?:import|export) (type )?(?:[^'"]*? from )?'([^']+)'/gm), ([, type, specifier]) => ({
-    from: file,
-    to: specifier!.startsWith('.') ? relative(ROOT, join(ROOT, dirname(file), specifier!)).replace(/\.js$/, '.ts') : specifier!,
-    isType: type !== undefined
-  }))
+function filesIn (folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true })
+    .map((name) => join(folder, String(name)).replace(/\\/g, '/'))
+    .filter((name) => /(?<!\.tst)\.m?ts$/.test(name))
 }
 
-const layerOf = (file: string): number => LAYERS.findIndex((layer) => file.startsWith(layer))
-const imports = sources.flatMap(importsOf)
+const sources = ['index.ts', 'fastify-wire.ts', ...filesIn('types'), ...filesIn('client'), ...filesIn('lib')]
 
-t.test('imports run downwards', async (t) => {
+/** All imports of a file: of values, of types, and those within types, `import('…')`. */
+function importsOf (file: string): Import[] {
+  const code = read(file).replace(/^\s*(\/\/|\/?\*).*$/gm, '')
+  const statements = Array.from(code.matchAll(/^(?:import|export) (type )?(?:[^'"]*? from )?'([^']+)'/gm))
+  const others = Array.from(code.matchAll(/\bimport()\(\s*'([^']+)'/g))
+  return [...statements, ...others].map(([, type, specifier]) => ({ from: file, to: target(file, specifier!), isType: type !== undefined }))
+}
+
+function target (file: string, specifier: string): string {
+  if (!specifier.startsWith('.')) return specifier
+  return relative(ROOT, join(ROOT, dirname(file), specifier)).replace(/\\/g, '/').replace(/\.(m?)js$/, '.$1ts')
+}
+
+const imports = sources.flatMap(importsOf)
+const isOurs = (path: string): boolean => /\.m?ts$/.test(path)
+
+t.test('every file has a layer, and every layer has files', async (t) => {
+  for (const file of sources) t.ok(layerOf(file) >= 0, `${file} has a layer`)
+  for (const [i, { paths }] of LAYERS.entries()) t.ok(sources.some((file) => layerOf(file) === i), `${paths.join(', ')} exists`)
+})
+
+t.test('imports run downwards, those of types too', async (t) => {
   t.ok(imports.length > 50)
-  for (const { from, to, isType } of imports) {
-    // A type leaves no trace in what runs.
-    if (!to.endsWith('.ts') || to.startsWith('types/') || isType) continue
-    t.ok(layerOf(from) >= 0 && layerOf(to) >= layerOf(from), `${from} may import ${to}`)
+  for (const { from, to } of imports) {
+    if (isOurs(to)) t.ok(layerOf(to) >= layerOf(from), `${from} may import ${to}`)
   }
 })
 
-t.test('handshakes, protocols and the codec know no stream, server or timer', async (t) => {
+t.test('no files import each other in a circle', async (t) => {
+  const graph = new Map(sources.map((file) => [file, imports.filter(({ from }) => from === file).map(({ to }) => to).filter(isOurs)]))
+  t.same(findCircles(graph), [])
+})
+
+t.test('a circle of files is found', async (t) => {
+  const graph = new Map([['a', ['b']], ['b', ['c', 'd']], ['c', ['a']], ['d', []], ['e', ['a']]])
+  t.same(findCircles(graph), [['a', 'b', 'c']])
+})
+
+t.test('handshakes, protocols, compression and the codec know no stream, server or timer', async (t) => {
   for (const { from, to, isType } of imports) {
-    if (!isType && SANS_IO.some((layer) => from.startsWith(layer))) t.notMatch(to, IO, `${from} imports ${to}`)
+    if (isType || from === 'lib/deflate/pool.ts') continue
+    if (SANS_IO.some((layer) => from.startsWith(layer))) t.notMatch(to, IO, `${from} imports ${to}`)
+  }
+})
+
+t.test('engines know no socket', async (t) => {
+  for (const { from, to } of imports) {
+    if (from.startsWith('lib/engine/')) t.notMatch(to, /^lib\/(?!engine\/|errors\.ts|timers\.ts|try-log\.ts)/, from)
   }
 })
 
 t.test('every file of lib/ has a test of its own, unless it holds types only', async (t) => {
   for (const file of sources) {
     if (!file.startsWith('lib/')) continue
-    const hasCode = /^(export )?(async )?(function|class|const|let) /m.test(readFileSync(join(ROOT, file), 'utf8'))
+    const hasCode = /^(export )?(default )?(async |abstract )*(function|class|const|let) /m.test(read(file))
     if (hasCode) t.ok(existsSync(join(ROOT, file.replace(/^lib/, 'test').replace(/\.ts$/, '.test.ts'))), file)
   }
 })
@@ -60,9 +89,14 @@ t.test('no WebSocket library is imported', async (t) => {
   for (const { from, to } of imports) t.notMatch(to, /^(ws|undici|websocket-driver|faye-websocket|uWebSockets\.js)$/, from)
 })
 
-t.test('the client imports nothing of the server but the frames, which import nothing', async (t) => {
-  const client = readdirSync(join(ROOT, 'client')).filter((name) => name.endsWith('.mts')).flatMap((name) => importsOf(join('client', name)))
-  t.ok(client.length > 0)
-  for (const { from, to } of client) t.match(to, /^(client\/[\w-]+\.mjs|lib\/topics\/frames\.ts)$/, from)
+t.test('the client imports nothing of the server but the frames of topics, which import nothing', async (t) => {
+  const ofClient = imports.filter(({ from }) => from.startsWith('client/'))
+  t.ok(ofClient.length > 0)
+  for (const { from, to } of ofClient) t.match(to, /^(client\/[\w-]+\.mts|lib\/topics\/frames\.ts)$/, from)
   t.same(importsOf('lib/topics/frames.ts'), [])
+})
+
+t.test('the table of AGENTS.md has the layers', async (t) => {
+  const table = read('AGENTS.md').split('## Layers')[1]!.split('\n## ')[0]!.split('\n').filter((line) => line.startsWith('| `'))
+  t.same(table, layerRows())
 })

@@ -5,72 +5,11 @@ import type {
   RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface,
   RouteOptions as FastifyRouteOptions
 } from 'fastify'
-import type { WireOptions } from '../lib/options/resolve.js'
-import type { SocketEmitter } from '../lib/socket/emitter.js'
-import type { BinaryType, Sendable } from '../lib/socket/sendable.js'
-import type { CloseEvent, ErrorEvent, MessageEvent, OpenEvent, SocketEventHandler, SocketEventType } from '../lib/socket/events.js'
-import type { SendResult } from '../lib/socket/sender.js'
-import type { ControlCallback, SendOptions, WireSocket } from '../lib/socket/socket.js'
-import type { PreparedMessage } from '../lib/codec/prepared-message.js'
-import type { WriteCallback } from '../lib/transport/transport.js'
-import type { WithData } from './routes.js'
+import type { WireOptions } from '../lib/options/options.js'
+import type { WithData } from '../lib/socket/typed-socket.js'
+import type { WebSocket } from '../lib/socket/ws-socket.js'
 
-type DropInEvent<Event> = Omit<Event, 'type' | 'target'> & { readonly type: string, readonly target: WebSocket }
-
-interface DropInEventMap {
-  open: DropInEvent<OpenEvent>
-  message: DropInEvent<MessageEvent>
-  close: DropInEvent<CloseEvent>
-  error: DropInEvent<ErrorEvent>
-}
-
-type DropInListener<Type extends SocketEventType> = ((event: DropInEventMap[Type]) => unknown) | { handleEvent (event: DropInEventMap[Type]): unknown }
-
-/** What the WebSocket of `ws` has. */
-interface WebSocketMembers extends SocketEmitter {
-  binaryType: BinaryType
-  readonly bufferedAmount: number
-  readonly extensions: string
-  readonly isPaused: boolean
-  readonly protocol: string
-  readonly readyState: WireSocket['readyState']
-  readonly url: string
-  readonly CONNECTING: 0
-  readonly OPEN: 1
-  readonly CLOSING: 2
-  readonly CLOSED: 3
-
-  get onopen (): SocketEventHandler<'open'> | null
-  set onopen (listener: ((event: DropInEventMap['open']) => unknown) | null)
-  get onmessage (): SocketEventHandler<'message'> | null
-  set onmessage (listener: ((event: DropInEventMap['message']) => unknown) | null)
-  get onclose (): SocketEventHandler<'close'> | null
-  set onclose (listener: ((event: DropInEventMap['close']) => unknown) | null)
-  get onerror (): SocketEventHandler<'error'> | null
-  set onerror (listener: ((event: DropInEventMap['error']) => unknown) | null)
-
-  send (data: Sendable | Blob, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult | void
-  send (data: Sendable | Blob | PreparedMessage, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult | void
-  ping (data?: Sendable, mask?: boolean, callback?: (error: Error) => void): void
-  ping (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void
-  pong (data?: Sendable, mask?: boolean, callback?: (error: Error) => void): void
-  pong (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void
-  close (code?: number, reason?: string | Buffer): void
-  terminate (): void
-  pause (): void
-  resume (): void
-
-  addEventListener<Type extends SocketEventType> (type: Type, listener: DropInListener<Type>, options?: { once?: boolean | undefined }): void
-  removeEventListener<Type extends SocketEventType> (type: Type, listener: DropInListener<Type>): void
-}
-
-/**
- * A socket as code knows it that was written for `ws`. What a WireSocket has beyond is optional here, so that
- * `socket as ExtendedSocket` compiles for an interface of the application that extends the WebSocket of `ws`.
- * `id` and `data` are left out, since applications have given sockets properties of these names and of other types.
- * A handler that wants all of it annotates its parameter: `(socket: WireSocket) => …`.
- */
-export interface WebSocket extends WebSocketMembers, Partial<Omit<WireSocket, keyof WebSocketMembers | 'id' | 'data'>> {}
+export type { WebSocket }
 
 export type WebsocketPluginOptions = WireOptions
 

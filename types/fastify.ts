@@ -2,14 +2,13 @@ import type {
   ContextConfigDefault, FastifyBaseLogger, FastifySchema as RouteSchema, FastifyTypeProvider, FastifyTypeProviderDefault,
   RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault, RouteGenericInterface
 } from 'fastify'
-import type { SocketHandler } from '../lib/routes/accept.js'
-import type { SocketRouteOptions } from '../lib/routes/ws-route.js'
-import type { SocketSchema } from '../lib/routes/schema.js'
+import type { SocketHandler, SocketRouteOptions, SocketSchema } from '../lib/options/declaration.js'
 import type { WireServer } from '../lib/server/server.js'
 import type { Topics } from '../lib/topics/topics.js'
 import type { InjectContext, InjectHooks } from '../lib/inject/inject.js'
 import type { WebsocketHandler } from './drop-in.js'
-import type { GenericRouteOptions, GenericSocketHandler, PlainSocket, SchemaRouteOptions, SchemaSocketHandler, SocketGeneric } from './routes.js'
+import type { GenericRouteOptions, GenericSocketHandler, SchemaRouteOptions, SchemaSocketHandler, SocketGeneric } from './routes.js'
+import type { PlainSocket } from '../lib/socket/typed-socket.js'
 
 declare module 'fastify' {
   // The parameters repeat those of Fastify: a declaration that is merged must have them.

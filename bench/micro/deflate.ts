@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { createDeflater, DEFLATE_SYNC_UP_TO, type Deflater } from '../../lib/deflate/deflate.js'
 import { createInflater, INFLATE_SYNC_OUTPUT, INFLATE_SYNC_UP_TO, type Inflater } from '../../lib/deflate/inflate.js'
-import type { DeflateParameters, DeflateSettings } from '../../lib/handshake/extensions.js'
+import type { DeflateParameters, DeflateSettings } from '../../lib/deflate/settings.js'
 
 const SETTINGS: DeflateSettings = {
   contextTakeover: false, clientContextTakeover: false, windowBits: 15, clientWindowBits: 15, level: 3, memLevel: 8, threshold: 1024

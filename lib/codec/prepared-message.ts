@@ -1,7 +1,16 @@
 import { markAsUntransferable } from 'node:worker_threads'
-import type { Deflater } from '../deflate/deflate.js'
 import { COMPRESSED, encodeFrame, encodeHixieText, encodeTextFrame, payloadOf } from './encoder.js'
 import { BINARY, TEXT } from './opcode.js'
+
+/** Compresses a whole message, for all receivers that agreed on the same. */
+export interface MessageCompressor {
+  /** Payloads of at most so many bytes are for `deflate()`, longer ones for `deflateLater()`. -1: all are for the latter. */
+  readonly syncUpTo: number
+  /** Compresses on the spot. What is returned belongs to the caller. */
+  deflate (payload: Buffer): Buffer
+  /** Compresses in the thread pool. The payload must not change until `done` is called, which happens once. */
+  deflateLater (payload: Buffer, done: (error: Error | undefined, compressed: Buffer) => void): void
+}
 
 /** Makes a value the text that is sent. */
 export interface ValueWriter {
@@ -21,8 +30,8 @@ export class PreparedMessage {
   /** A view of the frame. */
   readonly payload: Buffer
   #hixie: Buffer | undefined
-  readonly #compressed = new Map<Deflater, Buffer>()
-  readonly #compressing = new Map<Deflater, Array<(frame: Buffer) => void>>()
+  readonly #compressed = new Map<MessageCompressor, Buffer>()
+  readonly #compressing = new Map<MessageCompressor, Array<(frame: Buffer) => void>>()
 
   constructor (data: string | Buffer, isBinary: boolean, isCompressible: boolean) {
     this.isBinary = isBinary
@@ -44,24 +53,24 @@ export class PreparedMessage {
   }
 
   /** As a compressed frame, or undefined where it is too large to be made now. */
-  compressedFrame (deflater: Deflater): Buffer | undefined {
-    const made = this.#compressed.get(deflater)
-    if (made !== undefined || this.payload.length > deflater.syncUpTo) return made
-    return this.#keep(deflater, deflater.deflate(this.payload))
+  compressedFrame (compressor: MessageCompressor): Buffer | undefined {
+    const made = this.#compressed.get(compressor)
+    if (made !== undefined || this.payload.length > compressor.syncUpTo) return made
+    return this.#keep(compressor, compressor.deflate(this.payload))
   }
 
   /** Makes the compressed frame in the thread pool, once for all who ask. Where that fails it is the uncompressed one. */
-  compressLater (deflater: Deflater, done: (frame: Buffer) => void): void {
-    const waiting = this.#compressing.get(deflater)
+  compressLater (compressor: MessageCompressor, done: (frame: Buffer) => void): void {
+    const waiting = this.#compressing.get(compressor)
     if (waiting !== undefined) {
       waiting.push(done)
       return
     }
     const all = [done]
-    this.#compressing.set(deflater, all)
-    deflater.deflateLater(this.payload, (error, compressed) => {
-      const frame = error === undefined ? this.#keep(deflater, compressed) : this.frame
-      this.#compressing.delete(deflater)
+    this.#compressing.set(compressor, all)
+    compressor.deflateLater(this.payload, (error, compressed) => {
+      const frame = error === undefined ? this.#keep(compressor, compressed) : this.frame
+      this.#compressing.delete(compressor)
       for (const tell of all) tell(frame)
     })
   }
@@ -75,9 +84,9 @@ export class PreparedMessage {
     return this.isBinary ? BINARY : TEXT
   }
 
-  #keep (deflater: Deflater, compressed: Buffer): Buffer {
+  #keep (compressor: MessageCompressor, compressed: Buffer): Buffer {
     const frame = encodeFrame(this.#opcode | COMPRESSED, compressed)
-    this.#compressed.set(deflater, frame)
+    this.#compressed.set(compressor, frame)
     return frame
   }
 }

@@ -1,6 +1,6 @@
 import { constants, deflateRawSync, type ZlibOptions } from 'node:zlib'
 import { CompressionBusy } from '../errors.js'
-import type { DeflateParameters, DeflateSettings } from '../handshake/extensions.js'
+import type { DeflateParameters, DeflateSettings } from './settings.js'
 import { canRunZlib, openDeflateStream, SCRATCH, TAIL, ZlibContext, type ZlibStream } from './zlib.js'
 import { deflateInPool, enterPool, leavePool, type DeflateCallback } from './pool.js'
 

@@ -1,6 +1,6 @@
 import { constants, inflateRawSync } from 'node:zlib'
 import { CompressionBusy, CorruptCompression, MessageTooBig, type Fault } from '../errors.js'
-import type { DeflateParameters } from '../handshake/extensions.js'
+import type { DeflateParameters } from './settings.js'
 import { canRunZlib, MOST_LAST_BLOCKS, openInflateStream, SCRATCH, TAIL, TAIL_AND_END, ZlibContext, type ZlibStream } from './zlib.js'
 import { enterPool, InflateJob, leavePool, type Beginning, type InflateCallback } from './pool.js'
 

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Version } from '../protocol/protocol.js'
+import type { Version } from '../versions.js'
 
 /** The facts of a request that a handshake is read from. */
 export interface HandshakeRequest {

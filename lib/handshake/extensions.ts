@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { DeflateParameters, DeflateSettings } from '../deflate/settings.js'
 import { BadExtensionsHeader } from '../errors.js'
 import { header } from './header.js'
 
@@ -7,40 +8,6 @@ export interface ExtensionOffer {
   readonly name: string
   /** In their order, repetitions included. A value that came quoted is without its quotes. */
   readonly parameters: ReadonlyArray<{ readonly name: string, readonly value: string | undefined }>
-}
-
-/** How permessage-deflate is offered by a route, resolved when it was registered. */
-export interface DeflateSettings {
-  /**
-   * Whether the server compresses each message with the help of those before it. Default false: one compressor
-   * serves the whole process. True costs a compressor for each connection that has sent a compressed message:
-   * 240,000 bytes with the default window and memory, 100,000 with 12 and 5, never under 80,000.
-   */
-  readonly contextTakeover: boolean
-  /**
-   * Whether the client may do so. Default false: one decompressor serves the whole process. True costs a
-   * decompressor for each connection that has received a compressed message: 50,000 bytes with a window of 15 bits,
-   * 25,000 with one of 12.
-   */
-  readonly clientContextTakeover: boolean
-  /** Base-2 logarithm of the window of what the server sends, 9 to 15. Default 15. */
-  readonly windowBits: number
-  /** The same of what the client sends, 9 to 15. Default 15. Bounds a decompressor that is kept for a connection. */
-  readonly clientWindowBits: number
-  /** zlib's effort, 1 to 9. Default 3. */
-  readonly level: number
-  /** zlib's memory for the compressor, 1 to 9. Default 8. */
-  readonly memLevel: number
-  /** Messages of fewer bytes are sent uncompressed. Default 1024. */
-  readonly threshold: number
-}
-
-/** What two endpoints agreed on (RFC 7692 §7.1). */
-export interface DeflateParameters {
-  readonly serverNoContextTakeover: boolean
-  readonly clientNoContextTakeover: boolean
-  readonly serverMaxWindowBits: number
-  readonly clientMaxWindowBits: number
 }
 
 export interface DeflateAgreement {

@@ -3,7 +3,7 @@ import {
   BadConnectionHeader, BadUpgradeHeader, HttpVersionTooOld, MethodNotAllowed, MissingHost, MissingKey,
   MissingVersion, UnsupportedVersion
 } from '../errors.js'
-import type { Version } from '../protocol/protocol.js'
+import type { Version } from '../versions.js'
 import type { Handshake, HandshakeRequest } from './answer.js'
 import { hasToken, header } from './header.js'
 import { readHixie75 } from './hixie75.js'
@@ -13,9 +13,6 @@ import { type NumberedVersion, readRfc6455 } from './rfc6455.js'
 import { readRfc8441 } from './rfc8441.js'
 
 export type { Answer, Handshake, HandshakeRequest } from './answer.js'
-
-/** Every version there is, the preferred first. */
-export const VERSIONS: readonly Version[] = ['13', '8', '7', 'hixie-76', 'hixie-75']
 
 /** Whether a request asks for a WebSocket, among what else it may ask for (RFC 7230 §6.7). */
 export function isWebSocketUpgrade (headers: IncomingHttpHeaders): boolean {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { BadKey, BadProtocolHeader, MissingKey } from '../errors.js'
-import type { Version } from '../protocol/protocol.js'
+import type { Version } from '../versions.js'
 import type { Answer, Handshake, HandshakeRequest } from './answer.js'
 import { elements, header } from './header.js'
 

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { NotOpen } from '../errors.js'
-import type { Version } from '../protocol/protocol.js'
+import type { Version } from '../versions.js'
 import type { PreparedMessage } from '../codec/prepared-message.js'
 import type { Sendable } from '../socket/sendable.js'
 import type { SocketOwner } from '../socket/init.js'

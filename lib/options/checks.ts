@@ -3,7 +3,7 @@ import { BadOption, UnknownOption } from '../errors.js'
 import { MAX_DELAY } from '../socket/deadlines.js'
 
 /** What an option may be; `or` names what else it may be, which is checked elsewhere. */
-interface Range {
+export interface Range {
   readonly min: number
   readonly max: number
   readonly or?: string
@@ -20,6 +20,23 @@ export function wholeNumber (name: string, value: number | undefined, { min, max
   if (value !== undefined && (!Number.isInteger(value) || value < min || value > max)) {
     throw new BadOption(name, `${or}a whole number from ${min} to ${max}`, inspect(value))
   }
+  return value
+}
+
+export function callable<Value> (name: string, value: Value | undefined): Value | undefined {
+  if (value !== undefined && typeof value !== 'function') throw new BadOption(name, 'a function', inspect(value))
+  return value
+}
+
+export function methodName (name: string, value: string | undefined): string | undefined {
+  if (value !== undefined && (typeof value !== 'string' || value === '')) {
+    throw new BadOption(name, 'the name of a method', inspect(value))
+  }
+  return value
+}
+
+export function fraction (name: string, value: number): number {
+  if (!(typeof value === 'number' && value >= 0 && value <= 1)) throw new BadOption(name, 'a fraction from 0 to 1', inspect(value))
   return value
 }
 

@@ -1,43 +1,5 @@
-import type { DeflateSettings } from '../handshake/extensions.js'
+import type { DeflateOptions, DeflateSettings } from '../deflate/settings.js'
 import { ANY_SIZE, flag, objectOf, wholeNumber } from './checks.js'
-
-/**
- * How messages are compressed (permessage-deflate, RFC 7692). By default one compressor and one decompressor serve the
- * whole process, so that an idle socket costs no memory of zlib.
- */
-export interface DeflateOptions {
-  /** Messages of fewer bytes are sent uncompressed. Default 1024. */
-  threshold?: number | undefined
-  /** zlib's effort, 1 to 9. Default 3: measured, a higher one costs more time than it saves bytes. */
-  level?: number | undefined
-  /** zlib's memory for the compressor, 1 to 9. Default 8. */
-  memLevel?: number | undefined
-  /**
-   * Whether what is sent is compressed with the help of the messages before it: smaller, for a compressor of its own
-   * for each connection that was sent one. Default false.
-   */
-  contextTakeover?: boolean | undefined
-  /** Whether clients may do so, for a decompressor of its own for each connection that sent one. Default false. */
-  clientContextTakeover?: boolean | undefined
-  /** Base-2 logarithm of the window of what is sent, 9 to 15. Default 15. */
-  windowBits?: number | undefined
-  /** The same of what clients send. Default 15. */
-  clientWindowBits?: number | undefined
-  /** The name that `ws` has for `contextTakeover: false`. */
-  serverNoContextTakeover?: boolean | undefined
-  /** The name that `ws` has for `clientContextTakeover: false`. */
-  clientNoContextTakeover?: boolean | undefined
-  /** The name that `ws` has for `windowBits`. */
-  serverMaxWindowBits?: number | undefined
-  /** The name that `ws` has for `clientWindowBits`. Booleans, which its documentation has and its types have not, are taken and say nothing. */
-  clientMaxWindowBits?: number | undefined
-  /** Where `ws` has `level` and `memLevel`. */
-  zlibDeflateOptions?: { level?: number | undefined, memLevel?: number | undefined } | undefined
-  /** Taken for compatibility: the window is said by `clientWindowBits`. */
-  zlibInflateOptions?: object | undefined
-  /** Taken for compatibility: small messages never go through the thread pool, large ones a few at a time. */
-  concurrencyLimit?: number | undefined
-}
 
 export const DEFLATE_NAMES: ReadonlyArray<keyof DeflateOptions & string> & readonly string[] = [
   'threshold', 'level', 'memLevel', 'contextTakeover', 'clientContextTakeover', 'windowBits', 'clientWindowBits',

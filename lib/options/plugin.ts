@@ -1,13 +1,13 @@
 import { inspect } from 'node:util'
 import { BadOption, ErrorHandlerInvalid, NoServer, PreCloseInvalid } from '../errors.js'
-import type { WireOptions } from './resolve.js'
+import type { WireOptions } from './options.js'
 import type { WireServerOptions } from '../server/server.js'
 import { ANY_SIZE } from './checks.js'
-import { DEFLATE_NAMES, type DeflateOptions } from './deflate.js'
+import { DEFLATE_NAMES } from './deflate.js'
+import type { DeflateOptions } from '../deflate/settings.js'
 import { adviseOnPluginOption } from './foreign.js'
 import { meantName } from './names.js'
-
-const PLUGIN_NAMES: readonly string[] = ['decorator', 'directIO', 'engine', 'options', 'shutdown', 'preClose', 'topics'] satisfies Array<keyof WireOptions>
+import { OPTIONS, PLUGIN_OPTIONS } from './table.js'
 
 const SERVER_NAMES: readonly string[] = [
   'maxPayload', 'verifyClient', 'handleProtocols', 'perMessageDeflate', 'clientTracking', 'server', 'noServer', 'path', 'host', 'port', 'backlog', 'autoPong', 'skipUTF8Validation', 'allowSynchronousEvents', 'WebSocket'
@@ -23,9 +23,7 @@ export function readPluginOptions (given: WireOptions): WireOptions {
   const { errorHandler, preClose, maxPayload, perMessageDeflate, options, ...others } = given
   if (errorHandler && typeof errorHandler !== 'function') throw new ErrorHandlerInvalid()
   if (preClose && typeof preClose !== 'function') throw new PreCloseInvalid()
-  if (given.decorator !== undefined && (typeof given.decorator !== 'string' || given.decorator === '')) {
-    throw new BadOption('decorator', 'the name of a method', inspect(given.decorator))
-  }
+  OPTIONS.decorator.resolve(given.decorator)
   const server = readServerOptions(options)
   const read: WireOptions = { ...others, options: server }
   const largest = maxPayload ?? server.maxPayload
@@ -72,7 +70,7 @@ function readDeflate (given: unknown): boolean | DeflateOptions {
  * @param names those of the options of a socket
  */
 export function misspeltOptions (given: WireOptions, names: readonly string[]): string[] {
-  return [...misspelt(given, [...names, ...PLUGIN_NAMES]), ...misspelt(given.options ?? {}, SERVER_NAMES, 'options.')]
+  return [...misspelt(given, [...names, ...PLUGIN_OPTIONS]), ...misspelt(given.options ?? {}, SERVER_NAMES, 'options.')]
 }
 
 function misspelt (given: object, names: readonly string[], prefix = ''): string[] {

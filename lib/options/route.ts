@@ -1,10 +1,9 @@
 import { inspect } from 'node:util'
-import type { SocketHandler } from '../routes/accept.js'
+import type { SocketHandler, SocketRouteOptions, SocketSchema } from './declaration.js'
 import { BadOption, HandlerMissing, HandlerObject, RouteArguments, RouteOption, UrlInvalid } from '../errors.js'
-import type { SocketRouteOptions } from '../routes/ws-route.js'
-import type { SocketSchema } from '../routes/schema.js'
 import { adviseOnRouteOption, holdsListeners } from './foreign.js'
 import { refuseMisspelt } from './names.js'
+import { PLUGIN_OPTIONS } from './table.js'
 
 interface Declaration {
   readonly options: SocketRouteOptions
@@ -22,8 +21,6 @@ const FIXED: ReadonlyArray<readonly [name: string, allowed: unknown, why: string
   ['bodyLimit', undefined, 'a handshake has no body; maxPayload limits a message'],
   ['exposeHeadRoute', false, 'a socket has no HEAD']
 ]
-
-const PLUGIN_ONLY = ['decorator', 'engine', 'topics', 'shutdown', 'directIO', 'preClose', 'options']
 
 /**
  * Reads the arguments of app.ws().
@@ -49,7 +46,7 @@ export function readDeclaration (url: unknown, second: unknown, third: unknown):
  */
 export function checkRouteOptions (options: object, names: readonly string[]): void {
   const given = options as Record<string, unknown>
-  for (const name of PLUGIN_ONLY) {
+  for (const name of PLUGIN_OPTIONS) {
     if (given[name] !== undefined) throw new RouteOption(name, 'it is for all routes, give it to app.register(fastifyWire, { … })')
   }
   for (const [name, allowed, why] of FIXED) {

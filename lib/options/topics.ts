@@ -55,21 +55,19 @@ export interface TopicSettings {
   readonly member: MemberChooser | undefined
 }
 
-export const TOPIC_OPTIONS = ['topic', 'history', 'presence'] as const satisfies Array<keyof TopicRouteOptions>
-
 const LINGER = 5_000
 
 /** @throws BadOption */
-export function resolveTopicRoute ({ topic, history, presence }: TopicRouteOptions): TopicSettings {
+export function resolveTopic (topic: TopicRouteOptions['topic']): TopicRouteOptions['topic'] {
   const isNames = Array.isArray(topic) && topic.every((name) => typeof name === 'string')
   if (topic !== undefined && topic !== true && typeof topic !== 'string' && typeof topic !== 'function' && !isNames) {
     throw new BadOption('topic', 'true, a name, a list of names, or a function', inspect(topic))
   }
-  if (presence !== undefined && typeof presence !== 'function') throw new BadOption('presence', 'a function of the request', inspect(presence))
-  return { topic, rules: { retention: resolveHistory(history), hasPresence: presence !== undefined }, member: presence }
+  return topic
 }
 
-function resolveHistory (given: HistoryOptions | undefined): TopicRules['retention'] {
+/** @throws BadOption */
+export function resolveHistory (given: HistoryOptions | undefined): TopicRules['retention'] {
   const { size, ttl } = objectOf('history', given, ['size', 'ttl'])
   return retentionOf({
     size: wholeNumber('history.size', size, { min: 0, max: 1_000_000 }),

@@ -3,7 +3,7 @@ import { COMPRESSED, writeFrame, type Output } from '../codec/encoder.js'
 import { createInflater, type Inflater } from '../deflate/inflate.js'
 import type { PreparedMessage } from '../codec/prepared-message.js'
 import { BINARY, TEXT } from '../codec/opcode.js'
-import type { DeflateParameters, DeflateSettings } from '../handshake/extensions.js'
+import type { DeflateParameters, DeflateSettings } from '../deflate/settings.js'
 import { TaskQueue } from './task-queue.js'
 
 /**

@@ -1,7 +1,8 @@
 import type { Output } from '../codec/encoder.js'
 import type { Compression } from './compression.js'
 import { Hixie } from './hixie.js'
-import { isHixie, type Limits, type Protocol, type Sink, type Version } from './protocol.js'
+import type { Limits, Protocol, Sink } from './protocol.js'
+import { isHixie, type Version } from '../versions.js'
 import { Rfc6455 } from './rfc6455.js'
 
 /** Begins a conversation in the version that was agreed on. */

@@ -1,5 +1,6 @@
 import type { PreparedMessage } from '../codec/prepared-message.js'
 import type { Fault } from '../errors.js'
+import type { Version } from '../versions.js'
 
 /**
  * A conversation, sans-I/O: bytes come in by `receive()`, events and bytes go out through the Sink.
@@ -17,14 +18,6 @@ import type { Fault } from '../errors.js'
  * whatever arrives is discarded.
  */
 export type ProtocolState = 'open' | 'closing' | 'closed'
-
-/** Which protocol a socket speaks: RFC 6455 (`13`), its drafts, or one of the two that came before. */
-export type Version = '13' | '8' | '7' | 'hixie-76' | 'hixie-75'
-
-/** Whether a version is one of those before the handshake got a number: they carry text only, and have no ping. */
-export function isHixie (version: Version): version is 'hixie-76' | 'hixie-75' {
-  return version === 'hixie-76' || version === 'hixie-75'
-}
 
 /** What a conversation tells. */
 export interface Sink {

@@ -5,7 +5,8 @@ import { withRetry, type ConnectionLimits } from '../server/connection-limits.js
 import { upgradeChannel } from '../diagnostics.js'
 import { ClientRefused, ProtocolNotOffered, ServerClosing } from '../errors.js'
 import { chooseProtocol, readHandshake, type Answer, type Handshake } from '../handshake/handshake.js'
-import { negotiateDeflate, readExtensions, type DeflateAgreement, type DeflateSettings } from '../handshake/extensions.js'
+import { negotiateDeflate, readExtensions, type DeflateAgreement } from '../handshake/extensions.js'
+import type { DeflateSettings } from '../deflate/settings.js'
 import type { Settings } from '../options/resolve.js'
 import { createContext, socketOpened } from './observer.js'
 import type { Registration } from './registration.js'
@@ -13,16 +14,14 @@ import { logRefusal } from './refusals.js'
 import { Compression } from '../protocol/compression.js'
 import type { WireServer } from '../server/server.js'
 import type { SocketOwner } from '../socket/init.js'
-import { beginLifetime } from '../server/lifetime.js'
+import { beginLifetime } from '../socket/lifetime.js'
 import { open, WireSocket } from '../socket/socket.js'
 import { LIVE_PROTOCOL } from '../topics/frames.js'
 import { chooseTopics, type Following } from './route-topics.js'
 import { upgradeOf, type Upgrade } from '../upgrade/response.js'
 import { createProtocol } from '../protocol/create-protocol.js'
-import type { PlainSocket } from '../../types/routes.js'
-
-/** Handles the sockets of a route; `this` is the instance on which the route was declared. */
-export type SocketHandler = (this: FastifyInstance, socket: PlainSocket, request: FastifyRequest) => void | Promise<void>
+import type { PlainSocket } from '../socket/typed-socket.js'
+import type { SocketHandler } from '../options/declaration.js'
 
 /** A route that accepts sockets. */
 export interface SocketRoute {

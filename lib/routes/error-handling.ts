@@ -1,3 +1,9 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { UncleanClose, type RefusedMessage } from '../errors.js'
+import type { WireSocket } from '../socket/socket.js'
+import { tryLog } from '../try-log.js'
+import { toErrorText, toReason } from './schema.js'
+
 // What `ws` calls these faults: applications written for it tell them by these codes.
 const CODES: ReadonlyMap<string, string> = new Map([
   ['FST_WIRE_RSV', 'WS_ERR_UNEXPECTED_RSV_2_3'],
@@ -26,3 +32,33 @@ export function toWsError (error: Error & { code?: string }): void {
   // A subscriber of the channel has seen it already, and may have frozen it.
   if (code !== undefined) Reflect.set(error, 'code', code)
 }
+
+/** It needs the log of the request only, so that the request need not be kept for it. */
+export type DefaultErrorHandler = (error: unknown, socket: WireSocket, log: FastifyBaseLogger) => void
+
+// What a loop over the messages throws when the peer left without a close is no failure, and the log has it already.
+export const closeWith1011: DefaultErrorHandler = (error, socket, log) => {
+  if (error instanceof UncleanClose) return
+  tryLog(log, 'error', { err: error }, 'a WebSocket handler failed')
+  socket.close(1011)
+}
+
+// The default of @fastify/websocket. A fault has closed the socket already, with the code that says which it was.
+export const terminate: DefaultErrorHandler = (error, socket, log) => {
+  tryLog(log, 'error', error as object)
+  if (!(error instanceof Error && isFault(error))) socket.terminate()
+}
+
+// A fault of a client is no fault here: as in Fastify, it is not logged as an error.
+const refuseBy = (answer: (error: RefusedMessage, socket: WireSocket) => void): DefaultErrorHandler => (error, socket, log) => {
+  // After the close nobody cares for what had been sent before.
+  if (socket.readyState !== socket.OPEN) return
+  tryLog(log, 'info', { err: error }, 'a message was refused')
+  answer(error as RefusedMessage, socket)
+}
+
+/** Closes a socket whose peer sent a message that a schema refuses. */
+export const closeRefused = refuseBy(({ closeCode, message }, socket) => { socket.close(closeCode, toReason(message)) })
+
+/** Answers such a message with the error. */
+export const replyRefused = refuseBy((error, socket) => { socket.send(toErrorText(error), { binary: false }) })

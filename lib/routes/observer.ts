@@ -5,12 +5,12 @@ import type { Registration } from './registration.js'
 import { isRefusedMessage, type MessageSchemas } from './schema.js'
 import type { WireServer } from '../server/server.js'
 import type { SocketOwner } from '../socket/init.js'
-import { endLifetime, forgetExpiry } from '../server/lifetime.js'
+import { endLifetime, forgetExpiry } from '../socket/lifetime.js'
 import { heartbeatOf } from '../socket/heartbeat.js'
 import type { WireSocket } from '../socket/socket.js'
 import { isThenable } from '../socket/thenable.js'
 import { tryLog } from '../try-log.js'
-import { toWsError } from './error-handling.js'
+import { closeRefused, closeWith1011, replyRefused, terminate, toWsError } from './error-handling.js'
 import { nextTick, timers } from '../timers.js'
 
 /** What is kept of a request while its socket is open. */
@@ -136,16 +136,18 @@ export function createOwner (
 
 function handleError (instance: FastifyInstance, settings: Settings, error: unknown, socket: WireSocket, context: Context): void {
   const { log, request, reply } = context
-  const { errorHandler, refuse } = settings
+  const { errorHandler, onInvalid, reportsFaults } = settings
   const failedToo = (second: unknown): void => {
     tryLog(log, 'error', { err: second }, 'the errorHandler of a WebSocket route failed')
     socket.terminate()
   }
   try {
-    if (refuse !== undefined && isRefusedMessage(error)) {
+    if (onInvalid !== undefined && isRefusedMessage(error)) {
+      const refuse = onInvalid === 'close' ? closeRefused : replyRefused
       refuse(error, socket, log)
     } else if (errorHandler === undefined) {
-      settings.fail(error, socket, log)
+      const fail = reportsFaults ? terminate : closeWith1011
+      fail(error, socket, log)
     } else {
       const result: unknown = errorHandler.call(instance, error as Error, socket, request as FastifyRequest, reply as FastifyReply)
       if (isThenable(result)) result.then(undefined, failedToo)

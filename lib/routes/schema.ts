@@ -5,14 +5,7 @@ import {
 } from '../errors.js'
 import { messageCompiler, type Compile, type Validate } from './schema-compiler.js'
 import { isThenable } from '../socket/thenable.js'
-
-/** The schemas of a socket route: those of its handshake, which are Fastify's, and those of its messages. */
-export interface SocketSchema extends FastifySchema {
-  /** What a message of the peer must be: JSON text, parsed, validated and handed to the listener as a value. */
-  message?: unknown
-  /** What `socket.send(value)` takes, and how it is made JSON. */
-  send?: unknown
-}
+import type { SocketSchema } from '../options/declaration.js'
 
 /** What a route with `schema.message` does with a message. */
 export interface Inbound {

@@ -1,18 +1,18 @@
 import type { FastifyInstance, RouteOptions, RouteShorthandOptions } from 'fastify'
-import { acceptSocket, checkHandshake, type SocketHandler, type SocketRoute } from './accept.js'
+import { acceptSocket, checkHandshake, type SocketRoute } from './accept.js'
 import { createLimits } from '../server/connection-limits.js'
-import { isSocketOption, resolveSettings, SOCKET_OPTIONS, type SocketOptions, type WireOptions } from '../options/resolve.js'
+import { resolveSettings } from '../options/resolve.js'
+import { isSocketOption, SOCKET_OPTIONS } from '../options/table.js'
+import type { SocketOptions, WireOptions } from '../options/options.js'
 import { checkMessageOptions, checkRouteOptions } from '../options/route.js'
 import { createOwner } from './observer.js'
 import type { Registration } from './registration.js'
 import { defineTopics } from './route-topics.js'
-import { describesMessages, MessageSchemas, type SocketSchema } from './schema.js'
+import { describesMessages, MessageSchemas } from './schema.js'
+import type { SocketHandler, SocketRouteOptions, SocketSchema } from '../options/declaration.js'
 
 /** Where the onRoute hook of the plugin finds how long the handshakes of a route may take. */
 export const handshakeTimeout = Symbol('handshakeTimeout')
-
-/** The options of a socket route: those of a Fastify route, and those of its sockets. */
-export type SocketRouteOptions = SocketOptions & Omit<RouteShorthandOptions, 'errorHandler' | 'exposeHeadRoute' | 'bodyLimit' | 'websocket' | 'schema'> & { schema?: SocketSchema }
 
 /**
  * Declares a socket at a URL: an ordinary route under the constraint that only an upgrade satisfies.

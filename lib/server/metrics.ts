@@ -1,5 +1,5 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
-import type { Version } from '../protocol/protocol.js'
+import type { Version } from '../versions.js'
 import type { Traffic } from '../socket/init.js'
 import { context, type WireSocket } from '../socket/socket.js'
 

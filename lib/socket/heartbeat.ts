@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { pingChannel, type Details, type PingReport, type ReportChannel } from '../diagnostics.js'
-import { isHixie, type Protocol } from '../protocol/protocol.js'
+import type { Protocol } from '../protocol/protocol.js'
+import { isHixie } from '../versions.js'
 import { keepAlive, unsentBytes } from '../transport/liveness.js'
 import type { Transport } from '../transport/transport.js'
 import { MAX_DELAY } from './deadlines.js'

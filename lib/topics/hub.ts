@@ -1,6 +1,6 @@
 import { TooManyTopics } from '../errors.js'
 import type { Accepted, Engine, EngineState, HistoryPage, Member, TopicMessage } from '../engine/engine.js'
-import { isHixie } from '../protocol/protocol.js'
+import { isHixie } from '../versions.js'
 import type { WireSocket } from '../socket/socket.js'
 import type { Feed, FeedOwner } from './feed.js'
 import type { LiveMember } from './frames.js'

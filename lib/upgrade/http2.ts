@@ -1,11 +1,11 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { constants, Http2ServerResponse, type Http2Server, type Http2ServerRequest, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 import { isExtendedConnect, type Answer, type Handshake } from '../handshake/handshake.js'
 import { cut } from '../transport/http2.js'
 import { Deadline } from './deadline.js'
-import { MemorySocket } from '../inject/pair.js'
 import { carry, whenOver, type Opened, type RefusalHeaders, type Upgrade, type UpgradeFailed } from './response.js'
 import { Sessions } from './sessions.js'
 import { answerFailure } from './unavailable.js'
@@ -273,9 +273,9 @@ export function listenForConnects (
     Object.defineProperty(request, 'method', { value: 'GET', writable: true, configurable: true })
     // Where a package changes the prototype of the request, these would be lost.
     for (const name of ['headers', 'rawHeaders', 'httpVersion', 'httpVersionMajor', 'url'] as const) pin(request, name)
-    // Of a connection in memory Node's socket knows no addresses.
+    // Of a connection in memory, or of any that is no socket of Node, Node's wrapper knows no addresses.
     const connection = sessions.connectionOf(session)
-    if (connection instanceof MemorySocket) Object.defineProperty(request, 'socket', { value: connection, configurable: true })
+    if (connection !== undefined && !(connection instanceof Socket)) Object.defineProperty(request, 'socket', { value: connection, configurable: true })
     return new Http2Upgrade(stream, { request, sessions, failed })
   }
   const accepted = server instanceof TlsServer ? 'secureConnection' : 'connection'

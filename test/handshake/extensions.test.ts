@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
-import { negotiateDeflate, readExtensions, type DeflateSettings } from '../../lib/handshake/extensions.js'
+import { negotiateDeflate, readExtensions } from '../../lib/handshake/extensions.js'
+import type { DeflateSettings } from '../../lib/deflate/settings.js'
 
 const SETTINGS: DeflateSettings = {
   contextTakeover: false, clientContextTakeover: false, windowBits: 15, clientWindowBits: 15, level: 3, memLevel: 8, threshold: 1024

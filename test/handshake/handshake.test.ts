@@ -1,8 +1,8 @@
 import t from 'tap'
 import {
-  VERSIONS, chooseProtocol, isExtendedConnect, isWebSocketUpgrade, readHandshake, type HandshakeRequest
+  chooseProtocol, isExtendedConnect, isWebSocketUpgrade, readHandshake, type HandshakeRequest
 } from '../../lib/handshake/handshake.js'
-import type { Version } from '../../lib/protocol/protocol.js'
+import { VERSIONS, type Version } from '../../lib/versions.js'
 
 type Headers = Record<string, string | undefined>
 

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { resolveAdmission, type AdmissionOptions } from '../../lib/options/admission.js'
+import { resolveAdmission } from '../../lib/options/resolve.js'
+import type { AdmissionOptions } from '../../lib/options/options.js'
 
 const resolve = (options: AdmissionOptions) => resolveAdmission(options, options)
 

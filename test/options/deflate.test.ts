@@ -1,5 +1,6 @@
 import t from 'tap'
-import { resolveDeflate, type DeflateOptions } from '../../lib/options/deflate.js'
+import { resolveDeflate } from '../../lib/options/deflate.js'
+import type { DeflateOptions } from '../../lib/deflate/settings.js'
 
 const DEFAULTS = { threshold: 1024, level: 3, memLevel: 8, contextTakeover: false, clientContextTakeover: false, windowBits: 15, clientWindowBits: 15 }
 

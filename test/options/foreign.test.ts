@@ -1,6 +1,6 @@
 import t from 'tap'
 import { adviseOnPluginOption, adviseOnRouteOption, holdsListeners } from '../../lib/options/foreign.js'
-import { SOCKET_OPTIONS } from '../../lib/options/resolve.js'
+import { SOCKET_OPTIONS } from '../../lib/options/table.js'
 
 t.test('options of ws, uWebSockets.js and socket.io are answered with what to write here', async (t) => {
   t.match(adviseOnRouteOption('pingInterval'), /heartbeat: \{ interval \}/)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { meantName, refuseMisspelt } from '../../lib/options/names.js'
-import { SOCKET_OPTIONS } from '../../lib/options/resolve.js'
+import { SOCKET_OPTIONS } from '../../lib/options/table.js'
 
 t.test('a slip is told from the name of something else', async (t) => {
   const names = ['maxPayload', 'send', 'origin', 'closeTimeout']

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import t from 'tap'
 import { misspeltOptions, readPluginOptions } from '../../lib/options/plugin.js'
-import type { WireOptions } from '../../lib/options/resolve.js'
+import type { WireOptions } from '../../lib/options/options.js'
 
 const read = (options: object): WireOptions => readPluginOptions(options as WireOptions)
 

@@ -1,8 +1,7 @@
-import type { FastifyBaseLogger } from 'fastify'
 import t from 'tap'
-import { MessageInvalid, UncleanClose } from '../../lib/errors.js'
-import { isSocketOption, resolveDropInSettings, resolveSettings, type WireOptions } from '../../lib/options/resolve.js'
-import type { WireSocket } from '../../lib/socket/socket.js'
+import { resolveDropInSettings, resolveSettings } from '../../lib/options/resolve.js'
+import { isSocketOption } from '../../lib/options/table.js'
+import type { WireOptions } from '../../lib/options/options.js'
 
 t.test('the defaults are those of the table', async (t) => {
   const settings = resolveSettings({})
@@ -33,31 +32,15 @@ t.test('a route overrides the plugin', async (t) => {
 
 t.test('a refused message is for the errorHandler, unless onInvalid says what is done', async (t) => {
   const errorHandler = (): void => {}
-  const { refuse, passesBinary } = resolveSettings({})
-  t.type(refuse, 'function')
+  const { onInvalid, passesBinary } = resolveSettings({})
+  t.equal(onInvalid, 'close')
   t.equal(passesBinary, false)
   t.equal(resolveSettings({}).validatesSend, false)
   t.equal(resolveSettings({ validateSend: true }).validatesSend, true)
   t.equal(resolveSettings({ onBinary: 'pass' }).passesBinary, true)
-  t.equal(resolveSettings({ errorHandler }).refuse, undefined)
-  t.equal(resolveSettings({ errorHandler, onInvalid: 'close' }).refuse, refuse)
-  t.type(resolveSettings({ errorHandler, onInvalid: 'reply' }).refuse, 'function')
-})
-
-t.test('a refused message is answered and logged, unless the socket closes already', async (t) => {
-  const calls: unknown[] = []
-  const log = { info: (...args: unknown[]) => { calls.push(args) } } as unknown as FastifyBaseLogger
-  const socket = { OPEN: 1, readyState: 1, close: (...args: unknown[]) => { calls.push(args) }, send: (...args: unknown[]) => { calls.push(args) } }
-  const error = new MessageInvalid('x is wrong')
-  const answer = (options: WireOptions): void => { resolveSettings(options).refuse?.(error, socket as unknown as WireSocket, log) }
-  answer({})
-  answer({ onInvalid: 'reply' })
-  socket.readyState = 2
-  answer({})
-  t.same(calls, [
-    [{ err: error }, 'a message was refused'], [1008, 'x is wrong'],
-    [{ err: error }, 'a message was refused'], ['{"statusCode":400,"code":"FST_WIRE_MESSAGE_SCHEMA","error":"Bad Request","message":"x is wrong"}', { binary: false }]
-  ])
+  t.equal(resolveSettings({ errorHandler }).onInvalid, undefined)
+  t.equal(resolveSettings({ errorHandler, onInvalid: 'close' }).onInvalid, 'close')
+  t.equal(resolveSettings({ errorHandler, onInvalid: 'reply' }).onInvalid, 'reply')
 })
 
 t.test('the fragment limit scales with maxPayload', async (t) => {
@@ -97,15 +80,4 @@ t.test('routes declared as for @fastify/websocket have its defaults', async (t) 
   t.throws(() => resolveDropInSettings({ origin: null as never }), { code: 'FST_WIRE_OPTION' })
   const errorHandler = (): void => {}
   t.equal(resolveDropInSettings({ errorHandler }).errorHandler, errorHandler)
-})
-
-t.test('a loop over the messages that ends because the peer left is no failure', async (t) => {
-  const { fail } = resolveSettings({})
-  const done: unknown[] = []
-  const socket = { close: (code: number) => { done.push(code) } } as unknown as WireSocket
-  const log = { error: () => { done.push('error') } } as unknown as FastifyBaseLogger
-  fail(new UncleanClose(1006), socket, log)
-  t.same(done, [])
-  fail(new Error('failed'), socket, log)
-  t.same(done, ['error', 1011])
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { VERSIONS } from '../../lib/handshake/handshake.js'
+import { VERSIONS } from '../../lib/versions.js'
 import { createProtocol } from '../../lib/protocol/create-protocol.js'
 import { RecordingSink } from '../fixtures/sink.js'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { beginLifetime, endLifetime, expireAt, forgetExpiry } from '../../lib/server/lifetime.js'
+import { beginLifetime, endLifetime, expireAt, forgetExpiry } from '../../lib/socket/lifetime.js'
 import type { WireSocket } from '../../lib/socket/socket.js'
 import { closeOf } from '../fixtures/client.js'
 import { createMemorySocket, turn } from '../fixtures/memory.js'

@@ -1,5 +1,5 @@
-import { Deadlines, MAX_DELAY } from '../socket/deadlines.js'
-import type { WireSocket } from '../socket/socket.js'
+import { Deadlines, MAX_DELAY } from './deadlines.js'
+import type { WireSocket } from './socket.js'
 
 /** How long the sockets of a route may be open, resolved when it was registered. */
 export interface Lifetime {

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { isSocketOption, OPTIONS, optionRows, PLUGIN_OPTIONS, SOCKET_OPTIONS } from '../../lib/options/table.js'
+
+t.test('the table of the README has every option, with its default, unit and sentence', async (t) => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const rows = readme.split('## Options')[1]!.split('\n\n').find((part) => part.startsWith('| option |'))!.split('\n').slice(2)
+  t.same(rows, optionRows())
+})
+
+t.test('an option that is not given has its default', async (t) => {
+  for (const name of ['maxPayload', 'closeTimeout', 'handshakeTimeout', 'lifetimeJitter', 'onBinary', 'validateSend', 'decorator', 'directIO'] as const) {
+    t.equal(OPTIONS[name].resolve(undefined), OPTIONS[name].default, name)
+  }
+  for (const name of ['heartbeat', 'backpressure', 'shutdown', 'versions'] as const) t.same(OPTIONS[name].resolve(undefined), OPTIONS[name].default, name)
+})
+
+t.test('what @fastify/websocket has too is checked with the options of the plugin', async (t) => {
+  const preClose = (): void => {}
+  t.equal(OPTIONS.preClose.resolve(preClose), preClose)
+})
+
+t.test('the options of a socket are told from those of the plugin and of the Fastify route', async (t) => {
+  for (const name of ['maxPayload', 'heartbeat', 'maxConnections']) t.ok(isSocketOption(name), name)
+  for (const name of ['shutdown', 'schema']) t.notOk(isSocketOption(name), name)
+  t.ok(PLUGIN_OPTIONS.includes('shutdown'))
+  t.equal(SOCKET_OPTIONS.length + PLUGIN_OPTIONS.length, Object.keys(OPTIONS).length)
+})
