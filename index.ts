@@ -12,6 +12,7 @@ export type { Counts, LatencyMetrics, RouteMetrics, WireMetrics } from './lib/se
 export type { SocketRouteOptions } from './lib/routes/ws-route.js'
 export type { SocketSchema } from './lib/routes/schema.js'
 export type { PreparedMessage } from './lib/codec/prepared-message.js'
+export type { ErrorCode } from './lib/error-code.js'
 export type { Fault, RefusedMessage } from './lib/errors.js'
 export type { BroadcastOptions, ClientInfo, HandleProtocols, MessageOptions, VerifyClient, WireServer, WireServerEvents, WireServerOptions } from './lib/server/server.js'
 export type { InjectContext, InjectError, InjectHooks } from './lib/inject/inject.js'

@@ -15,6 +15,7 @@ import type { WireServerOptions } from '../server/server.js'
 import type { BackpressureSettings } from '../socket/backpressure.js'
 import type { HeartbeatSettings } from '../socket/heartbeat.js'
 import type { WireSocket } from '../socket/socket.js'
+import { isError } from '../is-error.js'
 import { tryLog } from '../try-log.js'
 import { isFault } from '../routes/error-handling.js'
 
@@ -120,7 +121,7 @@ const closeWith1011: DefaultErrorHandler = (error, socket, log) => {
 // The default of @fastify/websocket. A fault has closed the socket already, with the code that says which it was.
 const terminate: DefaultErrorHandler = (error, socket, log) => {
   tryLog(log, 'error', error as object)
-  if (!(error instanceof Error && isFault(error))) socket.terminate()
+  if (!(isError(error) && isFault(error))) socket.terminate()
 }
 
 // A fault of a client is no fault here: as in Fastify, it is not logged as an error.

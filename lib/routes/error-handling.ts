@@ -1,5 +1,7 @@
+import type { ErrorCode } from '../error-code.js'
+
 // What `ws` calls these faults: applications written for it tell them by these codes.
-const CODES: ReadonlyMap<string, string> = new Map([
+const CODES: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
   ['FST_WIRE_RSV', 'WS_ERR_UNEXPECTED_RSV_2_3'],
   ['FST_WIRE_OPCODE', 'WS_ERR_INVALID_OPCODE'],
   ['FST_WIRE_CONTINUATION', 'WS_ERR_INVALID_OPCODE'],

@@ -1,8 +1,9 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorCode } from '../error-code.js'
 import { timers } from '../timers.js'
 
 /** An upgrade that was refused by the plugin. */
-export interface Refusal {
+export interface RefusedUpgrade {
   /** The code of the error that says why, or the status where there is none. */
   readonly code: string
   readonly statusCode: number
@@ -13,7 +14,7 @@ export interface Refusal {
 }
 
 /** Refusals that an operator can do something about. The others are the fault of a client, like any 4xx. */
-const ADVICE: ReadonlyMap<string, string> = new Map([
+const ADVICE: ReadonlyMap<string, string> = new Map<ErrorCode | 'UNSEEN_ROUTES', string>([
   ['FST_WIRE_ORIGIN', 'to allow this origin, add it to the option origin'],
   ['FST_WIRE_CONNECTIONS', 'maxConnections is reached'],
   ['FST_WIRE_CONNECTIONS_ADDRESS', 'maxConnectionsPerAddress is reached'],
@@ -51,7 +52,7 @@ export class RefusalLog {
     this.#logsRequests = logsRequests
   }
 
-  add (refusal: Refusal, request?: FastifyRequest): void {
+  add (refusal: RefusedUpgrade, request?: FastifyRequest): void {
     const { code, statusCode, details, advice = ADVICE.get(code) } = refusal
     if (!ADVICE.has(code) && request !== undefined && !this.#logsRequests(request)) return
     const sum = this.#sums.get(code)
