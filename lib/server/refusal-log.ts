@@ -22,6 +22,9 @@ const ADVICE: ReadonlyMap<string, string> = new Map<ErrorCode | 'UNSEEN_ROUTES',
   ['UNSEEN_ROUTES', 'routes declared before fastify-wire was loaded have no socket: await app.register(fastifyWire) before them']
 ])
 
+// Of a detail, which may come from a header of 16 KiB: a line stays under 400 bytes.
+const LONGEST_SHOWN = 60
+
 // In milliseconds.
 const WINDOW = 1_000
 
@@ -61,7 +64,7 @@ export class RefusalLog {
       return
     }
     this.#sums.set(code, { count: 0, timer: this.#later(code) })
-    write(request?.log ?? this.#log, code, { code, statusCode, ...details }, advice === undefined ? 'upgrade refused' : `upgrade refused: ${advice}`)
+    write(request?.log ?? this.#log, code, { code, statusCode, ...shorten(details) }, advice === undefined ? 'upgrade refused' : `upgrade refused: ${advice}`)
   }
 
   #later (code: string): NodeJS.Timeout {
@@ -91,6 +94,13 @@ export class RefusalLog {
     }
     this.#sums.clear()
   }
+}
+
+/** Cuts texts, and takes out of them what would be escaped in a line of JSON: neither a host nor an origin has such characters. */
+function shorten (details: object = {}): object {
+  return Object.fromEntries(Object.entries(details).map(([name, value]: [string, unknown]) => {
+    return [name, typeof value === 'string' ? value.slice(0, LONGEST_SHOWN).replace(/[^ -~]|["\\]/g, '?') : value]
+  }))
 }
 
 function write (log: FastifyBaseLogger | undefined, code: string, refused: object, message: string): void {
