@@ -18,7 +18,7 @@ export async function fastifyWire (instance: FastifyInstance, options: WireOptio
 
 // A function, because only that merges with a namespace which exports by a list. The namespace is for
 // `fastifyWebsocket.WebSocket`, as @fastify/websocket has it on its default import.
-// eslint-disable-next-line @typescript-eslint/no-redeclare -- a namespace beside a function is a merge
+
 export declare namespace fastifyWire {
   const plugin: FastifyWire
   export {

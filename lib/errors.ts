@@ -126,7 +126,7 @@ export const AlreadyRegistered = createError(
 
 export const DecoratorTaken = createError(
   'FST_WIRE_DECORATOR',
-  "%s is taken, by the application or by another plugin: rename the method of fastify-wire, as in " +
+  '%s is taken, by the application or by another plugin: rename the method of fastify-wire, as in ' +
   "app.register(fastifyWire, { decorator: 'socket' }), and declare sockets by app.socket()",
   500)
 
@@ -144,7 +144,7 @@ export const HandlerMissing = createError(
 
 export const HandlerObject = createError(
   'FST_WIRE_HANDLER_OBJECT',
-  "The handler of app.ws(%s) must be one function, not an object of listeners: app.ws(url, (socket) => { " +
+  'The handler of app.ws(%s) must be one function, not an object of listeners: app.ws(url, (socket) => { ' +
   "socket.on('message', (data) => {}) })",
   500, TypeError)
 
@@ -179,7 +179,7 @@ export const UnexpectedAnswer = createError(
 export const NoServer = createError(
   'FST_WIRE_NO_SERVER',
   "fastify-websocket doesn't support the ws noServer option. If you want to create a websocket server " +
-  "detatched from fastify, use the ws library directly.",
+  'detatched from fastify, use the ws library directly.',
   500, TypeError)
 
 export const ServerNotRunning = createError(
