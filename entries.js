@@ -16,6 +16,7 @@ export function writeEntries (dist) {
   const write = (name, text) => { writeFileSync(join(dist, name), text) }
   mkdirSync(join(dist, 'cjs'), { recursive: true })
   write('cjs/package.json', '{ "type": "commonjs" }\n')
+  write('cjs/require.cjs', "module.exports = require('./index.js').fastifyWire\n")
   write('index.js', `import fastifyWire from './cjs/require.cjs'
 export { fastifyWire as default, fastifyWire, fastifyWire as fastifyWebsocket }
 `)

@@ -1,11 +1,8 @@
 import fp from 'fastify-plugin'
-import type {
-  ContextConfigDefault, FastifyBaseLogger, FastifyPluginAsync, FastifySchema, FastifyTypeProvider, FastifyTypeProviderDefault,
-  RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface
-} from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { WireOptions } from './lib/options/options.js'
 import { plugin } from './lib/plugin.js'
-import type * as dropin from './types/drop-in.js'
+import type { RouteOptions, WebSocket, WebsocketHandler, WebsocketPluginOptions } from './types/drop-in.js'
 
 /** The plugin, with the names under which `require()` finds it. */
 export interface FastifyWire extends FastifyPluginAsync<WireOptions> {
@@ -15,34 +12,22 @@ export interface FastifyWire extends FastifyPluginAsync<WireOptions> {
 }
 
 /** WebSocket routes for Fastify: `await app.register(fastifyWire)`, then `app.ws('/demo', (socket, request) => {})`. */
-export const fastifyWire = fp(plugin, { fastify: '5.x', name: 'fastify-wire' }) as unknown as FastifyWire
-
-// For `const { fastifyWebsocket } = require(…)`; fastify-plugin gives it the other two names.
-Object.assign(fastifyWire, { fastifyWebsocket: fastifyWire })
-
-// The types that @fastify/websocket has on its default import, for `fastifyWebsocket.WebSocket`. Nothing but a namespace
-// can be named so; this one holds types alone, and nothing of it is left at run time.
-// eslint-disable-next-line @typescript-eslint/no-redeclare -- a namespace of types beside a value is a merge
-export declare namespace fastifyWire {
-  export type WebSocket = dropin.WebSocket
-  export type WebsocketPluginOptions = dropin.WebsocketPluginOptions
-  export type WebsocketHandler<
-    RawServer extends RawServerBase = RawServerDefault,
-    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
-    RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
-    ContextConfig = ContextConfigDefault,
-    SchemaCompiler extends FastifySchema = FastifySchema,
-    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
-    Logger extends FastifyBaseLogger = FastifyBaseLogger
-  > = dropin.WebsocketHandler<RawServer, RawRequest, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
-  export type RouteOptions<
-    RawServer extends RawServerBase = RawServerDefault,
-    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
-    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
-    RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
-    ContextConfig = ContextConfigDefault,
-    SchemaCompiler extends FastifySchema = FastifySchema,
-    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
-    Logger extends FastifyBaseLogger = FastifyBaseLogger
-  > = dropin.RouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
+export async function fastifyWire (instance: FastifyInstance, options: WireOptions): Promise<void> {
+  await plugin(instance, options)
 }
+
+// A function, because only that merges with a namespace which exports by a list. The namespace is for
+// `fastifyWebsocket.WebSocket`, as @fastify/websocket has it on its default import.
+
+export declare namespace fastifyWire {
+  const plugin: FastifyWire
+  export {
+    plugin as default, plugin as fastifyWire, plugin as fastifyWebsocket,
+    RouteOptions, WebSocket, WebsocketHandler, WebsocketPluginOptions
+  }
+}
+
+// It marks the function itself, and gives it the names `default` and `fastifyWire`.
+fp(fastifyWire, { fastify: '5.x', name: 'fastify-wire' })
+// For `const { fastifyWebsocket } = require(…)`.
+Object.assign(fastifyWire, { fastifyWebsocket: fastifyWire })

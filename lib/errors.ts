@@ -1,32 +1,42 @@
-import { createError, type FastifyErrorConstructor } from '@fastify/error'
+import { createError } from '@fastify/error'
+import { fault, refusal, refusedMessage } from './error-kinds.js'
 
-/**
- * Every error of the project, in one table. Three kinds:
+export type { Fault, RefusedMessage } from './error-kinds.js'
+
+/*
+ * Every error of the project, in one table. There are three kinds:
  *
- * - a *refusal* answers an upgrade with an HTTP status (Fastify turns it into the reply, `headers` included);
- * - a *fault* is a rule broken by the peer of an open socket; it carries the close code that the peer is told;
- * - a *misuse* tells the application what it did and what to do instead.
+ * - a *refusal* answers an upgrade with an HTTP status;
+ * - a *fault* is a rule that the peer of an open socket broke, and has the close code that the peer gets;
+ * - a *misuse* says what the application did and what to do instead.
+ *
+ * An error that is added here is part of `ErrorCode` by that.
  */
 
-// Refusals: the status is the HTTP status of the answer.
-
-// Without a stack: it would lead into the plugin, and a flood of handshakes brings many.
-const refusal = (code: string, message: string, status: number): FastifyErrorConstructor<{ code: string }> => createError(code, message, status, Error, false)
+// Refusals: the number is the HTTP status of the answer.
 
 export const MethodNotAllowed = refusal(
-  'FST_WIRE_METHOD', 'A WebSocket handshake is a GET request, this one is a %s (RFC 6455 §4.1)', 405)
+  'FST_WIRE_METHOD', 'A WebSocket handshake is a GET request, this one is a %s (RFC 6455 §4.1)', 405, { allow: 'GET' })
 
 export const UpgradeRequired = refusal(
-  'FST_WIRE_UPGRADE_REQUIRED', 'This URL is a WebSocket: connect to it with a WebSocket client, or send the headers of an upgrade', 426)
+  'FST_WIRE_UPGRADE_REQUIRED',
+  'This URL is a WebSocket: connect to it with a WebSocket client, or send the headers of an upgrade',
+  426)
 
 export const HttpVersionTooOld = refusal(
-  'FST_WIRE_HTTP_VERSION', 'A WebSocket handshake needs HTTP/1.1 or later, this one came as HTTP/%s (RFC 6455 §4.1)', 400)
+  'FST_WIRE_HTTP_VERSION',
+  'A WebSocket handshake needs HTTP/1.1 or later, this one came as HTTP/%s (RFC 6455 §4.1)',
+  400)
 
 export const BadConnectionHeader = refusal(
-  'FST_WIRE_CONNECTION_HEADER', 'The Connection header of a WebSocket handshake must hold the token "Upgrade" (RFC 6455 §4.2.1)', 400)
+  'FST_WIRE_CONNECTION_HEADER',
+  'The Connection header of a WebSocket handshake must hold the token "Upgrade" (RFC 6455 §4.2.1)',
+  400)
 
 export const BadUpgradeHeader = refusal(
-  'FST_WIRE_UPGRADE_HEADER', 'The Upgrade header of a WebSocket handshake must hold the token "websocket" (RFC 6455 §4.2.1)', 400)
+  'FST_WIRE_UPGRADE_HEADER',
+  'The Upgrade header of a WebSocket handshake must hold the token "websocket" (RFC 6455 §4.2.1)',
+  400)
 
 export const MissingHost = refusal(
   'FST_WIRE_HOST', 'A WebSocket handshake must carry one valid Host header (RFC 6455 §4.2.1)', 400)
@@ -74,7 +84,9 @@ export const TooManyConnections = refusal(
   'FST_WIRE_CONNECTIONS', 'There are as many connections here as there may be: connect again later', 503)
 
 export const TooManyFromAddress = refusal(
-  'FST_WIRE_CONNECTIONS_ADDRESS', 'There are as many connections of your address as there may be: close one, or connect again later', 429)
+  'FST_WIRE_CONNECTIONS_ADDRESS',
+  'There are as many connections of your address as there may be: close one, or connect again later',
+  429)
 
 export const ServerClosing = refusal(
   'FST_WIRE_CLOSING', 'The server is closing: connect again later', 503)
@@ -97,25 +109,41 @@ export const RouteOption = createError(
   'FST_WIRE_ROUTE_OPTION', 'A socket route takes no option "%s": %s', 500, TypeError)
 
 export const RouteArguments = createError(
-  'FST_WIRE_ROUTE_ARGUMENTS', 'The options of app.ws(%s) must be an object, and stand before the handler: app.ws(url, options, handler)', 500, TypeError)
+  'FST_WIRE_ROUTE_ARGUMENTS',
+  'The options of app.ws(%s) must be an object, and stand before the handler: app.ws(url, options, handler)',
+  500, TypeError)
 
 export const UrlInvalid = createError(
   'FST_WIRE_URL', 'app.ws(%s) needs a path that begins with "/": app.ws(\'/demo\', handler)', 500, TypeError)
 
 export const AlreadyRegistered = createError(
-  'FST_WIRE_REGISTERED', 'fastify-wire is registered here already: register it once, or in contexts of which none is inside another', 500)
+  'FST_WIRE_REGISTERED',
+  'fastify-wire is registered here already: register it once, or in contexts of which none is inside another',
+  500)
 
 export const DecoratorTaken = createError(
-  'FST_WIRE_DECORATOR', "%s is taken, by the application or by another plugin: rename the method of fastify-wire, as in app.register(fastifyWire, { decorator: 'socket' }), and declare sockets by app.socket()", 500)
+  'FST_WIRE_DECORATOR',
+  '%s is taken, by the application or by another plugin: rename the method of fastify-wire, as in ' +
+  "app.register(fastifyWire, { decorator: 'socket' }), and declare sockets by app.socket()",
+  500)
 
 export const BesideAnother = createError(
-  'FST_WIRE_BESIDE', '@fastify/websocket is registered beside fastify-wire, or another plugin that decorates app.websocketServer, app.injectWS or request.ws, and both would answer the same upgrades: remove it, its routes work with fastify-wire', 500)
+  'FST_WIRE_BESIDE',
+  '@fastify/websocket is registered beside fastify-wire, or another plugin that decorates ' +
+  'app.websocketServer, app.injectWS or request.ws, and both would answer the same upgrades: remove it, its ' +
+  'routes work with fastify-wire',
+  500)
 
 export const HandlerMissing = createError(
-  'FST_WIRE_HANDLER', 'app.ws(%s) needs a handler function: app.ws(url, handler) or app.ws(url, options, handler)', 500, TypeError)
+  'FST_WIRE_HANDLER',
+  'app.ws(%s) needs a handler function: app.ws(url, handler) or app.ws(url, options, handler)',
+  500, TypeError)
 
 export const HandlerObject = createError(
-  'FST_WIRE_HANDLER_OBJECT', "The handler of app.ws(%s) must be one function, not an object of listeners: app.ws(url, (socket) => { socket.on('message', (data) => {}) })", 500, TypeError)
+  'FST_WIRE_HANDLER_OBJECT',
+  'The handler of app.ws(%s) must be one function, not an object of listeners: app.ws(url, (socket) => { ' +
+  "socket.on('message', (data) => {}) })",
+  500, TypeError)
 
 export const NoTopics = createError(
   'FST_WIRE_NO_TOPICS', 'This socket was not opened by a route of fastify-wire, so there are no topics to follow', 500)
@@ -130,7 +158,9 @@ export const MemberInvalid = createError(
   'FST_WIRE_MEMBER', 'The option presence must return an object with an id, a string that is not empty, or undefined', 500, TypeError)
 
 export const TopicDataInvalid = createError(
-  'FST_WIRE_TOPIC_DATA', 'A %s cannot be published: a message is a string, bytes, or a value that JSON can carry', 500, TypeError)
+  'FST_WIRE_TOPIC_DATA',
+  'A %s cannot be published: a message is a string, bytes, or a value that JSON can carry',
+  500, TypeError)
 
 // These five have the sentences of @fastify/websocket: applications and their tests look for them.
 
@@ -150,16 +180,23 @@ export const UnexpectedAnswer = createError(
   'FST_WIRE_UNEXPECTED_ANSWER', 'Unexpected server response: %s', 500)
 
 export const NoServer = createError(
-  'FST_WIRE_NO_SERVER', "fastify-websocket doesn't support the ws noServer option. If you want to create a websocket server detatched from fastify, use the ws library directly.", 500, TypeError)
+  'FST_WIRE_NO_SERVER',
+  "fastify-websocket doesn't support the ws noServer option. If you want to create a websocket server " +
+  'detatched from fastify, use the ws library directly.',
+  500, TypeError)
 
 export const ServerNotRunning = createError(
   'FST_WIRE_NOT_RUNNING', 'websocketServer.close() was called on a server that is closed already', 500)
 
 export const NotInjectable = createError(
-  'FST_WIRE_INJECT', 'injectWS() needs an HTTP/1.1 server, or with { http2: true } an HTTP/2 one and version 13', 500, TypeError)
+  'FST_WIRE_INJECT',
+  'injectWS() needs an HTTP/1.1 server, or with { http2: true } an HTTP/2 one and version 13',
+  500, TypeError)
 
 export const ProtocolNotOffered = createError(
-  'FST_WIRE_PROTOCOL_NOT_OFFERED', 'The function that picks a protocol chose "%s", which the client did not offer (%s): return one of them, or false', 500)
+  'FST_WIRE_PROTOCOL_NOT_OFFERED',
+  'The function that picks a protocol chose "%s", which the client did not offer (%s): return one of them, or false',
+  500)
 
 export const NotOpen = createError(
   'FST_WIRE_NOT_OPEN', 'The socket is not open (readyState %s): nothing can be sent', 500)
@@ -168,49 +205,81 @@ export const NotSupported = createError(
   'FST_WIRE_NOT_SUPPORTED', 'The protocol version %s cannot carry %s: check socket.version first', 500)
 
 export const BadDate = createError(
-  'FST_WIRE_DATE', 'closeAt() takes a Date, or milliseconds since 1970, not %s: the exp of a JWT is in seconds, so closeAt(exp * 1000)', 500, TypeError)
+  'FST_WIRE_DATE',
+  'closeAt() takes a Date, or milliseconds since 1970, not %s: the exp of a JWT is in seconds, so closeAt(exp ' +
+  '* 1000)',
+  500, TypeError)
 
 export const BadCloseCode = createError(
-  'FST_WIRE_CLOSE_CODE', 'The close code %s may not be sent: use 1000-1003, 1007-1014 or 3000-4999 (RFC 6455 §7.4)', 500, RangeError)
+  'FST_WIRE_CLOSE_CODE',
+  'The close code %s may not be sent: use 1000-1003, 1007-1014 or 3000-4999 (RFC 6455 §7.4)',
+  500, RangeError)
 
 export const CloseReasonTooLong = createError(
-  'FST_WIRE_CLOSE_REASON', 'A close reason is at most 123 bytes of UTF-8, this one has %s (RFC 6455 §5.5)', 500, RangeError)
+  'FST_WIRE_CLOSE_REASON',
+  'A close reason is at most 123 bytes of UTF-8, this one has %s (RFC 6455 §5.5)',
+  500, RangeError)
 
 export const ControlTooLong = createError(
-  'FST_WIRE_CONTROL_LENGTH', 'The payload of a ping or pong is at most 125 bytes, this one has %s (RFC 6455 §5.5)', 500, RangeError)
+  'FST_WIRE_CONTROL_LENGTH',
+  'The payload of a ping or pong is at most 125 bytes, this one has %s (RFC 6455 §5.5)',
+  500, RangeError)
 
 export const InvalidText = createError(
   'FST_WIRE_TEXT', 'Only valid UTF-8 can be sent as text (RFC 6455 §5.6): send it as binary', 500, TypeError)
 
 export const NotSendable = createError(
-  'FST_WIRE_DATA', 'A message is a string, a number or bytes (Buffer, typed array, ArrayBuffer, or a list of them), not %s', 500, TypeError)
+  'FST_WIRE_DATA',
+  'A message is a string, a number or bytes (Buffer, typed array, ArrayBuffer, or a list of them), not %s',
+  500, TypeError)
 
 export const BadListener = createError(
   'FST_WIRE_LISTENER', 'A listener of "%s" must be a function, or an object with handleEvent(), not %s', 500, TypeError)
 
 export const CompressionBusy = createError(
-  'FST_WIRE_COMPRESSION_BUSY', 'This compression context cannot work on the spot now: use its asynchronous function, one message at a time', 500)
+  'FST_WIRE_COMPRESSION_BUSY',
+  'This compression context cannot work on the spot now: use its asynchronous function, one message at a time',
+  500)
 
 export const ValueNotSent = createError(
-  'FST_WIRE_SEND_SCHEMA', 'The value given to send() does not match schema.send of its route: %s. Send what is declared there, or bytes as they are with { binary }', 500, TypeError)
+  'FST_WIRE_SEND_SCHEMA',
+  'The value given to send() does not match schema.send of its route: %s. Send what is declared there, or ' +
+  'bytes as they are with { binary }',
+  500, TypeError)
 
 export const SchemaNotCompiled = createError(
   'FST_WIRE_SCHEMA', '%s cannot be compiled: %s', 500, TypeError)
 
 export const CompilerNotFound = createError(
-  'FST_WIRE_COMPILER', 'The schema compiler of this version of Fastify was not found: give the route a validatorCompiler', 500)
+  'FST_WIRE_COMPILER',
+  'The schema compiler of this version of Fastify was not found: give the route a validatorCompiler',
+  500)
 
 export const AsyncSchema = createError(
-  'FST_WIRE_ASYNC_SCHEMA', 'schema.message of %s is validated asynchronously, which would change the order of messages: use a schema without $async, and await in the listener', 500, TypeError)
+  'FST_WIRE_ASYNC_SCHEMA',
+  'schema.message of %s is validated asynchronously, which would change the order of messages: use a schema ' +
+  'without $async, and await in the listener',
+  500, TypeError)
 
 export const NullInStream = createError(
-  'FST_WIRE_STREAM_NULL', 'A message is null, which a stream takes for its end: read this socket with for await, or forbid null in schema.message', 500, TypeError)
+  'FST_WIRE_STREAM_NULL',
+  'A message is null, which a stream takes for its end: read this socket with for await, or forbid null in ' +
+  'schema.message',
+  500, TypeError)
 
 export const BackpressureExceeded = createError(
-  'FST_WIRE_BACKPRESSURE', 'The message is not sent: more than %s bytes wait for the peer, which is backpressure.limit. Send less, or wait for "drain" or for sent()', 500)
+  'FST_WIRE_BACKPRESSURE',
+  'The message is not sent: more than %s bytes wait for the peer, which is backpressure.limit. Send less, or ' +
+  'wait for "drain" or for sent()',
+  500)
 
 export const MessageReplaced = createError(
-  'FST_WIRE_REPLACED', 'The message is not sent: a newer one of the kind %s took its place while the peer was slow', 500)
+  'FST_WIRE_REPLACED',
+  'The message is not sent: a newer one of the kind %s took its place while the peer was slow',
+  500)
+
+export const ConnectionClosed = createError(
+  'FST_WIRE_CONNECTION_CLOSED', 'The connection closed before the data left', 500)
 
 export const UncleanClose = createError(
   'FST_WIRE_UNCLEAN_CLOSE', 'The socket closed uncleanly with code %s: messages may be missing', 500)
@@ -227,72 +296,53 @@ export const EngineDown = createError(
   'FST_WIRE_ENGINE_DOWN', 'The %s engine has no connection to its server: try again when its state is "ready"', 503)
 
 export const EngineClosed = createError(
-  'FST_WIRE_ENGINE_CLOSED', 'The %s engine is closed, or was never opened: open() comes first, and nothing after close()', 500)
+  'FST_WIRE_ENGINE_CLOSED',
+  'The %s engine is closed, or was never opened: open() comes first, and nothing after close()',
+  500)
 
 export const EngineRefused = createError(
   'FST_WIRE_ENGINE_REFUSED', 'The server of the %s engine refuses the message: %s', 500)
 
 export const PublishTimeout = createError(
-  'FST_WIRE_PUBLISH_TIMEOUT', 'The %s engine did not accept the message within %s ms (publishTimeout): publish it again with the same id, it is delivered once at most', 503)
+  'FST_WIRE_PUBLISH_TIMEOUT',
+  'The %s engine did not accept the message within %s ms (publishTimeout): publish it again with the same id, ' +
+  'it is delivered once at most',
+  503)
 
 // Faults of the peer.
 
-/** A rule of the conversation that the peer broke. The socket closes with `closeCode`. */
-export interface Fault extends Error {
-  readonly code: string
-  /** What the peer is told, RFC 6455 §7.4.1. */
-  readonly closeCode: number
-}
-
-interface FaultConstructor { new (...details: Array<string | number>): Fault }
-
-const fault = (code: string, message: string, closeCode: number): FaultConstructor => {
-  const Base: FastifyErrorConstructor<{ code: string }> = createError(code, message, 500, RangeError)
-  return class extends Base {
-    readonly closeCode = closeCode
-  } as unknown as FaultConstructor
-}
-
-export const ReservedBits = fault('FST_WIRE_RSV', 'A frame has a reserved bit set that no extension gave a meaning (RFC 6455 §5.2)', 1002)
+export const ReservedBits = fault(
+  'FST_WIRE_RSV', 'A frame has a reserved bit set that no extension gave a meaning (RFC 6455 §5.2)', 1002)
 export const ReservedOpcode = fault('FST_WIRE_OPCODE', 'A frame has the reserved opcode %s (RFC 6455 §5.2)', 1002)
 export const UnmaskedFrame = fault('FST_WIRE_MASK', 'A frame of the client is not masked (RFC 6455 §5.1)', 1002)
-export const NonMinimalLength = fault('FST_WIRE_LENGTH_FORM', 'A payload length is not in its shortest form (RFC 6455 §5.2)', 1002)
-export const LengthTooLarge = fault('FST_WIRE_LENGTH', 'A payload length has its most significant bit set (RFC 6455 §5.2)', 1002)
-export const FragmentedControl = fault('FST_WIRE_CONTROL_FRAGMENT', 'A control frame is fragmented (RFC 6455 §5.5)', 1002)
-export const OversizedControl = fault('FST_WIRE_CONTROL_SIZE', 'A control frame has a payload over 125 bytes (RFC 6455 §5.5)', 1002)
-export const UnexpectedContinuation = fault('FST_WIRE_CONTINUATION', 'A continuation frame came with no message to continue (RFC 6455 §5.4)', 1002)
-export const MissingContinuation = fault('FST_WIRE_INTERLEAVED', 'A new message began before the last one ended (RFC 6455 §5.4)', 1002)
-export const BadClosePayload = fault('FST_WIRE_CLOSE_PAYLOAD', 'A close frame has a payload of one byte (RFC 6455 §5.5.1)', 1002)
-export const ForbiddenCloseCode = fault('FST_WIRE_CLOSE_CODE_RECEIVED', 'A close frame carries the code %s, which may not be sent (RFC 6455 §7.4)', 1002)
+export const NonMinimalLength = fault(
+  'FST_WIRE_LENGTH_FORM', 'A payload length is not in its shortest form (RFC 6455 §5.2)', 1002)
+export const LengthTooLarge = fault(
+  'FST_WIRE_LENGTH', 'A payload length has its most significant bit set (RFC 6455 §5.2)', 1002)
+export const FragmentedControl = fault(
+  'FST_WIRE_CONTROL_FRAGMENT', 'A control frame is fragmented (RFC 6455 §5.5)', 1002)
+export const OversizedControl = fault(
+  'FST_WIRE_CONTROL_SIZE', 'A control frame has a payload over 125 bytes (RFC 6455 §5.5)', 1002)
+export const UnexpectedContinuation = fault(
+  'FST_WIRE_CONTINUATION', 'A continuation frame came with no message to continue (RFC 6455 §5.4)', 1002)
+export const MissingContinuation = fault(
+  'FST_WIRE_INTERLEAVED', 'A new message began before the last one ended (RFC 6455 §5.4)', 1002)
+export const BadClosePayload = fault(
+  'FST_WIRE_CLOSE_PAYLOAD', 'A close frame has a payload of one byte (RFC 6455 §5.5.1)', 1002)
+export const ForbiddenCloseCode = fault(
+  'FST_WIRE_CLOSE_CODE_RECEIVED', 'A close frame carries the code %s, which may not be sent (RFC 6455 §7.4)', 1002)
 export const InvalidUtf8 = fault('FST_WIRE_UTF8', 'A text is not valid UTF-8 (RFC 6455 §8.1)', 1007)
-export const CorruptCompression = fault('FST_WIRE_INFLATE', 'A compressed message is not valid DEFLATE data (RFC 7692 §7.2.2)', 1007)
+export const CorruptCompression = fault(
+  'FST_WIRE_INFLATE', 'A compressed message is not valid DEFLATE data (RFC 7692 §7.2.2)', 1007)
 export const MessageTooBig = fault('FST_WIRE_MESSAGE_SIZE', 'A message is larger than maxPayload, %s bytes', 1009)
 export const TooManyFragments = fault('FST_WIRE_FRAGMENTS', 'A message has more than maxFragments, %s fragments', 1008)
-export const BadHixieLength = fault('FST_WIRE_HIXIE_LENGTH', 'A frame length of a hixie draft is longer than its limit', 1002)
+export const BadHixieLength = fault(
+  'FST_WIRE_HIXIE_LENGTH', 'A frame length of a hixie draft is longer than its limit', 1002)
 
-// Messages that a route with a schema refuses: the peer keeps to the protocol, but not to what the application agreed on.
+// Messages that a route with a schema refuses.
 
-/** A message that is not what `schema.message` of its route says. It goes to the error handler of the route. */
-export interface RefusedMessage extends Error {
-  readonly code: string
-  readonly statusCode: 400
-  /** What the peer is told by default, RFC 6455 §7.4.1. */
-  readonly closeCode: 1003 | 1007 | 1008
-  /** What the validator found, where it was asked. */
-  validation?: unknown
-  validationContext?: 'message'
-}
-
-interface RefusedMessageConstructor { new (...details: string[]): RefusedMessage }
-
-const refusedMessage = (code: string, message: string, closeCode: RefusedMessage['closeCode']): RefusedMessageConstructor => {
-  // Without a stack: it would lead to the codec, and a peer may send many.
-  const Base: FastifyErrorConstructor<{ code: string }> = createError(code, message, 400, Error, false)
-  return class extends Base {
-    readonly closeCode = closeCode
-  } as unknown as RefusedMessageConstructor
-}
-
-export const MessageNotJson = refusedMessage('FST_WIRE_MESSAGE_JSON', 'A message is not JSON that can be taken: %s', 1007)
+export const MessageNotJson = refusedMessage(
+  'FST_WIRE_MESSAGE_JSON', 'A message is not JSON that can be taken: %s', 1007)
 export const MessageInvalid = refusedMessage('FST_WIRE_MESSAGE_SCHEMA', '%s', 1008)
-export const MessageBinary = refusedMessage('FST_WIRE_MESSAGE_BINARY', 'This socket takes JSON text, not binary messages', 1003)
+export const MessageBinary = refusedMessage(
+  'FST_WIRE_MESSAGE_BINARY', 'This socket takes JSON text, not binary messages', 1003)

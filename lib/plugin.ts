@@ -11,6 +11,7 @@ import { closeSockets, type ShutdownSettings } from './server/shutdown.js'
 import { checkDecorators, refuseAnother } from './routes/decorators.js'
 import { copySchema, isDropIn, openToUpgrades, type DropInRoute } from './routes/drop-in.js'
 import { isWatched, takeEarlyRoutes } from './routes/early-routes.js'
+import { refuse } from './error-kinds.js'
 import { BadConnectionHeader, MethodNotAllowed, NoSocket, UpgradeRequired } from './errors.js'
 import { isWebSocketUpgrade } from './handshake/handshake.js'
 import { resolveDropInSettings, resolveSettings, type Settings } from './options/resolve.js'
@@ -226,7 +227,7 @@ function refuseMissed (request: FastifyRequest, reply: FastifyReply, urls: Socke
   const found = urls.find(request.url)?.marked
   if (isUpgrade(request.raw)) {
     if (found !== undefined && method !== 'GET') {
-      return logRefusal(request, reply, Object.assign(new MethodNotAllowed(method), { headers: { allow: 'GET' } })) as Error
+      return logRefusal(request, reply, new MethodNotAllowed(method)) as Error
     }
     if (found === undefined && resources.find(request.url) !== undefined) return refuseWithoutSocket(request, reply)
     logMissed(request, reply, found === undefined && !isWatched(request.server) ? 'UNSEEN_ROUTES' : undefined)
@@ -236,7 +237,7 @@ function refuseMissed (request: FastifyRequest, reply: FastifyReply, urls: Socke
   if (isWebSocketUpgrade(request.headers)) return new BadConnectionHeader()
   // HTTP/2 has no such headers (RFC 9113 §8.2.2).
   const headers = request.raw.httpVersionMajor === 1 ? { upgrade: 'websocket', connection: 'Upgrade' } : {}
-  return Object.assign(new UpgradeRequired(), { headers })
+  return refuse(UpgradeRequired, { headers })
 }
 
 /** As types do not know it: `addHook()` adds an onClose hook by this, which works while the application closes as well. */

@@ -1,20 +1,52 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import ts from 'typescript'
 import * as errors from '../lib/errors.js'
 
-t.test('every error has a code of its own and a sentence', async (t) => {
-  const codes = new Set<string>()
-  for (const [name, Constructor] of Object.entries(errors)) {
-    const error = new (Constructor as new (...details: unknown[]) => Error & { code: string })('a', 'b', 'c')
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+type AnyError = new (...words: unknown[]) => Error & { code: string }
+
+const table = Object.entries(errors) as unknown as Array<[name: string, Constructor: AnyError]>
+const create = (Constructor: AnyError) => new Constructor('a', 'b', 'c')
+const codes = new Set(table.map(([, Constructor]) => create(Constructor).code))
+
+t.test('every error has a code and a sentence', async (t) => {
+  for (const [name, Constructor] of table) {
+    const error = create(Constructor)
     t.ok(error instanceof Error, name)
+    t.ok(error instanceof Constructor, name)
     t.match(error.code, /^FST_WIRE_[A-Z0-9_]+$/, name)
     t.match(error.message, / /, name)
-    codes.add(error.code)
   }
-  t.equal(codes.size, Object.keys(errors).length)
 })
 
-t.test('a fault carries the close code that the peer is told', async (t) => {
-  t.equal(new errors.UnmaskedFrame().closeCode, 1002)
-  t.equal(new errors.InvalidUtf8().closeCode, 1007)
-  t.match(new errors.MessageTooBig(5), { closeCode: 1009, message: /5 bytes/ })
+t.test('no two errors have one code, but for the two sentences about a bad key', async (t) => {
+  const all = table.map(([, Constructor]) => create(Constructor).code)
+  t.same(all.filter((code, at) => all.indexOf(code) !== at), ['FST_WIRE_KEY'])
+})
+
+t.test('ErrorCode has the code of every error', async (t) => {
+  const program = ts.createProgram([join(ROOT, 'lib/error-code.ts')], {
+    module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2023, types: ['node'], strict: true, skipLibCheck: true, noEmit: true
+  })
+  const checker = program.getTypeChecker()
+  const file = program.getSourceFile(join(ROOT, 'lib/error-code.ts')) as ts.SourceFile
+  const [symbol] = checker.getExportsOfModule(checker.getSymbolAtLocation(file) as ts.Symbol)
+  const { types } = checker.getDeclaredTypeOfSymbol(symbol as ts.Symbol) as ts.UnionType
+  t.same(types.map((type) => (type as ts.StringLiteralType).value).sort(), [...codes].sort())
+})
+
+t.test('every code that the sources and the documentation name is that of an error', async (t) => {
+  const files = ['README.md', ...['lib', 'docs', 'examples', 'types'].flatMap((folder) => {
+    return readdirSync(join(ROOT, folder), { recursive: true }).map((name) => join(folder, String(name)))
+  })].filter((name) => /\.(ts|md)$/.test(name))
+  t.ok(files.length > 100)
+  for (const file of files) {
+    for (const [code] of readFileSync(join(ROOT, file), 'utf8').matchAll(/\bFST_WIRE_[A-Z0-9_]*[A-Z0-9]\b/g)) {
+      t.ok(codes.has(code), `${code} in ${file}`)
+    }
+  }
 })

@@ -5,7 +5,8 @@
  */
 export type Unmask = (start: number, end: number, key: number) => number
 
-const HIGH_BITS = 0x80808080 | 0
+/** The highest bit of each byte of a word: none of them is set where all are ASCII. */
+export const HIGH_BITS = 0x80808080 | 0
 
 /** Unmasking in TypeScript, four bytes at a time. */
 export function createUnmask (view: DataView): Unmask {

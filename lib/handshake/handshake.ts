@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { refuse } from '../error-kinds.js'
 import {
   BadConnectionHeader, BadUpgradeHeader, HttpVersionTooOld, MethodNotAllowed, MissingHost, MissingKey,
   MissingVersion, UnsupportedVersion
@@ -26,7 +27,7 @@ export function isWebSocketUpgrade (headers: IncomingHttpHeaders): boolean {
 export function readHandshake (request: HandshakeRequest, versions: readonly Version[]): Handshake {
   const { headers, host } = request
   if (isExtendedConnect(headers)) return readExtendedConnect(request, versions)
-  if (request.method !== 'GET') throw refusal(new MethodNotAllowed(request.method), { allow: 'GET' })
+  if (request.method !== 'GET') throw new MethodNotAllowed(request.method)
   // Negated, so that what is no number is refused too.
   if (!(Number(request.httpVersion) >= 1.1)) throw new HttpVersionTooOld(request.httpVersion)
   if (!isWebSocketUpgrade(headers)) throw new BadUpgradeHeader()
@@ -65,7 +66,7 @@ function readExtendedConnect (request: HandshakeRequest, versions: readonly Vers
   const version = header(request.headers, 'sec-websocket-version')?.trim()
   if (version === undefined) throw missingVersion(spoken)
   // With no Upgrade header, which HTTP/2 does not have (RFC 9113 §8.2.2).
-  if (version !== '13' || !isSpoken) throw refusal(new UnsupportedVersion(version, spoken.join(', ')), versionHeader(spoken))
+  if (version !== '13' || !isSpoken) throw refuse(UnsupportedVersion, { headers: versionHeader(spoken) }, version, spoken.join(', '))
   return readRfc8441(request)
 }
 
@@ -81,21 +82,16 @@ function isNumbered (version: string): version is NumberedVersion {
 }
 
 function unsupported (version: string, versions: readonly Version[]): Error {
-  return refusal(new UnsupportedVersion(version, versions.join(', ')), {
-    upgrade: 'websocket', ...versionHeader(versions)
-  })
+  const headers = { upgrade: 'websocket', ...versionHeader(versions) }
+  return refuse(UnsupportedVersion, { headers }, version, versions.join(', '))
 }
 
 function missingVersion (versions: readonly Version[]): Error {
-  return refusal(new MissingVersion(versions.join(', ')), versionHeader(versions))
+  return refuse(MissingVersion, { headers: versionHeader(versions) }, versions.join(', '))
 }
 
 // RFC 6455 §4.4. The hixie drafts have no number to put there.
 function versionHeader (versions: readonly Version[]): Record<string, string> {
   const numbered = versions.filter(isNumbered)
   return numbered.length === 0 ? {} : { 'sec-websocket-version': numbered.join(', ') }
-}
-
-function refusal (error: Error, headers: Record<string, string>): Error {
-  return Object.assign(error, { headers })
 }

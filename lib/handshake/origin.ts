@@ -1,3 +1,5 @@
+import { isRegExp } from 'node:util/types'
+
 /** What an origin is compared with: whole origins, patterns, and whether that of the server itself is one of them. */
 export interface OriginList {
   readonly origins: ReadonlySet<string>
@@ -24,7 +26,7 @@ export function readOrigins (entries: readonly unknown[]): OriginList | { readon
   const origins = new Set<string>()
   const patterns: RegExp[] = []
   for (const entry of entries) {
-    if (entry instanceof RegExp) {
+    if (isRegExp(entry)) {
       // With these flags it would remember where its last match ended.
       patterns.push(new RegExp(entry.source, entry.flags.replace(/[gy]/g, '')))
       continue

@@ -7,7 +7,8 @@ export const NO_STATUS = 1005
 export const ABNORMAL = 1006
 
 const NOTHING = Buffer.alloc(0)
-const LONGEST_REASON = 123
+/** Of the reason in a close frame, in bytes (RFC 6455 §5.5). */
+export const LONGEST_REASON = 123
 
 /** Which codes may stand in a close frame, either way: RFC 6455 §7.4 and the registry it began. */
 export function isCloseCode (code: number): boolean {

@@ -1,8 +1,9 @@
 import { STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { admit, isSecure } from './admission.js'
-import { withRetry, type ConnectionLimits } from '../server/connection-limits.js'
+import type { ConnectionLimits } from '../server/connection-limits.js'
 import { upgradeChannel } from '../diagnostics.js'
+import { refuse } from '../error-kinds.js'
 import { ClientRefused, ProtocolNotOffered, ServerClosing } from '../errors.js'
 import { chooseProtocol, readHandshake, type Answer, type Handshake } from '../handshake/handshake.js'
 import { negotiateDeflate, readExtensions, type DeflateAgreement } from '../handshake/extensions.js'
@@ -108,7 +109,7 @@ function answerHandshake (
   // The live subprotocol carries that of the application, which is chosen among the others.
   const offered = isLive ? handshake.offered.filter((protocol) => protocol !== LIVE_PROTOCOL) : handshake.offered
   const subprotocol = agreeOnProtocol(settings, server, offered, request)
-  if (registration.isClosing()) throw withRetry(new ServerClosing())
+  if (registration.isClosing()) throw new ServerClosing()
   const agreement = agreeOnDeflate(settings, handshake, request)
   const answer = handshake.answer(isLive ? LIVE_PROTOCOL : subprotocol, body)
   const upgrade = upgradeFor(reply)
@@ -147,7 +148,7 @@ function verifyClient (server: WireServer, handshake: Handshake, request: Fastif
   return new Promise((resolve, reject) => {
     const settle = (accepted: boolean, status = 401, message = STATUS_CODES[status] ?? '', headers: OutgoingHttpHeaders = {}): void => {
       if (accepted) resolve()
-      else reject(Object.assign(new ClientRefused(message), { statusCode: status, headers }))
+      else reject(refuse(ClientRefused, { statusCode: status, headers }, message))
     }
     const verify = options.verifyClient as (info: object, callback?: typeof settle) => boolean
     const info = { origin: handshake.origin as string, secure: isSecure(request), req: request.raw }

@@ -1,17 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify'
-import { acceptSocket, checkHandshake, type SocketRoute } from './accept.js'
 import type { SocketHandler } from '../options/declaration.js'
-import { createLimits } from '../server/connection-limits.js'
 import { SocketMethod, SocketHandlerInvalid } from '../errors.js'
 import { resolveDropInSettings, type Settings } from '../options/resolve.js'
 import { isSocketOption } from '../options/table.js'
 import type { SocketOptions, WireOptions } from '../options/options.js'
 import { checkMessageOptions } from '../options/route.js'
-import { createOwner } from './observer.js'
+import { prepareRoute, withFirstHook } from './prepare-route.js'
 import type { Registration } from './registration.js'
-import type { handshakeTimeout } from './ws-route.js'
-import { describesMessages, MessageSchemas } from './schema.js'
+import { describesMessages } from './schema.js'
 import { isUpgrade } from './upgrade-constraint.js'
+import type { handshakeTimeout } from './ws-route.js'
 
 /** A route as Fastify hands it to an onRoute hook, with what @fastify/websocket reads of it. */
 export interface DropInRoute extends Omit<RouteOptions, 'handler' | 'websocket' | 'wsHandler'> {
@@ -54,24 +52,14 @@ export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, d
   const own = ownOptions(route)
   checkMessageOptions(own, route.schema)
   const settings = resolveDropInSettings(defaults, own)
-  const limits = [...registration.limits, ...createLimits(settings)]
-  const messages = describesMessages(route.schema)
-    ? new MessageSchemas(instance, route.schema, settings, route)
-    : undefined
-  messages?.compileWhenReady()
-  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration, messages), handler: wsHandler as SocketHandler }
-  const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
-  route.onRequest = [
-    (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
-      if (isUpgrade(request.raw)) checkHandshake(settings, limits, request, reply, done)
-      else done()
-    },
-    ...onRequest
-  ] as NonNullable<RouteOptions['onRequest']>
+  const prepared = prepareRoute(instance, registration, settings, route.schema, route, wsHandler as SocketHandler, route.url)
+  prepared.compileWhenReady()
+  route.onRequest = withFirstHook((request, reply, done) => {
+    if (isUpgrade(request.raw)) prepared.check(request, reply, done)
+    else done()
+  }, route as Pick<RouteOptions, 'onRequest'>)
   route.handler = function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
-    if (!isUpgrade(request.raw)) return handler.call(this, request, reply)
-    messages?.take(reply)
-    return acceptSocket(socketRoute, request, reply)
+    return isUpgrade(request.raw) ? prepared.accept(request, reply) : handler.call(this, request, reply)
   }
   return settings
 }

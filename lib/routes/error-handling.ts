@@ -1,11 +1,13 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { ErrorCode } from '../error-code.js'
 import { UncleanClose, type RefusedMessage } from '../errors.js'
+import { isError } from '../is-error.js'
 import type { WireSocket } from '../socket/socket.js'
 import { tryLog } from '../try-log.js'
 import { toErrorText, toReason } from './schema.js'
 
 // What `ws` calls these faults: applications written for it tell them by these codes.
-const CODES: ReadonlyMap<string, string> = new Map([
+const CODES: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
   ['FST_WIRE_RSV', 'WS_ERR_UNEXPECTED_RSV_2_3'],
   ['FST_WIRE_OPCODE', 'WS_ERR_INVALID_OPCODE'],
   ['FST_WIRE_CONTINUATION', 'WS_ERR_INVALID_OPCODE'],
@@ -46,7 +48,7 @@ export const closeWith1011: DefaultErrorHandler = (error, socket, log) => {
 // The default of @fastify/websocket. A fault has closed the socket already, with the code that says which it was.
 export const terminate: DefaultErrorHandler = (error, socket, log) => {
   tryLog(log, 'error', error as object)
-  if (!(error instanceof Error && isFault(error))) socket.terminate()
+  if (!(isError(error) && isFault(error))) socket.terminate()
 }
 
 // A fault of a client is no fault here: as in Fastify, it is not logged as an error.

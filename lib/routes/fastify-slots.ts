@@ -1,13 +1,17 @@
-import type { FastifyInstance } from 'fastify'
-
 /**
  * Reads what Fastify keeps on its instances under a symbol that it does not export.
  * @param name the description of the symbol
  */
-export function readSlot (instance: FastifyInstance, name: string): unknown {
+export function readSlot (instance: object, name: string): unknown {
+  return readSlots(instance, name)[0]
+}
+
+/** The values of a slot, of an instance and of those around it, up to the root. */
+export function readSlots (instance: object, name: string): unknown[] {
+  const values: unknown[] = []
   for (let holder: object | null = instance; holder !== null; holder = Object.getPrototypeOf(holder) as object | null) {
     const slot = Object.getOwnPropertySymbols(holder).find(({ description }) => description === name)
-    if (slot !== undefined) return (holder as Record<symbol, unknown>)[slot]
+    if (slot !== undefined) values.push((holder as Record<symbol, unknown>)[slot])
   }
-  return undefined
+  return values
 }

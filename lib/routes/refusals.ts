@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { refuseChannel } from '../diagnostics.js'
+import type { ErrorCode } from '../error-code.js'
+import type { Refusal } from '../error-kinds.js'
 import { ServerClosing } from '../errors.js'
-import { withoutRequestLines, type Refusal } from '../server/refusal-log.js'
+import { withoutRequestLines, type RefusedUpgrade } from '../server/refusal-log.js'
 import type { WireServer } from '../server/server.js'
 import type { Upgrade } from '../upgrade/response.js'
 import { answerUnavailable } from '../upgrade/unavailable.js'
@@ -15,7 +17,7 @@ interface PendingUpgrade {
   /** The code of the error that refuses it. */
   code: string | undefined
   /** What the log says of its refusal, where the plugin refuses it. */
-  refusal: Omit<Refusal, 'statusCode'> | undefined
+  refusal: Omit<RefusedUpgrade, 'statusCode'> | undefined
 }
 
 // On the response, and not in a WeakMap of responses: that made the collector cost a fifth of a handshake.
@@ -53,17 +55,9 @@ export function claimUpgrade (server: WireServer, request: FastifyRequest, reply
   upgrade.reply = reply
 }
 
-/** An error that refuses an upgrade, not one of the application. */
-interface RefusalError extends Error {
-  readonly code: string
-  readonly statusCode: number
-  readonly details?: object
-  readonly advice?: string
-}
-
-function isRefusal (error: unknown): error is RefusalError {
-  // Whatever the application throws.
-  const { code, statusCode } = (error ?? {}) as Partial<RefusalError>
+/** Whether an error refuses an upgrade, and is not one of the application, which may throw anything. */
+function isRefusal (error: unknown): error is Refusal {
+  const { code, statusCode } = (error ?? {}) as Partial<Refusal>
   return typeof code === 'string' && code.startsWith('FST_WIRE_') && statusCode !== 500
 }
 
@@ -97,7 +91,7 @@ function takeOverLog (request: FastifyRequest, reply: FastifyReply, refusal: Pen
  * Notes why an upgrade is refused past Fastify, whose hooks learn nothing of it.
  * @param details for the log
  */
-export function noteRefusal ({ response }: Upgrade, code: string, details?: object): void {
+export function noteRefusal ({ response }: Upgrade, code: ErrorCode, details?: object): void {
   const watched = (response as WatchedResponse)[pending] as PendingUpgrade
   const { request, reply } = watched
   const refusal = { code, details }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyServerOptions } from 'fastify'
+import { readSlot } from './fastify-slots.js'
 
 type Rewrite = NonNullable<FastifyServerOptions['rewriteUrl']>
 
@@ -9,14 +10,8 @@ type Rewrite = NonNullable<FastifyServerOptions['rewriteUrl']>
  */
 export function rewrittenUrl (instance: object, request: IncomingMessage): string {
   const url = request.url as string
-  const result: unknown = rewriteOf(instance)?.call(instance as ThisParameterType<Rewrite>, request as Parameters<Rewrite>[0])
+  // `initialConfig` has no functions.
+  const options = readSlot(instance, 'fastify.options') as FastifyServerOptions | undefined
+  const result: unknown = options?.rewriteUrl?.call(instance as ThisParameterType<Rewrite>, request as Parameters<Rewrite>[0])
   return typeof result === 'string' ? result : url
-}
-
-/** `initialConfig` has no functions, so this one is looked up where Fastify keeps all its options. */
-function rewriteOf (instance: object | null): Rewrite | undefined {
-  if (instance === null) return undefined
-  const options = Object.getOwnPropertySymbols(instance).find(({ description }) => description === 'fastify.options')
-  if (options === undefined) return rewriteOf(Object.getPrototypeOf(instance) as object | null)
-  return (instance as Record<symbol, FastifyServerOptions>)[options]?.rewriteUrl
 }

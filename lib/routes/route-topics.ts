@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import type { Member } from '../engine/engine.js'
 import { MemberInvalid } from '../errors.js'
 import type { TopicSettings } from '../options/topics.js'
@@ -15,13 +15,16 @@ const NOTHING: Following = { topics: [], member: undefined }
 
 /**
  * Has the rules of a route found by its topics: those of `topic: true` by the pattern of its URL, others by their names.
+ * @param pattern of the route's URL, with the prefix
  * @param write makes text of a value, by `schema.send` of the route
  */
-export function defineTopics (hub: TopicHub, instance: FastifyInstance, url: string, settings: TopicSettings, write: ((value: unknown) => string) | undefined): void {
+export function defineTopics (
+  hub: TopicHub, pattern: string, settings: TopicSettings, write: ((value: unknown) => string) | undefined
+): void {
   const { topic } = settings
   const rules = { ...settings.rules, write }
   if (topic === true) {
-    hub.rules.define(`${instance.prefix}${url}` || '/', rules)
+    hub.rules.define(pattern === '' ? '/' : pattern, rules)
   } else if (topic !== undefined && typeof topic !== 'function') {
     for (const name of [topic].flat()) hub.rules.defineExact(hub.readName(name), rules)
   }

@@ -3,6 +3,8 @@ import secureJson, { type ParseOptions } from 'secure-json-parse'
 import {
   AsyncSchema, MessageBinary, MessageInvalid, MessageNotJson, SchemaNotCompiled, ValueNotSent, type RefusedMessage
 } from '../errors.js'
+import { isError } from '../is-error.js'
+import { LONGEST_REASON } from '../protocol/close.js'
 import { messageCompiler, type Compile, type Validate } from './schema-compiler.js'
 import { isThenable } from '../socket/thenable.js'
 import type { SocketSchema } from '../options/declaration.js'
@@ -57,8 +59,6 @@ interface MessageRoute {
   readonly schemaErrorFormatter?: SchemaErrorFormatter | undefined
   readonly validatorCompiler?: unknown
 }
-
-const LONGEST_REASON = 123
 
 /**
  * The schemas of the messages of one route. What is received is validated by a compiler of our own, unless the
@@ -187,7 +187,7 @@ class JsonInbound implements Inbound {
 
   #invalid (found: Error | Validation): RefusedMessage {
     // Fastify's type names the parts of a request only.
-    const { message } = found instanceof Error ? found : this.#options.format(found, 'message' as 'body')
+    const { message } = isError(found) ? found : this.#options.format(found, 'message' as 'body')
     return Object.assign(new MessageInvalid(message), { validation: found, validationContext: 'message' as const })
   }
 }
@@ -248,7 +248,7 @@ class JsonOutbound implements Outbound {
       if (isThenable(result)) result.then(undefined, () => {})
       const error = (result as CustomResult | null | undefined)?.error
       if (!error) return undefined
-      return error instanceof Error ? error.message : formatErrors(error, 'value').message
+      return isError(error) ? error.message : formatErrors(error, 'value').message
     } catch {
       // What a validator cannot read is for the serializer to judge.
       return undefined
@@ -262,7 +262,7 @@ function toPlain (value: unknown): unknown {
 }
 
 function messageOf (thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown)
+  return isError(thrown) ? thrown.message : String(thrown)
 }
 
 /** The sentence that Fastify makes of errors by default. */

@@ -1,14 +1,10 @@
-import type { FastifyInstance, RouteOptions, RouteShorthandOptions } from 'fastify'
-import { acceptSocket, checkHandshake, type SocketRoute } from './accept.js'
-import { createLimits } from '../server/connection-limits.js'
+import type { FastifyInstance, FastifySchema, RouteOptions, RouteShorthandOptions } from 'fastify'
 import { resolveSettings } from '../options/resolve.js'
 import { isSocketOption, SOCKET_OPTIONS } from '../options/table.js'
 import type { SocketOptions, WireOptions } from '../options/options.js'
 import { checkMessageOptions, checkRouteOptions } from '../options/route.js'
-import { createOwner } from './observer.js'
+import { prepareRoute, withFirstHook } from './prepare-route.js'
 import type { Registration } from './registration.js'
-import { defineTopics } from './route-topics.js'
-import { describesMessages, MessageSchemas } from './schema.js'
 import type { SocketHandler, SocketRouteOptions, SocketSchema } from '../options/declaration.js'
 
 /** Where the onRoute hook of the plugin finds how long the handshakes of a route may take. */
@@ -23,32 +19,23 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
   const { own, route } = splitOptions(options)
   checkMessageOptions(own, route.schema)
   const settings = resolveSettings(own, defaults)
-  const limits = [...registration.limits, ...createLimits(settings)]
   // A description of the HTTP API has the resource at this URL, or nothing: a socket would stand there as a GET.
   const schema: SocketSchema = Object.assign({ hide: true }, route.schema)
-  const messages = describesMessages(schema)
-    ? new MessageSchemas(instance, schema, settings, { ...route, url })
-    : undefined
-  route.schema = messages?.routeSchema ?? schema
-  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration, messages), handler }
-  const outbound = messages?.outbound
-  defineTopics(registration.hub, instance, url, settings.topics, outbound && ((value) => outbound.write(value)))
-  const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
+  const pattern = `${instance.prefix}${url}`
+  const prepared = prepareRoute(instance, registration, settings, schema, { ...route, url }, handler, pattern)
   const declared: RouteOptions & { [handshakeTimeout]: number } = {
     ...route,
+    schema: prepared.schema as FastifySchema,
     [handshakeTimeout]: settings.handshakeTimeout,
     method: 'GET',
     url,
     exposeHeadRoute: false,
     constraints: { ...route.constraints, upgrade: 'websocket' },
-    onRequest: [(request, reply, done) => { checkHandshake(settings, limits, request, reply, done) }, ...onRequest] as NonNullable<RouteOptions['onRequest']>,
-    handler: (request, reply) => {
-      messages?.take(reply)
-      return acceptSocket(socketRoute, request, reply)
-    }
+    onRequest: withFirstHook(prepared.check, route as Pick<RouteOptions, 'onRequest'>),
+    handler: prepared.accept
   }
   instance.route(declared)
-  messages?.compileWhenReady()
+  prepared.compileWhenReady()
 }
 
 function splitOptions (options: SocketRouteOptions): { own: SocketOptions, route: Omit<RouteShorthandOptions, 'errorHandler' | 'websocket'> } {

@@ -7,9 +7,6 @@ export interface ConnectionMaxima {
   readonly maxConnectionsPerAddress: number | undefined
 }
 
-// In seconds: long enough that those who were refused don't come back at once.
-export const RETRY_AFTER = '10'
-
 /**
  * Counts the connections of a registration or of a route, in all and by address. A connection counts from its handshake
  * on, so that handshakes which are never finished fill the room of nobody but their sender.
@@ -27,8 +24,8 @@ export class ConnectionLimits {
 
   /** Why one more connection of this address is one too many. */
   refusal (address: string | undefined): Error | undefined {
-    if (address !== undefined && this.countOf(address) >= this.#maxPerAddress) return withRetry(new TooManyFromAddress())
-    return this.#count >= this.#max ? withRetry(new TooManyConnections()) : undefined
+    if (address !== undefined && this.countOf(address) >= this.#maxPerAddress) return new TooManyFromAddress()
+    return this.#count >= this.#max ? new TooManyConnections() : undefined
   }
 
   get count (): number {
@@ -88,9 +85,4 @@ export function addressOf (ip: string): string {
   const zeros = back === undefined ? 0 : 8 - groups.length - behind.length
   const all = [...groups, ...Array<string>(zeros).fill('0'), ...behind]
   return `${all.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, '')).join(':')}::/64`
-}
-
-/** An error that says when to come again. */
-export function withRetry<Refusal extends Error> (error: Refusal): Refusal {
-  return Object.assign(error, { headers: { 'retry-after': RETRY_AFTER } })
 }

@@ -1,8 +1,9 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorCode } from '../error-code.js'
 import { timers } from '../timers.js'
 
 /** An upgrade that was refused by the plugin. */
-export interface Refusal {
+export interface RefusedUpgrade {
   /** The code of the error that says why, or the status where there is none. */
   readonly code: string
   readonly statusCode: number
@@ -13,13 +14,16 @@ export interface Refusal {
 }
 
 /** Refusals that an operator can do something about. The others are the fault of a client, like any 4xx. */
-const ADVICE: ReadonlyMap<string, string> = new Map([
+const ADVICE: ReadonlyMap<string, string> = new Map<ErrorCode | 'UNSEEN_ROUTES', string>([
   ['FST_WIRE_ORIGIN', 'to allow this origin, add it to the option origin'],
   ['FST_WIRE_CONNECTIONS', 'maxConnections is reached'],
   ['FST_WIRE_CONNECTIONS_ADDRESS', 'maxConnectionsPerAddress is reached'],
   ['FST_WIRE_HANDSHAKE_UNANSWERED', 'the hooks did not answer in time, handshakeTimeout gives them longer'],
   ['UNSEEN_ROUTES', 'routes declared before fastify-wire was loaded have no socket: await app.register(fastifyWire) before them']
 ])
+
+// Of a detail, which may come from a header of 16 KiB: a line stays under 400 bytes.
+const LONGEST_SHOWN = 60
 
 // In milliseconds.
 const WINDOW = 1_000
@@ -51,7 +55,7 @@ export class RefusalLog {
     this.#logsRequests = logsRequests
   }
 
-  add (refusal: Refusal, request?: FastifyRequest): void {
+  add (refusal: RefusedUpgrade, request?: FastifyRequest): void {
     const { code, statusCode, details, advice = ADVICE.get(code) } = refusal
     if (!ADVICE.has(code) && request !== undefined && !this.#logsRequests(request)) return
     const sum = this.#sums.get(code)
@@ -60,7 +64,7 @@ export class RefusalLog {
       return
     }
     this.#sums.set(code, { count: 0, timer: this.#later(code) })
-    write(request?.log ?? this.#log, code, { code, statusCode, ...details }, advice === undefined ? 'upgrade refused' : `upgrade refused: ${advice}`)
+    write(request?.log ?? this.#log, code, { code, statusCode, ...shorten(details) }, advice === undefined ? 'upgrade refused' : `upgrade refused: ${advice}`)
   }
 
   #later (code: string): NodeJS.Timeout {
@@ -90,6 +94,13 @@ export class RefusalLog {
     }
     this.#sums.clear()
   }
+}
+
+/** Cuts texts, and takes out of them what would be escaped in a line of JSON: neither a host nor an origin has such characters. */
+function shorten (details: object = {}): object {
+  return Object.fromEntries(Object.entries(details).map(([name, value]: [string, unknown]) => {
+    return [name, typeof value === 'string' ? value.slice(0, LONGEST_SHOWN).replace(/[^ -~]|["\\]/g, '?') : value]
+  }))
 }
 
 function write (log: FastifyBaseLogger | undefined, code: string, refused: object, message: string): void {

@@ -1,3 +1,4 @@
+import { isError } from '../is-error.js'
 import type { MessageData } from './sendable.js'
 import type { WireSocket } from './socket.js'
 
@@ -63,7 +64,7 @@ const makeEvent: { [Type in SocketEventType]: (target: WireSocket, args: Argumen
     type: 'error',
     target,
     error,
-    message: error instanceof Error ? error.message : String(error)
+    message: isError(error) ? error.message : String(error)
   })
 }
 

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Output } from '../codec/encoder.js'
+import { ConnectionClosed } from '../errors.js'
 import { nextTick } from '../timers.js'
 import { currentContext, NOBODY } from './async-context.js'
 import { copyOf } from './copies.js'
@@ -185,7 +186,7 @@ export class Transport implements Output, ByteReceiver {
 
   /** Calls back when all that is queued now has left, or with the error that kept it here. Never within this call. */
   whenWritten (callback: WriteCallback): void {
-    if (this.#isEnded) nextTick(callback, connectionClosed())
+    if (this.#isEnded) nextTick(callback, new ConnectionClosed())
     else if (!this.#isEmpty()) this.#wait(this.#callbacks ??= [], callback)
     else if (this.#isWriting) this.#wait(this.#writingCallbacks ??= [], callback)
     else nextTick(callback)
@@ -394,7 +395,7 @@ export class Transport implements Output, ByteReceiver {
   }
 
   #dropQueue (): void {
-    if (this.#writingCallbacks !== undefined) this.#callBack(connectionClosed())
+    if (this.#writingCallbacks !== undefined) this.#callBack(new ConnectionClosed())
     this.dropWaiting()
   }
 
@@ -408,7 +409,7 @@ export class Transport implements Output, ByteReceiver {
     const callbacks = this.#callbacks
     if (callbacks === undefined) return
     this.#callbacks = undefined
-    settleAll(callbacks, connectionClosed())
+    settleAll(callbacks, new ConnectionClosed())
   }
 
   // Reading
@@ -532,10 +533,6 @@ export class Transport implements Output, ByteReceiver {
 
 function settleAll (callbacks: readonly WaitingCallback[], error: Error | null): void {
   for (const callback of callbacks) callback.settle(error)
-}
-
-function connectionClosed (): Error {
-  return new Error('The connection closed before the data left')
 }
 
 // Shared by all streams, so that an idle socket holds no closures.

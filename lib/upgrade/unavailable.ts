@@ -1,12 +1,12 @@
-import { RETRY_AFTER } from '../server/connection-limits.js'
+import type { Refusal } from '../error-kinds.js'
 import { UpgradeFailure } from '../errors.js'
 import type { RefusalHeaders, Upgrade, UpgradeFailed } from './response.js'
 
 type Refusable = Pick<Upgrade, 'refuse'>
 
-/** Answers an upgrade with 503 past Fastify, in the form of its errors, and says when to come again. */
-export function answerUnavailable (upgrade: Refusable, { code, message }: Error & { code: string }): void {
-  answer(upgrade, 503, { code, error: 'Service Unavailable', message }, { 'retry-after': RETRY_AFTER })
+/** Answers an upgrade with a 503 past Fastify, in the form of its errors. */
+export function answerUnavailable (upgrade: Refusable, { code, message, headers }: Refusal): void {
+  answer(upgrade, 503, { code, error: 'Service Unavailable', message }, headers as RefusalHeaders)
 }
 
 /**

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
+import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
-import type { FastifyRequest, FastifyServerOptions } from 'fastify'
+import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify'
 import type { SocketOptions, WireOptions } from '../../index.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { RawClient, upgradeHead } from '../fixtures/client.js'
@@ -10,12 +11,13 @@ type Headers = Record<string, string | undefined>
 
 interface Line { level: number, msg: string, origin?: string, own?: string }
 
-const setUp = async (t: Test, options: SocketOptions = {}, plugin: WireOptions = {}, server: FastifyServerOptions = {}) => {
+const setUp = async (t: Test, options: SocketOptions = {}, plugin: WireOptions = {}, server: FastifyServerOptions = {}, extend = (_app: FastifyInstance): void => {}) => {
   const lines: Line[] = []
   const app = await createApp(t, plugin, { logger: { level: 'warn', stream: { write: (line: string) => { lines.push(JSON.parse(line) as Line) } } }, ...server })
   let hooks = 0
   app.ws('/demo', { ...options, onRequest: async () => { hooks++ } }, () => {})
   app.get('/drop-in', { websocket: true }, () => {})
+  extend(app)
   const port = await listen(app)
   const ask = async (headers: Headers = {}, path = '/demo') => {
     const client = new RawClient(t, port)
@@ -269,4 +271,67 @@ t.test('no place is kept by what did not become a socket, or is one no more', as
   failing.socket.destroy()
   await closed
   await isFree('a handler that throws')
+})
+
+// As a package does that wraps the answer.
+const breakReplies = (app: FastifyInstance): void => {
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.url !== '/broken') return done()
+    for (const name of ['code', 'send']) Object.defineProperty(reply, name, { get () { throw new Error('a secret') } })
+    done()
+  })
+  app.ws('/broken', { origin: async () => true }, () => {})
+}
+
+t.test('what is thrown behind an asynchronous check of the origin is answered, and logged', async (t) => {
+  const { ask, lines } = await setUp(t, {}, {}, {}, breakReplies)
+  t.match(await ask({ Origin: 'http://example.com' }, '/broken'), { status: 500, code: 'FST_WIRE_UPGRADE' })
+  t.match(lines, [{ level: 50, msg: 'an upgrade failed', err: { message: 'a secret' } }])
+})
+
+t.test('a logger that throws behind an asynchronous check of the origin takes no answer away, nor ends the process', async (t) => {
+  const fail = (): void => { throw new Error('disk full') }
+  const pass = (): void => {}
+  const logger = { level: 'info', fatal: fail, error: fail, warn: fail, info: pass, debug: pass, trace: pass, silent: pass, child: () => logger }
+  const server = { logger: undefined, loggerInstance: logger } as unknown as FastifyServerOptions
+  const { ask } = await setUp(t, { origin: async () => false }, {}, server, (app) => {
+    breakReplies(app)
+    app.ws('/throws', { origin: async () => { throw new Error('no') } }, () => {})
+  })
+  t.match(await ask({ Origin: 'http://example.com' }, '/demo'), { status: 403 })
+  t.match(await ask({ Origin: 'http://example.com' }, '/broken'), { status: 500, code: 'FST_WIRE_UPGRADE' })
+  t.match(await ask({ Origin: 'http://example.com' }, '/throws'), { status: 500 })
+})
+
+t.test('the connection is cut where nothing can be answered behind an asynchronous check of the origin', async (t) => {
+  const app = await createApp(t)
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.raw.getHeaderNames = () => { throw new Error('wrapped') }
+    done()
+  })
+  breakReplies(app)
+  const client = new RawClient(t, await listen(app))
+  client.write(upgradeHead('/broken', { Origin: 'http://example.com' }))
+  t.equal((await client.readEnd()).length, 0)
+})
+
+t.test('the check of the origin may be of another realm', async (t) => {
+  const later = runInNewContext('(isAllowed) => async () => isAllowed') as (isAllowed: boolean) => () => Promise<boolean>
+  t.equal((await (await setUp(t, { origin: later(true) })).ask({ Origin: 'http://x.example' })).status, 101)
+  t.equal((await (await setUp(t, { origin: later(false) })).ask({ Origin: 'http://x.example' })).status, 403)
+  const error = runInNewContext('Object.assign(new Error("not now"), { statusCode: 418 })') as Error
+  const thrown = await (await setUp(t, { origin: () => { throw error } })).ask({ Origin: 'http://x.example' })
+  t.equal(thrown.status, 418)
+  const patterns = [runInNewContext('/example$/') as RegExp]
+  t.equal((await (await setUp(t, { origin: patterns })).ask({ Origin: 'http://x.example' })).status, 101)
+})
+
+t.test('a single refusal costs at most 400 bytes of log, whatever the client sent', async (t) => {
+  const Host = `${'h'.repeat(3_000)}.example`
+  for (const origin of ['https://example.com', `http://${'"'.repeat(5_000)}`, `http://${'\\'.repeat(5_000)}`, 'ä'.repeat(5_000)]) {
+    const { ask, lines } = await setUp(t)
+    t.equal((await ask({ Origin: origin, Host })).status, 403)
+    t.equal(lines.length, 1)
+    t.ok(Buffer.byteLength(JSON.stringify(lines[0])) < 400, JSON.stringify(lines[0]))
+  }
 })

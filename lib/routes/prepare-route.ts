@@ -1,0 +1,55 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify'
+import type { Settings } from '../options/resolve.js'
+import { createLimits } from '../server/connection-limits.js'
+import type { SocketHandler } from '../options/declaration.js'
+import { acceptSocket, checkHandshake, type SocketRoute } from './accept.js'
+import { createOwner } from './observer.js'
+import type { Registration } from './registration.js'
+import { defineTopics } from './route-topics.js'
+import { describesMessages, MessageSchemas } from './schema.js'
+
+type MessageRoute = ConstructorParameters<typeof MessageSchemas>[3]
+
+/** What a route does with an upgrade, whichever way it was declared. */
+export interface PreparedRoute {
+  /** The schema to declare the route with. */
+  readonly schema: FastifySchema | undefined
+  /** Checks the handshake, before any hook of the route runs. */
+  check (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void
+  /** Opens the socket, after all hooks have run. */
+  accept (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined
+  /** Has the schemas of messages compiled when the application is ready. */
+  compileWhenReady (): void
+}
+
+/**
+ * Makes of what a route declares what its upgrades need.
+ * @param pattern of its URL, with the prefix
+ * @param schema changed where it describes messages, so it must be that of the route alone
+ */
+export function prepareRoute (
+  instance: FastifyInstance, registration: Registration, settings: Settings, schema: FastifySchema | undefined,
+  route: MessageRoute, handler: SocketHandler, pattern: string
+): PreparedRoute {
+  const limits = [...registration.limits, ...createLimits(settings)]
+  const messages = describesMessages(schema) ? new MessageSchemas(instance, schema, settings, route) : undefined
+  const owner = createOwner(instance, settings, registration, messages)
+  const socketRoute: SocketRoute = { instance, settings, registration, owner, handler }
+  const outbound = messages?.outbound
+  defineTopics(registration.hub, pattern, settings.topics, outbound && ((value) => outbound.write(value)))
+  return {
+    schema: messages?.routeSchema ?? schema,
+    check: (request, reply, done) => { checkHandshake(settings, limits, request, reply, done) },
+    accept: (request, reply) => {
+      messages?.take(reply)
+      return acceptSocket(socketRoute, request, reply)
+    },
+    compileWhenReady: () => { messages?.compileWhenReady() }
+  }
+}
+
+/** The onRequest hooks of a route, with one before them. */
+export function withFirstHook (first: PreparedRoute['check'], { onRequest }: Pick<RouteOptions, 'onRequest'>): NonNullable<RouteOptions['onRequest']> {
+  const others = onRequest === undefined ? [] : [onRequest].flat()
+  return [first, ...others] as NonNullable<RouteOptions['onRequest']>
+}

@@ -1,0 +1,30 @@
+import t from 'tap'
+import { withFirstHook } from '../../lib/routes/prepare-route.js'
+import { createApp } from '../fixtures/app.js'
+
+t.test('the check of a handshake stands before the onRequest hooks of a route, however these are given', async (t) => {
+  const first = (): void => {}
+  const own = async (): Promise<void> => {}
+  t.same(withFirstHook(first, {}), [first])
+  t.same(withFirstHook(first, { onRequest: own }), [first, own])
+  t.same(withFirstHook(first, { onRequest: [own, own] }), [first, own, own])
+})
+
+t.test('a socket opens after the hooks of its route, and reads messages by its schema, whichever way it was declared', async (t) => {
+  const app = await createApp(t)
+  const schema = { message: { type: 'object', required: ['x'] } }
+  const hooks: string[] = []
+  const onRequest = async (): Promise<void> => { hooks.push('onRequest') }
+  app.ws('/own', { schema, onRequest }, (socket) => { socket.on('message', (value) => { socket.send(typeof value) }) })
+  app.get('/shared', { schema, onRequest, websocket: true } as object, ((socket: { on: Function, send: Function }) => {
+    socket.on('message', (value: unknown) => { socket.send(typeof value) })
+  }) as never)
+  for (const url of ['/own', '/shared']) {
+    const client = await app.injectWS(url)
+    const answer = new Promise((resolve) => { client.once('message', (data) => { resolve(String(data)) }) })
+    client.send('{"x":1}')
+    t.equal(await answer, 'object', url)
+    client.terminate()
+  }
+  t.same(hooks, ['onRequest', 'onRequest'])
+})
