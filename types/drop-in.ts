@@ -8,9 +8,11 @@ import type {
 import type { WireOptions } from '../lib/options/resolve.js'
 import type { SocketEmitter } from '../lib/socket/emitter.js'
 import type { BinaryType, Sendable } from '../lib/socket/sendable.js'
-import type { CloseEvent, ErrorEvent, MessageEvent, OpenEvent, SocketEventHandler, SocketEventType } from '../lib/socket/events.js'
 import type { SendResult } from '../lib/socket/sender.js'
-import type { ControlCallback, SendOptions, WireSocket } from '../lib/socket/socket.js'
+import type {
+  CloseEvent, ControlCallback, ErrorEvent, MessageEvent, OpenEvent, SendOptions, SocketEventHandler, SocketEventType,
+  WireSocket
+} from '../lib/socket/socket.js'
 import type { PreparedMessage } from '../lib/codec/prepared-message.js'
 import type { WriteCallback } from '../lib/transport/transport.js'
 import type { WithData } from './routes.js'

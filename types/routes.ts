@@ -6,9 +6,10 @@ import type { PreparedMessage } from '../lib/codec/prepared-message.js'
 import type { SocketOptions } from '../lib/options/resolve.js'
 import type { SocketSchema } from '../lib/routes/schema.js'
 import type { MessageData, Sendable } from '../lib/socket/sendable.js'
-import type { MessageEvent, SocketEventHandler, SocketEventListener, SocketEventType } from '../lib/socket/events.js'
 import type { SendResult } from '../lib/socket/sender.js'
-import type { SendOptions, WireSocket, WireSocketEvents } from '../lib/socket/socket.js'
+import type {
+  MessageEvent, SendOptions, SocketEventHandler, SocketEventListener, SocketEventType, WireSocket, WireSocketEvents
+} from '../lib/socket/socket.js'
 import type { ListenerOptions } from '../lib/socket/event-target.js'
 import type { WriteCallback } from '../lib/transport/transport.js'
 

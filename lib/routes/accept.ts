@@ -11,7 +11,8 @@ import { createContext, socketOpened } from './observer.js'
 import { logRefusal } from './refusals.js'
 import { Compression } from '../protocol/compression.js'
 import type { WireServer } from '../server/server.js'
-import type { SocketOwner } from '../socket/init.js'
+import type { SocketSettings } from '../socket/init.js'
+import type { SocketObserver } from '../socket/observer.js'
 import { beginLifetime } from '../server/lifetime.js'
 import { open, WireSocket } from '../socket/socket.js'
 import { upgradeOf, type Upgrade } from '../upgrade/response.js'
@@ -36,7 +37,8 @@ export interface SocketRoute {
   readonly settings: Settings
   readonly registration: Registration
   readonly handler: SocketHandler
-  readonly owner: SocketOwner
+  readonly socketSettings: SocketSettings
+  readonly observer: SocketObserver<WireSocket>
 }
 
 // Reserved for a name that is none (RFC 2606 §2).
@@ -98,7 +100,7 @@ async function acceptLater (route: SocketRoute, handshake: Handshake, request: F
 }
 
 function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer, request: FastifyRequest, reply: FastifyReply): void {
-  const { instance, settings, registration, handler, owner } = route
+  const { instance, settings, registration, handler, socketSettings, observer } = route
   const { server } = registration
   const subprotocol = agreeOnProtocol(settings, server, handshake, request)
   if (registration.isClosing()) throw withRetry(new ServerClosing())
@@ -111,7 +113,8 @@ function answerHandshake (route: SocketRoute, handshake: Handshake, body: Buffer
     const context = createContext(settings, registration.logsRequests(request), request, reply)
     const socket = new WireSocket({
       stream,
-      owner,
+      settings: socketSettings,
+      observer,
       url: request.originalUrl,
       subprotocol: subprotocol ?? '',
       extensions: agreement === undefined ? '' : 'permessage-deflate',

@@ -4,7 +4,7 @@ import { createLimits } from '../server/connection-limits.js'
 import { SocketMethod, SocketHandlerInvalid } from '../errors.js'
 import { isSocketOption, resolveDropInSettings, type Settings, type SocketOptions, type WireOptions } from '../options/resolve.js'
 import { checkMessageOptions } from '../options/route.js'
-import { createOwner } from './observer.js'
+import { createObserver, createSocketSettings } from './observer.js'
 import type { handshakeTimeout } from './ws-route.js'
 import { describesMessages, MessageSchemas } from './schema.js'
 import { isUpgrade } from './upgrade-constraint.js'
@@ -55,7 +55,14 @@ export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, d
     ? new MessageSchemas(instance, route.schema, settings, route)
     : undefined
   messages?.compileWhenReady()
-  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler: wsHandler as SocketHandler }
+  const socketRoute: SocketRoute = {
+    instance,
+    settings,
+    registration,
+    socketSettings: createSocketSettings(settings, registration.server, messages),
+    observer: createObserver(instance, settings, registration.server),
+    handler: wsHandler as SocketHandler
+  }
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
   route.onRequest = [
     (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {

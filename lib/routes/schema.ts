@@ -5,6 +5,7 @@ import {
 } from '../errors.js'
 import { messageCompiler, type Compile, type Validate } from './schema-compiler.js'
 import { isThenable } from '../socket/thenable.js'
+import type { Inbound, Outbound } from '../socket/values.js'
 
 /** The schemas of a socket route: those of its handshake, which are Fastify's, and those of its messages. */
 export interface SocketSchema extends FastifySchema {
@@ -12,26 +13,6 @@ export interface SocketSchema extends FastifySchema {
   message?: unknown
   /** What `socket.send(value)` takes, and how it is made JSON. */
   send?: unknown
-}
-
-/** What a route with `schema.message` does with a message. */
-export interface Inbound {
-  /** Whether binary messages are handed on as they are. */
-  readonly passesBinary: boolean
-  /**
-   * @returns the value of a message
-   * @throws RefusedMessage, AsyncSchema, and what a custom validator throws
-   */
-  read (data: Buffer, isBinary: boolean): unknown
-}
-
-/** What a route with `schema.send` does with a value. */
-export interface Outbound {
-  /**
-   * @returns the JSON text that is sent
-   * @throws ValueNotSent
-   */
-  write (value: unknown): string
 }
 
 interface InboundOptions {

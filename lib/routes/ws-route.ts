@@ -3,7 +3,7 @@ import { acceptSocket, checkHandshake, type Registration, type SocketHandler, ty
 import { createLimits } from '../server/connection-limits.js'
 import { isSocketOption, resolveSettings, SOCKET_OPTIONS, type SocketOptions, type WireOptions } from '../options/resolve.js'
 import { checkMessageOptions, checkRouteOptions } from '../options/route.js'
-import { createOwner } from './observer.js'
+import { createObserver, createSocketSettings } from './observer.js'
 import { describesMessages, MessageSchemas, type SocketSchema } from './schema.js'
 
 /** Where the onRoute hook of the plugin finds how long the handshakes of a route may take. */
@@ -28,7 +28,14 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
     ? new MessageSchemas(instance, schema, settings, { ...route, url })
     : undefined
   route.schema = messages?.routeSchema ?? schema
-  const socketRoute: SocketRoute = { instance, settings, registration, owner: createOwner(instance, settings, registration.server, messages), handler }
+  const socketRoute: SocketRoute = {
+    instance,
+    settings,
+    registration,
+    socketSettings: createSocketSettings(settings, registration.server, messages),
+    observer: createObserver(instance, settings, registration.server),
+    handler
+  }
   const onRequest = route.onRequest === undefined ? [] : [route.onRequest].flat()
   const declared: RouteOptions & { [handshakeTimeout]: number } = {
     ...route,

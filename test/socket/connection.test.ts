@@ -2,9 +2,9 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import t from 'tap'
 import { PreparedMessage } from '../../lib/codec/prepared-message.js'
-import type { Inbound, Outbound } from '../../lib/routes/schema.js'
 import { Heartbeat } from '../../lib/socket/heartbeat.js'
-import type { SocketOwner } from '../../lib/socket/init.js'
+import type { SocketObserver } from '../../lib/socket/observer.js'
+import type { Inbound, Outbound } from '../../lib/socket/values.js'
 import { context, type WireSocket } from '../../lib/socket/socket.js'
 import { timers as clockwork } from '../../lib/timers.js'
 import { closeOf } from '../fixtures/client.js'
@@ -371,7 +371,7 @@ t.test('that messages are dropped unheard is told the owner', async (t) => {
     }
   })
   let timesUnheard = 0
-  const { socket, stream } = createMemorySocket({ owner: { unheard: () => { timesUnheard++ } } })
+  const { socket, stream } = createMemorySocket({ observer: { onDiscard: () => { timesUnheard++ } } })
   for (let i = 0; i < 4; i++) stream.push(clientFrame(2, Buffer.alloc(40_000)))
   await turn()
   t.equal(stream.isPaused(), true)
@@ -452,7 +452,7 @@ const outbound: Outbound = {
 }
 
 t.test('with a schema listeners get values, and what is refused is a failure', async (t) => {
-  const { socket, stream, errors } = createMemorySocket({ owner: { inbound } })
+  const { socket, stream, errors } = createMemorySocket({ settings: { inbound } })
   const seen: unknown[] = []
   socket.on('message', (value, isBinary) => { seen.push(value, isBinary) })
   socket.addEventListener('message', ({ data }) => { seen.push(data) })
@@ -464,7 +464,7 @@ t.test('with a schema listeners get values, and what is refused is a failure', a
 })
 
 t.test('with a schema values are iterated over, refused messages are passed by', async (t) => {
-  const { socket, stream, errors } = createMemorySocket({ owner: { inbound } })
+  const { socket, stream, errors } = createMemorySocket({ settings: { inbound } })
   stream.push(Buffer.concat([clientFrame(1, ''), clientFrame(1, 'a'), clientFrame(2, 'b'), clientFrame(1, 'c'), CLOSE]))
   stream.push(null)
   const seen: unknown[] = []
@@ -476,7 +476,7 @@ t.test('with a schema values are iterated over, refused messages are passed by',
 })
 
 t.test('with a schema binary messages may pass', async (t) => {
-  const passing = { owner: { inbound: { ...inbound, passesBinary: true } } }
+  const passing = { settings: { inbound: { ...inbound, passesBinary: true } } }
   const listening = createMemorySocket(passing)
   const seen: unknown[] = []
   listening.socket.binaryType = 'arraybuffer'
@@ -493,7 +493,7 @@ t.test('with a schema binary messages may pass', async (t) => {
 })
 
 t.test('with a schema values are sent, but for what is binary or prepared', async (t) => {
-  const { socket, frames } = createMemorySocket({ owner: { outbound } })
+  const { socket, frames } = createMemorySocket({ settings: { outbound } })
   socket.send(7)
   t.notOk(await sent((callback) => { socket.send('a', callback) }))
   t.notOk(await sent((callback) => { socket.send('b', { compress: false }, callback) }))
@@ -510,7 +510,7 @@ t.test('with a schema values are sent, but for what is binary or prepared', asyn
 
 t.test('a fault is told to the owner, whoever else listens', async (t) => {
   const faults: Error[] = []
-  const { socket, stream } = createMemorySocket({ faulted: (error) => { faults.push(error) } })
+  const { socket, stream } = createMemorySocket({ observer: { onProtocolError: (error) => { faults.push(error) } } })
   stream.push(Buffer.from('810161', 'hex'))
   stream.push(null)
   t.equal(await closeOf(socket), 1006)
@@ -695,13 +695,13 @@ t.test('our close, and the end of the connection, do not wait for the rate', asy
 
 t.test('a route that fails to handle an error cuts the socket, and one that fails to note the rest of it does no harm', async (t) => {
   const broken = (): never => { throw new Error('the route is broken') }
-  const unhandled = createMemorySocket({ owner: { failed: broken } })
+  const unhandled = createMemorySocket({ observer: { onError: broken } })
   const closed = closeOf(unhandled.socket)
   unhandled.socket.on('message', () => { throw new Error('a listener failed') })
   unhandled.stream.push(clientFrame(1, 'a'))
   t.equal(await closed, 1006)
 
-  const { socket, stream, errors, frames } = createMemorySocket({ owner: { faulted: broken, cut: broken, closed: broken } })
+  const { socket, stream, errors, frames } = createMemorySocket({ observer: { onProtocolError: broken, onTerminate: broken, onClose: broken } })
   const seen = record(socket)
   stream.push(Buffer.from('8100', 'hex'))
   await turn()
@@ -753,7 +753,9 @@ t.test('a peer that ends the connection behind its close has closed cleanly', as
     const close = version === '13' ? clientFrame(8, Buffer.from('03e8', 'hex')) : Buffer.from('ff00', 'hex')
     for (const code of ['EPIPE', 'ECONNRESET']) {
       const faults: Error[] = []
-      const { socket, stream, errors, closes } = createMemorySocket({ version, faulted: (error) => { faults.push(error) } })
+      const { socket, stream, errors, closes } = createMemorySocket({
+        version, observer: { onProtocolError: (error) => { faults.push(error) } }
+      })
       const seen = record(socket)
       stream._write = (_chunk, _encoding, callback) => { callback(Object.assign(new Error(`write ${code}`), { code })) }
       stream.push(close)
@@ -841,9 +843,9 @@ t.test('what comes and goes is published, where somebody follows', async (t) => 
   for (const name of names) subscribe(`fastify-wire:${name}`, nobody)
   t.teardown(() => { for (const name of names) unsubscribe(`fastify-wire:${name}`, nobody) })
   const seen: unknown[] = []
-  const publish: SocketOwner['publish'] = (channel, details) => { seen.push([channel.name, details]) }
-  const run = async (owner: Partial<SocketOwner>): Promise<void> => {
-    const { socket, stream } = createMemorySocket({ owner })
+  const publish: SocketObserver<WireSocket>['publish'] = (channel, details) => { seen.push([channel.name, details]) }
+  const run = async (observer: Partial<SocketObserver<WireSocket>>): Promise<void> => {
+    const { socket, stream } = createMemorySocket({ observer })
     socket.on('message', () => {})
     stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(9, 'b'), clientFrame(10, 'c')]))
     await turn()
@@ -869,7 +871,7 @@ t.test('what comes and goes is published, where somebody follows', async (t) => 
     ['fastify-wire:error', { error: { code: 'FST_WIRE_MASK' }, source: 'peer' }]
   ])
   seen.length = 0
-  const { socket, stall } = createMemorySocket({ owner: { publish }, backpressure: { limit: 4, policy: 'drop' } })
+  const { socket, stall } = createMemorySocket({ observer: { publish }, backpressure: { limit: 4, policy: 'drop' } })
   const finish = stall()
   socket.send('a long message')
   await turn()

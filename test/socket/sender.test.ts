@@ -101,7 +101,7 @@ t.test('a value is sent as the route says, kept for a slow peer by its kind, or 
       return JSON.stringify(value)
     }
   }
-  const { socket, frames, stall } = createMemorySocket({ owner: { outbound }, backpressure: { limit: 1_000, policy: 'latest' } })
+  const { socket, frames, stall } = createMemorySocket({ settings: { outbound }, backpressure: { limit: 1_000, policy: 'latest' } })
   t.equal(socket.send({ a: 1 } as never), 'sent')
   t.throws(() => { socket.send(undefined as never) }, { message: 'no value' })
   t.match(await sent((callback) => socket.send(undefined as never, callback)), { message: 'no value' })
@@ -123,7 +123,7 @@ t.test('what is sent is published, where somebody follows', async (t) => {
   for (const name of ['message:out', 'ping']) subscribe(`fastify-wire:${name}`, nobody)
   t.teardown(() => { for (const name of ['message:out', 'ping']) unsubscribe(`fastify-wire:${name}`, nobody) })
   const seen: unknown[] = []
-  const { socket } = createMemorySocket({ owner: { publish: (channel, details) => { seen.push([channel.name, details]) } } })
+  const { socket } = createMemorySocket({ observer: { publish: (channel, details) => { seen.push([channel.name, details]) } } })
   socket.send('text')
   socket.send(new PreparedMessage(Buffer.from('for many'), true, true))
   socket.pong('pong')

@@ -43,7 +43,7 @@ t.test('a socket sends the form of its route', async (t) => {
 })
 
 t.test('a value that does not match is an error of send(), of its callback, or of sent()', async (t) => {
-  const { socket } = createMemorySocket({ owner: { outbound: numbers() } })
+  const { socket } = createMemorySocket({ settings: { outbound: numbers() } })
   const prepared = new PreparedValue('text', true)
   t.throws(() => { socket.send(prepared) }, { message: 'no object' })
   const error = await new Promise((resolve) => { socket.send(prepared, resolve) })
