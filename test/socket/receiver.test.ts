@@ -3,7 +3,11 @@ import type { BinaryType } from '../../lib/socket/sendable.js'
 import { Receiver, type Recipient } from '../../lib/socket/receiver.js'
 import type { Inbound } from '../../lib/socket/values.js'
 import { timers as clockwork } from '../../lib/timers.js'
-import { turn } from '../fixtures/memory.js'
+import { createMemorySocket, turn } from '../fixtures/memory.js'
+import { context } from '../../lib/socket/socket.js'
+import { closeOf } from '../fixtures/client.js'
+import { clientFrame } from '../fixtures/frames.js'
+import { CLOSE, record } from '../fixtures/recording.js'
 
 class RecordingRecipient implements Recipient {
   readonly settings: { inbound: Inbound | undefined }
@@ -242,4 +246,63 @@ t.test('what holds up the close waits a second', async (t) => {
   t.match(recipient, { timesDiscarded: 0, timesTaken: 1 })
   timers[0]!.fire()
   t.equal(recipient.timesTaken, 1)
+})
+
+const refusing: Inbound = {
+  passesBinary: false,
+  read: (data, isBinary) => {
+    if (isBinary || data.length === 0) throw new Error('refused')
+    return [data.toString()]
+  }
+}
+t.test('an iterator gets the messages one by one, and listeners get those after it', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  const messages = socket[Symbol.asyncIterator]()
+  const first = messages.next()
+  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(1, 'b'), clientFrame(1, 'c')]))
+  t.same([(await first).value, (await messages.next()).value], ['a', 'b'])
+  await messages.return?.()
+  socket.binaryType = 'fragments'
+  stream.push(clientFrame(2, 'd'))
+  const seen = record(socket)
+  await turn()
+  t.same(seen, ['c', [Buffer.from('d')]])
+  const ended = createMemorySocket()
+  const last = ended.socket[Symbol.asyncIterator]()
+  ended.stream.push(Buffer.concat([clientFrame(1, 'a'), CLOSE]))
+  ended.stream.push(null)
+  await closeOf(ended.socket)
+  t.same([await last.next(), await last.next()], [{ done: false, value: 'a' }, { done: true, value: undefined }])
+})
+
+t.test('the observer is notified when messages are discarded', async (t) => {
+  const timers: Array<() => void> = []
+  t.intercept(clockwork, 'setTimeout', {
+    value: (callback: (...args: unknown[]) => void, _delay: number, ...args: unknown[]) => {
+      timers.push(() => { callback(...args) })
+      return { unref () {} }
+    }
+  })
+  let timesUnheard = 0
+  const { socket, stream } = createMemorySocket({ observer: { onDiscard: () => { timesUnheard++ } } })
+  for (let i = 0; i < 4; i++) stream.push(clientFrame(2, Buffer.alloc(40_000)))
+  await turn()
+  t.equal(stream.isPaused(), true)
+  for (const fire of timers) fire()
+  t.equal(timesUnheard, 1)
+  stream.push(CLOSE)
+  stream.push(null)
+  t.equal(await closeOf(socket), 1000)
+})
+
+t.test('with a schema values are iterated over, refused messages are passed by', async (t) => {
+  const { socket, stream, errors } = createMemorySocket({ settings: { inbound: refusing } })
+  stream.push(Buffer.concat([clientFrame(1, ''), clientFrame(1, 'a'), clientFrame(2, 'b'), clientFrame(1, 'c'), CLOSE]))
+  stream.push(null)
+  const seen: unknown[] = []
+  t.equal(socket.stream().readableObjectMode, true)
+  t.equal(socket[context], undefined)
+  for await (const value of socket) seen.push(value)
+  t.same(seen, [['a'], ['c']])
+  t.equal(errors.length, 2)
 })
