@@ -32,7 +32,8 @@ export interface SlowSender {
   /** Bytes that were sent and have not left. */
   readonly queuedAmount: number
   transmit (
-    payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean, callback: WriteCallback | undefined
+    payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean,
+    callback: WriteCallback | undefined
   ): SendResult
   transmitPrepared (message: PreparedMessage, callback: WriteCallback | undefined): SendResult
   whenWritten (callback: WriteCallback): void

@@ -6,9 +6,13 @@ import { BackpressureExceeded, NotOpen } from '../errors.js'
 import { nextTick } from '../timers.js'
 import { inCallersContext } from '../transport/async-context.js'
 import type { WriteCallback } from '../transport/transport.js'
-import { Backpressure, limitOf, type BackpressureSettings, type SlowConnection, type SlowSender } from './backpressure.js'
+import {
+  Backpressure, limitOf, type BackpressureSettings, type SlowConnection, type SlowSender
+} from './backpressure.js'
 import { Blobs } from './blobs.js'
-import { isBinaryByDefault, isBlob, NO_OPTIONS, toBuffer, type Sendable, type SendOptions, type SendResult } from './sendable.js'
+import {
+  isBinaryByDefault, isBlob, NO_OPTIONS, toBuffer, type Sendable, type SendOptions, type SendResult
+} from './sendable.js'
 import { isThenable } from './thenable.js'
 import type { Outbound } from './values.js'
 
