@@ -112,11 +112,6 @@ const setUpInTurns = () => {
   return { seen, stream, transport }
 }
 
-
-
-
-
-
 t.test('the end, a failure and the close of a stream are told behind what is left of its bytes', async (t) => {
   const { seen, stream, transport } = setUpInTurns()
   transport.open(Buffer.from('abc'), false)
