@@ -3,7 +3,7 @@ import { NotOpen } from '../errors.js'
 import type { Version } from '../versions.js'
 import type { PreparedMessage } from '../codec/prepared-message.js'
 import type { Sendable } from '../socket/sendable.js'
-import type { SocketOwner } from '../socket/init.js'
+import type { SocketObserver } from '../socket/observer.js'
 import type { SendResult } from '../socket/sender.js'
 import { open, WireSocket, type SendOptions } from '../socket/socket.js'
 import type { WriteCallback } from '../transport/transport.js'
@@ -14,12 +14,12 @@ import { nextTick, timers } from '../timers.js'
 const NO_LIMITS = { maxPayload: Number.MAX_SAFE_INTEGER, maxFragments: Number.MAX_SAFE_INTEGER }
 const NOTHING = Buffer.alloc(0)
 
-const OWNER: SocketOwner = {
-  closeTimeout: 10_000,
-  directIO: false,
+const SETTINGS = { closeTimeout: 10_000, directIO: false }
+
+const OBSERVER: SocketObserver<WireSocket> = {
   // What a listener throws is the failure of a test: nothing may contain it.
-  failed: (error) => { nextTick(() => { throw error }) },
-  closed: () => {}
+  onError: (error) => { nextTick(() => { throw error }) },
+  onClose: () => {}
 }
 
 /**
@@ -35,7 +35,8 @@ export class InjectedSocket extends WireSocket {
   constructor (stream: MemorySocket, url: string, version: Version) {
     super({
       stream,
-      owner: OWNER,
+      settings: SETTINGS,
+      observer: OBSERVER,
       url,
       subprotocol: '',
       extensions: '',

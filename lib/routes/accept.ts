@@ -14,7 +14,8 @@ import type { Registration } from './registration.js'
 import { logRefusal } from './refusals.js'
 import { Compression } from '../protocol/compression.js'
 import type { WireServer } from '../server/server.js'
-import type { SocketOwner } from '../socket/init.js'
+import type { SocketSettings } from '../socket/init.js'
+import type { SocketObserver } from '../socket/observer.js'
 import { beginLifetime } from '../socket/lifetime.js'
 import { open, WireSocket } from '../socket/socket.js'
 import { LIVE_PROTOCOL } from '../topics/frames.js'
@@ -30,7 +31,8 @@ export interface SocketRoute {
   readonly settings: Settings
   readonly registration: Registration
   readonly handler: SocketHandler
-  readonly owner: SocketOwner
+  readonly socketSettings: SocketSettings
+  readonly observer: SocketObserver<WireSocket>
 }
 
 // Reserved for a name that is none (RFC 2606 §2).
@@ -103,7 +105,7 @@ async function acceptLater (
 function answerHandshake (
   route: SocketRoute, handshake: Handshake, body: Buffer, { topics, member }: Following, request: FastifyRequest, reply: FastifyReply
 ): void {
-  const { instance, settings, registration, handler, owner } = route
+  const { instance, settings, registration, handler, socketSettings, observer } = route
   const { server, hub } = registration
   const isLive = handshake.offered.includes(LIVE_PROTOCOL)
   // The live subprotocol carries that of the application, which is chosen among the others.
@@ -119,7 +121,8 @@ function answerHandshake (
     const context = createContext(settings, registration.logsRequests(request), request, reply)
     const socket = new WireSocket({
       stream,
-      owner,
+      settings: socketSettings,
+      observer,
       url: request.originalUrl,
       subprotocol: subprotocol ?? '',
       extensions: agreement === undefined ? '' : 'permessage-deflate',

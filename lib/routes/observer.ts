@@ -4,7 +4,8 @@ import type { Settings } from '../options/resolve.js'
 import type { Registration } from './registration.js'
 import { isRefusedMessage, type MessageSchemas } from './schema.js'
 import type { WireServer } from '../server/server.js'
-import type { SocketOwner } from '../socket/init.js'
+import type { SocketSettings } from '../socket/init.js'
+import type { SocketObserver } from '../socket/observer.js'
 import { endLifetime, forgetExpiry } from '../socket/lifetime.js'
 import { heartbeatOf } from '../socket/heartbeat.js'
 import type { WireSocket } from '../socket/socket.js'
@@ -73,12 +74,12 @@ function noteFault (error: Error & { code?: string }, _socket: WireSocket, conte
   (context as Context).fault = { code, message }
 }
 
-/** What the sockets of a route tell it. */
-export function createOwner (
-  instance: FastifyInstance, settings: Settings, { server, socketTopics }: Registration, messages?: MessageSchemas
-): SocketOwner {
+/** What the sockets of a route have in common. */
+export function createSocketSettings (
+  settings: Settings, { server, socketTopics }: Registration, messages?: MessageSchemas
+): SocketSettings {
   if (messages?.outbound !== undefined) server.takesValues = true
-  const owner: SocketOwner = {
+  return {
     closeTimeout: settings.closeTimeout,
     directIO: settings.directIO,
     topics: socketTopics,
@@ -86,26 +87,37 @@ export function createOwner (
     outbound: messages?.outbound,
     messageRate: settings.messageRate,
     heartbeat: settings.heartbeat === undefined ? undefined : heartbeatOf(settings.heartbeat),
-    backpressure: settings.backpressure,
-    cut: (reason, socket, context) => {
+    backpressure: settings.backpressure
+  }
+}
+
+/** Logs, counts and publishes what happens to the sockets of a route, and hands errors to the application. */
+export function createObserver (
+  instance: FastifyInstance, settings: Settings, { server, socketTopics }: Registration
+): SocketObserver<WireSocket> {
+  const observer: SocketObserver<WireSocket> = {
+    onTerminate: (reason, socket, context) => {
       const { log, openedAt, route, ip } = context as Context
       const { version, bufferedAmount } = socket
       const duration = timers.now() - openedAt
       tryLog(log, 'info', { socket: { route, version, ip, reason, bufferedAmount }, duration }, 'socket cut')
     },
-    unheard: (socket, context) => {
+    onDiscard: (socket, context) => {
       const { log, route, ip } = context as Context
       tryLog(log, 'warn', { socket: { route, version: socket.version, ip } }, 'messages dropped: nobody listens to them')
     },
     publish: (channel, details, socket, context) => { publish(channel, details, socket, context as Context) },
-    measured: (latency) => { server.measurements.latency.record(latency) },
-    faulted: noteFault,
-    failed: (error, socket, context) => {
-      if (errorChannel.hasSubscribers) publish(errorChannel, { error, source: isRefusedMessage(error) ? 'peer' : 'application' }, socket, context as Context)
+    onLatency: (latency) => { server.measurements.latency.record(latency) },
+    onProtocolError: noteFault,
+    onError: (error, socket, context) => {
+      if (errorChannel.hasSubscribers) {
+        const source = isRefusedMessage(error) ? 'peer' : 'application'
+        publish(errorChannel, { error, source }, socket, context as Context)
+      }
       handleError(instance, settings, error, socket, context as Context)
     },
-    listening: (running) => { server.closeListeners.add(running, settings.closeTimeout) },
-    closed: (socket, code, reason, context) => {
+    onCloseListeners: (running) => { server.closeListeners.add(running, settings.closeTimeout) },
+    onClose: (socket, code, reason, context) => {
       server.delete(socket)
       socketTopics.detach(socket)
       const { log, logsClose, openedAt, lifetimeEnd, route, ip, fault } = context as Context
@@ -118,14 +130,16 @@ export function createOwner (
         const facts = { route, version, ip, code, reason: reason.toString(), ...traffic, ...fault && { fault } }
         tryLog(log, 'info', { socket: facts, duration }, 'socket closed')
       }
-      if (closeChannel.hasSubscribers) publish(closeChannel, { code, reason: reason.toString(), duration }, socket, context as Context)
+      if (closeChannel.hasSubscribers) {
+        publish(closeChannel, { code, reason: reason.toString(), duration }, socket, context as Context)
+      }
     }
   }
-  if (!settings.reportsFaults) return owner
+  if (!settings.reportsFaults) return observer
   return {
-    ...owner,
+    ...observer,
     // Before the listeners of the application, so that they find the error with its other code.
-    faulted: (error, socket, context) => {
+    onProtocolError: (error, socket, context) => {
       noteFault(error, socket, context)
       toWsError(error)
       // Later, so that the close frame of a fault has left before the handler can cut the connection.

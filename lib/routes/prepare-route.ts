@@ -3,7 +3,7 @@ import type { Settings } from '../options/resolve.js'
 import { createLimits } from '../server/connection-limits.js'
 import type { SocketHandler } from '../options/declaration.js'
 import { acceptSocket, checkHandshake, type SocketRoute } from './accept.js'
-import { createOwner } from './observer.js'
+import { createObserver, createSocketSettings } from './observer.js'
 import type { Registration } from './registration.js'
 import { defineTopics } from './route-topics.js'
 import { describesMessages, MessageSchemas } from './schema.js'
@@ -33,8 +33,14 @@ export function prepareRoute (
 ): PreparedRoute {
   const limits = [...registration.limits, ...createLimits(settings)]
   const messages = describesMessages(schema) ? new MessageSchemas(instance, schema, settings, route) : undefined
-  const owner = createOwner(instance, settings, registration, messages)
-  const socketRoute: SocketRoute = { instance, settings, registration, owner, handler }
+  const socketRoute: SocketRoute = {
+    instance,
+    settings,
+    registration,
+    socketSettings: createSocketSettings(settings, registration, messages),
+    observer: createObserver(instance, settings, registration),
+    handler
+  }
   const outbound = messages?.outbound
   defineTopics(registration.hub, pattern, settings.topics, outbound && ((value) => outbound.write(value)))
   return {

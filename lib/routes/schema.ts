@@ -8,26 +8,7 @@ import { LONGEST_REASON } from '../protocol/close.js'
 import { messageCompiler, type Compile, type Validate } from './schema-compiler.js'
 import { isThenable } from '../socket/thenable.js'
 import type { SocketSchema } from '../options/declaration.js'
-
-/** What a route with `schema.message` does with a message. */
-export interface Inbound {
-  /** Whether binary messages are handed on as they are. */
-  readonly passesBinary: boolean
-  /**
-   * @returns the value of a message
-   * @throws RefusedMessage, AsyncSchema, and what a custom validator throws
-   */
-  read (data: Buffer, isBinary: boolean): unknown
-}
-
-/** What a route with `schema.send` does with a value. */
-export interface Outbound {
-  /**
-   * @returns the JSON text that is sent
-   * @throws ValueNotSent
-   */
-  write (value: unknown): string
-}
+import type { Inbound, Outbound } from '../socket/values.js'
 
 interface InboundOptions {
   readonly url: string

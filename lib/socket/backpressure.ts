@@ -1,9 +1,9 @@
 import { PreparedMessage } from '../codec/prepared-message.js'
 import { MessageReplaced, BackpressureExceeded } from '../errors.js'
 import { inCallersContext } from '../transport/async-context.js'
-import type { WriteCallback } from '../transport/transport.js'
-import { isBlob } from './sendable.js'
-import { refuse, refuseClosed, sendPayload, sendShared, whenWritten, type Sender, type SendResult } from './sender.js'
+import type { Protocol } from '../protocol/protocol.js'
+import type { Transport, WriteCallback } from '../transport/transport.js'
+import { isBlob, type SendResult } from './sendable.js'
 
 /** What is done with a message for a peer that reads slower than we send: see `backpressure` of the options. */
 export type BackpressurePolicy = 'close' | 'drop' | 'latest' | 'wait'
@@ -14,15 +14,31 @@ export interface BackpressureSettings {
   readonly policy: BackpressurePolicy
 }
 
-/** A sender whose peer may be slow. */
-export interface Slowed extends Sender {
+/** A connection whose peer may be slow. */
+export interface SlowConnection {
+  readonly transport: Transport
+  readonly protocol: Protocol
+  readonly isOpen: boolean
+  close (code: number, reason: string): void
+  /** The socket is closed by this rule. */
+  notifyTerminate (reason: string): void
+  notifyDrop (data: string | Buffer, isBinary: boolean): void
+}
+
+/** The Sender as its Backpressure knows it. */
+export interface SlowSender {
   /** From how many bytes on a message meets the backpressure. */
   limit: number
   /** Bytes that were sent and have not left. */
   readonly queuedAmount: number
-  close (code: number, reason: string): void
-  tellCut (reason: string): void
-  tellDrop (data: string | Buffer, isBinary: boolean): void
+  transmit (
+    payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean,
+    callback: WriteCallback | undefined
+  ): SendResult
+  transmitPrepared (message: PreparedMessage, callback: WriteCallback | undefined): SendResult
+  whenWritten (callback: WriteCallback): void
+  refuse (error: Error, callback: WriteCallback | undefined): 'refused'
+  refuseClosed (callback: WriteCallback | undefined): 'refused'
 }
 
 /** A message as it was handed to `send()`. */
@@ -65,7 +81,8 @@ export class Backpressure {
   /** How many messages were dropped. */
   dropped = 0
 
-  readonly #sender: Slowed
+  readonly #sender: SlowSender
+  readonly #connection: SlowConnection
   readonly #settings: BackpressureSettings
   /** Whether the fragments that come belong to a message whose first one was refused. */
   #isRefusing = false
@@ -75,8 +92,9 @@ export class Backpressure {
   #callersBytes = 0
   #isReleaseDue = false
 
-  constructor (sender: Slowed, settings: BackpressureSettings) {
+  constructor (sender: SlowSender, connection: SlowConnection, settings: BackpressureSettings) {
     this.#sender = sender
+    this.#connection = connection
     this.#settings = settings
   }
 
@@ -89,9 +107,10 @@ export class Backpressure {
   get isOver (): boolean {
     const sender = this.#sender
     if (sender.queuedAmount <= this.#settings.limit) return false
-    sender.transport.flushNow()
+    const { transport } = this.#connection
+    transport.flushNow()
     if (sender.queuedAmount <= this.#settings.limit) return false
-    sender.transport.waitForPeer()
+    transport.waitForPeer()
     return sender.queuedAmount > this.#settings.limit
   }
 
@@ -101,7 +120,7 @@ export class Backpressure {
       if (message.fin) this.#refuseFragments(false)
       return this.#reject(message)
     }
-    const { protocol } = this.#sender
+    const { protocol } = this.#connection
     if (this.#settings.policy === 'latest') {
       if (message.fin && !protocol.isSendingFragments) return this.#keepLatest(message)
       this.sendKept()
@@ -122,7 +141,7 @@ export class Backpressure {
   }
 
   #refuse ({ callback }: Outgoing): SendResult {
-    return refuse(this.#sender, this.#tooMuch(), callback)
+    return this.#sender.refuse(this.#tooMuch(), callback)
   }
 
   #tooMuch (): Error {
@@ -131,20 +150,20 @@ export class Backpressure {
 
   #drop ({ data, isBinary, callback }: Outgoing, error: Error): SendResult {
     this.dropped++
-    refuse(this.#sender, error, callback)
-    this.#sender.tellDrop(data instanceof PreparedMessage ? data.payload : data, isBinary)
+    this.#sender.refuse(error, callback)
+    this.#connection.notifyDrop(data instanceof PreparedMessage ? data.payload : data, isBinary)
     return 'refused'
   }
 
   // close
 
   #close (message: Outgoing): SendResult {
-    const sender = this.#sender
+    const connection = this.#connection
     this.#refuse(message)
-    sender.tellCut(`more than ${this.#settings.limit} bytes wait for the peer`)
+    connection.notifyTerminate(`more than ${this.#settings.limit} bytes wait for the peer`)
     // The close frame waits for the peer as well: closeTimeout cuts the connection. The memory is given back now.
-    sender.transport.dropWaiting()
-    sender.close(TRY_AGAIN_LATER, 'too slow')
+    connection.transport.dropWaiting()
+    connection.close(TRY_AGAIN_LATER, 'too slow')
     return 'refused'
   }
 
@@ -152,7 +171,7 @@ export class Backpressure {
 
   #keepLatest (message: Outgoing): SendResult | undefined {
     const sender = this.#sender
-    if (this.#kept.size === 0 && !sender.transport.isStalled && !this.isOver) return undefined
+    if (this.#kept.size === 0 && !this.#connection.transport.isStalled && !this.isOver) return undefined
     const { kind } = message
     const previous = this.#kept.get(kind)
     const others = this.#keptBytes - (previous === undefined ? 0 : lengthOf(previous.data))
@@ -175,7 +194,7 @@ export class Backpressure {
 
   /** Sends what is kept, the oldest first, until the peer is slow again. */
   #sendLatest (): void {
-    const { transport } = this.#sender
+    const { transport } = this.#connection
     for (const [kind, message] of this.#kept) {
       this.#send(kind, message)
       transport.flushNow()
@@ -194,15 +213,15 @@ export class Backpressure {
     this.#keptBytes -= lengthOf(message.data)
     const sender = this.#sender
     const { data, isBinary, isCompressible, callback } = message
-    if (!sender.isOpen) {
-      refuseClosed(sender, callback)
+    if (!this.#connection.isOpen) {
+      sender.refuseClosed(callback)
       return
     }
     try {
-      if (data instanceof PreparedMessage) sendShared(sender, data, callback)
-      else sendPayload(sender, data, isBinary, true, isCompressible, callback)
+      if (data instanceof PreparedMessage) sender.transmitPrepared(data, callback)
+      else sender.transmit(data, isBinary, true, isCompressible, callback)
     } catch (error) {
-      // This version cannot carry it; whoever sent it is told no other way now.
+      // This version cannot carry it, and send() has returned: only 'drop' and the callback say so.
       this.#drop(message, error as Error)
     }
   }
@@ -211,7 +230,8 @@ export class Backpressure {
 
   /** Calls back when there is room for a message, or at once where the policy is another; after the close too. */
   whenRoom<Data extends string | Buffer | Blob | PreparedMessage> (data: Data, go: (data: Data) => void): void {
-    if (this.#settings.policy !== 'wait' || this.#callersBytes > this.#settings.limit || (this.#callers.length === 0 && !this.isOver)) {
+    const { policy, limit } = this.#settings
+    if (policy !== 'wait' || this.#callersBytes > limit || (this.#callers.length === 0 && !this.isOver)) {
       go(data)
       return
     }
@@ -232,7 +252,7 @@ export class Backpressure {
     sender.limit = this.#settings.limit
     const waiting = this.#callers.splice(0)
     this.#callersBytes = 0
-    while (waiting.length > 0 && (!sender.isOpen || !this.isOver)) (waiting.shift() as Caller).go()
+    while (waiting.length > 0 && (!this.#connection.isOpen || !this.isOver)) (waiting.shift() as Caller).go()
     for (const { length, go } of waiting) this.#wait(length, go)
   }
 
@@ -241,7 +261,7 @@ export class Backpressure {
   #releaseLater (): void {
     if (this.#isReleaseDue) return
     this.#isReleaseDue = true
-    whenWritten(this.#sender, () => {
+    this.#sender.whenWritten(() => {
       this.#isReleaseDue = false
       if (this.#kept.size > 0) this.#sendLatest()
       if (this.#callers.length > 0) this.#callWaiting()

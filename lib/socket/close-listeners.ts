@@ -7,7 +7,10 @@ import { timers } from '../timers.js'
  * @param failed gets what an asynchronous listener rejects with
  * @param called gets what is still to come when the listeners have been called, also where one of them has thrown
  */
-export function emitClose (emitter: EventEmitter, args: unknown[], failed: (error: unknown) => void, called: (running: Array<Promise<unknown>>) => void): boolean {
+export function emitClose (
+  emitter: EventEmitter, args: unknown[],
+  failed: (error: unknown) => void, called: (running: Array<Promise<unknown>>) => void
+): boolean {
   const listeners = emitter.rawListeners('close')
   const running: Array<Promise<unknown>> = []
   try {

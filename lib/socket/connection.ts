@@ -1,42 +1,47 @@
-import { dropChannel, errorChannel, messageInChannel, pingChannel, type Details, type ReportChannel, type SocketReport } from '../diagnostics.js'
+import {
+  dropChannel, errorChannel, pingChannel, type Details, type ReportChannel, type SocketReport
+} from '../diagnostics.js'
 import type { Fault } from '../errors.js'
-import type { PreparedMessage } from '../codec/prepared-message.js'
 import { ABNORMAL } from '../protocol/close.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
-import type { Inbound } from '../routes/schema.js'
-import { nextTick, timers } from '../timers.js'
-import { Transport, type TransportEvents, type WriteCallback } from '../transport/transport.js'
-import { Backpressure, limitOf, type BackpressureSettings, type Slowed } from './backpressure.js'
-import type { BinaryType, MessageData } from './sendable.js'
-import { Receiver, type Recipient } from './receiver.js'
+import { nextTick } from '../timers.js'
+import { Transport, type TransportEvents } from '../transport/transport.js'
+import type { WireSocketEvents } from './emitter.js'
 import type { Beating, Round } from './heartbeat.js'
-import { RateLimiter, type Throttled } from './rate-limiter.js'
-import type { SocketInit, SocketOwner } from './init.js'
-import { refuseClosed, refuseInvalid, sendPayload, sendShared, type SendResult } from './sender.js'
-import type { WireSocket, WireSocketEvents } from './socket.js'
+import type { SocketInit, SocketSettings } from './init.js'
+import { Lifecycle } from './lifecycle.js'
+import type { SocketObserver } from './observer.js'
+import { HANDLER_PENDING, INFLATING } from './reading.js'
+import { Receiver, type Recipient } from './receiver.js'
+import type { BinaryType, MessageData } from './sendable.js'
+import { Sender, type SendingConnection } from './sender.js'
 import { isThenable } from './thenable.js'
 
+/** The socket as its connection knows it. */
+export interface ConnectedSocket {
+  readonly binaryType: BinaryType
+  listenerCount (event: keyof WireSocketEvents): number
+  emit<Event extends keyof WireSocketEvents> (event: Event, ...args: WireSocketEvents[Event]): boolean
+}
+
 /**
- * What goes on behind a socket, and whom its parts tell what happens.
+ * The parts behind a socket, and the wires between them.
  *
- *   stream ◀──▶ transport ◀──▶ protocol ──▶ message rate ──▶ receiver ──▶ listeners
- *                   ▲                └────────── reading stops ◀────┘ full
- *                   └── backpressure ◀── send()
+ *   stream ◀──▶ transport ◀──▶ protocol ──▶ receiver ──▶ listeners
+ *                   ▲              ▲
+ *                   └── sender ────┘◀── send()                 lifecycle: from the open to the one 'close'
  */
-export class Connection implements Sink, TransportEvents, Throttled, Slowed, Recipient, Beating {
+export class Connection<Socket extends ConnectedSocket> extends Lifecycle
+  implements Sink, TransportEvents, Recipient, SendingConnection, Beating {
+  readonly settings: SocketSettings
+  readonly observer: SocketObserver<Socket>
+  /** What the observer gets with the socket. */
+  readonly context: unknown
   readonly transport: Transport
   readonly protocol: Protocol
-  readonly receiver = new Receiver(this)
-  readonly owner: SocketOwner
-  /** What the owner wants back. */
-  readonly context: unknown
-  isClosed = false
-  messagesReceived = 0
-  bytesReceived = 0
-  messagesSent = 0
-  bytesSent = 0
-  /** How much may wait before a message meets the Backpressure, in bytes. */
-  limit: number
+  readonly sender: Sender
+  readonly receiver: Receiver
+  readonly #socket: Socket
 
   // What the heartbeat keeps here.
   isHeard = false
@@ -44,26 +49,17 @@ export class Connection implements Sink, TransportEvents, Throttled, Slowed, Rec
   round: Round | undefined = undefined
   mark = 0
 
-  readonly #socket: WireSocket
-  readonly #rate: RateLimiter | undefined
-  #backpressure: Backpressure | undefined
-  #closeTimer: NodeJS.Timeout | undefined
-  #isHandlerPending = true
-  #isReadingStopped = false
-  #isInflating = false
-  #isThrottled = false
-  #isCloseTold = false
-  #isGone = false
-
-  constructor (socket: WireSocket, init: SocketInit) {
-    const { owner } = init
+  constructor (socket: Socket, init: SocketInit<Socket>) {
+    super()
+    const { settings } = init
     this.#socket = socket
-    this.owner = owner
+    this.settings = settings
+    this.observer = init.observer
     this.context = init.context
-    this.limit = limitOf(owner.backpressure)
-    this.transport = new Transport(init.stream, this, owner.directIO)
+    this.sender = new Sender(this)
+    this.receiver = new Receiver(this, settings.messageRate)
+    this.transport = new Transport(init.stream, this, settings.directIO)
     this.protocol = init.createProtocol(this, this.transport)
-    this.#rate = owner.messageRate === undefined ? undefined : new RateLimiter(owner.messageRate, this)
   }
 
   /** Runs the route's handler, and starts to read. */
@@ -75,138 +71,70 @@ export class Connection implements Sink, TransportEvents, Throttled, Slowed, Rec
     } catch (error) {
       this.fail(error)
     }
-    if (pending === undefined) this.#settled()
-    else pending.catch((error: unknown) => { this.fail(error) }).finally(() => { this.#settled() })
-    this.owner.heartbeat?.add(this)
-    this.transport.open(head, this.owner.directIO)
+    if (pending === undefined) this.#handlerSettled()
+    else pending.catch((error: unknown) => { this.fail(error) }).finally(() => { this.#handlerSettled() })
+    this.settings.heartbeat?.add(this)
+    this.transport.open(head, this.settings.directIO)
   }
 
-  publish<Report extends SocketReport> (channel: ReportChannel<Report>, details: Details<Report>): void {
-    this.owner.publish?.(channel, details, this.#socket, this.context)
+  #handlerSettled (): void {
+    this.receiver.clear(HANDLER_PENDING)
+    this.tryEmitClose()
   }
-
-  #settled (): void {
-    this.#isHandlerPending = false
-    this.#tellClose()
-  }
-
-  // Sending
 
   get isOpen (): boolean {
-    return !this.isClosed && this.protocol.state === 'open'
+    return !this.isEnded && this.protocol.state === 'open'
   }
 
-  send (payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean, callback: WriteCallback | undefined, kind = ''): SendResult {
-    if (!this.isOpen) return refuseClosed(this, callback)
-    if (this.queuedAmount > this.limit) {
-      const result = this.backpressure.offer({ data: payload, isBinary, fin, isCompressible, kind, callback })
-      if (result !== undefined) return result
-    }
-    return sendPayload(this, payload, isBinary, fin, isCompressible, callback)
+  get readyState (): 1 | 2 | 3 {
+    if (this.isEnded) return 3
+    return this.isOpen ? 1 : 2
   }
 
-  /** Sends what others are sent too. */
-  sendMessage (shared: PreparedMessage, callback: WriteCallback | undefined, kind = ''): SendResult {
-    if (!this.isOpen) return refuseClosed(this, callback)
-    let message: PreparedMessage
-    try {
-      message = shared.formFor(this.owner.outbound)
-    } catch (error) {
-      return refuseInvalid(this, error, callback)
-    }
-    if (this.queuedAmount > this.limit) {
-      const { isBinary, isCompressible } = message
-      const result = this.backpressure.offer({ data: message, isBinary, fin: true, isCompressible, kind, callback })
-      if (result !== undefined) return result
-    }
-    return sendShared(this, message, callback)
+  /** Whether the peer could be heard if it spoke. */
+  get isListening (): boolean {
+    return this.isOpen && !this.receiver.isStopped
   }
-
-  /** Calls back when a message may be sent without being refused; at once, where the policy is not to wait. */
-  whenRoom<Data extends string | Buffer | Blob | PreparedMessage> (data: Data, go: (data: Data) => void): void {
-    if (this.queuedAmount > this.limit) this.backpressure.whenRoom(data, go)
-    else go(data)
-  }
-
-  /** Only for those whose limit was reached. */
-  get backpressure (): Backpressure {
-    return (this.#backpressure ??= new Backpressure(this, this.owner.backpressure as BackpressureSettings))
-  }
-
-  get isOverfull (): boolean {
-    return this.queuedAmount > this.limit && this.backpressure.isOver
-  }
-
-  /** Bytes that were sent and have not left, but for those that are kept in case newer ones come. */
-  get queuedAmount (): number {
-    return this.transport.queuedAmount + this.protocol.compressing
-  }
-
-  /** Bytes that wait for the peer, or for compression: not those that only wait for the end of the tick. */
-  get bufferedAmount (): number {
-    return this.transport.bufferedAmount + this.protocol.compressing + (this.#backpressure?.keptBytes ?? 0)
-  }
-
-  /** Sends what waits for the end of the tick now. */
-  flush (): void {
-    this.transport.flushNow()
-  }
-
-  get messagesDropped (): number {
-    return this.#backpressure?.dropped ?? 0
-  }
-
-  tellDrop (data: string | Buffer, isBinary: boolean): void {
-    if (dropChannel.hasSubscribers) this.publish(dropChannel, { data, isBinary })
-    this.transport.inContext(() => { this.#tell('drop', data, isBinary) })
-  }
-
-  // Closing
 
   close (code: number | undefined, reason: string | Buffer | undefined): void {
     if (!this.isOpen) return
-    this.#backpressure?.sendKept()
+    this.sender.sendKept()
     this.protocol.close(code, reason)
-    this.#boundClosing()
-    this.#rate?.stop()
-    // Nobody asked for messages so far: let the peer's answer come through.
-    if (!this.receiver.isTaken) {
-      this.receiver.drop()
-      this.#continueReading()
-    }
+    this.startClosing(this.settings.closeTimeout)
+    this.receiver.startClosing()
   }
 
   terminate (): void {
-    this.receiver.drop()
+    this.receiver.discard()
     this.transport.destroy()
     this.protocol.abort()
   }
 
-  /** The connection is about to be cut, or the socket closed, by a rule of ours. */
-  tellCut (reason: string): void {
-    this.#contain(() => { this.owner.cut?.(reason, this.#socket, this.context) })
+  /** Stops the messages: what arrives waits, first here, then at the peer. */
+  pause (): void {
+    if (!this.isEnded) this.receiver.pause()
   }
 
-  get readyState (): 1 | 2 | 3 {
-    if (this.isClosed) return 3
-    return this.isOpen ? 1 : 2
+  resume (): void {
+    this.receiver.resume()
+    // Later, so that no message comes within this call.
+    nextTick(goOn, this)
   }
 
-  get isCloseTold (): boolean {
-    return this.#isCloseTold
+  // Lifecycle: what came before the close is delivered before it, while somebody may still ask for it.
+
+  protected override get isCloseHeld (): boolean {
+    const { receiver } = this
+    if (!receiver.isWaiting || receiver.isPulled) return false
+    return receiver.isPaused || receiver.has(HANDLER_PENDING) || this.hasListener
   }
 
-  #boundClosing (): void {
-    if (this.#isGone) return
-    this.#closeTimer ??= timers.setTimeout(() => { this.transport.destroy() }, this.owner.closeTimeout)
+  protected override cut (): void {
+    this.transport.destroy()
   }
 
-  // What came before the close is delivered before it, while somebody may still ask for it.
-  #tellClose (): void {
-    if (!this.isClosed || this.#isCloseTold) return
-    if (this.receiver.isWaiting && !this.receiver.isPulled && (this.isPaused || this.#isHandlerPending || this.hasListener)) return
-    this.#isCloseTold = true
-    this.#tell('close', this.protocol.closeCode, this.protocol.closeReason)
+  protected override emitClose (): void {
+    this.#emit('close', this.protocol.closeCode, this.protocol.closeReason)
   }
 
   // TransportEvents
@@ -229,131 +157,89 @@ export class Connection implements Sink, TransportEvents, Throttled, Slowed, Rec
 
   drained (): void {
     this.protocol.drained()
-    this.#tell('drain')
+    this.#emit('drain')
   }
 
   failed (error: Error): void {
-    // A peer may end the connection right behind its close and read nothing more: our answer then meets a reset, which is
-    // no failure (RFC 6455 §7.1.4 has the close received, and that is all that 'clean' asks for).
+    // A peer may end the connection right behind its close and read nothing more: our answer then meets a reset, which
+    // is no failure (RFC 6455 §7.1.4 has the close received, and that is all that 'clean' asks for).
     if (this.protocol.closeCode === ABNORMAL) this.fault(error)
   }
 
   closed (): void {
-    this.#rate?.stop()
-    // A message that came before the end is still to be told.
-    this.#isGone = true
-    if (this.#isInflating && this.protocol.state !== 'closed') return
-    if (this.protocol.state !== 'closed' && !this.receiver.isFull && this.transport.receiveRest()) return
+    const { receiver, transport, protocol } = this
+    receiver.stopRate()
+    this.disconnect()
+    if (protocol.state !== 'closed') {
+      // A message that came before the end is still to be delivered.
+      if (receiver.has(INFLATING)) return
+      if (!receiver.isFull && transport.receiveRest()) return
+    }
     // What nobody had room for is lost with the connection.
-    this.transport.dropRest()
-    this.isClosed = true
-    // The end of a conversation starts the timer, so it is stopped after that.
-    this.protocol.receiveEnd()
-    timers.clearTimeout(this.#closeTimer)
-    this.owner.heartbeat?.remove(this)
-    const { closeCode, closeReason } = this.protocol
-    this.#contain(() => { this.owner.closed(this.#socket, closeCode, closeReason, this.context) })
-    this.receiver.end()
-    this.#tellClose()
-    if (!this.#isCloseTold) this.receiver.holdUp()
+    transport.dropRest()
+    this.finish()
+    protocol.receiveEnd()
+    this.stopCloseTimer()
+    this.settings.heartbeat?.remove(this)
+    const { closeCode, closeReason } = protocol
+    this.#notify(() => { this.observer.onClose(this.#socket, closeCode, closeReason, this.context) })
+    receiver.end()
+    this.tryEmitClose()
+    if (!this.isClosed) receiver.holdClose()
   }
 
   // Sink
 
   message (data: Buffer, isBinary: boolean): boolean {
-    this.messagesReceived++
-    this.bytesReceived += data.length
-    if (messageInChannel.hasSubscribers) this.publish(messageInChannel, { data, isBinary })
-    if (this.#rate !== undefined && !this.#rate.tryConsume()) return true
-    if (data[0] === 0 && this.owner.topics?.isLive(this.#socket) === true) {
-      const plain = this.owner.topics.receiveFrame(this.#socket, data)
-      if (plain === undefined) return !this.#isThrottled
-      data = plain
-    }
-    // The chunk that is being read may hold thousands of messages, each of which costs more here than there, a compressed
-    // one up to maxPayload: those that nobody takes yet stay as they came.
-    if (this.receiver.deliver(data, isBinary)) return !this.#isThrottled
-    this.#stopReading()
-    return false
+    return this.receiver.receive(data, isBinary)
+  }
+
+  takeFrame (data: Buffer): Buffer | undefined {
+    const { topics } = this.settings
+    return topics?.isLive(this.#socket) === true ? topics.receiveFrame(this.#socket, data) : data
+  }
+
+  /** To a client that speaks the live subprotocol, what begins with NUL is a frame: what is none goes inside one. */
+  asFrame (payload: string | Buffer): string | Buffer {
+    const { topics } = this.settings
+    return topics?.isLive(this.#socket) === true ? topics.wrap(payload) : payload
   }
 
   ping (data: Buffer): void {
     if (pingChannel.hasSubscribers) this.publish(pingChannel, { kind: 'ping', direction: 'in', data })
-    this.#tell('ping', data)
+    this.#emit('ping', data)
   }
 
   pong (data: Buffer): void {
     if (pingChannel.hasSubscribers) this.publish(pingChannel, { kind: 'pong', direction: 'in', data })
-    // Ours are not told: who listens waits for the answers to pings of his own.
-    if (this.owner.heartbeat?.isAnswer(this, data) === true) return
-    this.#tell('pong', data)
+    // Answers to the heartbeat are not emitted: listeners wait for the answers to pings of the application.
+    if (this.settings.heartbeat?.isAnswer(this, data) === true) return
+    this.#emit('pong', data)
   }
 
   fault (error: Fault | Error): void {
     if (errorChannel.hasSubscribers) this.publish(errorChannel, { error, source: 'peer' })
-    this.#contain(() => { this.owner.faulted?.(error, this.#socket, this.context) })
-    // An 'error' that nobody listens to would be thrown; the close that follows tells the rest.
-    if (this.#socket.listenerCount('error') > 0) this.#tell('error', error)
+    this.#notify(() => { this.observer.onProtocolError?.(error, this.#socket, this.context) })
+    // An 'error' that nobody listens to would be thrown; the close that follows says enough.
+    if (this.#socket.listenerCount('error') > 0) this.#emit('error', error)
   }
 
   pauseInput (): void {
-    this.#isInflating = true
-    this.#stopReading()
+    this.receiver.stopReading(INFLATING)
   }
 
   resumeInput (): void {
-    this.#isInflating = false
-    if (this.#isGone) this.closed()
-    else this.#continueReading()
+    this.receiver.clear(INFLATING)
+    if (this.isDisconnected) this.closed()
+    else this.receiver.continueReading()
   }
 
   end (): void {
-    this.#boundClosing()
+    this.startClosing(this.settings.closeTimeout)
     this.transport.end()
   }
 
-  // Throttled
-
-  throttle (): void {
-    this.#isThrottled = true
-    this.#stopReading()
-  }
-
-  unthrottle (): void {
-    this.#isThrottled = false
-    this.#continueReading()
-  }
-
-  /** Whether the peer could be heard if it spoke. */
-  get isListening (): boolean {
-    return this.isOpen && !this.#isReadingStopped
-  }
-
-  // Receiving
-
-  get isPaused (): boolean {
-    return this.receiver.isPaused
-  }
-
-  /** Stops the messages: what arrives waits, first here, then at the peer. */
-  pause (): void {
-    if (this.isClosed) return
-    this.receiver.isPaused = true
-    this.#stopReading()
-  }
-
-  resume (): void {
-    this.receiver.isPaused = false
-    this.receiver.schedule()
-    // Later, so that no message comes within this call.
-    nextTick(goOn, this)
-  }
-
   // Recipient
-
-  get inbound (): Inbound | undefined {
-    return this.owner.inbound
-  }
 
   get binaryType (): BinaryType {
     return this.#socket.binaryType
@@ -364,38 +250,39 @@ export class Connection implements Sink, TransportEvents, Throttled, Slowed, Rec
   }
 
   get endCode (): number | undefined {
-    return this.isClosed ? this.protocol.closeCode : undefined
+    return this.isEnded ? this.protocol.closeCode : undefined
   }
 
-  listen (data: MessageData, isBinary: boolean): void {
-    this.#tell('message', data, isBinary)
+  emitMessage (data: MessageData, isBinary: boolean): void {
+    this.#emit('message', data, isBinary)
   }
 
-  emptied (): void {
-    this.#continueReading()
-    this.#tellClose()
+  onTaken (): void {
+    this.receiver.continueReading()
+    this.tryEmitClose()
   }
 
-  unheard (): void {
-    this.#contain(() => { this.owner.unheard?.(this.#socket, this.context) })
+  onDiscard (): void {
+    this.#notify(() => { this.observer.onDiscard?.(this.#socket, this.context) })
   }
 
-  // Reading
+  // What the observer and the listeners see. Nothing that they throw, or reject with, passes the socket.
 
-  #stopReading (): void {
-    this.#isReadingStopped = true
-    this.transport.pause()
+  publish<Report extends SocketReport> (channel: ReportChannel<Report>, details: Details<Report>): void {
+    this.observer.publish?.(channel, details, this.#socket, this.context)
   }
 
-  #continueReading (): void {
-    if (!this.#isReadingStopped || this.isPaused || this.#isInflating || this.#isThrottled || this.receiver.isFull) return
-    this.#isReadingStopped = false
-    this.transport.resume()
+  /** A rule of ours is about to cut the connection, or to close the socket. */
+  notifyTerminate (reason: string): void {
+    this.#notify(() => { this.observer.onTerminate?.(reason, this.#socket, this.context) })
   }
 
-  // Containment: nothing that a listener, a logger or an error handler throws or rejects with passes the socket.
+  notifyDrop (data: string | Buffer, isBinary: boolean): void {
+    if (dropChannel.hasSubscribers) this.publish(dropChannel, { data, isBinary })
+    this.transport.inContext(() => { this.#emit('drop', data, isBinary) })
+  }
 
-  #tell<K extends keyof WireSocketEvents> (event: K, ...args: WireSocketEvents[K]): void {
+  #emit<K extends keyof WireSocketEvents> (event: K, ...args: WireSocketEvents[K]): void {
     try {
       this.#socket.emit<keyof WireSocketEvents>(event, ...args)
     } catch (error) {
@@ -403,25 +290,25 @@ export class Connection implements Sink, TransportEvents, Throttled, Slowed, Rec
     }
   }
 
-  #contain (tellOwner: () => void): void {
+  #notify (notification: () => void): void {
     try {
-      this.transport.inContext(tellOwner)
+      this.transport.inContext(notification)
     } catch (error) {
       this.fail(error)
     }
   }
 
-  /** What the handler or a listener threw or rejected with. */
+  /** The handler or a listener threw this, or rejected with it. */
   fail (error: unknown): void {
     try {
-      this.transport.inContext(() => { this.owner.failed(error, this.#socket, this.context) })
+      this.transport.inContext(() => { this.observer.onError(error, this.#socket, this.context) })
     } catch {
-      // Nobody is left to tell.
+      // Nobody is left who could handle it.
       this.terminate()
     }
   }
 }
 
-function goOn (conversation: Connection): void {
-  conversation.transport.inContext(() => { conversation.emptied() })
+function goOn (connection: { readonly transport: Transport, onTaken (): void }): void {
+  connection.transport.inContext(() => { connection.onTaken() })
 }

@@ -1,11 +1,18 @@
 import { inspect } from 'node:util'
 import { BadListener } from '../errors.js'
-import { isSocketEventType, toEmitterListener, type SocketEventListener, type SocketEventType } from './events.js'
-import type { WireSocket } from './socket.js'
+import { isSocketEventType, toEmitterListener, type EventListenerOf, type SocketEventType } from './events.js'
+
+type AnyFunction = (...args: unknown[]) => unknown
+
+/** The EventEmitter face, as far as it is used here. */
+interface Emitter {
+  on (event: 'message', listener: AnyFunction): unknown
+  off (event: 'message', listener: AnyFunction): unknown
+}
 
 interface Entry {
   readonly type: SocketEventType
-  readonly listener: (...args: unknown[]) => unknown
+  readonly listener: AnyFunction
 }
 
 export interface ListenerOptions {
@@ -17,39 +24,39 @@ export interface ListenerOptions {
 
 interface Handler {
   readonly listener: unknown
-  readonly tell: (...args: unknown[]) => unknown
+  readonly notify: AnyFunction
 }
 
 /** The EventTarget face of a socket: its listeners are listeners of the EventEmitter face that make an event first. */
-export class SocketTarget {
-  readonly #socket: WireSocket
+export class SocketTarget<Socket extends Emitter> {
+  readonly #socket: Socket
   readonly #listeners = new Map<unknown, readonly Entry[]>()
   readonly #handlers: { [Type in SocketEventType]?: Handler | undefined } = {}
 
-  constructor (socket: WireSocket) {
+  constructor (socket: Socket) {
     this.#socket = socket
   }
 
   /** @throws BadListener */
-  add<Type extends SocketEventType> (type: Type, listener: SocketEventListener<Type>, isOnce: boolean, signal?: AbortSignal): void {
+  add<Type extends SocketEventType> (type: Type, listener: EventListenerOf<Socket, Type>, isOnce: boolean, signal?: AbortSignal): void {
     if (typeof listener !== 'function' && typeof listener?.handleEvent !== 'function') throw new BadListener(type, inspect(listener))
     if (!isSocketEventType(type) || signal?.aborted === true) return
     signal?.addEventListener('abort', () => { this.remove(type, listener) }, { once: true })
     const socket = this.#socket
     const known = this.#listeners.get(listener) ?? []
     if (known.some((entry) => entry.type === type)) return
-    const tell = toEmitterListener(type, listener)
+    const notify = toEmitterListener(type, listener)
     const wrapped = isOnce
       ? (...args: unknown[]) => {
           this.remove(type, listener)
-          return tell.apply(socket, args)
+          return notify.apply(socket, args)
         }
-      : tell
+      : notify
     this.#listeners.set(listener, [...known, { type, listener: wrapped }])
     socket.on(type as 'message', wrapped)
   }
 
-  remove<Type extends SocketEventType> (type: Type, listener: SocketEventListener<Type>): void {
+  remove<Type extends SocketEventType> (type: Type, listener: EventListenerOf<Socket, Type>): void {
     const wrapped = this.#forget(type, listener)
     if (wrapped !== undefined) this.#socket.off(type as 'message', wrapped)
   }
@@ -63,19 +70,19 @@ export class SocketTarget {
   }
 
   /** The listener that was given by `onmessage = …`, or null. */
-  handler<Type extends SocketEventType> (type: Type): SocketEventListener<Type> | null {
-    return (this.#handlers[type]?.listener as SocketEventListener<Type> | undefined) ?? null
+  handler<Type extends SocketEventType> (type: Type): EventListenerOf<Socket, Type> | null {
+    return (this.#handlers[type]?.listener as EventListenerOf<Socket, Type> | undefined) ?? null
   }
 
   /** What is no function stands for none, as in the browser. */
-  setHandler<Type extends SocketEventType> (type: Type, listener: SocketEventListener<Type> | null): void {
+  setHandler<Type extends SocketEventType> (type: Type, listener: EventListenerOf<Socket, Type> | null): void {
     const before = this.#handlers[type]
-    if (before !== undefined) this.#socket.off(type as 'message', before.tell)
+    if (before !== undefined) this.#socket.off(type as 'message', before.notify)
     this.#handlers[type] = undefined
     if (typeof listener !== 'function') return
     // Beside the same listener given to addEventListener().
-    const tell = toEmitterListener(type, listener)
-    Object.assign(this.#handlers, { [type]: { listener, tell } })
-    this.#socket.on(type as 'message', tell)
+    const notify = toEmitterListener(type, listener)
+    Object.assign(this.#handlers, { [type]: { listener, notify } })
+    this.#socket.on(type as 'message', notify)
   }
 }

@@ -1,51 +1,52 @@
 import { isError } from '../is-error.js'
 import type { MessageData } from './sendable.js'
-import type { WireSocket } from './socket.js'
 
 /** What listeners of the EventTarget face receive: the fields of the WHATWG events, without their machinery. */
-export interface SocketEvent<Type extends string = string> {
+export interface EventOf<Target, Type extends string> {
   readonly type: Type
-  readonly target: WireSocket
+  readonly target: Target
 }
 
-export interface OpenEvent extends SocketEvent<'open'> {}
+export interface OpenEventOf<Target> extends EventOf<Target, 'open'> {}
 
-export interface MessageEvent extends SocketEvent<'message'> {
+export interface MessageEventOf<Target> extends EventOf<Target, 'message'> {
   /** Text as a string; binary as `binaryType` says. */
   readonly data: string | MessageData
 }
 
-export interface CloseEvent extends SocketEvent<'close'> {
+export interface CloseEventOf<Target> extends EventOf<Target, 'close'> {
   readonly code: number
   readonly reason: string
   readonly wasClean: boolean
 }
 
-export interface ErrorEvent extends SocketEvent<'error'> {
+export interface ErrorEventOf<Target> extends EventOf<Target, 'error'> {
   readonly error: unknown
   readonly message: string
 }
 
-export interface SocketEventMap {
-  open: OpenEvent
-  message: MessageEvent
-  close: CloseEvent
-  error: ErrorEvent
+export interface EventMapOf<Target> {
+  open: OpenEventOf<Target>
+  message: MessageEventOf<Target>
+  close: CloseEventOf<Target>
+  error: ErrorEventOf<Target>
 }
 
-export type SocketEventType = keyof SocketEventMap
+export type SocketEventType = keyof EventMapOf<unknown>
 
-export type SocketEventListener<Type extends SocketEventType> =
-  | ((this: WireSocket, event: SocketEventMap[Type]) => unknown)
-  | { handleEvent (event: SocketEventMap[Type]): unknown }
+export type EventListenerOf<Target, Type extends SocketEventType> =
+  | ((this: Target, event: EventMapOf<Target>[Type]) => unknown)
+  | { handleEvent (event: EventMapOf<Target>[Type]): unknown }
 
 /** A listener that was given by `onmessage = …`, as it can be read: any event of its fields will do. */
 export type SocketEventHandler<Type extends SocketEventType> =
-  (event: Omit<SocketEventMap[Type], 'type' | 'target'> & { readonly type: string, readonly target: unknown }) => unknown
+  (event: Omit<EventMapOf<unknown>[Type], 'type' | 'target'> & { readonly type: string, readonly target: unknown }) => unknown
 
 type Arguments = readonly unknown[]
 
-const makeEvent: { [Type in SocketEventType]: (target: WireSocket, args: Arguments) => SocketEventMap[Type] } = {
+const makeEvent: {
+  [Type in SocketEventType]: <Target>(target: Target, args: Arguments) => EventMapOf<Target>[Type]
+} = {
   open: (target) => ({ type: 'open', target }),
   message: (target, [data, isBinary]) => ({
     type: 'message',
@@ -68,9 +69,14 @@ const makeEvent: { [Type in SocketEventType]: (target: WireSocket, args: Argumen
   })
 }
 
-/** A listener of the EventEmitter face that calls one of the EventTarget face. Its result is handed on, so that a rejection is seen. */
-export function toEmitterListener<Type extends SocketEventType> (type: Type, listener: SocketEventListener<Type>) {
-  return function (this: WireSocket, ...args: Arguments): unknown {
+/**
+ * A listener of the EventEmitter face that calls one of the EventTarget face. Its result is handed on, so that a
+ * rejection is seen.
+ */
+export function toEmitterListener<Target, Type extends SocketEventType> (
+  type: Type, listener: EventListenerOf<Target, Type>
+) {
+  return function (this: Target, ...args: Arguments): unknown {
     const event = makeEvent[type](this, args)
     return typeof listener === 'function' ? listener.call(this, event) : listener.handleEvent(event)
   }

@@ -12,7 +12,7 @@ export interface HeartbeatSettings {
   readonly interval: number
   /** How long it may take to answer, in milliseconds. */
   readonly timeout: number
-  /** How long a hixie socket, which knows no ping, may be without a message either way, in milliseconds; false for ever. */
+  /** How long a hixie socket, which knows no ping, may go without a message, in milliseconds; false for ever. */
   readonly idle: number | false
 }
 
@@ -20,11 +20,11 @@ export interface HeartbeatSettings {
 export interface Beating {
   readonly transport: Transport
   readonly protocol: Protocol
-  readonly owner: { measured? (latency: number): void }
+  readonly observer: { onLatency? (latency: number): void }
   readonly isOpen: boolean
   /** Whether the peer could be heard if it spoke. */
   readonly isListening: boolean
-  readonly messagesSent: number
+  readonly sender: { readonly messagesSent: number }
   /** Whether bytes came since the last look. */
   isHeard: boolean
   /** Milliseconds between the last ping and its answer. */
@@ -32,7 +32,7 @@ export interface Beating {
   round: Round | undefined
   mark: number
   publish (channel: ReportChannel<PingReport>, details: Details<PingReport>): void
-  tellCut (reason: string): void
+  notifyTerminate (reason: string): void
   terminate (): void
 }
 
@@ -136,7 +136,7 @@ export class Heartbeat {
     const { round } = socket
     if (round?.payload?.equals(data) === true) {
       socket.latency = this.#now() - round.askedAt
-      socket.owner.measured?.(socket.latency)
+      socket.observer.onLatency?.(socket.latency)
       socket.isHeard = false
       this.#listen(socket)
     }
@@ -184,7 +184,7 @@ export class Heartbeat {
         this.#listen(socket)
       } else {
         this.#leave(socket)
-        socket.tellCut(`no answer to a ping within ${this.#settings.timeout} ms`)
+        socket.notifyTerminate(`no answer to a ping within ${this.#settings.timeout} ms`)
         socket.terminate()
       }
     }
@@ -192,11 +192,11 @@ export class Heartbeat {
 
   #lookAtMute ({ sockets }: Round): void {
     for (const socket of sockets) {
-      if (isHeardOf(socket) || socket.messagesSent !== socket.mark) {
+      if (isHeardOf(socket) || socket.sender.messagesSent !== socket.mark) {
         this.#wait(socket)
       } else {
         this.#leave(socket)
-        socket.tellCut(`no message within ${String(this.#settings.idle)} ms`)
+        socket.notifyTerminate(`no message within ${String(this.#settings.idle)} ms`)
         socket.terminate()
       }
     }
@@ -209,7 +209,7 @@ export class Heartbeat {
   #wait (socket: Beating): void {
     const { idle } = this.#settings
     if (idle === false) return
-    socket.mark = socket.messagesSent
+    socket.mark = socket.sender.messagesSent
     this.#enter(socket, this.#mute, idle)
   }
 
@@ -233,7 +233,8 @@ export class Heartbeat {
     if (first === undefined || (this.#timer !== undefined && this.#timerAt <= first.at)) return
     timers.clearTimeout(this.#timer)
     this.#timerAt = first.at
-    this.#timer = timers.setTimeout(() => { this.beat() }, Math.min(Math.ceil(first.at - this.#now()), MAX_DELAY)).unref()
+    const delay = Math.min(Math.ceil(first.at - this.#now()), MAX_DELAY)
+    this.#timer = timers.setTimeout(() => { this.beat() }, delay).unref()
   }
 }
 

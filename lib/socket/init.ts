@@ -1,16 +1,15 @@
 import type { Duplex } from 'node:stream'
 import type { Output } from '../codec/encoder.js'
-import type { Details, ReportChannel, SocketReport } from '../diagnostics.js'
 import type { Protocol, Sink } from '../protocol/protocol.js'
-import type { Inbound, Outbound } from '../routes/schema.js'
 import type { BackpressureSettings } from './backpressure.js'
 import type { Heartbeat } from './heartbeat.js'
+import type { SocketObserver } from './observer.js'
 import type { Rate } from './rate-limiter.js'
-import type { WireSocket } from './socket.js'
 import type { SocketTopics } from './topics.js'
+import type { Inbound, Outbound } from './values.js'
 
-/** What the sockets of a route have in common. */
-export interface SocketOwner {
+/** What the sockets of a route have in common, resolved when the route was registered. */
+export interface SocketSettings {
   /** How long a closing handshake may take, in milliseconds. */
   readonly closeTimeout: number
   /** Whether to read and write in the way that Node does not make public. */
@@ -27,27 +26,13 @@ export interface SocketOwner {
   readonly backpressure?: BackpressureSettings | undefined
   /** The topics that its sockets can follow. */
   readonly topics?: SocketTopics | undefined
-  /** Takes what the handler or a listener throws or rejects with. */
-  failed (error: unknown, socket: WireSocket, context: unknown): void
-  /** The peer broke a rule, or the connection failed: told before listeners of 'error' are. */
-  faulted? (error: Error, socket: WireSocket, context: unknown): void
-  /** Messages of a socket are dropped, because nobody takes them. */
-  unheard? (socket: WireSocket, context: unknown): void
-  /** A socket is cut, or closed, because a rule of ours says so. */
-  cut? (reason: string, socket: WireSocket, context: unknown): void
-  /** Tells on a channel, where somebody listens. */
-  publish? <Report extends SocketReport>(channel: ReportChannel<Report>, details: Details<Report>, socket: WireSocket, context: unknown): void
-  /** A ping of the heartbeat was answered after so many milliseconds. */
-  measured? (latency: number): void
-  /** Listeners of 'close' have been called, and these of them are asynchronous. */
-  listening? (running: Array<Promise<unknown>>): void
-  closed (socket: WireSocket, code: number, reason: Buffer, context: unknown): void
 }
 
 /** What a socket is made of; routes make them. */
-export interface SocketInit {
+export interface SocketInit<Socket> {
   readonly stream: Duplex
-  readonly owner: SocketOwner
+  readonly settings: SocketSettings
+  readonly observer: SocketObserver<Socket>
   /** Path and query of the upgrade. */
   readonly url: string
   /** The chosen subprotocol, '' for none. */
@@ -55,7 +40,7 @@ export interface SocketInit {
   /** The extensions agreed on, '' for none. */
   readonly extensions: string
   createProtocol (sink: Sink, output: Output): Protocol
-  /** What the owner wants back. */
+  /** What the methods of the observer get with the socket. */
   readonly context: unknown
 }
 

@@ -1,5 +1,9 @@
 import { Deadlines, MAX_DELAY } from './deadlines.js'
-import type { WireSocket } from './socket.js'
+
+/** A socket that closes at a time. */
+interface Mortal {
+  close (code: number, reason: string): void
+}
 
 /** How long the sockets of a route may be open, resolved when it was registered. */
 export interface Lifetime {
@@ -9,24 +13,24 @@ export interface Lifetime {
   readonly jitter: number
 }
 
-const lifetimes = new Deadlines<WireSocket>((socket) => {
+const lifetimes = new Deadlines<Mortal>((socket) => {
   // What the application says of one socket stands in place of what its route says.
   if (expiryOf(socket) === undefined) socket.close(1001, 'the lifetime of this connection is over: connect again')
 })
 
 /** Has a socket close when its time is over, some time within the jitter. Returns when that is, for `endLifetime()`. */
-export function beginLifetime (socket: WireSocket, { longest, jitter }: Lifetime): number {
+export function beginLifetime (socket: Mortal, { longest, jitter }: Lifetime): number {
   return lifetimes.add(socket, longest * (1 - jitter * Math.random()))
 }
 
 /** The socket has closed. */
-export function endLifetime (socket: WireSocket, moment: number): void {
+export function endLifetime (socket: Mortal, moment: number): void {
   lifetimes.delete(socket, moment)
 }
 
 /** When one socket closes, and how. */
 interface Expiry {
-  readonly socket: WireSocket
+  readonly socket: Mortal
   /** In milliseconds since 1970. */
   readonly at: number
   readonly code: number
@@ -40,7 +44,7 @@ const expiry = Symbol('expiry')
 
 const expiries = new Deadlines<Expiry>((due) => { waitFor(due) })
 
-function expiryOf (socket: WireSocket): Expiry | undefined {
+function expiryOf (socket: Mortal): Expiry | undefined {
   return (socket as { [expiry]?: Expiry })[expiry]
 }
 
@@ -48,7 +52,7 @@ function expiryOf (socket: WireSocket): Expiry | undefined {
  * Has a socket close at a date, in place of what its route or an earlier call says.
  * @param at in milliseconds since 1970; Infinity for never
  */
-export function expireAt (socket: WireSocket, at: number, code: number, reason: string): void {
+export function expireAt (socket: Mortal, at: number, code: number, reason: string): void {
   forgetExpiry(socket)
   const due: Expiry = { socket, at, code, reason, moment: undefined }
   Object.assign(socket, { [expiry]: due })
@@ -64,7 +68,7 @@ function waitFor (due: Expiry): void {
 }
 
 /** The socket has closed, or has another date. */
-export function forgetExpiry (socket: WireSocket): void {
+export function forgetExpiry (socket: Mortal): void {
   const due = expiryOf(socket)
   if (due?.moment !== undefined) expiries.delete(due, due.moment)
 }

@@ -1,113 +1,119 @@
-import type { Inbound } from '../routes/schema.js'
-import { toBinaryType, type BinaryType, type MessageData } from './sendable.js'
+import { messageInChannel, type Details, type MessageReport, type ReportChannel } from '../diagnostics.js'
+import { nextTick, timers } from '../timers.js'
 import { MessageQueue } from './message-queue.js'
 import { PullQueue } from './pull-queue.js'
-import { nextTick, timers } from '../timers.js'
+import { RateLimiter, type Rate, type Throttled } from './rate-limiter.js'
+import { PAUSED, QUEUE_FULL, Reading, THROTTLED, type ReadingHost } from './reading.js'
+import { toBinaryType, type BinaryType, type MessageData } from './sendable.js'
+import type { Inbound } from './values.js'
 
-/** Who takes the messages, and is told of what becomes of them. */
-export interface Recipient {
-  /** Makes the values that are taken of messages, where the route has `schema.message`. */
-  readonly inbound: Inbound | undefined
+/** Takes the messages of a Receiver. */
+export interface Recipient extends ReadingHost {
+  readonly settings: {
+    /** Makes the values that are taken of messages, where the route has `schema.message`. */
+    readonly inbound?: Inbound | undefined
+  }
   readonly binaryType: BinaryType
   /** Whether somebody listens to 'message'. */
   readonly hasListener: boolean
   /** The code of the close; undefined as long as messages may come. */
   readonly endCode: number | undefined
-  listen (data: MessageData, isBinary: boolean): void
+  emitMessage (data: MessageData, isBinary: boolean): void
   fail (error: unknown): void
-  /** What waited has been taken, or some of it. */
-  emptied (): void
-  /** Messages were dropped, and more will be, since nobody takes them. */
-  unheard (): void
+  /** Messages that waited have been taken. */
+  onTaken (): void
+  /** Messages were discarded, and more will be, since nobody takes them. */
+  onDiscard (): void
+  /**
+   * Takes a message that begins with NUL, where that is a frame of the live subprotocol.
+   * @returns the plain message, where it is or holds one
+   */
+  takeFrame (data: Buffer): Buffer | undefined
+  publish (channel: ReportChannel<MessageReport>, details: Details<MessageReport>): void
+  close (code: number, reason: string): void
 }
 
 // More than this waits in the kernel, and then at the peer, not here.
-const INBOX_LIMIT = 65_536
+const QUEUE_LIMIT = 65_536
 
-// How long a full inbox waits for somebody to take it, in milliseconds. Meanwhile nothing is read: no close either, and
+// How long a full queue waits for somebody to take it, in milliseconds. Meanwhile nothing is read: no close either, and
 // a peer could keep the socket of a route that listens to nothing for ever.
-const PATIENCE = 10_000
+const FULL_QUEUE_TIMEOUT = 10_000
 
-// The same, when the connection is gone: a handler may be waiting for the close, which is told behind what waits.
-const PATIENCE_AT_END = 1_000
+// The same, when the connection is gone: a handler may be waiting for the close, which is emitted behind what waits.
+const HELD_CLOSE_TIMEOUT = 1_000
 
 // In place of the value of a message that the schema of the route refuses.
 const REFUSED = Symbol('refused')
 
 /**
- * The way of the messages from the protocol to whoever takes them.
+ * The way of the messages from the protocol to the application.
  *
- *   message ──▶ 'message' listener, when there is one and the socket is not paused
- *          └──▶ inbox, until there is one, or `for await` asks ── nobody comes ──▶ dropped, like what follows
+ *   message ──▶ counts ──▶ rate ──▶ 'message' listener, when there is one and the socket is not paused
+ *                                └─▶ queue, until there is one, or `for await` asks ── nobody comes ──▶ discarded,
+ *                                                                                                 like what follows
  */
-export class Receiver {
-  isPaused = false
-  readonly #recipient: Recipient
-  #inbox: MessageQueue | undefined
-  #puller: PullQueue | undefined
+export class Receiver extends Reading<Recipient> implements Throttled {
+  messagesReceived = 0
+  bytesReceived = 0
+  readonly #rate: RateLimiter | undefined
+  #queue: MessageQueue | undefined
+  #pullQueue: PullQueue | undefined
   #isScheduled = false
-  #isUnheard = false
-  #isFull = false
+  #isDiscarding = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor (recipient: Recipient) {
-    this.#recipient = recipient
+  constructor (recipient: Recipient, rate?: Rate) {
+    super(recipient)
+    this.#rate = rate === undefined ? undefined : new RateLimiter(rate, this)
+  }
+
+  /** @returns whether the next message may follow at once */
+  receive (data: Buffer, isBinary: boolean): boolean {
+    this.messagesReceived++
+    this.bytesReceived += data.length
+    if (messageInChannel.hasSubscribers) this.host.publish(messageInChannel, { data, isBinary })
+    if (this.#rate !== undefined && !this.#rate.tryConsume()) return true
+    if (data[0] === 0) {
+      const plain = this.host.takeFrame(data)
+      if (plain === undefined) return !this.has(THROTTLED)
+      data = plain
+    }
+    return this.deliver(data, isBinary) && !this.has(THROTTLED)
   }
 
   /** @returns whether there is room for more */
   deliver (data: Buffer, isBinary: boolean): boolean {
-    if (!this.isPaused && !this.isWaiting && this.#recipient.hasListener) {
+    if (!this.isPaused && !this.isWaiting && this.host.hasListener) {
       this.#hand(data, isBinary)
       return true
     }
-    if (this.#isUnheard && !this.isTaken) return true
-    const inbox = this.#inbox ??= new MessageQueue()
-    inbox.put(data, isBinary)
-    if (this.#puller !== undefined) this.#puller.settle()
-    if (inbox.weight <= INBOX_LIMIT) return true
-    this.#isFull = true
-    this.#expect(PATIENCE)
+    if (this.#isDiscarding && !this.isTaken) return true
+    const queue = this.#queue ??= new MessageQueue()
+    queue.put(data, isBinary)
+    if (this.#pullQueue !== undefined) this.#pullQueue.settle()
+    if (queue.weight <= QUEUE_LIMIT) return true
+    this.#expire(FULL_QUEUE_TIMEOUT)
+    // The chunk that is being read may hold thousands of messages, each of which costs more here than there, a
+    // compressed one up to maxPayload: those that nobody takes yet stay as they came.
+    this.stopReading(QUEUE_FULL)
     return false
   }
 
-  /** Whether somebody takes the messages, or will: whoever pauses goes on one day. */
-  get isTaken (): boolean {
-    return this.isPaused || this.isPulled || this.#recipient.hasListener
+  // The application
+
+  get isPaused (): boolean {
+    return this.has(PAUSED)
   }
 
-  #expect (patience: number): void {
-    if (this.isTaken) return
-    this.#timer ??= timers.setTimeout(giveUp, patience, this).unref()
+  pause (): void {
+    this.stopReading(PAUSED)
   }
 
-  /** @internal */
-  giveUp (): void {
-    this.#timer = undefined
-    if (this.isTaken || !this.isWaiting) return
-    this.drop()
-    if (this.#recipient.endCode === undefined) this.#recipient.unheard()
-    this.#recipient.emptied()
-  }
-
-  /** Whether there is no room for more: from the limit on, and until half of it is free again. */
-  get isFull (): boolean {
-    if (this.#isFull && (this.#inbox as MessageQueue).weight <= INBOX_LIMIT / 2) this.#isFull = false
-    return this.#isFull
-  }
-
-  get isWaiting (): boolean {
-    return this.#inbox !== undefined && !this.#inbox.isEmpty
-  }
-
-  /** Whether messages are asked for one by one. */
-  get isPulled (): boolean {
-    return this.#puller !== undefined
-  }
-
-  /** Drops what waits, and what follows, unless somebody takes it. */
-  drop (): void {
-    this.#inbox?.clear()
-    this.#isUnheard = true
+  /** Delivers what waits when this tick ends. Reading goes on with the next `continueReading()`. */
+  resume (): void {
+    this.clear(PAUSED)
+    this.schedule()
   }
 
   /** A listener has come, or may listen again: what waits is delivered to it when this tick ends. */
@@ -120,56 +126,139 @@ export class Receiver {
   /** @internal */
   drain (): void {
     this.#isScheduled = false
-    while (!this.isPaused && this.#recipient.hasListener) {
-      const message = this.#inbox?.take()
+    while (!this.isPaused && this.host.hasListener) {
+      const message = this.#queue?.take()
       if (message === undefined) break
       this.#hand(message.data, message.isBinary)
     }
     // The listener may have gone again.
-    if (this.isFull) this.#expect(PATIENCE)
-    this.#recipient.emptied()
+    if (this.isFull) this.#expire(FULL_QUEUE_TIMEOUT)
+    this.host.onTaken()
   }
 
   /** Hands the messages to those who ask, until `stopPulling()`. */
   pull (): PullQueue {
-    this.#puller ??= new PullQueue(() => this.#take(), () => this.#recipient.endCode, () => { this.#recipient.emptied() })
-    return this.#puller
+    this.#pullQueue ??= new PullQueue(() => this.#take(), () => this.host.endCode, () => { this.host.onTaken() })
+    return this.#pullQueue
   }
 
   stopPulling (): void {
-    this.#puller = undefined
+    this.#pullQueue = undefined
     this.schedule()
+  }
+
+  // What waits
+
+  /** Whether there is no room for more: from the limit on, and until half of it is free again. */
+  get isFull (): boolean {
+    if (!this.has(QUEUE_FULL)) return false
+    if ((this.#queue as MessageQueue).weight <= QUEUE_LIMIT / 2) this.clear(QUEUE_FULL)
+    return this.has(QUEUE_FULL)
+  }
+
+  get isWaiting (): boolean {
+    return this.#queue !== undefined && !this.#queue.isEmpty
+  }
+
+  /** Whether messages are asked for one by one. */
+  get isPulled (): boolean {
+    return this.#pullQueue !== undefined
+  }
+
+  /** Whether somebody takes the messages, or will: whoever pauses goes on one day. */
+  get isTaken (): boolean {
+    return this.isPaused || this.isPulled || this.host.hasListener
+  }
+
+  /** Discards what waits, and what follows, unless somebody takes it. */
+  discard (): void {
+    this.#queue?.clear()
+    this.#isDiscarding = true
+  }
+
+  override continueReading (): void {
+    if (!this.isFull) super.continueReading()
+  }
+
+  // The rate
+
+  throttle (): void {
+    this.stopReading(THROTTLED)
+  }
+
+  unthrottle (): void {
+    this.clear(THROTTLED)
+    this.continueReading()
+  }
+
+  close (code: number, reason: string): void {
+    this.host.close(code, reason)
+  }
+
+  /** Waits for no more messages to be allowed. */
+  stopRate (): void {
+    this.#rate?.stop()
+  }
+
+  // The end
+
+  /** The socket closes. Where nobody asked for messages so far, the answer of the peer comes through. */
+  startClosing (): void {
+    this.stopRate()
+    if (this.isTaken) return
+    this.discard()
+    this.continueReading()
   }
 
   /** No more will come. */
   end (): void {
-    this.#puller?.settle()
+    this.#pullQueue?.settle()
   }
 
   /** The close waits for somebody to take what came before it. */
-  holdUp (): void {
-    this.#expect(PATIENCE_AT_END)
+  holdClose (): void {
+    this.#expire(HELD_CLOSE_TIMEOUT)
   }
 
+  #expire (timeout: number): void {
+    if (this.isTaken) return
+    this.#timer ??= timers.setTimeout(expire, timeout, this).unref()
+  }
+
+  /** @internal */
+  expire (): void {
+    this.#timer = undefined
+    if (this.isTaken || !this.isWaiting) return
+    this.discard()
+    if (this.host.endCode === undefined) this.host.onDiscard()
+    this.host.onTaken()
+  }
+
+  // Values
+
   #hand (data: Buffer, isBinary: boolean): void {
-    const { inbound, binaryType } = this.#recipient
+    const { host } = this
+    const { inbound } = host.settings
     if (inbound !== undefined && !(isBinary && inbound.passesBinary)) {
       const value = this.#read(inbound, data, isBinary)
       // The type of a message without a schema stands for all in the table of events.
-      if (value !== REFUSED) this.#recipient.listen(value as MessageData, isBinary)
+      if (value !== REFUSED) host.emitMessage(value as MessageData, isBinary)
     } else {
-      this.#recipient.listen(isBinary && binaryType !== 'nodebuffer' ? toBinaryType(data, binaryType) : data, isBinary)
+      const { binaryType } = host
+      host.emitMessage(isBinary && binaryType !== 'nodebuffer' ? toBinaryType(data, binaryType) : data, isBinary)
     }
   }
 
   // Text as a string and binary as a Buffer, or the value.
   #take (): IteratorResult<unknown, undefined> | undefined {
-    const { inbound } = this.#recipient
+    const { inbound } = this.host.settings
     for (;;) {
-      const message = this.#inbox?.take()
+      const message = this.#queue?.take()
       if (message === undefined) return undefined
       const { data, isBinary } = message
-      if (inbound === undefined || (isBinary && inbound.passesBinary)) return { done: false, value: isBinary ? data : data.toString() }
+      if (inbound === undefined || (isBinary && inbound.passesBinary)) {
+        return { done: false, value: isBinary ? data : data.toString() }
+      }
       const value = this.#read(inbound, data, isBinary)
       if (value !== REFUSED) return { done: false, value }
     }
@@ -179,7 +268,7 @@ export class Receiver {
     try {
       return inbound.read(data, isBinary)
     } catch (error) {
-      this.#recipient.fail(error)
+      this.host.fail(error)
       return REFUSED
     }
   }
@@ -189,6 +278,6 @@ function drain (receiver: Receiver): void {
   receiver.drain()
 }
 
-function giveUp (receiver: Receiver): void {
-  receiver.giveUp()
+function expire (receiver: Receiver): void {
+  receiver.expire()
 }

@@ -5,7 +5,32 @@ import { NotSendable } from '../errors.js'
  * What can be sent. Anything but a string or a number is binary, unless `binary: false` says that it is UTF-8. A list of
  * buffers is joined, one of numbers is bytes; what is not there is an empty message.
  */
-export type Sendable = string | number | Buffer | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | readonly Uint8Array[] | readonly number[]
+export type Sendable =
+  | string | number | Buffer | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | readonly Uint8Array[] | readonly number[]
+
+export interface SendOptions {
+  /** Whether the message is binary. Default: false for a string, true for all else. */
+  binary?: boolean | undefined
+  /** Whether this is the last fragment of the message. Default true. */
+  fin?: boolean | undefined
+  /** Whether it may be compressed, where that was agreed on. Default true. */
+  compress?: boolean | undefined
+  /** What the message tells of: with the policy 'latest' of `backpressure`, one waits for each kind. Default ''. */
+  kind?: string | undefined
+  /** Taken for compatibility: a server never masks. */
+  mask?: boolean | undefined
+}
+
+export const NO_OPTIONS: SendOptions = {}
+
+/**
+ * What became of a message when `send()` returns:
+ *
+ * - 'sent': it has left, or leaves when this tick ends; nothing is in its way.
+ * - 'queued': it waits for the peer, which is slower than we are. Where no message is refused 'drain' follows, or 'close'.
+ * - 'refused': it is not sent, because the socket is not open or too much waits already.
+ */
+export type SendResult = 'sent' | 'queued' | 'refused'
 
 /** A binary message, in the form that `binaryType` says. */
 export type MessageData = Buffer | ArrayBuffer | Buffer[]
@@ -51,7 +76,8 @@ export function toBuffer (data: Sendable): Buffer {
 
 function nameOf (value: object): string {
   if (typeof value !== 'object') return `a ${typeof value}`
-  return isBlob(value) ? 'a Blob: its bytes are await blob.arrayBuffer()' : `an object (${value.constructor?.name ?? 'without a prototype'}), whose text is JSON.stringify(object)`
+  if (isBlob(value)) return 'a Blob: its bytes are await blob.arrayBuffer()'
+  return `an object (${value.constructor?.name ?? 'without a prototype'}), whose text is JSON.stringify(object)`
 }
 
 export function toBinaryType (data: Buffer, binaryType: BinaryType): MessageData {

@@ -1,136 +1,340 @@
-import type { PreparedMessage } from '../codec/prepared-message.js'
-import { messageOutChannel, pingChannel, type Details, type ReportChannel, type SocketReport } from '../diagnostics.js'
-import { NotOpen, BackpressureExceeded } from '../errors.js'
-import type { Outbound } from '../routes/schema.js'
-import type { Protocol } from '../protocol/protocol.js'
+import { PreparedMessage } from '../codec/prepared-message.js'
+import {
+  messageOutChannel, pingChannel, type Details, type MessageReport, type PingReport, type ReportChannel
+} from '../diagnostics.js'
+import { BackpressureExceeded, NotOpen } from '../errors.js'
 import { nextTick } from '../timers.js'
 import { inCallersContext } from '../transport/async-context.js'
-import type { Transport, WriteCallback } from '../transport/transport.js'
+import type { WriteCallback } from '../transport/transport.js'
+import {
+  Backpressure, limitOf, type BackpressureSettings, type SlowConnection, type SlowSender
+} from './backpressure.js'
+import { Blobs } from './blobs.js'
+import {
+  isBinaryByDefault, isBlob, NO_OPTIONS, toBuffer, type Sendable, type SendOptions, type SendResult
+} from './sendable.js'
 import { isThenable } from './thenable.js'
+import type { Outbound } from './values.js'
 
-/**
- * What became of a message when `send()` returns:
- *
- * - 'sent': it has left, or leaves when this tick ends; nothing is in its way.
- * - 'queued': it waits for the peer, which is slower than we are. Where no message is refused 'drain' follows, or 'close'.
- * - 'refused': it is not sent, because the socket is not open or too much waits already.
- */
-export type SendResult = 'sent' | 'queued' | 'refused'
+export type { SendResult }
 
-/** Whose messages are sent. */
-export interface Sender {
-  readonly transport: Transport
-  readonly protocol: Protocol
-  readonly isOpen: boolean
+/** The connection as its Sender knows it. */
+export interface SendingConnection extends SlowConnection {
+  asFrame (payload: string | Buffer): string | Buffer
+  readonly settings: {
+    /** Makes messages of the values that are sent, where the route has `schema.send`. */
+    readonly outbound?: Outbound | undefined
+    readonly backpressure?: BackpressureSettings | undefined
+  }
   readonly readyState: number
-  /** Whether more waits for the peer than may. */
-  readonly isOverfull: boolean
-  /** From how many bytes on a message meets the backpressure. */
-  readonly limit: number
-  messagesSent: number
-  bytesSent: number
-  send (payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean, callback: WriteCallback | undefined, kind: string | undefined): SendResult
-  publish<Report extends SocketReport> (channel: ReportChannel<Report>, details: Details<Report>): void
+  close (code: number | undefined, reason: string | Buffer | undefined): void
+  publish<Report extends MessageReport | PingReport> (channel: ReportChannel<Report>, details: Details<Report>): void
   fail (error: unknown): void
 }
 
-/** Hands a message that may be sent to the protocol. */
-export function sendPayload (sender: Sender, payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean, callback: WriteCallback | undefined): SendResult {
-  let length: number
-  try {
-    length = sender.protocol.send(payload, isBinary, fin, isCompressible)
-  } catch (error) {
-    return refuseInvalid(sender, error, callback)
-  }
-  sender.messagesSent++
-  sender.bytesSent += length
-  if (messageOutChannel.hasSubscribers) sender.publish(messageOutChannel, { data: payload, isBinary })
-  if (callback !== undefined) whenWritten(sender, callback)
-  return sender.transport.isStalled ? 'queued' : 'sent'
-}
-
-/** The same, for one that others are sent too. */
-export function sendShared (sender: Sender, message: PreparedMessage, callback: WriteCallback | undefined): SendResult {
-  try {
-    sender.protocol.sendMessage(message)
-  } catch (error) {
-    return refuseInvalid(sender, error, callback)
-  }
-  sender.messagesSent++
-  sender.bytesSent += message.payload.length
-  if (messageOutChannel.hasSubscribers) sender.publish(messageOutChannel, { data: message.payload, isBinary: message.isBinary })
-  if (callback !== undefined) whenWritten(sender, callback)
-  return sender.transport.isStalled ? 'queued' : 'sent'
-}
-
-/** Sends a value by the schema of the route. */
-export function sendValue (sender: Sender, outbound: Outbound, value: unknown, isCompressible: boolean, callback: WriteCallback | undefined, kind: string | undefined): SendResult {
-  if (!sender.isOpen) return refuseClosed(sender, callback)
-  let text: string
-  try {
-    text = outbound.write(value)
-  } catch (error) {
-    return refuseInvalid(sender, error, callback)
-  }
-  return sender.send(text, false, true, isCompressible, callback, kind)
-}
-
-export function sendControl (sender: Sender, verb: 'ping' | 'pong', payload: Buffer, callback: WriteCallback | undefined): void {
-  if (!sender.isOpen) {
-    refuseClosed(sender, callback)
-  } else if (sender.isOverfull) {
-    refuse(sender, new BackpressureExceeded(sender.limit), callback)
-  } else {
-    try {
-      sender.protocol[verb](payload)
-    } catch (error) {
-      refuseInvalid(sender, error, callback)
-      return
-    }
-    if (pingChannel.hasSubscribers) sender.publish(pingChannel, { kind: verb, direction: 'out', data: payload })
-    if (callback !== undefined) sender.transport.whenWritten(contain(sender, callback))
-  }
-}
-
-/** A callback whose errors go to the error handler of the route. */
-function contain (sender: Sender, callback: WriteCallback): WriteCallback {
-  return (error) => {
-    try {
-      const result: unknown = callback(error)
-      if (isThenable(result)) result.then(undefined, (reason: unknown) => { sender.fail(reason) })
-    } catch (thrown) {
-      sender.fail(thrown)
-    }
-  }
-}
-
-/** Calls back when all that was sent so far has left, or with the error that kept it here. */
-export function whenWritten (sender: Sender, callback: WriteCallback): void {
-  const { protocol, transport } = sender
-  const contained = protocol.compressing > 0 ? inCallersContext(contain(sender, callback)) : contain(sender, callback)
-  protocol.whenOutput(() => {
-    // A message that was being compressed is not sent any more.
-    if (protocol.state === 'closed') nextTick(contained, new NotOpen(sender.readyState))
-    else transport.whenWritten(contained)
-  })
-}
-
-/** Tells that a message is not sent, to whoever wants to know. */
-export function refuse (sender: Sender, error: Error, callback: WriteCallback | undefined): 'refused' {
-  if (callback !== undefined) nextTick(contain(sender, callback), error)
-  return 'refused'
-}
-
-/** The same, after the close. */
-export function refuseClosed (sender: Sender, callback: WriteCallback | undefined): 'refused' {
-  return callback === undefined ? 'refused' : refuse(sender, new NotOpen(sender.readyState), callback)
-}
+type Options = SendOptions | WriteCallback | null | undefined
+type Callback = WriteCallback | undefined
+type Message = Sendable | Blob | PreparedMessage
 
 /**
- * The same, for what cannot be sent at all.
- * @throws the error, where there is no callback to tell
+ * The way of a message out.
+ *
+ *   send() ──▶ behind the Blobs that are being read ──▶ bytes, text or PreparedMessage ──▶ backpressure ──▶ protocol
  */
-export function refuseInvalid (sender: Sender, error: unknown, callback: WriteCallback | undefined): 'refused' {
-  if (callback === undefined) throw error
-  return refuse(sender, error as Error, callback)
+export class Sender implements SlowSender {
+  messagesSent = 0
+  bytesSent = 0
+  /** How much may wait before a message meets the Backpressure, in bytes. */
+  limit: number
+  readonly #connection: SendingConnection
+  /** Only for those whose limit was reached. */
+  #backpressure: Backpressure | undefined
+  /** Only for those that have sent a Blob. */
+  #blobs: Blobs | undefined
+
+  constructor (connection: SendingConnection) {
+    this.#connection = connection
+    this.limit = limitOf(connection.settings.backpressure)
+  }
+
+  send (data: Message, options: Options, callback: Callback): SendResult {
+    const blobs = this.#blobs
+    if (blobs === undefined || !blobs.isReading) return this.#send(data, options, callback)
+    if (isBlob(data)) return this.#sendBlob(data, options, callback)
+    return this.#sendInTurn(blobs, data, options, callback)
+  }
+
+  // Behind a Blob
+
+  /** Sends behind a Blob that is being read. What cannot be sent throws here, as ever. */
+  #sendInTurn (blobs: Blobs, data: Sendable | PreparedMessage, options: Options, callback: Callback): SendResult {
+    const done = ownCallback(options, callback)
+    const { compress, fin, kind, binary } = optionsOf(options)
+    if (data instanceof PreparedMessage) {
+      blobs.inTurn(() => { this.#send(data, { kind }, done) })
+      return 'queued'
+    }
+    const { outbound } = this.#connection.settings
+    const isValue = outbound !== undefined && binary === undefined
+    // Whoever sends a value or bytes may change them now.
+    const payload = isValue ? outbound.write(data) : typeof data === 'string' ? data : Buffer.from(toBuffer(data))
+    const isBinary = isValue ? false : binary ?? isBinaryByDefault(data)
+    blobs.inTurn(() => { this.#send(payload, { binary: isBinary, fin, compress, kind }, done) })
+    return 'queued'
+  }
+
+  #sendBlob (blob: Blob, options: Options, callback: Callback): SendResult {
+    const blobs = this.#blobs ??= new Blobs((error) => { this.#connection.fail(error) })
+    const done = ownCallback(options, callback)
+    const { compress, fin, kind, binary = true } = optionsOf(options)
+    blobs.read(blob, (bytes) => { this.#send(bytes, { binary, fin, compress, kind }, done) }, done)
+    return 'queued'
+  }
+
+  /** Begins the closing handshake, behind the Blobs that are being read. */
+  closeInTurn (code: number | undefined, reason: string | Buffer | undefined): void {
+    if (this.#blobs === undefined || !this.#blobs.isReading) {
+      this.#connection.close(code, reason)
+      return
+    }
+    const own = typeof reason === 'string' || reason === undefined ? reason : Buffer.from(reason)
+    this.#blobs.inTurn(() => { this.#connection.close(code, own) })
+  }
+
+  // Now
+
+  #send (data: Message, options: Options, callback: Callback): SendResult {
+    if (data instanceof PreparedMessage) {
+      return typeof options === 'function'
+        ? this.#sendPrepared(data, options)
+        : this.#sendPrepared(data, callback, options?.kind)
+    }
+    const { outbound } = this.#connection.settings
+    if (outbound !== undefined && (options == null || typeof options !== 'object' || options.binary === undefined)) {
+      if (typeof options === 'function') return this.#sendValue(outbound, data, true, options, undefined)
+      return this.#sendValue(outbound, data, options?.compress !== false, callback, options?.kind)
+    }
+    if (isBlob(data)) return this.#sendBlob(data, options, callback)
+    let payload = typeof data === 'string' ? data : toBuffer(data)
+    if (beginsWithNul(payload)) payload = this.#connection.asFrame(payload)
+    if (options == null || typeof options === 'function') {
+      return this.#sendPayload(payload, isBinaryByDefault(data), true, true, options ?? callback)
+    }
+    const { binary = isBinaryByDefault(data), fin = true, compress = true, kind } = options
+    return this.#sendPayload(payload, binary, fin, compress, callback, kind)
+  }
+
+  #sendPayload (
+    payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean, callback: Callback, kind = ''
+  ): SendResult {
+    if (!this.#connection.isOpen) return this.refuseClosed(callback)
+    if (this.queuedAmount > this.limit) {
+      const result = this.backpressure.offer({ data: payload, isBinary, fin, isCompressible, kind, callback })
+      if (result !== undefined) return result
+    }
+    return this.transmit(payload, isBinary, fin, isCompressible, callback)
+  }
+
+  /** Sends a value by the schema of the route. */
+  #sendValue (
+    outbound: Outbound, value: unknown, isCompressible: boolean, callback: Callback, kind: string | undefined
+  ): SendResult {
+    if (!this.#connection.isOpen) return this.refuseClosed(callback)
+    let text: string
+    try {
+      text = outbound.write(value)
+    } catch (error) {
+      return this.#refuseInvalid(error, callback)
+    }
+    return this.#sendPayload(text, false, true, isCompressible, callback, kind)
+  }
+
+  /** Sends a message that others are sent too. */
+  #sendPrepared (shared: PreparedMessage, callback: Callback, kind = ''): SendResult {
+    if (!this.#connection.isOpen) return this.refuseClosed(callback)
+    let message: PreparedMessage
+    try {
+      message = shared.formFor(this.#connection.settings.outbound)
+      if (beginsWithNul(message.payload) && !message.isFrame) message = this.#asFrame(message)
+    } catch (error) {
+      return this.#refuseInvalid(error, callback)
+    }
+    if (this.queuedAmount > this.limit) {
+      const { isBinary, isCompressible } = message
+      const result = this.backpressure.offer({ data: message, isBinary, fin: true, isCompressible, kind, callback })
+      if (result !== undefined) return result
+    }
+    return this.transmitPrepared(message, callback)
+  }
+
+  #asFrame (message: PreparedMessage): PreparedMessage {
+    const { payload, isBinary, isCompressible } = message
+    const frame = this.#connection.asFrame(payload)
+    return frame === payload ? message : new PreparedMessage(frame, isBinary, isCompressible)
+  }
+
+  /** Hands a message to the protocol. */
+  transmit (
+    payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean, callback: Callback
+  ): SendResult {
+    const connection = this.#connection
+    let length: number
+    try {
+      length = connection.protocol.send(payload, isBinary, fin, isCompressible)
+    } catch (error) {
+      return this.#refuseInvalid(error, callback)
+    }
+    this.messagesSent++
+    this.bytesSent += length
+    if (messageOutChannel.hasSubscribers) connection.publish(messageOutChannel, { data: payload, isBinary })
+    if (callback !== undefined) this.whenWritten(callback)
+    return connection.transport.isStalled ? 'queued' : 'sent'
+  }
+
+  /** Hands a message to the protocol that others are sent too. */
+  transmitPrepared (message: PreparedMessage, callback: Callback): SendResult {
+    const connection = this.#connection
+    try {
+      connection.protocol.sendMessage(message)
+    } catch (error) {
+      return this.#refuseInvalid(error, callback)
+    }
+    const { payload, isBinary } = message
+    this.messagesSent++
+    this.bytesSent += payload.length
+    if (messageOutChannel.hasSubscribers) connection.publish(messageOutChannel, { data: payload, isBinary })
+    if (callback !== undefined) this.whenWritten(callback)
+    return connection.transport.isStalled ? 'queued' : 'sent'
+  }
+
+  sendControl (kind: 'ping' | 'pong', data: Buffer, callback: Callback): void {
+    const connection = this.#connection
+    if (!connection.isOpen) {
+      this.refuseClosed(callback)
+    } else if (this.queuedAmount > this.limit && this.backpressure.isOver) {
+      this.refuse(new BackpressureExceeded(this.limit), callback)
+    } else {
+      try {
+        connection.protocol[kind](data)
+      } catch (error) {
+        this.#refuseInvalid(error, callback)
+        return
+      }
+      if (pingChannel.hasSubscribers) connection.publish(pingChannel, { kind, direction: 'out', data })
+      if (callback !== undefined) connection.transport.whenWritten(this.#contain(callback))
+    }
+  }
+
+  // What waits
+
+  get backpressure (): Backpressure {
+    const connection = this.#connection
+    const settings = connection.settings.backpressure as BackpressureSettings
+    return (this.#backpressure ??= new Backpressure(this, connection, settings))
+  }
+
+  get messagesDropped (): number {
+    return this.#backpressure?.dropped ?? 0
+  }
+
+  /** Bytes that were sent and have not left, but for those that are kept in case newer ones come. */
+  get queuedAmount (): number {
+    const { transport, protocol } = this.#connection
+    return transport.queuedAmount + protocol.compressing
+  }
+
+  /** Bytes that wait for the peer, or for compression: not those that only wait for the end of the tick. */
+  get bufferedAmount (): number {
+    const { transport, protocol } = this.#connection
+    return transport.bufferedAmount + protocol.compressing + (this.#backpressure?.keptBytes ?? 0)
+  }
+
+  /** Sends what the backpressure keeps: a close follows. */
+  sendKept (): void {
+    this.#backpressure?.sendKept()
+  }
+
+  /**
+   * Calls back when a message may be sent without being refused; at once, where the policy is not to wait.
+   * What is then sent by `go` is what the caller has in hand now.
+   */
+  whenRoom (data: Message, options: SendOptions, go: (data: Message, options: SendOptions) => void): void {
+    if (data instanceof PreparedMessage) {
+      this.#whenRoom(data.formFor(this.#connection.settings.outbound), (message) => { go(message, options) })
+    } else if (isBlob(data)) {
+      this.#whenRoom(data, (blob) => { go(blob, { binary: true, ...options }) })
+    } else {
+      const { outbound } = this.#connection.settings
+      const isValue = outbound !== undefined && options.binary === undefined
+      const payload = isValue ? outbound.write(data) : typeof data === 'string' ? data : toBuffer(data)
+      const { binary = !isValue && isBinaryByDefault(data) } = options
+      this.#whenRoom(payload, (own) => { go(own, { ...options, binary }) })
+    }
+  }
+
+  #whenRoom<Data extends string | Buffer | Blob | PreparedMessage> (data: Data, go: (data: Data) => void): void {
+    if (this.queuedAmount > this.limit) this.backpressure.whenRoom(data, go)
+    else go(data)
+  }
+
+  // Callbacks
+
+  /** A callback whose errors go to the error handler of the route. */
+  #contain (callback: WriteCallback): WriteCallback {
+    const connection = this.#connection
+    return (error) => {
+      try {
+        const result: unknown = callback(error)
+        if (isThenable(result)) result.then(undefined, (reason: unknown) => { connection.fail(reason) })
+      } catch (thrown) {
+        connection.fail(thrown)
+      }
+    }
+  }
+
+  /** Calls back when all that was sent so far has left, or with the error that kept it here. */
+  whenWritten (callback: WriteCallback): void {
+    const connection = this.#connection
+    const { protocol, transport } = connection
+    const contained = protocol.compressing > 0 ? inCallersContext(this.#contain(callback)) : this.#contain(callback)
+    protocol.whenOutput(() => {
+      // A message that was being compressed is not sent any more.
+      if (protocol.state === 'closed') nextTick(contained, new NotOpen(connection.readyState))
+      else transport.whenWritten(contained)
+    })
+  }
+
+  /** A message is not sent: the callback gets the error. */
+  refuse (error: Error, callback: Callback): 'refused' {
+    if (callback !== undefined) nextTick(this.#contain(callback), error)
+    return 'refused'
+  }
+
+  /** A message is not sent, because the socket is not open. */
+  refuseClosed (callback: Callback): 'refused' {
+    return callback === undefined ? 'refused' : this.refuse(new NotOpen(this.#connection.readyState), callback)
+  }
+
+  /**
+   * A message cannot be sent at all.
+   * @throws the error, where there is no callback that gets it
+   */
+  #refuseInvalid (error: unknown, callback: Callback): 'refused' {
+    if (callback === undefined) throw error
+    return this.refuse(error as Error, callback)
+  }
+}
+
+function optionsOf (options: Options): SendOptions {
+  return typeof options === 'object' ? options ?? NO_OPTIONS : NO_OPTIONS
+}
+
+/** The callback of a message that is sent later, in the context of its caller. */
+function ownCallback (options: Options, callback: Callback): Callback {
+  const given = typeof options === 'function' ? options : callback
+  return given === undefined ? undefined : inCallersContext(given)
+}
+
+function beginsWithNul (payload: string | Buffer): boolean {
+  return (typeof payload === 'string' ? payload.charCodeAt(0) : payload[0]) === 0
 }

@@ -7,36 +7,32 @@ import { BadDate, BadOption, NoTopics } from '../errors.js'
 import { encodeClose } from '../protocol/close.js'
 import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../versions.js'
-import type { Outbound } from '../routes/schema.js'
-import { inCallersContext } from '../transport/async-context.js'
 import type { WriteCallback } from '../transport/transport.js'
-import { Blobs } from './blobs.js'
 import { emitClose } from './close-listeners.js'
 import { Connection } from './connection.js'
-import { isBinaryByDefault, isBinaryType, isBlob, toBuffer, type BinaryType, type Sendable } from './sendable.js'
 import { SocketEmitterBase, type AnyListener, type Listener, type WireSocketEvents } from './emitter.js'
-import type { SocketEventHandler, SocketEventListener, SocketEventType } from './events.js'
 import { expireAt } from './lifetime.js'
-import type { SocketInit, Traffic } from './init.js'
-import { sendControl, sendValue, type SendResult } from './sender.js'
-import { createStream } from './stream.js'
 import type { Published, PublishOptions, SocketTopics } from './topics.js'
 import { SocketTarget, type ListenerOptions } from './event-target.js'
+import type {
+  CloseEventOf, ErrorEventOf, EventListenerOf, EventOf, MessageEventOf, OpenEventOf, SocketEventHandler, SocketEventType
+} from './events.js'
+import type { SocketInit, Traffic } from './init.js'
+import {
+  isBinaryType, NO_OPTIONS, toBuffer, type BinaryType, type Sendable, type SendOptions, type SendResult
+} from './sendable.js'
+import { createStream } from './stream.js'
+import type { Outbound } from './values.js'
 
-export interface SendOptions {
-  /** Whether the message is binary. Default: false for a string, true for all else. */
-  binary?: boolean | undefined
-  /** Whether this is the last fragment of the message. Default true. */
-  fin?: boolean | undefined
-  /** Whether it may be compressed, where that was agreed on. Default true. */
-  compress?: boolean | undefined
-  /** What the message tells of: with the policy 'latest' of `backpressure`, one waits for each kind. Default ''. */
-  kind?: string | undefined
-  /** Taken for compatibility: a server never masks. */
-  mask?: boolean | undefined
-}
+// The events of the EventTarget face, whose target is a WireSocket.
+export interface SocketEvent<Type extends string = string> extends EventOf<WireSocket, Type> {}
+export interface OpenEvent extends OpenEventOf<WireSocket> {}
+export interface MessageEvent extends MessageEventOf<WireSocket> {}
+export interface CloseEvent extends CloseEventOf<WireSocket> {}
+export interface ErrorEvent extends ErrorEventOf<WireSocket> {}
+export type SocketEventListener<Type extends SocketEventType> = EventListenerOf<WireSocket, Type>
 
-export type { WireSocketEvents }
+export type { SendOptions, SocketEventHandler, SocketEventType, WireSocketEvents }
 
 /** The second is what the types of `ws` have here; it gets no error when all is well, too. */
 export type ControlCallback = WriteCallback | ((error: Error) => void)
@@ -59,7 +55,6 @@ interface Extras {
 const LEAST_DATE = 100_000_000_000
 
 const NOTHING = Buffer.alloc(0)
-const NO_OPTIONS: SendOptions = {}
 const NO_LISTENER_OPTIONS: ListenerOptions = {}
 const EMITTER_OPTIONS = { captureRejections: true }
 
@@ -95,13 +90,12 @@ export class WireSocket extends SocketEmitterBase {
   readonly protocol: string
   /** The extensions agreed on, or ''. */
   readonly extensions: string
-  readonly #connection: Connection
+  readonly #connection: Connection<WireSocket>
   #binaryType: BinaryType = 'nodebuffer'
-  #target: SocketTarget | undefined
-  #blobs: Blobs | undefined
+  #target: SocketTarget<WireSocket> | undefined
 
   /** @internal Routes make sockets. */
-  constructor (init: SocketInit) {
+  constructor (init: SocketInit<WireSocket>) {
     super(EMITTER_OPTIONS)
     Object.assign(this, { _events: new Listeners() })
     this.url = init.url
@@ -131,7 +125,7 @@ export class WireSocket extends SocketEmitterBase {
    * @internal
    */
   get [outbound] (): Outbound | undefined {
-    return this.#connection.owner.outbound
+    return this.#connection.settings.outbound
   }
 
   // The state
@@ -171,7 +165,7 @@ export class WireSocket extends SocketEmitterBase {
 
   /** Bytes that `send()` queued and that wait for the peer. What leaves when this tick ends does not count. */
   get bufferedAmount (): number {
-    return this.#connection.bufferedAmount
+    return this.#connection.sender.bufferedAmount
   }
 
   /** The time that the last ping of the heartbeat and its answer took, in milliseconds; undefined before. */
@@ -189,12 +183,13 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   get isPaused (): boolean {
-    return this.#connection.isPaused
+    return this.#connection.receiver.isPaused
   }
 
   /** What went each way so far. */
   get traffic (): Traffic {
-    const { messagesReceived, bytesReceived, messagesSent, bytesSent, messagesDropped } = this.#connection
+    const { messagesReceived, bytesReceived } = this.#connection.receiver
+    const { messagesSent, bytesSent, messagesDropped } = this.#connection.sender
     return { messagesReceived, bytesReceived, messagesSent, bytesSent, messagesDropped }
   }
 
@@ -214,70 +209,7 @@ export class WireSocket extends SocketEmitterBase {
   send (data: Sendable | Blob, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult
   send (data: Sendable | Blob | PreparedMessage, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult
   send (data: Sendable | Blob | PreparedMessage, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult {
-    if (this.#blobs === undefined || !this.#blobs.isReading) return this.#send(data, options, callback)
-    if (isBlob(data)) return this.#sendBlob(data, options, callback)
-    return this.#sendInTurn(this.#blobs, data, options, callback)
-  }
-
-  /** Sends behind a Blob that is being read. What cannot be sent throws here, as ever. */
-  #sendInTurn (blobs: Blobs, data: Sendable | PreparedMessage, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
-    const given = typeof options === 'function' ? options : callback
-    const done = given === undefined ? undefined : inCallersContext(given)
-    const { compress, fin, kind } = typeof options === 'object' ? options ?? NO_OPTIONS : NO_OPTIONS
-    if (data instanceof PreparedMessage) {
-      blobs.inTurn(() => { this.#send(data, { kind }, done) })
-      return 'queued'
-    }
-    const { outbound } = this.#connection.owner
-    const isValue = outbound !== undefined && (typeof options !== 'object' || options?.binary === undefined)
-    const binary = isValue ? false : (typeof options === 'object' ? options?.binary : undefined) ?? isBinaryByDefault(data)
-    // Whoever sends a value or bytes may change them now.
-    const payload = isValue ? outbound.write(data) : typeof data === 'string' ? data : Buffer.from(toBuffer(data))
-    blobs.inTurn(() => { this.#send(payload, { binary, fin, compress, kind }, done) })
-    return 'queued'
-  }
-
-  #send (data: Sendable | Blob | PreparedMessage, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
-    if (data instanceof PreparedMessage) {
-      const message = data.payload[0] === 0 ? this.#asPreparedFrame(data) : data
-      return typeof options === 'function'
-        ? this.#connection.sendMessage(message, options)
-        : this.#connection.sendMessage(message, callback, options?.kind)
-    }
-    const { outbound } = this.#connection.owner
-    if (outbound !== undefined && (options == null || typeof options !== 'object' || options.binary === undefined)) {
-      if (typeof options === 'function') return sendValue(this.#connection, outbound, data, true, options, undefined)
-      return sendValue(this.#connection, outbound, data, options?.compress !== false, callback, options?.kind)
-    }
-    if (isBlob(data)) return this.#sendBlob(data, options, callback)
-    const payload = this.#asFrame(typeof data === 'string' ? data : toBuffer(data))
-    if (options == null || typeof options === 'function') {
-      return this.#connection.send(payload, isBinaryByDefault(data), true, true, options ?? callback)
-    }
-    const { binary = isBinaryByDefault(data), fin = true, compress = true, kind } = options
-    return this.#connection.send(payload, binary, fin, compress, callback, kind)
-  }
-
-  // To a client that speaks the live subprotocol, what begins with NUL is a frame.
-  #asFrame (payload: string | Buffer): string | Buffer {
-    if ((typeof payload === 'string' ? payload.charCodeAt(0) : payload[0]) !== 0) return payload
-    const { topics } = this.#connection.owner
-    return topics?.isLive(this) === true ? topics.wrap(payload) : payload
-  }
-
-  #asPreparedFrame (message: PreparedMessage): PreparedMessage {
-    const { payload, isBinary, isCompressible } = message
-    const framed = message.isFrame ? payload : this.#asFrame(payload)
-    return framed === payload ? message : new PreparedMessage(framed, isBinary, isCompressible)
-  }
-
-  #sendBlob (blob: Blob, options: SendOptions | WriteCallback | null | undefined, callback: WriteCallback | undefined): SendResult {
-    const blobs = this.#blobs ??= new Blobs((error) => { this.#connection.fail(error) })
-    const given = typeof options === 'function' ? options : callback
-    const done = given === undefined ? undefined : inCallersContext(given)
-    const { compress, fin, kind, binary = true } = typeof options === 'object' ? options ?? NO_OPTIONS : NO_OPTIONS
-    blobs.read(blob, (bytes) => { this.#send(bytes, { binary, fin, compress, kind }, done) }, done)
-    return 'queued'
+    return this.#connection.sender.send(data, options, callback)
   }
 
   /**
@@ -290,17 +222,7 @@ export class WireSocket extends SocketEmitterBase {
         if (error == null) resolve()
         else reject(error)
       }
-      if (data instanceof PreparedMessage) {
-        this.#connection.whenRoom(data.formFor(this[outbound]), (message) => { this.send(message, options, done) })
-      } else if (isBlob(data)) {
-        this.#connection.whenRoom(data, (blob) => { this.send(blob, { binary: true, ...options }, done) })
-      } else {
-        const { outbound } = this.#connection.owner
-        const isValue = outbound !== undefined && options.binary === undefined
-        const payload = isValue ? outbound.write(data) : typeof data === 'string' ? data : toBuffer(data)
-        const { binary = !isValue && isBinaryByDefault(data) } = options
-        this.#connection.whenRoom(payload, (own) => { this.send(own, { ...options, binary }, done) })
-      }
+      this.#connection.sender.whenRoom(data, options, (own, chosen) => { this.send(own, chosen, done) })
     })
   }
 
@@ -309,7 +231,7 @@ export class WireSocket extends SocketEmitterBase {
    * What is still being compressed, or waits for the peer, stays here.
    */
   flush (): void {
-    this.#connection.flush()
+    this.#connection.transport.flushNow()
   }
 
   /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
@@ -329,7 +251,7 @@ export class WireSocket extends SocketEmitterBase {
   #sendControl (verb: 'ping' | 'pong', data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     const done = [data, mask, callback].find((argument) => typeof argument === 'function')
     const payload = data === undefined || typeof data === 'function' ? NOTHING : toBuffer(data)
-    sendControl(this.#connection, verb, payload, done as WriteCallback | undefined)
+    this.#connection.sender.sendControl(verb, payload, done as WriteCallback | undefined)
   }
 
   // Topics
@@ -341,7 +263,7 @@ export class WireSocket extends SocketEmitterBase {
 
   /** The topics that the socket follows. */
   get topics (): string[] {
-    return this.#connection.owner.topics?.topicsOf(this) ?? []
+    return this.#connection.settings.topics?.topicsOf(this) ?? []
   }
 
   /**
@@ -370,7 +292,7 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   get #topics (): SocketTopics {
-    const { topics } = this.#connection.owner
+    const { topics } = this.#connection.settings
     if (topics === undefined) throw new NoTopics()
     return topics
   }
@@ -383,12 +305,7 @@ export class WireSocket extends SocketEmitterBase {
    * @throws BadCloseCode, CloseReasonTooLong
    */
   close (code?: number, reason?: string | Buffer): void {
-    if (this.#blobs === undefined || !this.#blobs.isReading) this.#connection.close(code, reason)
-    else this.#closeInTurn(this.#blobs, code, typeof reason === 'string' || reason === undefined ? reason : Buffer.from(reason))
-  }
-
-  #closeInTurn (blobs: Blobs, code: number | undefined, reason: string | Buffer | undefined): void {
-    blobs.inTurn(() => { this.#connection.close(code, reason) })
+    this.#connection.sender.closeInTurn(code, reason)
   }
 
   /** Cuts the connection at once. */
@@ -397,7 +314,7 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   async [Symbol.asyncDispose] (): Promise<void> {
-    if (this.#connection.isCloseTold) return
+    if (this.#connection.isClosed) return
     const closed = new Promise((resolve) => { super.once('close', resolve) })
     this.close(1000)
     await closed
@@ -467,7 +384,7 @@ export class WireSocket extends SocketEmitterBase {
    * side that has one is in object mode.
    */
   stream (): Duplex {
-    const { inbound, outbound } = this.#connection.owner
+    const { inbound, outbound } = this.#connection.settings
     return createStream(this, inbound !== undefined, outbound !== undefined)
   }
 
@@ -508,8 +425,10 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   #emitClose (args: unknown[]): boolean {
-    const conversation = this.#connection
-    return emitClose(this, args, (error) => { conversation.fail(error) }, (running) => { conversation.owner.listening?.(running) })
+    const connection = this.#connection
+    return emitClose(this, args, (error) => { connection.fail(error) }, (running) => {
+      connection.observer.onCloseListeners?.(running)
+    })
   }
 
   /** Only those that have listeners: the others are there for the shape. */
@@ -534,8 +453,8 @@ export class WireSocket extends SocketEmitterBase {
     this.#face.remove(type, listener)
   }
 
-  get #face (): SocketTarget {
-    return (this.#target ??= new SocketTarget(this))
+  get #face (): SocketTarget<WireSocket> {
+    return (this.#target ??= new SocketTarget<WireSocket>(this))
   }
 
   get onopen (): SocketEventHandler<'open'> | null { return this.#face.handler('open') as SocketEventHandler<'open'> | null }

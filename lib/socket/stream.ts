@@ -1,13 +1,21 @@
 import { Duplex } from 'node:stream'
 import { NullInStream, UncleanClose } from '../errors.js'
-import type { WireSocket } from './socket.js'
+
+/** The socket as its stream knows it. */
+export interface StreamedSocket {
+  [Symbol.asyncIterator] (): AsyncIterator<unknown, unknown>
+  send (data: string | Buffer, callback: (error?: Error) => void): unknown
+  close (code: number): void
+  terminate (): void
+  emit (event: 'error', error: Error): boolean
+}
 
 /**
  * A Duplex over a socket: what is written is sent (a string as text, bytes as binary, each chunk a message), what
  * arrives is read as bytes. Ending it closes the socket with 1000, destroying it cuts the connection; an unclean
  * close destroys it with the error. With a schema values are read, or written, in place of bytes.
  */
-export function createStream (socket: WireSocket, readsValues = false, writesValues = false): Duplex {
+export function createStream (socket: StreamedSocket, readsValues = false, writesValues = false): Duplex {
   const messages = socket[Symbol.asyncIterator]() as AsyncIterator<string | Buffer | null, undefined>
   const stream = new Duplex({
     decodeStrings: false,

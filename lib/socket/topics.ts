@@ -1,5 +1,3 @@
-import type { WireSocket } from './socket.js'
-
 export interface PublishOptions {
   /** Whether the message is binary. Default: true for bytes, false for all else. */
   binary?: boolean | undefined
@@ -15,20 +13,20 @@ export interface Published {
   readonly cursor: string
 }
 
-/** The topics of an application, as its sockets know them. */
+/** The topics of an application, as its sockets know them. Each method gets the socket that asks. */
 export interface SocketTopics {
   /** @throws TopicInvalid, TooManyTopics */
-  subscribe (socket: WireSocket, topic: string): Promise<void>
-  unsubscribe (socket: WireSocket, topic: string): void
-  isSubscribed (socket: WireSocket, topic: string): boolean
-  topicsOf (socket: WireSocket): string[]
-  publish (socket: WireSocket, topic: string, data: unknown, options: PublishOptions | undefined): Promise<Published>
+  subscribe (socket: object, topic: string): Promise<void>
+  unsubscribe (socket: object, topic: string): void
+  isSubscribed (socket: object, topic: string): boolean
+  topicsOf (socket: object): string[]
+  publish (socket: object, topic: string, data: unknown, options: PublishOptions | undefined): Promise<Published>
   /** The socket is gone. */
-  detach (socket: WireSocket): void
+  detach (socket: object): void
   /** Whether the client speaks the live subprotocol, in which a message that begins with NUL is a frame. */
-  isLive (socket: WireSocket): boolean
+  isLive (socket: object): boolean
   /** Takes such a message. Returns the payload of a plain message that begins with NUL itself; undefined for all others. */
-  receiveFrame (socket: WireSocket, bytes: Buffer): Buffer | undefined
+  receiveFrame (socket: object, bytes: Buffer): Buffer | undefined
   /** Puts a plain message that begins with NUL into a frame. */
   wrap (payload: string | Buffer): string | Buffer
 }

@@ -1,10 +1,10 @@
 import type { PreparedMessage } from '../codec/prepared-message.js'
 import type { WriteCallback } from '../transport/transport.js'
 import type { ListenerOptions } from './event-target.js'
-import type { MessageEvent, SocketEventHandler, SocketEventListener, SocketEventType } from './events.js'
+import type { SocketEventHandler, SocketEventType } from './events.js'
 import type { Sendable } from './sendable.js'
 import type { SendResult } from './sender.js'
-import type { SendOptions, WireSocket, WireSocketEvents } from './socket.js'
+import type { MessageEvent, SendOptions, SocketEventListener, WireSocket, WireSocketEvents } from './socket.js'
 
 /** Listeners of a socket, for the events that do not depend on a schema. */
 type Faces =

@@ -4,6 +4,26 @@ import { isBinaryByDefault, toBuffer, type Sendable } from './sendable.js'
 /** What `prepare()` and `broadcast()` take where routes have a `schema.send`: whatever has a JSON form. */
 export type Value = Sendable | object | boolean | null
 
+/** What a route with `schema.message` does with a message. */
+export interface Inbound {
+  /** Whether binary messages are handed on as they are. */
+  readonly passesBinary: boolean
+  /**
+   * @returns the value of a message
+   * @throws RefusedMessage, AsyncSchema, and what a custom validator throws
+   */
+  read (data: Buffer, isBinary: boolean): unknown
+}
+
+/** What a route with `schema.send` does with a value. */
+export interface Outbound {
+  /**
+   * @returns the JSON text that is sent
+   * @throws ValueNotSent
+   */
+  write (value: unknown): string
+}
+
 const NOTHING = Buffer.alloc(0)
 
 /**

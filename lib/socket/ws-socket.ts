@@ -1,10 +1,10 @@
 import type { PreparedMessage } from '../codec/prepared-message.js'
 import type { WriteCallback } from '../transport/transport.js'
 import type { SocketEmitter } from './emitter.js'
-import type { CloseEvent, ErrorEvent, MessageEvent, OpenEvent, SocketEventHandler, SocketEventType } from './events.js'
+import type { SocketEventHandler, SocketEventType } from './events.js'
 import type { BinaryType, Sendable } from './sendable.js'
 import type { SendResult } from './sender.js'
-import type { ControlCallback, SendOptions, WireSocket } from './socket.js'
+import type { CloseEvent, ControlCallback, ErrorEvent, MessageEvent, OpenEvent, SendOptions, WireSocket } from './socket.js'
 
 type DropInEvent<Event> = Omit<Event, 'type' | 'target'> & { readonly type: string, readonly target: WebSocket }
 

@@ -1,3 +1,4 @@
+import type { WireSocket } from '../socket/socket.js'
 import type { SocketTopics } from '../socket/topics.js'
 import { encodeFrame } from './frames.js'
 import type { TopicHub } from './hub.js'
@@ -6,14 +7,14 @@ import type { Topics } from './topics.js'
 /** What the sockets of a registration can do with its topics. */
 export function createSocketTopics (hub: TopicHub, topics: Topics): SocketTopics {
   return {
-    subscribe: async (socket, topic) => { await hub.subscribe(socket, hub.readName(topic)) },
-    unsubscribe: (socket, topic) => { hub.unsubscribe(socket, hub.readName(topic)) },
-    isSubscribed: (socket, topic) => hub.isSubscribed(socket, hub.readName(topic)),
-    topicsOf: (socket) => hub.topicsOf(socket),
-    publish: (socket, topic, data, options) => topics.publishFrom(socket, topic, data, options),
-    detach: (socket) => { hub.detach(socket) },
-    isLive: (socket) => hub.isLive(socket),
-    receiveFrame: (socket, bytes) => hub.receiveFrame(socket, bytes),
+    subscribe: async (socket: WireSocket, topic) => { await hub.subscribe(socket, hub.readName(topic)) },
+    unsubscribe: (socket: WireSocket, topic) => { hub.unsubscribe(socket, hub.readName(topic)) },
+    isSubscribed: (socket: WireSocket, topic) => hub.isSubscribed(socket, hub.readName(topic)),
+    topicsOf: (socket: WireSocket) => hub.topicsOf(socket),
+    publish: (socket: WireSocket, topic, data, options) => topics.publishFrom(socket, topic, data, options),
+    detach: (socket: WireSocket) => { hub.detach(socket) },
+    isLive: (socket: WireSocket) => hub.isLive(socket),
+    receiveFrame: (socket: WireSocket, bytes) => hub.receiveFrame(socket, bytes),
     wrap: (payload) => {
       const frame = encodeFrame({ type: 'send' }, payload)
       return typeof frame === 'string' ? frame : Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)

@@ -62,3 +62,8 @@ function call (waiting: WaitingCallback): void {
 function endTick (waiting: WaitingCallback): void {
   waiting.endTick()
 }
+
+/** The bytes that all of these wait for have left, or never will. */
+export function settleAll (callbacks: readonly WaitingCallback[], error: Error | null): void {
+  for (const callback of callbacks) callback.settle(error)
+}

@@ -5,7 +5,7 @@ import { pingChannel } from '../../lib/diagnostics.js'
 import { MessageInvalid, UncleanClose, UnmaskedFrame } from '../../lib/errors.js'
 import { resolveDropInSettings, resolveSettings, type Settings } from '../../lib/options/resolve.js'
 import type { SocketErrorHandler } from '../../lib/options/options.js'
-import { createContext, createOwner, socketOpened } from '../../lib/routes/observer.js'
+import { createContext, createObserver, createSocketSettings, socketOpened } from '../../lib/routes/observer.js'
 import { MessageSchemas } from '../../lib/routes/schema.js'
 import { WireServer } from '../../lib/server/server.js'
 import { beginLifetime } from '../../lib/socket/lifetime.js'
@@ -36,7 +36,7 @@ const setUp = (settings: Settings) => {
   const reply = {} as FastifyReply
   const server = new WireServer()
   const open = (logsClose = true) => createContext(settings, logsClose, request, reply)
-  return { calls, socket, request, reply, server, open, owner: createOwner(instance, settings, registrationOf(server)) }
+  return { calls, socket, request, reply, server, open, observer: createObserver(instance, settings, registrationOf(server)) }
 }
 
 t.test('a request is kept only for an error handler of the application', async (t) => {
@@ -48,9 +48,9 @@ t.test('a request is kept only for an error handler of the application', async (
 })
 
 t.test('that messages are dropped unheard is a warning', async (t) => {
-  const { calls, socket, owner, open, request } = setUp(resolveSettings({}))
+  const { calls, socket, observer, open, request } = setUp(resolveSettings({}))
   Object.assign(request.log, { warn: (...args: unknown[]) => { calls.push(['warn', ...args]) } })
-  owner.unheard?.(socket, open())
+  observer.onDiscard?.(socket, open())
   t.same(calls, [['warn', { socket: { route: '/demo/:id', version: '13', ip: '192.0.2.7' } }, 'messages dropped: nobody listens to them']])
 })
 
@@ -63,104 +63,104 @@ t.test('the address is asked for only where something is logged', async (t) => {
 })
 
 t.test('a failure is logged and closes 1011, where nobody handles it', async (t) => {
-  const { calls, socket, owner, open } = setUp(resolveSettings({}))
+  const { calls, socket, observer, open } = setUp(resolveSettings({}))
   const error = new Error('failed')
-  owner.failed(error, socket, open())
+  observer.onError(error, socket, open())
   t.same(calls, [['error', { err: error }, 'a WebSocket handler failed'], ['close', 1011]])
 })
 
 t.test('a loop over the messages that ends because the peer left is no failure', async (t) => {
-  const { calls, socket, owner, open } = setUp(resolveSettings({}))
-  owner.failed(new UncleanClose(1006), socket, open())
+  const { calls, socket, observer, open } = setUp(resolveSettings({}))
+  observer.onError(new UncleanClose(1006), socket, open())
   t.same(calls, [])
 })
 
 t.test('a message that a schema refused closes as it says, or goes to the error handler', async (t) => {
   const error = new MessageInvalid('x is wrong')
-  const { calls, socket, owner, open } = setUp(resolveSettings({}))
-  owner.failed(error, socket, open())
+  const { calls, socket, observer, open } = setUp(resolveSettings({}))
+  observer.onError(error, socket, open())
   t.same(calls, [['info', { err: error }, 'a message was refused'], ['close', 1008]])
   const seen: unknown[] = []
   const handled = setUp(resolveSettings({ errorHandler: (error) => { seen.push(error) } }))
-  handled.owner.failed(error, handled.socket, handled.open())
+  handled.observer.onError(error, handled.socket, handled.open())
   t.same(seen, [error])
 })
 
 t.test('what makes values of messages and messages of values is that of the schemas', async (t) => {
   const schemas = new MessageSchemas({ initialConfig: {} } as FastifyInstance, { message: {}, send: {} }, resolveSettings({}), { url: '/demo' })
-  const owner = createOwner(instance, resolveSettings({}), registrationOf(new WireServer()), schemas)
-  t.equal(owner.inbound, schemas.inbound)
-  t.equal(owner.outbound, schemas.outbound)
+  const { inbound, outbound } = createSocketSettings(resolveSettings({}), registrationOf(new WireServer()), schemas)
+  t.same([inbound, outbound], [schemas.inbound, schemas.outbound])
 })
 
 t.test('an error handler gets the instance, the request and the reply', async (t) => {
   const seen: unknown[] = []
   const errorHandler: SocketErrorHandler = function (...args) { seen.push(this, ...args) }
-  const { socket, request, reply, owner, open } = setUp(resolveSettings({ errorHandler }))
+  const { socket, request, reply, observer, open } = setUp(resolveSettings({ errorHandler }))
   const error = new Error('failed')
-  owner.failed(error, socket, open())
+  observer.onError(error, socket, open())
   t.strictSame(seen, [instance, error, socket, request, reply])
 })
 
 t.test('an error handler that throws or rejects ends the socket', async (t) => {
   for (const errorHandler of [() => { throw new Error('again') }, async () => { throw new Error('again') }]) {
-    const { calls, socket, owner, open } = setUp(resolveSettings({ errorHandler }))
-    owner.failed(new Error('first'), socket, open())
+    const { calls, socket, observer, open } = setUp(resolveSettings({ errorHandler }))
+    observer.onError(new Error('first'), socket, open())
     await Promise.resolve()
     t.match(calls, [['error', { err: { message: 'again' } }, String], ['terminate']])
   }
 })
 
 t.test('routes declared as for @fastify/websocket have faults handled too, after their close has left', async (t) => {
-  const { calls, socket, owner, open } = setUp(resolveDropInSettings({}))
+  const { calls, socket, observer, open } = setUp(resolveDropInSettings({}))
   const fault = Object.assign(new Error('broken rule'), { code: 'FST_WIRE_UTF8', closeCode: 1007 })
-  owner.faulted?.(fault, socket, open())
+  observer.onProtocolError?.(fault, socket, open())
   t.equal(fault.code, 'WS_ERR_INVALID_UTF8')
   t.same(calls, [])
   await new Promise((resolve) => { process.nextTick(resolve) })
   t.same(calls, [['error', fault]])
-  owner.failed('no error', socket, open())
+  observer.onError('no error', socket, open())
   t.same(calls.slice(1), [['error', 'no error'], ['terminate']])
 })
 
 t.test('the close of a socket is logged, and it is a client no more', async (t) => {
-  const { calls, socket, server, owner, open } = setUp(resolveSettings({}))
+  const { calls, socket, server, observer, open } = setUp(resolveSettings({}))
   server.sockets.add(socket)
-  owner.closed(socket, 1000, Buffer.from('bye'), open())
+  observer.onClose(socket, 1000, Buffer.from('bye'), open())
   t.equal(server.sockets.size, 0)
   t.match(calls, [['info', { socket: { version: '13', code: 1000, reason: 'bye', messagesReceived: 1 }, duration: Number }, 'socket closed']])
-  owner.closed(socket, 1000, Buffer.alloc(0), open(false))
+  observer.onClose(socket, 1000, Buffer.alloc(0), open(false))
   t.equal(calls.length, 1)
 })
 
 t.test('a fault that closed it is on the same line, by its own code', async (t) => {
   for (const settings of [resolveSettings({}), resolveDropInSettings({ errorHandler: () => {} })]) {
-    const { calls, socket, owner, open } = setUp(settings)
+    const { calls, socket, observer, open } = setUp(settings)
     const context = open()
     t.notOk('fault' in context)
-    owner.faulted?.(new UnmaskedFrame(), socket, context)
-    owner.closed(socket, 1006, Buffer.alloc(0), context)
+    observer.onProtocolError?.(new UnmaskedFrame(), socket, context)
+    observer.onClose(socket, 1006, Buffer.alloc(0), context)
     t.match(calls, [['info', { socket: { code: 1006, fault: { code: 'FST_WIRE_MASK', message: /not masked/ } } }, 'socket closed']])
   }
 })
 
 t.test('heartbeat and backpressure are those of the settings', async (t) => {
-  const { owner } = setUp(resolveSettings({ backpressure: { limit: 5 } }))
-  t.same(owner.backpressure, { limit: 5, policy: 'close' })
-  t.equal(owner.heartbeat, setUp(resolveSettings({})).owner.heartbeat)
-  const without = setUp(resolveSettings({ heartbeat: false, backpressure: false })).owner
+  const create = (options: object) => createSocketSettings(resolveSettings(options), registrationOf(new WireServer()))
+  const own = create({ backpressure: { limit: 5 } })
+  t.same(own.backpressure, { limit: 5, policy: 'close' })
+  t.equal(own.heartbeat, create({}).heartbeat)
+  const without = create({ heartbeat: false, backpressure: false })
   t.same([without.heartbeat, without.backpressure], [undefined, undefined])
 })
 
 t.test('a socket that closes has no lifetime left to end', async (t) => {
-  const { calls, socket, owner, open } = setUp(resolveSettings({ maxLifetime: 20, lifetimeJitter: 0 }))
+  const { calls, socket, observer, open } = setUp(resolveSettings({ maxLifetime: 20, lifetimeJitter: 0 }))
   const context = open(false)
   context.lifetimeEnd = beginLifetime(socket, { longest: 20, jitter: 0 })
   const other = { ...socket, close: (code: number) => { calls.push(['close of another', code]) } } as WireSocket
   const late = new Promise<void>((resolve) => {
     beginLifetime({ ...other, close: (code: number) => { other.close(code); resolve() } } as WireSocket, { longest: 40, jitter: 0 })
   })
-  owner.closed(socket, 1000, Buffer.alloc(0), context)
+  observer.onClose(socket, 1000, Buffer.alloc(0), context)
   // The timer of lifetimes keeps no process alive.
   const alive = setInterval(() => {}, 1_000)
   await late
@@ -169,15 +169,16 @@ t.test('a socket that closes has no lifetime left to end', async (t) => {
 })
 
 t.test('its sockets may receive as many messages as the route says', async (t) => {
-  t.same(setUp(resolveSettings({ messageRate: { rate: 5 } })).owner.messageRate, { rate: 5, burst: 5, pauses: false })
-  t.equal(setUp(resolveSettings({})).owner.messageRate, undefined)
+  const rateOf = (options: object) => createSocketSettings(resolveSettings(options), registrationOf(new WireServer())).messageRate
+  t.same(rateOf({ messageRate: { rate: 5 } }), { rate: 5, burst: 5, pauses: false })
+  t.equal(rateOf({}), undefined)
 })
 
 t.test('why a socket was cut is logged', async (t) => {
-  const { calls, socket, owner, open } = setUp(resolveSettings({}))
-  owner.cut?.('it was silent', Object.assign(socket, { bufferedAmount: 7 }), open())
+  const { calls, socket, observer, open } = setUp(resolveSettings({}))
+  observer.onTerminate?.('it was silent', Object.assign(socket, { bufferedAmount: 7 }), open())
   t.match(calls, [['info', { socket: { version: '13', reason: 'it was silent', bufferedAmount: 7 }, duration: Number }, 'socket cut']])
-  t.equal(createOwner(instance, resolveSettings({ heartbeat: false }), registrationOf(new WireServer())).heartbeat, undefined)
+  t.equal(createSocketSettings(resolveSettings({ heartbeat: false }), registrationOf(new WireServer())).heartbeat, undefined)
 })
 
 const FACTS = { requestId: 'the request', route: '/demo/:id', version: '13' }
@@ -205,14 +206,14 @@ t.test('an open socket is counted, logged for those who look closely, and told',
 })
 
 t.test('errors and closes are told, what is published gets the facts of its socket', async (t) => {
-  const { socket, owner, open, server } = setUp(resolveSettings({}))
+  const { socket, observer, open, server } = setUp(resolveSettings({}))
   const errors = follow(t, 'error')
   const closes = follow(t, 'close')
   const pings = follow(t, 'ping')
-  owner.failed(new Error('broken'), socket, open())
-  owner.failed(new MessageInvalid('wrong'), socket, open())
-  owner.publish?.(pingChannel, { kind: 'ping', direction: 'in', data: Buffer.from('a') }, socket, open())
-  owner.closed(socket, 1000, Buffer.from('bye'), open(false))
+  observer.onError(new Error('broken'), socket, open())
+  observer.onError(new MessageInvalid('wrong'), socket, open())
+  observer.publish?.(pingChannel, { kind: 'ping', direction: 'in', data: Buffer.from('a') }, socket, open())
+  observer.onClose(socket, 1000, Buffer.from('bye'), open(false))
   t.match(errors, [{ ...FACTS, socket, error: { message: 'broken' }, source: 'application' }, { ...FACTS, source: 'peer' }])
   t.match(pings, [{ ...FACTS, socket, kind: 'ping', direction: 'in', data: Buffer.from('a') }])
   t.match(closes, [{ ...FACTS, socket, code: 1000, reason: 'bye', duration: Number }])
@@ -220,7 +221,7 @@ t.test('errors and closes are told, what is published gets the facts of its sock
 })
 
 t.test('the heartbeat of a route is measured', async (t) => {
-  const { owner, server } = setUp(resolveSettings({}))
-  owner.measured?.(5)
+  const { observer, server } = setUp(resolveSettings({}))
+  observer.onLatency?.(5)
   t.equal(server.metrics().latency.count, 1)
 })

@@ -178,7 +178,7 @@ t.test('a broadcast of a value does not count the sockets that refuse it', async
   const server = new WireServer()
   server.takesValues = true
   const { socket, stall } = createMemorySocket({
-    backpressure: { limit: 10, policy: 'drop' }, owner: { outbound: { write: JSON.stringify } }
+    backpressure: { limit: 10, policy: 'drop' }, settings: { outbound: { write: JSON.stringify } }
   })
   server.sockets.add(socket)
   t.equal(server.broadcast({ price: 1 }), 1)

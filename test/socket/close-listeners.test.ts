@@ -35,7 +35,9 @@ t.test('what a listener throws is thrown, and those before it are handed over', 
 
 t.test('a socket hands over the asynchronous listeners of its close, of either face', async (t) => {
   const handed: number[] = []
-  const { socket, stream, errors } = createMemorySocket({ owner: { listening: (running) => { handed.push(running.length) } } })
+  const { socket, stream, errors } = createMemorySocket({
+    observer: { onCloseListeners: (running) => { handed.push(running.length) } }
+  })
   socket.on('close', async () => { throw new Error('mine') })
   socket.addEventListener('close', async () => {})
   const closed = closeOf(socket)

@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events'
 import t from 'tap'
-import type { SocketEvent } from '../../lib/socket/events.js'
-import type { WireSocket } from '../../lib/socket/socket.js'
+import type { SocketEvent, WireSocket } from '../../lib/socket/socket.js'
 import { SocketTarget } from '../../lib/socket/event-target.js'
 
 const setUp = () => {

@@ -270,7 +270,7 @@ t.test('its pings are published, and the times of their answers measured', async
   const { heartbeat, pass, advance } = setUp()
   const peer = createMemorySocket({
     heartbeat,
-    owner: { publish: (_channel, details) => { seen.push(details) }, measured: (latency) => { seen.push(latency) } }
+    observer: { publish: (_channel, details) => { seen.push(details) }, onLatency: (latency) => { seen.push(latency) } }
   })
   await pass(INTERVAL)
   const [data] = pingsOf(peer)

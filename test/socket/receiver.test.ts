@@ -1,25 +1,31 @@
 import t, { type Test } from 'tap'
-import type { Inbound } from '../../lib/routes/schema.js'
 import type { BinaryType } from '../../lib/socket/sendable.js'
 import { Receiver, type Recipient } from '../../lib/socket/receiver.js'
+import type { Inbound } from '../../lib/socket/values.js'
 import { timers as clockwork } from '../../lib/timers.js'
-import { turn } from '../fixtures/memory.js'
+import { createMemorySocket, turn } from '../fixtures/memory.js'
+import { context } from '../../lib/socket/socket.js'
+import { closeOf } from '../fixtures/client.js'
+import { clientFrame } from '../fixtures/frames.js'
+import { CLOSE, record } from '../fixtures/recording.js'
 
 class RecordingRecipient implements Recipient {
-  readonly inbound: Inbound | undefined
+  readonly settings: { inbound: Inbound | undefined }
   binaryType: BinaryType = 'nodebuffer'
   hasListener = false
   endCode: number | undefined = undefined
   readonly heard: unknown[] = []
   readonly failures: unknown[] = []
-  timesEmptied = 0
-  timesUnheard = 0
+  timesTaken = 0
+  timesDiscarded = 0
+  readonly reading: string[] = []
+  readonly transport = { pause: () => { this.reading.push('pause') }, resume: () => { this.reading.push('resume') } }
 
   constructor (inbound?: Inbound) {
-    this.inbound = inbound
+    this.settings = { inbound }
   }
 
-  listen (data: unknown, isBinary: boolean): void {
+  emitMessage (data: unknown, isBinary: boolean): void {
     this.heard.push([String(data), isBinary])
   }
 
@@ -27,12 +33,22 @@ class RecordingRecipient implements Recipient {
     this.failures.push(error)
   }
 
-  emptied (): void {
-    this.timesEmptied++
+  onTaken (): void {
+    this.timesTaken++
   }
 
-  unheard (): void {
-    this.timesUnheard++
+  takeFrame (data: Buffer): Buffer | undefined {
+    return data.length === 1 ? undefined : data
+  }
+
+  onDiscard (): void {
+    this.timesDiscarded++
+  }
+
+  publish (): void {}
+
+  close (code: number, reason: string): void {
+    this.heard.push([code, reason])
   }
 }
 
@@ -69,7 +85,7 @@ t.test('a message goes to the listener at once, or waits until there is one', as
   receiver.schedule()
   receiver.schedule()
   await turn()
-  t.equal(recipient.timesEmptied, 1)
+  t.equal(recipient.timesTaken, 1)
   text(receiver, 'third')
   t.same(recipient.heard, [['first', false], ['second', false], ['third', false]])
 })
@@ -78,13 +94,13 @@ t.test('a pause holds what comes, and what waits', async (t) => {
   const recipient = new RecordingRecipient()
   const receiver = new Receiver(recipient)
   recipient.hasListener = true
-  receiver.isPaused = true
+  receiver.pause()
   text(receiver, 'a')
   receiver.schedule()
   await turn()
   t.same(recipient.heard, [])
   t.equal(receiver.isWaiting, true)
-  receiver.drop()
+  receiver.discard()
   t.equal(receiver.isWaiting, false)
 })
 
@@ -119,7 +135,7 @@ t.test('with a schema it gets values, and what is refused is a failure', async (
 t.test('taken one by one, text is a string and what is binary a Buffer', async (t) => {
   const recipient = new RecordingRecipient()
   t.same(await takeAll(recipient), ['', Buffer.from('binary'), 'text'])
-  t.equal(recipient.timesEmptied, 3)
+  t.equal(recipient.timesTaken, 3)
 })
 
 t.test('so are values, and what is refused is passed by', async (t) => {
@@ -183,7 +199,7 @@ t.test('a full inbox that nobody takes for ten seconds is dropped, like what fol
   t.match(timers, [{ delay: 10_000 }])
   timers[0]!.fire()
   t.equal(receiver.isWaiting, false)
-  t.match(recipient, { timesUnheard: 1, timesEmptied: 1 })
+  t.match(recipient, { timesDiscarded: 1, timesTaken: 1 })
   t.equal(text(receiver, 'unheard'), true)
   t.equal(receiver.isWaiting, false)
   recipient.hasListener = true
@@ -197,12 +213,12 @@ t.test('who came meanwhile, or pauses, keeps it', async (t) => {
   const receiver = new Receiver(recipient)
   receiver.deliver(HALF, true)
   receiver.deliver(HALF, true)
-  receiver.isPaused = true
+  receiver.pause()
   timers[0]!.fire()
   t.equal(receiver.isFull, true)
   receiver.deliver(HALF, true)
   t.equal(timers.length, 1)
-  receiver.isPaused = false
+  receiver.resume()
   recipient.hasListener = true
   receiver.drain()
   t.equal(recipient.heard.length, 3)
@@ -212,10 +228,10 @@ t.test('a listener that is gone before it is called leaves it to the same patien
   const timers = interceptTimers(t)
   const recipient = new RecordingRecipient()
   const receiver = new Receiver(recipient)
-  receiver.isPaused = true
+  receiver.pause()
   receiver.deliver(HALF, true)
   receiver.deliver(HALF, true)
-  receiver.isPaused = false
+  receiver.resume()
   receiver.schedule()
   await new Promise<void>((resolve) => { process.nextTick(resolve) })
   t.match(timers, [{ delay: 10_000 }])
@@ -227,11 +243,70 @@ t.test('what holds up the close waits a second', async (t) => {
   const receiver = new Receiver(recipient)
   text(receiver, 'unheard')
   recipient.endCode = 1000
-  receiver.holdUp()
+  receiver.holdClose()
   t.match(timers, [{ delay: 1_000 }])
   timers[0]!.fire()
   t.equal(receiver.isWaiting, false)
-  t.match(recipient, { timesUnheard: 0, timesEmptied: 1 })
+  t.match(recipient, { timesDiscarded: 0, timesTaken: 1 })
   timers[0]!.fire()
-  t.equal(recipient.timesEmptied, 1)
+  t.equal(recipient.timesTaken, 1)
+})
+
+const refusing: Inbound = {
+  passesBinary: false,
+  read: (data, isBinary) => {
+    if (isBinary || data.length === 0) throw new Error('refused')
+    return [data.toString()]
+  }
+}
+t.test('an iterator gets the messages one by one, and listeners get those after it', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  const messages = socket[Symbol.asyncIterator]()
+  const first = messages.next()
+  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(1, 'b'), clientFrame(1, 'c')]))
+  t.same([(await first).value, (await messages.next()).value], ['a', 'b'])
+  await messages.return?.()
+  socket.binaryType = 'fragments'
+  stream.push(clientFrame(2, 'd'))
+  const seen = record(socket)
+  await turn()
+  t.same(seen, ['c', [Buffer.from('d')]])
+  const ended = createMemorySocket()
+  const last = ended.socket[Symbol.asyncIterator]()
+  ended.stream.push(Buffer.concat([clientFrame(1, 'a'), CLOSE]))
+  ended.stream.push(null)
+  await closeOf(ended.socket)
+  t.same([await last.next(), await last.next()], [{ done: false, value: 'a' }, { done: true, value: undefined }])
+})
+
+t.test('the observer is notified when messages are discarded', async (t) => {
+  const timers: Array<() => void> = []
+  t.intercept(clockwork, 'setTimeout', {
+    value: (callback: (...args: unknown[]) => void, _delay: number, ...args: unknown[]) => {
+      timers.push(() => { callback(...args) })
+      return { unref () {} }
+    }
+  })
+  let timesUnheard = 0
+  const { socket, stream } = createMemorySocket({ observer: { onDiscard: () => { timesUnheard++ } } })
+  for (let i = 0; i < 4; i++) stream.push(clientFrame(2, Buffer.alloc(40_000)))
+  await turn()
+  t.equal(stream.isPaused(), true)
+  for (const fire of timers) fire()
+  t.equal(timesUnheard, 1)
+  stream.push(CLOSE)
+  stream.push(null)
+  t.equal(await closeOf(socket), 1000)
+})
+
+t.test('with a schema values are iterated over, refused messages are passed by', async (t) => {
+  const { socket, stream, errors } = createMemorySocket({ settings: { inbound: refusing } })
+  stream.push(Buffer.concat([clientFrame(1, ''), clientFrame(1, 'a'), clientFrame(2, 'b'), clientFrame(1, 'c'), CLOSE]))
+  stream.push(null)
+  const seen: unknown[] = []
+  t.equal(socket.stream().readableObjectMode, true)
+  t.equal(socket[context], undefined)
+  for await (const value of socket) seen.push(value)
+  t.same(seen, [['a'], ['c']])
+  t.equal(errors.length, 2)
 })

@@ -1,10 +1,9 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import t from 'tap'
 import { PreparedMessage } from '../../lib/codec/prepared-message.js'
-import { createMemorySocket, turn } from '../fixtures/memory.js'
 import { json } from '../fixtures/deflate.js'
-
-const sent = (act: (callback: (error?: Error | null) => void) => unknown): Promise<unknown> => new Promise((resolve) => { act(resolve) })
+import { clientFrame } from '../fixtures/frames.js'
+import { createMemorySocket, turn } from '../fixtures/memory.js'
+import { LARGE, sent } from '../fixtures/recording.js'
 
 t.test('a message is sent while nothing is in its way, and queued while the peer is slow', async (t) => {
   const { socket, stall } = createMemorySocket()
@@ -77,13 +76,6 @@ t.test('a callback comes when a message has left, and what it throws is containe
   t.match(errors, [{ message: 'thrown' }, { message: 'rejected' }])
 })
 
-t.test('a message that is being compressed when the socket is cut is not said to be sent', async (t) => {
-  const { socket } = createMemorySocket({ isCompressed: true })
-  const result = sent((callback) => socket.send(json(70_000), callback))
-  socket.terminate()
-  t.match(await result, { code: 'FST_WIRE_NOT_OPEN' })
-})
-
 t.test('a ping is refused where too much waits', async (t) => {
   const { socket, stall } = createMemorySocket({ backpressure: { limit: 10, policy: 'drop' } })
   stall()
@@ -101,7 +93,7 @@ t.test('a value is sent as the route says, kept for a slow peer by its kind, or 
       return JSON.stringify(value)
     }
   }
-  const { socket, frames, stall } = createMemorySocket({ owner: { outbound }, backpressure: { limit: 1_000, policy: 'latest' } })
+  const { socket, frames, stall } = createMemorySocket({ settings: { outbound }, backpressure: { limit: 1_000, policy: 'latest' } })
   t.equal(socket.send({ a: 1 } as never), 'sent')
   t.throws(() => { socket.send(undefined as never) }, { message: 'no value' })
   t.match(await sent((callback) => socket.send(undefined as never, callback)), { message: 'no value' })
@@ -118,19 +110,122 @@ t.test('a value is sent as the route says, kept for a slow peer by its kind, or 
   t.equal(socket.send(3), 'refused')
 })
 
-t.test('what is sent is published, where somebody follows', async (t) => {
-  const nobody = (): void => {}
-  for (const name of ['message:out', 'ping']) subscribe(`fastify-wire:${name}`, nobody)
-  t.teardown(() => { for (const name of ['message:out', 'ping']) unsubscribe(`fastify-wire:${name}`, nobody) })
-  const seen: unknown[] = []
-  const { socket } = createMemorySocket({ owner: { publish: (channel, details) => { seen.push([channel.name, details]) } } })
-  socket.send('text')
-  socket.send(new PreparedMessage(Buffer.from('for many'), true, true))
-  socket.pong('pong')
-  t.same(seen, [
-    ['fastify-wire:message:out', { data: 'text', isBinary: false }],
-    ['fastify-wire:message:out', { data: Buffer.from('for many'), isBinary: true }],
-    ['fastify-wire:ping', { kind: 'pong', direction: 'out', data: Buffer.from('pong') }]
-  ])
-  socket.terminate()
+t.test('a message for many is sent to one, counted, and called back', async (t) => {
+  const { socket, frames } = createMemorySocket()
+  const message = new PreparedMessage(Buffer.from('for many'), false, true)
+  socket.send(message)
+  t.notOk(await sent((callback) => { socket.send(message, callback) }))
+  t.notOk(await sent((callback) => { socket.send(message, {}, callback) }))
+  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString()]), Array(3).fill([1, 'for many']))
+  t.same(socket.traffic, { messagesReceived: 0, bytesReceived: 0, messagesSent: 3, bytesSent: 24, messagesDropped: 0 })
+})
+
+t.test('callbacks of messages and pings come in order when a slow peer has taken them', async (t) => {
+  const { socket, errors, stall } = createMemorySocket()
+  const release = stall()
+  const order: string[] = []
+  socket.send('a', () => { order.push('a') })
+  await turn()
+  socket.ping('b', true, () => { order.push('b') })
+  socket.send('c', () => { throw new Error('thrown') })
+  await turn()
+  t.same(order, [])
+  t.equal(socket.bufferedAmount, 3 + 3 + 3)
+  release()
+  await turn()
+  t.same(order, ['a', 'b'])
+  t.match(errors, [{ message: 'thrown' }])
+})
+
+t.test('callbacks of a large message come when it was compressed and has left, those behind it later', async (t) => {
+  const { socket, frames } = createMemorySocket({ isCompressed: true })
+  const order: string[] = []
+  const done = sent((callback) => {
+    socket.send(json(LARGE), () => { order.push('large') })
+    socket.send('small', (error) => { order.push('small'); callback(error) })
+  })
+  t.equal(socket.bufferedAmount, LARGE + 5)
+  t.notOk(await done)
+  t.same(order, ['large', 'small'])
+  t.equal(socket.bufferedAmount, 0)
+  t.same(frames().map(({ opcode, isCompressed }) => [opcode, isCompressed]), [[2, true], [1, false]])
+})
+
+t.test('a message that is being compressed when the socket is cut, or breaks off, is not said to be sent', async (t) => {
+  for (const end of ['cut', 'fault'] as const) {
+    const { socket, stream, frames, stall } = createMemorySocket({ isCompressed: true })
+    const release = stall()
+    socket.send('under way')
+    await turn()
+    const results = [
+      sent((callback) => { socket.send(json(LARGE), callback) }),
+      sent((callback) => { socket.send('small', callback) }),
+      sent((callback) => { socket.send(new PreparedMessage(json(LARGE), false, true), callback) })
+    ]
+    if (end === 'cut') socket.terminate()
+    else stream.push(Buffer.from('810161', 'hex'))
+    for (const result of results) t.match(await result, { code: 'FST_WIRE_NOT_OPEN' })
+    release()
+    await turn()
+    t.same(frames().map(({ opcode }) => opcode), end === 'cut' ? [1] : [1, 8])
+  }
+})
+
+t.test('a message for a peer that is too slow meets the backpressure, for one or for many', async (t) => {
+  const { socket, errors, cuts, stall } = createMemorySocket({ backpressure: { limit: 10, policy: 'drop' } })
+  const message = new PreparedMessage(Buffer.from('for many'), false, true)
+  const dropped: unknown[] = []
+  socket.on('drop', (data, isBinary) => { dropped.push([data.toString(), isBinary]) })
+  t.equal(socket.traffic.messagesDropped, 0)
+  const release = stall()
+  t.equal(socket.send(Buffer.alloc(100)), 'sent')
+  await turn()
+  t.equal(socket.send('for one'), 'refused')
+  t.equal(socket.send(message), 'refused')
+  await t.rejects(socket.sent('paced'), { code: 'FST_WIRE_BACKPRESSURE' })
+  t.same(dropped, [['for one', false], ['for many', false], ['paced', false]])
+  t.equal(socket.traffic.messagesDropped, 3)
+  t.equal(socket.bufferedAmount, 102)
+  release()
+  await turn()
+  await socket.sent('paced')
+  t.same([...errors, ...cuts], [])
+})
+
+t.test('a message that the backpressure lets pass is sent, for one or for many', async (t) => {
+  const { socket } = createMemorySocket({ backpressure: { limit: 1_000, policy: 'latest' } })
+  const message = new PreparedMessage(Buffer.alloc(100), true, true)
+  for (let i = 0; i < 3; i++) {
+    t.equal(socket.send(message), 'sent')
+    t.equal(socket.send(Buffer.alloc(100)), 'sent')
+    await turn()
+  }
+  t.equal(socket.traffic.messagesSent, 6)
+})
+
+t.test('the newest of the messages that are kept goes before a close', async (t) => {
+  const { socket, frames, stall } = createMemorySocket({ backpressure: { limit: 10, policy: 'latest' } })
+  const release = stall()
+  socket.send(Buffer.alloc(20_000))
+  await turn()
+  socket.send('old')
+  socket.send('new')
+  t.equal(socket.bufferedAmount, 20_004 + 3)
+  socket.close(1000)
+  release()
+  await turn()
+  t.same(frames().slice(1).map(({ payload }) => payload.toString('latin1')), ['new', '\x03\xe8'])
+})
+
+t.test('a peer that floods pings while it reads nothing is answered the newest when it reads', async (t) => {
+  const { socket, stream, frames, stall } = createMemorySocket()
+  const release = stall()
+  socket.send(Buffer.alloc(20_000))
+  await turn()
+  for (let i = 0; i <= 100; i++) stream.push(clientFrame(9, `ping ${i}`))
+  await turn()
+  t.equal(socket.bufferedAmount, 20_004)
+  release()
+  await turn()
+  t.same(frames().slice(1).map(({ opcode, payload }) => [opcode, payload.toString()]), [[10, 'ping 100']])
 })

@@ -69,14 +69,6 @@ t.test('everything that can be sent arrives', async (t) => {
   t.same(got, [[1, 'text'], [1, '42'], [1, 'text'], [2, '\x01\x02\x03'], [2, '\x01\x02\x03'], [2, '\x01\x02\x03'], [2, 'bin']])
 })
 
-t.test('a message for many is sent as any other', async (t) => {
-  const { client, socket } = await converse(t)
-  const message = new PreparedMessage(Buffer.from('for many'), false, true)
-  socket.send(message)
-  for (const argument of [[], [undefined]]) await new Promise((resolve) => { Reflect.apply(socket.send, socket, [message, ...argument, resolve]) })
-  for (let i = 0; i < 3; i++) t.same(await client.readFrame(), { opcode: 1, payload: Buffer.from('for many') })
-})
-
 t.test('a message may be sent in fragments', async (t) => {
   const { client, socket } = await converse(t)
   socket.send('a', { fin: false })
@@ -219,13 +211,6 @@ t.test('a close of ours waits for the answer', async (t) => {
   t.equal(socket.readyState, 3)
 })
 
-t.test('a peer that does not answer the close is cut after closeTimeout', async (t) => {
-  const { client, socket } = await converse(t, { closeTimeout: 20 })
-  socket.close(1000)
-  t.same((await once(socket, 'close'))[0], 1006)
-  await client.readEnd()
-})
-
 t.test('a peer that answers but keeps its side open is cut after closeTimeout', async (t) => {
   const { client, socket } = await converse(t, { closeTimeout: 20, halfOpen: true })
   client.write(closeFrame(1000))
@@ -238,21 +223,6 @@ t.test('a wrong close code or reason is refused', async (t) => {
   t.throws(() => { socket.close(1005) }, { code: 'FST_WIRE_CLOSE_CODE' })
   t.throws(() => { socket.close(1000, 'x'.repeat(124)) }, { code: 'FST_WIRE_CLOSE_REASON' })
   t.equal(socket.readyState, socket.OPEN)
-})
-
-t.test('a stream that ends or is reset without a close is 1006, and nothing is thrown', async (t) => {
-  const ending = await converse(t)
-  ending.client.socket.end()
-  t.same(await closeOf(ending.socket), 1006)
-  const reset = await converse(t)
-  const errors: unknown[] = []
-  reset.socket.on('error', (error) => { errors.push(error) })
-  reset.client.socket.resetAndDestroy()
-  t.same(await closeOf(reset.socket), 1006)
-  t.match(errors, [{ code: 'ECONNRESET' }])
-  const silent = await converse(t)
-  silent.client.socket.resetAndDestroy()
-  t.same(await closeOf(silent.socket), 1006)
 })
 
 t.test('a broken rule closes with its code, and tells an error to those who listen', async (t) => {
@@ -280,75 +250,11 @@ t.test('what comes with the handshake, or before a listener, waits', async (t) =
   t.same(seen, ['1', '2', '3', '4'])
 })
 
-t.test('an async handler may attach its listeners late: message and close still come, in order', async (t) => {
-  let attach = (): void => {}
-  const seen: unknown[] = []
-  const done = new Promise<void>((resolve) => {
-    converse(t, {
-      early: Buffer.concat([text('late'), closeFrame(1000)]),
-      handler: async (socket) => {
-        await new Promise<void>((resolve) => { attach = resolve })
-        socket.addEventListener('message', ({ data }) => { seen.push(data) })
-        socket.on('close', (code) => { seen.push(code); resolve() })
-      }
-    }).then(async ({ client }) => {
-      await client.readFrame()
-      client.socket.end()
-      await client.readEnd()
-      attach()
-    })
-  })
-  await done
-  t.same(seen, ['late', 1000])
-})
-
 t.test('a socket that nobody listens to still closes', async (t) => {
   const { client, socket } = await converse(t)
   client.write(Buffer.concat([text('unheard'), closeFrame(1000)]))
   t.same((await once(socket, 'close'))[0], 1000)
   t.same((await once(socket, 'message'))[0], Buffer.from('unheard'), 'and keeps what came')
-})
-
-t.test('what waits is bounded: the rest stays with the peer', async (t) => {
-  const { client, socket } = await converse(t)
-  const payload = Buffer.alloc(60_000, 'x')
-  const total = 400
-  for (let i = 0; i < total; i++) client.write(frame(2, payload))
-  await once(socket._socket, 'pause')
-  t.ok(socket.traffic.bytesReceived < 1_000_000)
-  let count = 0
-  await new Promise<void>((resolve) => {
-    socket.prependListener('message', () => { if (++count === total) resolve() })
-  })
-  t.equal(socket.traffic.bytesReceived, total * payload.length)
-})
-
-t.test('pause holds the messages, also those of the same chunk, and resume lets them go', async (t) => {
-  const { client, socket } = await converse(t)
-  const seen = messages(socket)
-  socket.once('message', () => { socket.pause() })
-  client.write(Buffer.concat([text('a'), text('b'), closeFrame(1000)]))
-  t.equal((await client.readFrame()).opcode, 8)
-  t.same(seen, ['a'])
-  t.equal(socket.isPaused, true)
-  socket.resume()
-  await once(socket, 'close')
-  t.same(seen, ['a', 'b'])
-})
-
-t.test('close is told after the messages when the socket was paused until after it', async (t) => {
-  const { client, socket } = await converse(t, { closeTimeout: 20 })
-  const seen = messages(socket)
-  socket.once('message', () => { socket.pause() })
-  socket.on('close', () => { seen.push('close') })
-  client.write(Buffer.concat([text('a'), text('b'), closeFrame(1000)]))
-  await client.readFrame()
-  client.socket.end()
-  await once(socket._socket, 'close')
-  t.same(seen, ['a'])
-  socket.resume()
-  await once(socket, 'close')
-  t.same(seen, ['a', 'b', 'close'])
 })
 
 t.test('pause and resume without messages', async (t) => {
@@ -358,22 +264,6 @@ t.test('pause and resume without messages', async (t) => {
   socket.resume()
   client.write(text('a'))
   t.same((await once(socket, 'message'))[0], Buffer.from('a'))
-})
-
-t.test('terminate cuts the connection, whatever waits', async (t) => {
-  const { client, socket } = await converse(t, { early: text('lost on purpose') })
-  socket.pause()
-  socket.terminate()
-  t.same((await once(socket, 'close'))[0], 1006)
-  await client.readEnd()
-})
-
-t.test('a socket that is closed before anyone listened drops what waits', async (t) => {
-  const { client, socket } = await converse(t, { early: text('x') })
-  socket.close(1008, 'no')
-  t.equal((await client.readFrame()).opcode, 8)
-  client.write(closeFrame(1008))
-  t.same((await once(socket, 'close'))[0], 1008)
 })
 
 t.test('what a handler or a listener throws or rejects with goes to the errorHandler', async (t) => {
@@ -496,18 +386,6 @@ t.test('await using closes with 1000 and waits', async (t) => {
   await disposed
   t.equal(socket.readyState, socket.CLOSED)
   await socket[Symbol.asyncDispose]()
-})
-
-t.test('drain comes when a slow peer has taken what was queued', async (t) => {
-  const { client, socket } = await converse(t)
-  client.socket.pause()
-  socket.send(Buffer.alloc(8_000_000))
-  await new Promise<void>((resolve) => { setImmediate(resolve) })
-  t.ok(socket.bufferedAmount > 0)
-  const drained = once(socket, 'drain')
-  client.socket.resume()
-  await drained
-  t.equal(socket.bufferedAmount, 0)
 })
 
 t.test('app.close() tells every socket 1001 and does not wait for the silent ones', async (t) => {

@@ -33,17 +33,17 @@ t.test('without a schema a value is data, if it can be', async (t) => {
 })
 
 t.test('a socket sends the form of its route', async (t) => {
-  const owner = { outbound: numbers() }
-  const { socket } = createMemorySocket({ owner })
+  const settings = { outbound: numbers() }
+  const { socket } = createMemorySocket({ settings })
   const prepared = new PreparedValue({ x: 1 }, true)
   socket.send(prepared)
   await socket.sent(prepared)
   t.match(socket.traffic, { messagesSent: 2, bytesSent: 14 })
-  t.equal(owner.outbound.asked, 1)
+  t.equal(settings.outbound.asked, 1)
 })
 
 t.test('a value that does not match is an error of send(), of its callback, or of sent()', async (t) => {
-  const { socket } = createMemorySocket({ owner: { outbound: numbers() } })
+  const { socket } = createMemorySocket({ settings: { outbound: numbers() } })
   const prepared = new PreparedValue('text', true)
   t.throws(() => { socket.send(prepared) }, { message: 'no object' })
   const error = await new Promise((resolve) => { socket.send(prepared, resolve) })

@@ -1,0 +1,412 @@
+import { once } from 'node:events'
+import { readSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import t from 'tap'
+import { receiveBytes } from '../../lib/transport/reader.js'
+import { Transport } from '../../lib/transport/transport.js'
+import { readAll, setUp, setUpDirectly, tick, write } from '../fixtures/transport.js'
+
+const LENGTH = 8_000_000
+
+t.test('what is written in one tick leaves side by side in one write', async (t) => {
+  const { writes, transport } = setUp()
+  write(transport, 'ab')
+  write(transport, 'cd')
+  t.equal(transport.queuedAmount, 4)
+  t.equal(transport.bufferedAmount, 0, 'none of which waits for the peer')
+  await tick()
+  t.same(writes, [[Buffer.from('abcd')]])
+  t.equal(transport.bufferedAmount, 0)
+})
+
+t.test('two transports that write in turn do not mix', async (t) => {
+  const first = setUp()
+  const second = setUp()
+  for (const text of ['a', 'b', 'c']) {
+    write(first.transport, text)
+    write(second.transport, text.toUpperCase())
+  }
+  await tick()
+  t.equal(Buffer.concat(first.writes.flat()).toString(), 'abc')
+  t.equal(Buffer.concat(second.writes.flat()).toString(), 'ABC')
+})
+
+t.test('a large piece keeps its place, uncopied', async (t) => {
+  const { writes, transport } = setUp()
+  write(transport, 'a')
+  transport.append(Buffer.from('large'))
+  write(transport, 'b')
+  t.equal(transport.queuedAmount, 7)
+  await tick()
+  t.same(writes, [[Buffer.from('a'), Buffer.from('large'), Buffer.from('b')]])
+})
+
+t.test('room for more than a slab, and for many slabs, is found', async (t) => {
+  const { writes, transport } = setUp()
+  write(transport, 'x'.repeat(100_000))
+  for (let i = 0; i < 100; i++) write(transport, 'y'.repeat(5_000))
+  await tick()
+  const written = Buffer.concat(writes.flat())
+  t.ok(written.equals(Buffer.from('x'.repeat(100_000) + 'y'.repeat(500_000))))
+})
+
+t.test('a callback comes when all before it has left, also with nothing to send', async () => {
+  const { transport } = setUp()
+  write(transport, 'a')
+  await new Promise<void>((resolve, reject) => { transport.whenWritten((error) => { if (error == null) resolve(); else reject(error) }) })
+  await new Promise<void>((resolve) => { transport.whenWritten(() => { resolve() }) })
+})
+
+t.test('while a write is under way the rest waits, and leaves in one write', async (t) => {
+  const { writes, events, transport, finish, open } = setUp(() => {}, false)
+  open()
+  write(transport, 'first')
+  await tick()
+  write(transport, 'second')
+  await tick()
+  for (let i = 0; i < 3_000; i++) write(transport, 'more in the backlog')
+  transport.append(Buffer.from('part'))
+  transport.share(Buffer.from('shared'))
+  await tick()
+  t.same(writes, [[Buffer.from('first')]])
+  const rest = 'second' + 'more in the backlog'.repeat(3_000) + 'part' + 'shared'
+  t.equal(transport.bufferedAmount, 5 + rest.length)
+  finish()
+  await tick()
+  t.equal(writes.length, 2)
+  t.equal(Buffer.concat(writes[1]!).toString(), rest)
+  t.same(events, [])
+  finish()
+  await tick()
+  t.same(events, ['drained'])
+  t.equal(transport.bufferedAmount, 0)
+})
+
+t.test('frames for many are not copied, and stay in order with the others', async (t) => {
+  const { writes, transport } = setUp()
+  const shared = Buffer.from('shared')
+  transport.share(shared)
+  t.equal(transport.queuedAmount, 6)
+  transport.share(Buffer.from('too'))
+  await tick()
+  t.same(writes, [[Buffer.from('sharedtoo')]])
+  transport.share(shared)
+  write(transport, 'own')
+  transport.share(shared)
+  transport.append(Buffer.from('part'))
+  await tick()
+  t.equal(Buffer.concat(writes[1]!).toString(), 'sharedownsharedpart')
+  transport.share(shared)
+  transport.append(Buffer.from('part'))
+  await tick()
+  t.equal(Buffer.concat(writes[2]!).toString(), 'sharedpart')
+  const large = Buffer.alloc(70_000)
+  transport.share(large)
+  transport.share(large)
+  await tick()
+  t.same(writes[3]!.map(({ length }) => length), [70_000, 70_000])
+})
+
+t.test('a callback waits for what is under way, also with nothing queued behind it', async (t) => {
+  const { transport, finish, open } = setUp(() => {}, false)
+  open()
+  write(transport, 'a')
+  await tick()
+  let called = 0
+  transport.whenWritten(() => { called++ })
+  transport.whenWritten(() => { called++ })
+  await tick()
+  t.equal(called, 0)
+  finish()
+  await tick()
+  await tick()
+  t.equal(called, 2)
+})
+
+t.test('an end waits for what is queued', async (t) => {
+  const { writes, stream, transport, finish, open } = setUp(() => {}, false)
+  open()
+  write(transport, 'a')
+  await tick()
+  write(transport, 'b')
+  transport.end()
+  t.equal(stream.writableEnded, false)
+  finish()
+  await tick()
+  t.same(writes.flat().map(String), ['a', 'b'])
+  t.equal(stream.writableEnded, false)
+  finish()
+  await tick()
+  t.equal(stream.writableEnded, true)
+})
+
+t.test('a write that fails tells its callbacks, and the stream its error', async (t) => {
+  const { events, stream, transport, finish, open } = setUp(() => {}, false)
+  open()
+  write(transport, 'a')
+  const error = new Promise((resolve) => { transport.whenWritten(resolve) })
+  const closed = new Promise((resolve) => { stream.on('close', resolve) })
+  await tick()
+  finish(new Error('broken'))
+  t.match(await error, { message: 'broken' })
+  await closed
+  t.same(events, ['broken', 'closed'])
+  t.match(await new Promise((resolve) => { transport.whenWritten(resolve) }), { message: 'The connection closed before the data left' })
+})
+
+t.test('a region that began in an earlier slab is not grown over that of another', async (t) => {
+  const [first, second, third] = [setUp(), setUp(), setUp()]
+  // Whatever the slab holds already, these begin in a new one.
+  write(third.transport, 'x'.repeat(65_536))
+  write(first.transport, 'a')
+  write(second.transport, 'b'.repeat(60_000))
+  write(third.transport, 'c'.repeat(10_000))
+  write(first.transport, 'a'.repeat(1_000))
+  await tick()
+  t.equal(Buffer.concat(first.writes.flat()).toString(), 'a'.repeat(1_001))
+  t.ok(Buffer.concat(second.writes.flat()).equals(Buffer.alloc(60_000, 'b')))
+  t.ok(Buffer.concat(third.writes.flat()).equals(Buffer.from('x'.repeat(65_536) + 'c'.repeat(10_000))))
+})
+
+t.test('what an answer that comes within a write makes us send is not lost', async (t) => {
+  const { writes, stream, transport, open } = setUp((bytes, transport) => {
+    if (bytes.length > 0) write(transport, 'again')
+  })
+  open()
+  const original = stream._write.bind(stream)
+  stream._write = (chunk: Buffer, encoding, callback) => {
+    if (String(chunk) === 'first') receiveBytes(transport, Buffer.from('an answer'))
+    original(chunk, encoding, callback)
+  }
+  write(transport, 'first')
+  t.equal(transport.queuedAmount, 5)
+  await tick()
+  await tick()
+  t.same(writes.flat().map(String), ['first', 'again'])
+  t.equal(transport.bufferedAmount, 0)
+})
+
+t.test('drained is told once all has left, though what waited last was small', async (t) => {
+  const { events, transport, finish, open } = setUp(() => {}, false)
+  open()
+  write(transport, 'x'.repeat(100_000))
+  await tick()
+  write(transport, 'small')
+  finish()
+  await tick()
+  t.same(events, [])
+  finish()
+  await tick()
+  t.same(events, ['drained'])
+})
+
+t.test('a connection is written to without its stream, and what it does not take at once leaves later', async (t) => {
+  const { client, stream, transport, events } = await setUpDirectly(t)
+  stream.write = () => t.fail('the stream is not asked')
+  write(transport, 'at once')
+  await new Promise<void>((resolve, reject) => { transport.whenWritten((error) => { if (error == null) resolve(); else reject(error) }) })
+  t.equal(transport.bufferedAmount, 0)
+  transport.append(Buffer.alloc(16_000_000, 'x'))
+  const called: number[] = []
+  transport.whenWritten(() => { called.push(1) })
+  transport.flush()
+  const { bufferedAmount } = transport
+  t.ok(bufferedAmount > 0 && bufferedAmount < 16_000_000)
+  write(transport, 'behind it')
+  transport.whenWritten(() => { called.push(2) })
+  t.equal(transport.bufferedAmount, bufferedAmount + 9)
+  const all = readAll(client)
+  await new Promise<void>((resolve) => { transport.whenWritten(() => { resolve() }) })
+  t.same(called, [1, 2])
+  t.same(events, ['drained'])
+  transport.end()
+  t.ok((await all).equals(Buffer.concat([Buffer.from('at once'), Buffer.alloc(16_000_000, 'x'), Buffer.from('behind it')])))
+})
+
+t.test('what somebody wrote to the stream before goes first', async (t) => {
+  const { client, stream, transport } = await setUpDirectly(t)
+  stream.cork()
+  stream.write('theirs ')
+  write(transport, 'ours')
+  transport.flush()
+  stream.uncork()
+  transport.end()
+  t.equal((await readAll(client)).toString(), 'theirs ours')
+})
+
+t.test('a write that waits fails with the connection, and its callbacks get the error once', async (t) => {
+  const { client, stream, transport, events } = await setUpDirectly(t)
+  transport.append(Buffer.alloc(16_000_000))
+  const errors: unknown[] = []
+  transport.whenWritten((error) => { errors.push(error) })
+  transport.flush()
+  write(transport, 'behind it')
+  transport.whenWritten((error) => { errors.push(error) })
+  const closed = new Promise((resolve) => { stream.on('close', resolve) })
+  client.resetAndDestroy()
+  await closed
+  await tick()
+  t.match(errors, [Error, Error])
+  t.equal(errors.length, 2)
+  t.match(events, [/ECONNRESET|EPIPE/, 'closed'])
+})
+
+t.test('a write that the connection refuses makes the stream fail', async (t) => {
+  const { client, stream, transport, events } = await setUpDirectly(t)
+  const handle = Reflect.get(stream, '_handle') as { writeBuffer: unknown }
+  const closed = new Promise((resolve) => { stream.on('close', resolve) })
+  handle.writeBuffer = () => -32
+  write(transport, 'refused')
+  const error = await new Promise((resolve) => { transport.whenWritten(resolve) })
+  t.match(error, { code: 'EPIPE' })
+  await closed
+  t.match(events, [/EPIPE/, 'closed'])
+  client.destroy()
+})
+
+t.test('the slab is used again from its start when all that lay in it has left', async (t) => {
+  const { client, transport } = await setUpDirectly(t)
+  const all = readAll(client)
+  write(transport, 'x'.repeat(65_536))
+  const { chunk } = transport
+  transport.flush()
+  t.equal(transport.bufferedAmount, 0)
+  t.equal(transport.reserve(4), 0)
+  t.equal(transport.chunk, chunk)
+  transport.chunk.write('next')
+  const other = setUp()
+  write(other.transport, 'not yet')
+  transport.flush()
+  t.equal(transport.reserve(4), 11, 'another region is still there')
+  transport.chunk.write('last', 11)
+  transport.end()
+  t.equal((await all).toString('latin1', 65_536), 'nextlast')
+  t.equal(Buffer.concat(other.writes.flat()).toString(), 'not yet')
+})
+
+t.test('bytes of the caller are as they were in the call, whether the kernel takes all, some or none of them', async (t) => {
+  const { client, transport } = await setUpDirectly(t)
+  const bytes = Buffer.alloc(LENGTH)
+  write(transport, 'head')
+  transport.share(Buffer.from('shared'))
+  const expected: Buffer[] = [Buffer.from('headshared')]
+  const called: number[] = []
+  for (const [index, length] of [20_000, LENGTH, LENGTH, 20_000].entries()) {
+    bytes.fill(index + 1)
+    transport.borrow(bytes.subarray(0, length))
+    transport.whenWritten(() => { called.push(index) })
+    expected.push(Buffer.from(bytes.subarray(0, length)))
+    if (index === 0) t.equal(transport.queuedAmount, 0, 'a small one has left')
+  }
+  t.equal(transport.isStalled, true)
+  bytes.fill(9)
+  const all = readAll(client)
+  await new Promise<void>((resolve) => { transport.whenWritten(() => { resolve() }) })
+  t.same(called, [0, 1, 2, 3])
+  transport.end()
+  t.ok((await all).equals(Buffer.concat(expected)))
+})
+
+t.test('bytes of the caller are copied for a stream', async (t) => {
+  const { writes, transport } = setUp()
+  const bytes = Buffer.from('borrowed')
+  transport.borrow(bytes)
+  bytes.fill('x')
+  await tick()
+  t.same(writes, [[Buffer.from('borrowed')]])
+})
+
+t.test('bytes of the caller go behind a run', async (t) => {
+  const { client, transport } = await setUpDirectly(t)
+  transport.share(Buffer.from('shared '))
+  transport.borrow(Buffer.from('borrowed'))
+  t.equal(transport.queuedAmount, 0)
+  transport.end()
+  t.equal((await readAll(client)).toString(), 'shared borrowed')
+})
+
+t.test('what is much does not wait for the end of the tick', async (t) => {
+  for (const send of [
+    (transport: Transport) => { write(transport, 'x'.repeat(50_000)) },
+    (transport: Transport) => { transport.append(Buffer.alloc(50_000, 'x')) },
+    (transport: Transport) => { transport.share(Buffer.alloc(50_000, 'x')) }
+  ]) {
+    const { client, transport } = await setUpDirectly(t)
+    for (let i = 0; i < 8; i++) send(transport)
+    t.ok(transport.queuedAmount < 8 * 50_000)
+    t.equal(transport.bufferedAmount, 0)
+    transport.end()
+    t.ok((await readAll(client)).equals(Buffer.alloc(8 * 50_000, 'x')))
+  }
+})
+
+t.test('over a stream it does not wait either, and what follows waits for the stream', async (t) => {
+  const { writes, transport } = setUp()
+  for (let i = 0; i < 8; i++) transport.append(Buffer.alloc(50_000))
+  t.equal(writes.length, 1)
+  await tick()
+  await tick()
+  t.equal(Buffer.concat(writes.flat()).length, 8 * 50_000)
+})
+
+t.test('flushNow() sends within the tick', async (t) => {
+  const { client, transport } = await setUpDirectly(t)
+  const received = once(client.resume(), 'data')
+  write(transport, 'now')
+  transport.flushNow()
+  t.equal(transport.queuedAmount, 0)
+  transport.flushNow()
+  t.equal(String((await received)[0]), 'now')
+  const called: number[] = []
+  transport.share(Buffer.from('run'))
+  transport.whenWritten(() => { called.push(1) })
+  transport.flushNow()
+  t.same(called, [])
+  await tick()
+  t.same(called, [1])
+  const stream = setUp()
+  write(stream.transport, 'now')
+  stream.transport.flushNow()
+  t.same(stream.writes, [[Buffer.from('now')]])
+})
+
+t.test('what the kernel did not take in the tick is drained when it has', async (t) => {
+  const { client, transport, events } = await setUpDirectly(t)
+  const all = readAll(client)
+  transport.borrow(Buffer.alloc(LENGTH))
+  const waiting = transport.bufferedAmount
+  t.ok(waiting > 0 && waiting < LENGTH)
+  // The peer reads in this very tick, as one in another process would.
+  while (transport.queuedAmount > 0) {
+    readSome(client)
+    transport.flushNow()
+  }
+  t.same(events, [])
+  transport.flush()
+  t.same(events, ['drained'])
+  transport.end()
+  t.equal((await all).length + read, LENGTH)
+})
+
+t.test('the end of a frame that has begun to leave is not dropped', async (t) => {
+  const { client, transport } = await setUpDirectly(t)
+  transport.borrow(Buffer.alloc(LENGTH))
+  write(transport, 'with it')
+  transport.dropWaiting()
+  write(transport, 'dropped')
+  transport.dropWaiting()
+  transport.end()
+  t.equal((await readAll(client)).length, LENGTH + 7)
+})
+
+let read = 0
+const room = Buffer.alloc(65_536)
+
+/** Takes bytes of a connection without returning to the event loop. */
+function readSome (client: Socket): void {
+  try {
+    read += readSync((Reflect.get(client, '_handle') as { fd: number }).fd, room)
+  } catch {
+    // There are none.
+  }
+}
