@@ -123,6 +123,10 @@ export class Http1Upgrade implements Upgrade {
     return this.#acceptance !== undefined
   }
 
+  get isAnswered (): boolean {
+    return this.#deadline.isStopped
+  }
+
   whenOver (callback: () => void): void {
     whenOver(this, this.#stream, callback)
   }
