@@ -133,7 +133,8 @@ function listen (instance: FastifyInstance, state: AppState, server: Server, { h
       return
     }
     instance.routing(request, upgrade.response)
-    // Only now, since Fastify may have rewritten the URL. Where it has answered, nothing is bounded any more.
+    if (upgrade.isAnswered) return
+    // Only now, since Fastify may have rewritten the URL.
     const limit = urls.find(request.url as string)?.handshakeTimeout ?? timeout
     upgrade.limitTime(limit, () => {
       noteRefusal(upgrade, 'FST_WIRE_HANDSHAKE_UNANSWERED', { url: request.url?.slice(0, LONGEST_URL_SHOWN), timeout: limit })

@@ -15,10 +15,10 @@ export function currentContext (): AsyncResource | undefined {
   const resource = createResource()
   const nobody = NOBODY as unknown as Symbols
   // The stores lie behind symbols of the resource. The others are those of its two ids.
-  const hasStore = Object.getOwnPropertySymbols(resource).some((symbol) => {
-    return (resource as unknown as Symbols)[symbol] !== undefined && typeof nobody[symbol] !== 'number'
-  })
-  return hasStore ? resource : undefined
+  for (const symbol of Object.getOwnPropertySymbols(resource)) {
+    if (typeof nobody[symbol] !== 'number' && (resource as unknown as Symbols)[symbol] !== undefined) return resource
+  }
+  return undefined
 }
 
 function createResource (): AsyncResource {

@@ -36,6 +36,11 @@ export class Deadline {
     return this.#isOver
   }
 
+  /** Whether the answer has left, so that nothing is bounded any more. */
+  get isStopped (): boolean {
+    return this.#isStopped
+  }
+
   /**
    * Does nothing where the answer has left already.
    * @param timeout in milliseconds

@@ -1,5 +1,6 @@
 import {
-  ServerResponse, validateHeaderName, validateHeaderValue, type IncomingMessage, type OutgoingHttpHeader, type Server
+  ServerResponse, validateHeaderName, validateHeaderValue, type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders,
+  type Server
 } from 'node:http'
 import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
@@ -43,6 +44,7 @@ export class Http1Upgrade implements Upgrade {
   /** The head of the 101, as Latin-1, once it is known. */
   #acceptance: string | undefined
   #hasBegun = false
+  #tellsDrain = false
   readonly #deadline = new Deadline(this)
 
   constructor (request: IncomingMessage, stream: Duplex, early: Buffer, context: UpgradeContext) {
@@ -66,11 +68,17 @@ export class Http1Upgrade implements Upgrade {
     response.flushHeaders = () => { this.#flushHeaders() }
     // A duplex does where a net.Socket is expected: the response only writes to it.
     response.assignSocket(stream as Socket)
-    // The server that would do this has let go of the connection.
-    stream.on('drain', this.#onDrain)
-    stream.on('end', this.#onGone)
-    stream.on('close', this.#onGone)
     response.on('finish', this.#onFinish)
+  }
+
+  /**
+   * Listens to the stream from now on. Its events come in later ticks: an upgrade that is accepted at once, as most are,
+   * is spared the listeners.
+   */
+  watch (): void {
+    if (this.isAccepted && this.#opened === undefined) return
+    this.#stream.on('end', this.#onGone)
+    this.#stream.on('close', this.#onGone)
   }
 
   readonly #onDrain = (): void => { this.response.emit('drain') }
@@ -96,7 +104,7 @@ export class Http1Upgrade implements Upgrade {
     this.#deadline.stop()
     stream.off('end', this.#onGone)
     stream.off('close', this.#onGone)
-    stream.off('drain', this.#onDrain)
+    if (this.#tellsDrain) stream.off('drain', this.#onDrain)
     // Another response may have taken the place of this one.
     const socket = stream as Socket & { _httpMessage?: unknown }
     if (socket._httpMessage === this.response) ServerResponse.prototype.detachSocket.call(this.response, socket)
@@ -113,6 +121,10 @@ export class Http1Upgrade implements Upgrade {
 
   get isAccepted (): boolean {
     return this.#acceptance !== undefined
+  }
+
+  get isAnswered (): boolean {
+    return this.#deadline.isStopped
   }
 
   whenOver (callback: () => void): void {
@@ -201,40 +213,20 @@ export class Http1Upgrade implements Upgrade {
     }
   }
 
-  // Clients of the drafts compare the first lines byte by byte: the answer comes first, as it is.
   #writeAcceptance ({ reason, headers }: Answer, given: GivenHeaders | undefined): void {
     const { response } = this
-    const names = new Set<string>()
-    let head = `HTTP/1.1 101 ${reason}\r\n`
-    const write = (name: string, value: OutgoingHttpHeader): void => {
-      validateHeader(name, value)
-      if (Array.isArray(value)) for (const one of value) head += `${name}: ${one}\r\n`
-      else head += `${name}: ${value}\r\n`
-    }
-    const add = (name: string, value: OutgoingHttpHeader | undefined): void => {
-      const key = name.toLowerCase()
-      if (value !== undefined && !names.has(key) && !OF_A_BODY.has(key)) write(name, value)
-    }
-    for (let i = 0; i < headers.length; i += 2) {
-      const name = headers[i] as string
-      names.add(name.toLowerCase())
-      write(name, headers[i + 1] as string)
-    }
-    // What hooks set on the raw response, then what they set on the reply, which goes before it.
-    const isObject = given != null && !Array.isArray(given)
-    const onReply = new Set(isObject ? Object.keys(given).map((name) => name.toLowerCase()) : [])
-    for (const name of response.getHeaderNames()) {
-      if (!onReply.has(name)) add(name, response.getHeader(name))
-    }
-    if (isObject) for (const name in given) add(name, given[name])
-    this.#acceptance = head + '\r\n'
+    const acceptance = writeAcceptance(response, reason, headers, given)
+    this.#acceptance = acceptance
     response.statusCode = 101
     response.statusMessage = reason
+    // What `headersSent` of Node looks at.
+    ;(response as WrittenResponse)._header = acceptance
     // Whatever its prototype has, or a package has defined.
-    Object.defineProperty(response, 'headersSent', YES)
+    if (!response.headersSent) Object.defineProperty(response, 'headersSent', YES)
   }
 
   #flushHeaders (): void {
+    if (this.isAccepted) return
     if (this.#answer === undefined || this.response.statusCode !== 101) this.#prototype.flushHeaders.call(this.response)
     else this.response.writeHead(101)
   }
@@ -242,7 +234,15 @@ export class Http1Upgrade implements Upgrade {
   // A 101 has no body.
   #write (args: unknown[]): boolean {
     if (this.#deadline.isOver || this.isAccepted) return false
+    this.#tellDrain()
     return Reflect.apply(this.#prototype.write, this.response, args) as boolean
+  }
+
+  // Whoever writes piece by piece waits for it. The server that would tell it has let go of the connection.
+  #tellDrain (): void {
+    if (this.#tellsDrain) return
+    this.#tellsDrain = true
+    this.#stream.on('drain', this.#onDrain)
   }
 
   #end (args: unknown[]): void {
@@ -262,7 +262,9 @@ export class Http1Upgrade implements Upgrade {
     const body = this.#answer?.body?.toString('latin1') ?? ''
     // Head and body of the answer in one packet, since some clients of the drafts read both at once.
     stream.write(this.#acceptance + body, 'latin1', (error) => { if (error == null) response.emit('finish') })
-    Object.defineProperties(response, IS_ENDED)
+    // What `writableEnded` of Node looks at.
+    response.finished = true
+    if (!response.writableEnded) Object.defineProperty(response, 'writableEnded', YES)
     this.#release()
     if (!stream.destroyed) this.#open(opened)
   }
@@ -281,7 +283,43 @@ export class Http1Upgrade implements Upgrade {
 }
 
 const YES: PropertyDescriptor = { value: true, writable: true, configurable: true }
-const IS_ENDED: PropertyDescriptorMap = { finished: YES, writableEnded: YES }
+
+/** A response, with what Node keeps of it and types do not know. */
+interface WrittenResponse extends ServerResponse {
+  _header?: string | null
+}
+
+/**
+ * The head of a 101: the answer as it is, since clients of the drafts compare its first lines byte by byte, then what hooks
+ * set on the raw response, then what they set on the reply, which goes before it.
+ */
+function writeAcceptance (
+  response: ServerResponse, reason: string, headers: readonly string[], given: GivenHeaders | undefined
+): string {
+  let head = `HTTP/1.1 101 ${reason}\r\n`
+  for (let i = 0; i < headers.length; i += 2) head += writeHeader(headers[i] as string, headers[i + 1] as string)
+  const names = response.getHeaderNames()
+  const onReply = given != null && !Array.isArray(given) ? Object.keys(given) : []
+  if (names.length > 0 || onReply.length > 0) {
+    const taken = new Set(OF_A_BODY)
+    for (let i = 0; i < headers.length; i += 2) taken.add((headers[i] as string).toLowerCase())
+    const replaced = new Set(onReply.map((name) => name.toLowerCase()))
+    for (const name of names) {
+      if (!replaced.has(name) && !taken.has(name)) head += writeHeader(name, response.getHeader(name) as OutgoingHttpHeader)
+    }
+    for (const name of onReply) {
+      const value = (given as OutgoingHttpHeaders)[name]
+      if (value !== undefined && !taken.has(name.toLowerCase())) head += writeHeader(name, value)
+    }
+  }
+  return head + '\r\n'
+}
+
+function writeHeader (name: string, value: OutgoingHttpHeader): string {
+  validateHeader(name, value)
+  if (!Array.isArray(value)) return `${name}: ${value}\r\n`
+  return value.map((one) => `${name}: ${one}\r\n`).join('')
+}
 
 function validateHeader (name: string, value: OutgoingHttpHeader | undefined): void {
   validateHeaderName(name)
@@ -322,7 +360,11 @@ export function listenForUpgrades (
         socket.setNoDelay?.(true)
         precedence.take(request)
         upgrade = new Http1Upgrade(request, stream, head, context)
-        routing(request, upgrade)
+        try {
+          routing(request, upgrade)
+        } finally {
+          upgrade.watch()
+        }
       } else if (isAlone) {
         handBack(server, request, stream, head)
       } else {

@@ -80,6 +80,10 @@ export class Http2Upgrade implements Upgrade {
     return !stream.destroyed && !stream.closed
   }
 
+  get isAnswered (): boolean {
+    return this.#deadline.isStopped
+  }
+
   whenOver (callback: () => void): void {
     whenOver(this, this.#stream, callback)
   }

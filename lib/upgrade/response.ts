@@ -31,6 +31,8 @@ export interface Upgrade {
   readonly hasBegun: boolean
   /** Whether what was answered opens a socket. */
   readonly isAccepted: boolean
+  /** Whether the answer has left, or the connection is gone: its time has not to be limited any more. */
+  readonly isAnswered: boolean
 
   /** Makes the `acceptStatus`, when it is sent, the answer of this handshake. */
   accept (answer: Answer, opened: Opened): void
