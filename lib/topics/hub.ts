@@ -126,9 +126,13 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
    * @param topic a name that was read
    * @param except a socket that does not get the message
    * @param id given to a message that is published again
+   * @param isCompressible whether it may be compressed for those who take that
    */
-  publish (topic: string, data: Buffer, isBinary: boolean, kind = '', except?: WireSocket, id?: string): Promise<Accepted> {
-    return this.#publisher.publish(topic, { data, isBinary, kind }, this.rules.find(topic).retention, except, id)
+  publish (
+    topic: string, data: Buffer, isBinary: boolean, kind = '', except?: WireSocket, id?: string, isCompressible = true
+  ): Promise<Accepted> {
+    const message = { data, isBinary, kind, isCompressible }
+    return this.#publisher.publish(topic, message, this.rules.find(topic).retention, except, id)
   }
 
   // Following

@@ -16,7 +16,7 @@ export class TopicDelivery {
 
   /** For a socket that does not speak the live subprotocol: the payload as it is. */
   get plain (): PreparedMessage {
-    return (this.#plain ??= new PreparedMessage(this.message.data, this.message.isBinary, true))
+    return (this.#plain ??= this.#prepare(this.message.data))
   }
 
   /** For a socket that does: with its topic, its cursor and that of its predecessor. */
@@ -25,9 +25,14 @@ export class TopicDelivery {
   }
 
   #encodeLive (): PreparedMessage {
-    const { cursor, prev, data, isBinary } = this.message
+    const { cursor, prev, data } = this.message
     const bytes = encodeFrame({ type: 'message', topic: this.#topic, cursor, prev }, data)
-    return new PreparedMessage(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), isBinary, true)
+    return this.#prepare(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+  }
+
+  #prepare (data: Buffer): PreparedMessage {
+    const { isBinary, isCompressible = true } = this.message
+    return new PreparedMessage(data, isBinary, isCompressible)
   }
 }
 

@@ -12,6 +12,8 @@ export interface PublishOptions {
   binary?: boolean | undefined
   /** What the message is about: with the backpressure policy 'latest', a slow socket keeps the newest of each kind. */
   kind?: string | undefined
+  /** Whether the message may be compressed for those who take that. Default: true. */
+  compress?: boolean | undefined
   /** Names the message. A second message with the same id is the same one, and is dropped. Default: a new one. */
   id?: string | undefined
 }
@@ -95,13 +97,13 @@ export class Topics extends EventEmitter<TopicEvents> {
 
   #publish (name: string, data: unknown, options: PublishOptions, except: WireSocket | undefined): Promise<Accepted> {
     const topic = this.#hub.readName(name)
-    const { binary, kind, id } = options
+    const { binary, kind, id, compress } = options
     const { write } = this.#hub.rules.find(topic)
     if (binary !== undefined || (write === undefined && isPayload(data))) {
       const payload = copyOf(data)
-      return this.#hub.publish(topic, payload, binary ?? typeof data !== 'string', kind, except, id)
+      return this.#hub.publish(topic, payload, binary ?? typeof data !== 'string', kind, except, id, compress)
     }
-    return this.#hub.publish(topic, Buffer.from((write ?? writeJson)(data)), false, kind, except, id)
+    return this.#hub.publish(topic, Buffer.from((write ?? writeJson)(data)), false, kind, except, id, compress)
   }
 
   /**
