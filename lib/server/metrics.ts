@@ -39,6 +39,7 @@ export interface WireMetrics {
   /** Sockets that are gone, by their close code. */
   readonly closes: Record<string, number>
   readonly latency: LatencyMetrics
+  readonly topics: TopicCounts
 }
 
 // Kept in microseconds, to 1 %: about 20 KiB, made with the first round trip.
@@ -63,11 +64,28 @@ export class Latency {
   }
 }
 
+/** What goes through the topics of a registration. */
+export interface TopicCounts {
+  /** Whether the engine can be reached. */
+  state: 'ready' | 'down'
+  /** Topics that this process follows, and how often: a socket counts for each of its topics. */
+  topics: number
+  subscriptions: number
+  /** Messages that the engine has accepted from this process. */
+  published: number
+  /** Messages handed to sockets of this process. */
+  delivered: number
+  /** How often messages of a topic were gone before this process saw them. */
+  gaps: number
+}
+
 /**
  * What happened to the sockets of one registration. A message costs nothing here: each socket counts its own, and they
  * are added up when somebody asks, to those of the sockets that are gone.
  */
 export class Metrics {
+  /** Set where there are topics. */
+  topics: () => TopicCounts = noTopics
   readonly latency = new Latency()
   readonly #routes = new Map<string, Map<Version, RouteMetrics>>()
   readonly #refusals = new Map<string, number>()
@@ -107,9 +125,14 @@ export class Metrics {
       routes: all,
       refusals: Object.fromEntries(this.#refusals),
       closes: Object.fromEntries(this.#closes),
-      latency: this.latency.read()
+      latency: this.latency.read(),
+      topics: this.topics()
     }
   }
+}
+
+function noTopics (): TopicCounts {
+  return { state: 'down', topics: 0, subscriptions: 0, published: 0, delivered: 0, gaps: 0 }
 }
 
 function createCounts (): Counts {

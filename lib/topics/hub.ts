@@ -1,15 +1,16 @@
-import type { PreparedMessage } from '../codec/prepared-message.js'
 import { TooManyTopics } from '../errors.js'
 import type { Accepted, Engine, EngineState, HistoryPage, Member, TopicMessage } from '../engine/engine.js'
 import { isHixie } from '../protocol/protocol.js'
 import type { WireSocket } from '../socket/socket.js'
 import type { Feed, FeedOwner } from './feed.js'
-import { LIVE_PROTOCOL, type LiveMember } from './frames.js'
+import type { LiveMember } from './frames.js'
 import type { LiveSessionOwner } from './live-session.js'
 import { LiveSessions } from './live-sessions.js'
+import type { TopicCounts } from '../server/metrics.js'
 import { LocalTopic, type TopicListener } from './local-topic.js'
 import { LocalPresence, type PresenceSettings } from './presence.js'
 import { Publisher } from './publisher.js'
+import { RecentIds } from './recent-ids.js'
 import { prepareFrame, TopicDelivery } from './topic-frames.js'
 import { readTopic } from './topic-names.js'
 import type { TopicRuleBook } from './topic-rules.js'
@@ -36,18 +37,21 @@ export interface HubObserver {
   failed (error: unknown): void
 }
 
-export interface HubCounts {
-  topics: number
-  subscriptions: number
-  published: number
-  delivered: number
-  gaps: number
-}
-
 // How long after a failure the history is read again, in milliseconds.
 const RETRY_DELAY = 1_000
 
-const NO_OPTIONS = undefined
+// A server that lost its data may take a message that was in flight for a new one.
+const IDS_REMEMBERED = 10_000
+
+/** What is known of a socket when it opens. */
+export interface Attachment {
+  /** The topics that it follows from the beginning. */
+  readonly topics: readonly string[]
+  /** Whom it stands for, in each of them. */
+  readonly member?: Member | undefined
+  /** Whether it speaks the live subprotocol, and the application's subprotocol beside that ('' for none). */
+  readonly live?: string | undefined
+}
 
 /**
  * The topics of one process: between the engine, which orders their messages, and the sockets that follow them.
@@ -66,6 +70,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   readonly #topicsOf = new Map<WireSocket, LocalTopic | Set<LocalTopic>>()
   readonly #sessions: LiveSessions
   readonly #publisher: Publisher
+  readonly #ids = new RecentIds(IDS_REMEMBERED)
   readonly #presence: LocalPresence | undefined
   #delivered = 0
   #gaps = 0
@@ -88,8 +93,8 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     return this.#engine.open({
       message: (topic, message) => { this.#topics.get(topic)?.feed.receive(message) },
       state: (state, error) => { this.#changeState(state, error) },
-      joined: (topic, member) => { this.#notifyMember('join', topic, member) },
-      left: (topic, member) => { this.#notifyMember('leave', topic, member) }
+      joined: (topic, { info }) => { this.#notifyMember('join', topic, JSON.parse(info) as LiveMember) },
+      left: (topic, { info }) => { this.#notifyMember('leave', topic, JSON.parse(info) as LiveMember) }
     })
   }
 
@@ -109,10 +114,10 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     return this.#state
   }
 
-  get counts (): HubCounts {
+  get counts (): TopicCounts {
     let subscriptions = 0
-    for (const { sockets, resuming } of this.#topics.values()) subscriptions += sockets.size + resuming
-    return { topics: this.#topics.size, subscriptions, published: this.#publisher.published, delivered: this.#delivered, gaps: this.#gaps }
+    for (const { followers } of this.#topics.values()) subscriptions += followers
+    return { state: this.#state, topics: this.#topics.size, subscriptions, published: this.#publisher.published, delivered: this.#delivered, gaps: this.#gaps }
   }
 
   /** @throws TopicInvalid */
@@ -138,8 +143,8 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   // Following
 
   /** A socket is open: from now on it follows these topics. */
-  attach (socket: WireSocket, topics: readonly string[], member?: Member): void {
-    if (socket.protocol === LIVE_PROTOCOL) this.#sessions.open(socket)
+  attach (socket: WireSocket, { topics, member, live }: Attachment): void {
+    if (live !== undefined) this.#sessions.open(socket, live)
     for (const topic of topics) {
       this.subscribe(socket, topic).catch((error: unknown) => { this.#observer.failed(error) })
       if (member !== undefined) this.#presence?.join(socket, topic, member)
@@ -148,7 +153,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
 
   /** A socket is gone. */
   detach (socket: WireSocket): void {
-    for (const topic of this.#followedBy(socket)) topic.sockets.delete(socket)
+    for (const topic of this.#followedBy(socket)) topic.delete(socket)
     this.#topicsOf.delete(socket)
     this.#sessions.close(socket)
     this.#presence?.leave(socket)
@@ -174,7 +179,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     if (topics === undefined || topic === undefined) return
     if (topics === topic) this.#topicsOf.delete(socket)
     else if (topics instanceof LocalTopic || !topics.delete(topic)) return
-    topic.sockets.delete(socket)
+    topic.delete(socket)
     if (this.#sessions.get(socket) !== undefined) socket.send(prepareFrame({ type: 'unsubscribed', topic: name }))
   }
 
@@ -204,11 +209,8 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     }
   }
 
-  /** Undefined where the topic has no members. */
-  members (name: string): Promise<LiveMember[]> | undefined {
-    const { presence } = this.#engine
-    if (presence === undefined || !this.rules.find(name).hasPresence) return undefined
-    return presence.members(name).then((members) => members.map(({ info }) => JSON.parse(info) as LiveMember))
+  isLive (socket: WireSocket): boolean {
+    return this.#sessions.get(socket) !== undefined
   }
 
   // The most topics is checked here, so that no socket passes by.
@@ -287,7 +289,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
 
   message ({ topic: name }: Feed, message: TopicMessage): void {
     const topic = this.#topics.get(name)
-    if (topic === undefined) return
+    if (topic === undefined || !this.#ids.add(`${name}\n${message.id}`)) return
     this.#fanOut(topic, new TopicDelivery(name, message), this.#publisher.takeException(message.id))
     if (topic.listeners !== undefined) this.#callListeners(topic.listeners, message)
   }
@@ -295,7 +297,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   gap ({ topic: name }: Feed, cursor: string): void {
     this.#gaps++
     this.#observer.gap(name, cursor)
-    this.#sendToLive(name, () => prepareFrame({ type: 'gap', topic: name, cursor }))
+    this.#sendToLive(this.#topics.get(name), { type: 'gap', topic: name, cursor })
   }
 
   unfilled (feed: Feed, error: unknown): void {
@@ -303,15 +305,17 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     this.#ready().then(() => feed.refill())
   }
 
-  #fanOut (topic: LocalTopic, delivery: TopicDelivery, except: WireSocket | undefined): void {
+  #fanOut ({ sockets, live }: LocalTopic, delivery: TopicDelivery, except: WireSocket | undefined): void {
     const { kind, isBinary } = delivery.message
-    const options = kind === '' ? NO_OPTIONS : { kind }
-    for (const socket of topic.sockets) {
-      if (socket === except) continue
-      const isLive = socket.protocol === LIVE_PROTOCOL
+    const options = kind === '' ? undefined : { kind }
+    for (const socket of sockets) {
       // The hixie drafts carry text only.
-      if (isBinary && !isLive && isHixie(socket.version)) continue
-      if (socket.send(isLive ? delivery.live : delivery.plain, options) !== 'refused') this.#delivered++
+      if (socket === except || (isBinary && isHixie(socket.version))) continue
+      if (socket.send(delivery.plain, options) !== 'refused') this.#delivered++
+    }
+    if (live === undefined) return
+    for (const socket of live) {
+      if (socket !== except && socket.send(delivery.live, options) !== 'refused') this.#delivered++
     }
   }
 
@@ -325,11 +329,10 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     }
   }
 
-  #sendToLive (name: string, prepare: () => PreparedMessage): void {
-    let frame: PreparedMessage | undefined
-    for (const socket of this.#topics.get(name)?.sockets ?? []) {
-      if (socket.protocol === LIVE_PROTOCOL) socket.send(frame ??= prepare())
-    }
+  #sendToLive (topic: LocalTopic | undefined, frame: Parameters<typeof prepareFrame>[0]): void {
+    if (topic?.live === undefined || topic.live.size === 0) return
+    const message = prepareFrame(frame)
+    for (const socket of topic.live) socket.send(message)
   }
 
   // The engine's state
@@ -342,7 +345,10 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     const waiting = this.#whenReady
     this.#whenReady = []
     for (const go of waiting) go()
-    for (const { feed } of this.#topics.values()) feed.refill()
+    for (const topic of this.#topics.values()) {
+      topic.feed.refill()
+      this.#compareMembers(topic)
+    }
     this.#presence?.rejoin()
   }
 
@@ -353,11 +359,39 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
 
   // Members
 
-  #notifyMember (type: 'join' | 'leave', name: string, { info }: Member): void {
+  /** Who is there, on all processes; undefined where the topic has no members. */
+  readMembers (name: string): Promise<LiveMember[]> | undefined {
+    const { presence } = this.#engine
+    if (presence === undefined || !this.rules.find(name).hasPresence) return undefined
+    return presence.members(name).then((members) => members.map(({ info }) => JSON.parse(info) as LiveMember))
+  }
+
+  members (topic: LocalTopic): Promise<LiveMember[]> | undefined {
+    return this.readMembers(topic.name)?.then((members) => {
+      topic.members = new Map(members.map((member) => [member.id, member]))
+      return members
+    })
+  }
+
+  // While the engine was down, somebody may have come or gone.
+  #compareMembers (topic: LocalTopic): void {
+    const { members: known } = topic
+    if (known === undefined) return
+    this.readMembers(topic.name)?.then((members) => {
+      const present = new Set(members.map(({ id }) => id))
+      for (const member of members) if (!known.has(member.id)) this.#notifyMember('join', topic.name, member)
+      for (const [id, member] of known) if (!present.has(id)) this.#notifyMember('leave', topic.name, member)
+    }).catch((error: unknown) => { this.#observer.failed(error) })
+  }
+
+  #notifyMember (type: 'join' | 'leave', name: string, member: LiveMember): void {
     const topic = this.#topics.get(name)
-    if (topic !== undefined) topic.presenceVersion++
-    const member = JSON.parse(info) as LiveMember
-    this.#sendToLive(name, () => prepareFrame({ type, topic: name, member }))
+    if (topic !== undefined) {
+      topic.presenceVersion++
+      if (type === 'join') topic.members?.set(member.id, member)
+      else topic.members?.delete(member.id)
+    }
+    this.#sendToLive(topic, { type, topic: name, member })
     if (type === 'join') this.#observer.joined(name, member)
     else this.#observer.left(name, member)
   }

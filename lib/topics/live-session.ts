@@ -8,7 +8,7 @@ import { prepareFrame, TopicDelivery } from './topic-frames.js'
 export interface LiveSessionOwner {
   read (topic: string, after: string, limit: number): Promise<HistoryPage>
   /** Undefined where the topic has no members. */
-  members (topic: string): Promise<readonly LiveMember[]> | undefined
+  members (topic: LocalTopic): Promise<readonly LiveMember[]> | undefined
   isSubscribed (socket: WireSocket, topic: string): boolean
 }
 
@@ -50,7 +50,7 @@ export class LiveSession {
   async follow (topic: LocalTopic): Promise<void> {
     if (this.#following.has(topic)) return
     this.#following.add(topic)
-    topic.sockets.delete(this.#socket)
+    topic.delete(this.#socket)
     topic.resuming++
     try {
       await this.#resumed
@@ -64,7 +64,7 @@ export class LiveSession {
     }
   }
 
-  // Everything from the last look at the feed to `sockets.add()` happens in one go, so that no message comes between.
+  // Everything from the last look at the feed to `addLive()` happens in one go, so that no message comes between.
   async #catchUp (topic: LocalTopic, cursor: string | undefined): Promise<void> {
     const { feed } = topic
     const socket = this.#socket
@@ -74,7 +74,7 @@ export class LiveSession {
     let tries = 0
     for (;;) {
       const version = topic.presenceVersion
-      const members = isAnnounced ? undefined : await this.#owner.members(topic.name)
+      const members = isAnnounced ? undefined : await this.#owner.members(topic)
       if (!this.#isFollowing(topic)) return
       // Somebody joined or left while the list was read.
       if (version !== topic.presenceVersion && tries++ < MAX_TRIES) continue
@@ -84,7 +84,7 @@ export class LiveSession {
       if (recent !== undefined) {
         if (!isAnnounced) this.#announce(topic, at, isGap, members)
         for (const message of recent) this.#send(topic, message)
-        topic.sockets.add(socket)
+        topic.addLive(socket)
         return
       }
       const page = await this.#owner.read(topic.name, at, PAGE_LENGTH)

@@ -2,6 +2,7 @@ import type { WireSocket } from '../socket/socket.js'
 import { readClientFrame } from './frames.js'
 import { LiveSession, type LiveSessionOwner } from './live-session.js'
 import type { LocalTopic } from './local-topic.js'
+import type { ServerFrame } from './frames.js'
 import { prepareFrame } from './topic-frames.js'
 import { timers } from '../timers.js'
 
@@ -23,9 +24,11 @@ export class LiveSessions {
     this.#interval = interval
   }
 
-  open (socket: WireSocket): void {
+  /** @param protocol the subprotocol of the application, '' for none */
+  open (socket: WireSocket, protocol: string): void {
     this.#sessions.set(socket, new LiveSession(socket, this.#owner))
-    socket.send(prepareFrame({ type: 'hello', heartbeat: this.#interval * MISSED_INTERVALS }))
+    const hello: ServerFrame = { type: 'hello', heartbeat: this.#interval * MISSED_INTERVALS }
+    socket.send(prepareFrame(protocol === '' ? hello : { ...hello, protocol }))
     this.#timer ??= timers.setInterval(() => { this.#ping() }, this.#interval).unref()
   }
 

@@ -1,6 +1,7 @@
 import type { TopicMessage } from '../engine/engine.js'
 import type { WireSocket } from '../socket/socket.js'
 import { Feed, type FeedOwner } from './feed.js'
+import type { LiveMember } from './frames.js'
 
 /** Takes the messages of a topic in server code. */
 export type TopicListener = (data: Buffer, message: TopicMessage) => void
@@ -11,11 +12,15 @@ export class LocalTopic {
   readonly feed: Feed
   /** Resolves when the engine's subscription is in force. */
   readonly ready: Promise<void>
-  /** The sockets that get each message as it comes. */
+  /** The sockets that get the payload of each message as it comes. */
   readonly sockets = new Set<WireSocket>()
+  /** Those that speak the live subprotocol, and are in step. */
+  live: Set<WireSocket> | undefined
   listeners: Set<TopicListener> | undefined
   /** How many sockets read what they missed, before they join the others. */
   resuming = 0
+  /** Who is there, as far as a live socket of this process wants to know. */
+  members: Map<string, LiveMember> | undefined
   /** Counts the joins and leaves seen, so that a list of members that was read meanwhile is known to be old. */
   presenceVersion = 0
   /** Whether nobody followed the topic when it was last looked at. */
@@ -27,7 +32,21 @@ export class LocalTopic {
     this.ready = subscribed.then((head) => { this.feed.start(head) })
   }
 
+  /** How many sockets follow the topic here. */
+  get followers (): number {
+    return this.sockets.size + (this.live?.size ?? 0) + this.resuming
+  }
+
+  addLive (socket: WireSocket): void {
+    (this.live ??= new Set()).add(socket)
+  }
+
+  delete (socket: WireSocket): void {
+    this.sockets.delete(socket)
+    this.live?.delete(socket)
+  }
+
   get isFollowed (): boolean {
-    return this.sockets.size > 0 || this.resuming > 0 || this.listeners !== undefined
+    return this.followers > 0 || this.listeners !== undefined
   }
 }

@@ -128,7 +128,7 @@ export class Topics extends EventEmitter<TopicEvents> {
    * @throws TopicInvalid
    */
   async members (topic: string): Promise<readonly LiveMember[]> {
-    return await this.#hub.members(this.#hub.readName(topic)) ?? []
+    return await this.#hub.readMembers(this.#hub.readName(topic)) ?? []
   }
 
   /**

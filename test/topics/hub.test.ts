@@ -1,7 +1,6 @@
 import t from 'tap'
 import type { EnginePresence } from '../../lib/engine/engine.js'
 import { TopicHub, type HubSettings } from '../../lib/topics/hub.js'
-import { LIVE_PROTOCOL } from '../../lib/topics/frames.js'
 import { TopicRuleBook } from '../../lib/topics/topic-rules.js'
 import { stayAwake } from '../fixtures/awake.js'
 import { createMemorySocket, turn, type MemorySocket } from '../fixtures/memory.js'
@@ -37,7 +36,7 @@ const textsOf = (peer: MemorySocket): string[] => peer.frames().filter(({ opcode
 
 /** A live socket; what the client sends reaches the hub as from a route. */
 function live (hub: TopicHub) {
-  const peer = createMemorySocket({ subprotocol: LIVE_PROTOCOL })
+  const peer = createMemorySocket()
   const frames = (): Array<Record<string, unknown> & { payload?: string }> => textsOf(peer).map((text) => {
     const [head, payload] = text.slice(1).split('\n')
     return payload === undefined ? JSON.parse(head!) : { ...JSON.parse(head!), payload }
@@ -52,21 +51,21 @@ const publish = (hub: TopicHub, topic: string, text: string) => hub.publish(topi
 t.test('all sockets of a topic get a message, and no others', async (t) => {
   const { hub, engine } = await setUp()
   const [first, second, other] = [createMemorySocket(), createMemorySocket(), createMemorySocket()]
-  hub.attach(first.socket, ['/a'])
-  hub.attach(second.socket, ['/a'])
-  hub.attach(other.socket, ['/b'])
+  hub.attach(first.socket, { topics: ['/a'] })
+  hub.attach(second.socket, { topics: ['/a'] })
+  hub.attach(other.socket, { topics: ['/b'] })
   await turn()
   t.same(await publish(hub, '/a', 'hello'), { cursor: 'c1' })
   await turn()
   t.same([first, second, other].map(textsOf), [['hello'], ['hello'], []])
-  t.same(hub.counts, { topics: 2, subscriptions: 3, published: 1, delivered: 2, gaps: 0 })
+  t.same(hub.counts, { state: 'ready', topics: 2, subscriptions: 3, published: 1, delivered: 2, gaps: 0 })
   t.same(engine.calls.filter((call) => call.startsWith('subscribe')), ['subscribe /a', 'subscribe /b'], 'one subscription a topic')
 })
 
 t.test('a publisher that is to be left out does not get its own message', async (t) => {
   const { hub } = await setUp()
   const [me, other] = [createMemorySocket(), createMemorySocket()]
-  for (const { socket } of [me, other]) hub.attach(socket, ['/a'])
+  for (const { socket } of [me, other]) hub.attach(socket, { topics: ['/a'] })
   await turn()
   await hub.publish('/a', Buffer.from('hello'), true, 'kind', me.socket)
   await turn()
@@ -77,7 +76,7 @@ t.test('a publisher that is to be left out does not get its own message', async 
 t.test('a hixie socket gets no binary message', async (t) => {
   const { hub } = await setUp()
   const peer = createMemorySocket({ version: 'hixie-76' })
-  hub.attach(peer.socket, ['/a'])
+  hub.attach(peer.socket, { topics: ['/a'] })
   await turn()
   await hub.publish('/a', Buffer.from('hello'), true)
   t.equal(peer.socket.traffic.messagesSent, 0)
@@ -173,7 +172,7 @@ t.test('a live socket is greeted, says where it is, and gets what it missed and 
   const { hub, engine } = await setUp()
   const client = live(hub)
   for (const text of ['one', 'two', 'three']) engine.acceptText('/a', text)
-  hub.attach(client.socket, ['/a'])
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
   await turn()
   t.match(client.frames(), [{ type: 'hello', heartbeat: 150_000 }], 'nothing comes before it has said where it is')
   client.send({ type: 'resume', topics: { '/a': 'c1' } })
@@ -192,7 +191,7 @@ t.test('a live socket without a cursor begins with what comes', async (t) => {
   const { hub, engine } = await setUp()
   engine.acceptText('/a', 'before')
   const client = live(hub)
-  hub.attach(client.socket, ['/a'])
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
   client.send({ type: 'resume', topics: {} })
   await turn()
   await publish(hub, '/a', 'after')
@@ -205,7 +204,7 @@ t.test('a live socket resumes from the messages at hand, without a read', async 
   await hub.listen('/a', () => {})
   for (const text of ['one', 'two', 'three']) await publish(hub, '/a', text)
   const client = live(hub)
-  hub.attach(client.socket, ['/a'])
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
   client.send({ type: 'resume', topics: { '/a': 'c1' } })
   await turn()
   t.same(client.of('message').map(({ payload }) => payload), ['two', 'three'])
@@ -217,7 +216,7 @@ t.test('a live socket whose messages are gone is sent a gap', async (t) => {
   for (const text of ['one', 'two', 'three']) engine.acceptText('/a', text)
   engine.forget('/a', 1)
   const client = live(hub)
-  hub.attach(client.socket, ['/a', '/b'])
+  hub.attach(client.socket, { topics: ['/a', '/b'], live: '' })
   client.send({ type: 'resume', topics: { '/a': 'c1', '/b': 'of another history' } })
   await turn()
   t.match(client.of('subscribed'), [{ topic: '/a', cursor: 'c2', isGap: true }, { topic: '/b', cursor: '', isGap: true }])
@@ -230,7 +229,7 @@ t.test('a live socket that is ahead of this process waits for it', async (t) => 
   // Accepted elsewhere; the announcement has not arrived.
   for (const text of ['one', 'two']) engine.acceptText('/a', text)
   const client = live(hub)
-  hub.attach(client.socket, ['/a'])
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
   client.send({ type: 'resume', topics: { '/a': 'c2' } })
   await turn()
   await publish(hub, '/a', 'three')
@@ -243,7 +242,7 @@ t.test('a live socket that is ahead of an engine which forgot everything goes on
   await hub.listen('/a', () => {})
   engine.read = async () => ({ messages: [], isGap: false, head: 'elsewhere' })
   const client = live(hub)
-  hub.attach(client.socket, ['/a'])
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
   client.send({ type: 'resume', topics: { '/a': 'elsewhere' } })
   await turn()
   t.match(client.of('subscribed'), [{ cursor: '', isGap: true }])
@@ -253,7 +252,7 @@ t.test('a live socket that reads a long history is not flooded, and joins behind
   const { hub, engine } = await setUp()
   for (let i = 1; i <= 450; i++) engine.acceptText('/a', `m${i}`)
   const client = live(hub)
-  hub.attach(client.socket, ['/a'])
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
   client.send({ type: 'resume', topics: { '/a': 'c1' } })
   await hub.listen('/a', () => {})
   while (client.of('message').length < 449) await turn()
@@ -273,7 +272,7 @@ t.test('a gap in the middle of a long history is a frame of its own', async (t) 
     return read.apply(this, args)
   }
   const client = live(hub)
-  hub.attach(client.socket, ['/a'])
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
   client.send({ type: 'resume', topics: { '/a': 'c1' } })
   while (client.of('message').length < 202) await turn()
   t.match(client.of('gap'), [{ topic: '/a', cursor: 'c298' }])
@@ -283,7 +282,7 @@ t.test('a gap in the middle of a long history is a frame of its own', async (t) 
 t.test('a live socket may ask again for what it missed', async (t) => {
   const { hub } = await setUp()
   const client = live(hub)
-  hub.attach(client.socket, ['/a'])
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
   client.send({ type: 'resume', topics: {} })
   await turn()
   await publish(hub, '/a', 'one')
@@ -305,7 +304,7 @@ t.test('a live socket that leaves while it reads gets nothing more', async (t) =
     const { read } = engine
     if (at === 'read') engine.read = async function (...args) { leave(); return read.apply(this, args) }
     else engine.presence!.members = async () => { leave(); return [] }
-    hub.attach(client.socket, ['/a'])
+    hub.attach(client.socket, { topics: ['/a'], live: '' })
     client.send({ type: 'resume', topics: { '/a': 'c1' } })
     await turn()
     t.match(client.frames().slice(1), [{ type: 'unsubscribed', topic: '/a' }])
@@ -316,7 +315,7 @@ t.test('a live socket that leaves while it reads gets nothing more', async (t) =
 t.test('what a live client sends is read, and what it may not send closes its socket', async (t) => {
   const { hub } = await setUp()
   const client = live(hub)
-  hub.attach(client.socket, [])
+  hub.attach(client.socket, { topics: [], live: '' })
   t.equal(client.send({ type: 'ping' }), undefined)
   await turn()
   t.equal(client.of('ping').length, 1)
@@ -331,7 +330,7 @@ t.test('what a live client sends is read, and what it may not send closes its so
 t.test('live sockets get a sign of life while there are any', async () => {
   const { hub } = await setUp({ settings: { liveInterval: 5 } })
   const client = live(hub)
-  hub.attach(client.socket, [])
+  hub.attach(client.socket, { topics: [], live: '' })
   while (client.of('ping').length < 2) await turn()
   hub.detach(client.socket)
 })
@@ -340,8 +339,8 @@ t.test('a gap of a feed reaches live sockets and the observer', async (t) => {
   const { hub, engine, reports } = await setUp()
   const client = live(hub)
   const plain = createMemorySocket()
-  hub.attach(client.socket, ['/a'])
-  hub.attach(plain.socket, ['/a'])
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
+  hub.attach(plain.socket, { topics: ['/a'] })
   client.send({ type: 'resume', topics: {} })
   await turn()
   engine.acceptText('/a', 'lost')
@@ -358,7 +357,7 @@ t.test('a gap of a feed reaches live sockets and the observer', async (t) => {
 t.test('an engine that comes back is asked for what was missed', async (t) => {
   const { hub, engine, reports } = await setUp()
   const peer = createMemorySocket()
-  hub.attach(peer.socket, ['/a'])
+  hub.attach(peer.socket, { topics: ['/a'] })
   await turn()
   engine.events.state('down', new Error('connection lost'))
   engine.events.state('down')
@@ -375,7 +374,7 @@ t.test('a subscription that fails is made when the engine is ready again', async
   engine.events.state('down')
   engine.failure = new Error('no connection')
   const peer = createMemorySocket()
-  hub.attach(peer.socket, ['/a'])
+  hub.attach(peer.socket, { topics: ['/a'] })
   await turn()
   t.same(reports, ['ready', 'down', 'failed no connection'])
   engine.failure = undefined
@@ -389,7 +388,7 @@ t.test('a subscription that fails is made when the engine is ready again', async
 t.test('a history that cannot be read is read again when the engine is ready', async (t) => {
   const { hub, engine, reports } = await setUp()
   const peer = createMemorySocket()
-  hub.attach(peer.socket, ['/a'])
+  hub.attach(peer.socket, { topics: ['/a'] })
   await turn()
   engine.acceptText('/a', 'missed')
   engine.failure = new Error('no connection')
@@ -409,7 +408,7 @@ t.test('members join and leave by what the engine reports, and live sockets hear
   const { hub, engine, reports } = await setUp({ presence })
   const client = live(hub)
   const ada = { id: 'ada', info: '{"id":"ada","name":"Ada"}' }
-  hub.attach(client.socket, ['/a'], ada)
+  hub.attach(client.socket, { topics: ['/a'], member: ada, live: '' })
   client.send({ type: 'resume', topics: {} })
   await turn()
   t.match(client.of('subscribed'), [{ members: [{ id: 'ada', name: 'Ada' }] }])
@@ -419,12 +418,12 @@ t.test('members join and leave by what the engine reports, and live sockets hear
   await turn()
   t.match([...client.of('join'), ...client.of('leave')], [{ member: { id: 'ben' } }, { member: { id: 'ben' } }])
   t.same(reports, ['ready', 'joined /a ben', 'left /a ben', 'joined /elsewhere cem'])
-  t.same(await hub.members('/a'), [{ id: 'ada', name: 'Ada' }])
+  t.same(await hub.readMembers('/a'), [{ id: 'ada', name: 'Ada' }])
   const left = presence.nextLeave()
   hub.detach(client.socket)
   await left
   presence.failure = new Error('down')
-  hub.attach(createMemorySocket().socket, ['/a'], ada)
+  hub.attach(createMemorySocket().socket, { topics: ['/a'], member: ada })
   await turn()
   t.equal(reports.at(-1), 'failed down')
 })
@@ -438,20 +437,62 @@ t.test('a list of members that grows old while it is read is read again', async 
     if (++reads === 1) engine.events.joined('/a', { id: 'ben', info: '{"id":"ben"}' })
     return reads === 1 ? [] : [{ id: 'ben', info: '{"id":"ben"}' }]
   }
-  hub.attach(client.socket, ['/a'])
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
   client.send({ type: 'resume', topics: {} })
   await turn()
   t.match(client.of('subscribed'), [{ members: [{ id: 'ben' }] }])
 })
 
+t.test('members who came and went while the engine was down join and leave when it is back', async (t) => {
+  const presence = new ScriptedPresence()
+  const { hub, engine, reports } = await setUp({ presence })
+  const client = live(hub)
+  presence.all.set('/a ben', { id: 'ben', info: '{"id":"ben"}' })
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
+  client.send({ type: 'resume', topics: {} })
+  await turn()
+  engine.events.state('down')
+  presence.all.delete('/a ben')
+  presence.all.set('/a cem', { id: 'cem', info: '{"id":"cem"}' })
+  engine.events.state('ready')
+  await turn()
+  t.match(client.of('join'), [{ member: { id: 'cem' } }])
+  t.match(client.of('leave'), [{ member: { id: 'ben' } }])
+  engine.events.state('down')
+  presence.members = async () => { throw new Error('down again') }
+  engine.events.state('ready')
+  await turn()
+  t.equal(reports.at(-1), 'failed down again')
+})
+
+t.test('a message that is accepted twice under one id is delivered once', async (t) => {
+  const { hub, engine } = await setUp()
+  const peer = createMemorySocket()
+  hub.attach(peer.socket, { topics: ['/a'] })
+  await turn()
+  for (let i = 0; i < 2; i++) engine.deliver('/a', engine.accept('/a', { id: 'same', data: Buffer.from('once') }))
+  engine.deliver('/a', engine.acceptText('/a', 'then'))
+  await turn()
+  t.same(textsOf(peer), ['once', 'then'])
+})
+
+t.test('a live socket hears the subprotocol of the application', async (t) => {
+  const { hub } = await setUp()
+  const client = live(hub)
+  hub.attach(client.socket, { topics: [], live: 'chat.v1' })
+  await turn()
+  t.match(client.frames(), [{ type: 'hello', protocol: 'chat.v1' }])
+  t.ok(hub.isLive(client.socket))
+})
+
 t.test('a topic without presence has no members', async (t) => {
   const { hub } = await setUp()
-  t.equal(hub.members('/a'), undefined)
+  t.equal(hub.readMembers('/a'), undefined)
 })
 
 t.test('a subscription that cannot be made at all is reported', async (t) => {
   const { hub, reports } = await setUp({ settings: { maxTopics: 1 } })
-  hub.attach(createMemorySocket().socket, ['/a', '/b'])
+  hub.attach(createMemorySocket().socket, { topics: ['/a', '/b'] })
   await turn()
   t.match(reports[1], /failed A socket may follow at most 1 topics/)
 })
@@ -459,7 +500,7 @@ t.test('a subscription that cannot be made at all is reported', async (t) => {
 t.test('a hub that closes waits for what is being published, and reports nothing more', async (t) => {
   const { hub, engine, reports } = await setUp()
   const peer = createMemorySocket()
-  hub.attach(peer.socket, ['/a'])
+  hub.attach(peer.socket, { topics: ['/a'] })
   await turn()
   let accept: (value: { cursor: string }) => void = () => {}
   engine.publish = () => new Promise((resolve) => { accept = resolve })

@@ -81,7 +81,7 @@ t.test('a value is written once, by the schema of the route whose URL the topic 
 t.test('a socket that publishes is left out', async (t) => {
   const { topics, hub } = await setUp()
   const [me, other] = [createMemorySocket(), createMemorySocket()]
-  for (const { socket } of [me, other]) hub.attach(socket, ['/a'])
+  for (const { socket } of [me, other]) hub.attach(socket, { topics: ['/a'] })
   await turn()
   await topics.publishFrom(me.socket, '/a', 'hello')
   await turn()
