@@ -9,8 +9,8 @@ const CONVERSATION = [
 // An engine with its server answers for its parts.
 const ENGINE = {
   memory: ['memory', 'memory-presence', 'topic-log'],
-  redis: ['redis', 'redis-keys', 'redis-link', 'redis-presence', 'redis-scripts', 'cursor', 'envelope', 'outgoing'],
-  nats: ['nats', 'nats-presence', 'nats-subjects', 'jetstream']
+  redis: ['redis', 'redis-clients', 'redis-keys', 'redis-link', 'redis-cluster-link', 'redis-messages', 'redis-presence', 'redis-scripts', 'redis-subscription', 'cursor', 'envelope', 'outgoing'],
+  nats: ['nats', 'nats-history', 'nats-presence', 'nats-subjects', 'nats-topic', 'jetstream']
 }
 
 // A folder whose tests run in one process answers for its files, and for what its tests answer for by themselves.

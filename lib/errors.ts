@@ -303,6 +303,9 @@ export const EngineClosed = createError(
 export const EngineRefused = createError(
   'FST_WIRE_ENGINE_REFUSED', 'The server of the %s engine refuses the message: %s', 500)
 
+export const EngineBusy = createError(
+  'FST_WIRE_ENGINE_BUSY', 'The %s engine has %s messages waiting to be accepted (maxWaiting, maxWaitingBytes): publish more slowly, or again later', 503)
+
 export const PublishTimeout = createError(
   'FST_WIRE_PUBLISH_TIMEOUT',
   'The %s engine did not accept the message within %s ms (publishTimeout): publish it again with the same id, ' +

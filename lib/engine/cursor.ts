@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto'
 
 /**
  * The cursors of engines that have a server: where it keeps the message, a dot, and a tag that stands for the id of the
- * message. The place alone would lie: a server that lost its data, or was restored from a copy, gives it to another message.
+ * message. The place alone would lie: a server that lost its data, or was restored from a copy, gives it to another
+ * message.
  */
 
 /** Ids that can stand in a cursor as they are. */

@@ -8,13 +8,14 @@ import type { Publication, TopicMessage } from './engine.js'
  * The id is left out where it is the tag of the cursor, which goes along anyway.
  */
 const IS_BINARY = 1
+const IS_NOT_COMPRESSIBLE = 2
 const HEAD = 9
 
-export function encodeEnvelope ({ id, data, isBinary, kind }: Publication, tag: string): Buffer {
+export function encodeEnvelope ({ id, data, isBinary, kind, isCompressible = true }: Publication, tag: string): Buffer {
   const idSize = id === tag ? 0 : Buffer.byteLength(id)
   const kindSize = kind === '' ? 0 : Buffer.byteLength(kind)
   const bytes = Buffer.allocUnsafe(HEAD + idSize + kindSize + data.length)
-  bytes[0] = isBinary ? IS_BINARY : 0
+  bytes[0] = (isBinary ? IS_BINARY : 0) | (isCompressible ? 0 : IS_NOT_COMPRESSIBLE)
   bytes.writeUInt32BE(idSize, 1)
   bytes.writeUInt32BE(kindSize, 5)
   if (idSize > 0) bytes.write(id, HEAD, idSize)
@@ -31,6 +32,7 @@ export function decodeEnvelope (bytes: Buffer, from: number, cursor: string, pre
     id: idEnd === from + HEAD ? tag : bytes.toString('utf8', from + HEAD, idEnd),
     data: bytes.subarray(kindEnd),
     isBinary: (bytes[from]! & IS_BINARY) !== 0,
+    isCompressible: (bytes[from]! & IS_NOT_COMPRESSIBLE) === 0,
     kind: kindEnd === idEnd ? '' : bytes.toString('utf8', idEnd, kindEnd),
     cursor,
     prev

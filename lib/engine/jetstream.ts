@@ -48,11 +48,17 @@ interface ConsumerInfo {
   readonly delivered: { readonly consumer_seq: number }
 }
 
+interface MessageAnswer {
+  readonly message: { readonly seq: number, readonly time: string, readonly data: string }
+}
+
 const NO_MESSAGE = 10037
 const STREAM_EXISTS = 10058
 /** How long the server may take for an answer, in milliseconds. */
 const ANSWER_TIMEOUT = 5000
-/** How long the messages of a history may be missing before the server is asked whether there are more, in milliseconds. */
+/**
+ * How long the messages of a history may be missing before the server is asked whether there are more, in milliseconds.
+ */
 const QUIET = 200
 /** How long the server keeps a consumer whose reader is gone, in nanoseconds. */
 const CONSUMER_LINGERS = 5e9
@@ -67,7 +73,10 @@ export class JetStream {
     this.#stream = stream
   }
 
-  /** Creates the stream, or takes the one that is there. Resolves with its configuration, and what tells it from its successors. */
+  /**
+   * Creates the stream, or takes the one that is there. Resolves with its configuration, and what tells it from its
+   * successors.
+   */
   async ensureStream (config: StreamConfig): Promise<{ config: StreamConfig, created: string }> {
     const full = { ...config, retention: 'limits', discard: 'old' }
     const answer = await this.#request(`STREAM.CREATE.${this.#stream}`, full).catch(async (error: JetStreamError) => {
@@ -80,8 +89,9 @@ export class JetStream {
   /** The newest message of a subject. It comes from the leader, which has all that was acknowledged. */
   async newest (subject: string): Promise<StoredMessage | null> {
     try {
-      const { message } = await this.#request(`STREAM.MSG.GET.${this.#stream}`, { last_by_subj: subject }) as { message: { seq: number, time: string, data?: string } }
-      return { subject, sequence: message.seq, time: Date.parse(message.time), behind: 0, data: Buffer.from(message.data ?? '', 'base64') }
+      const { message } = await this.#request(`STREAM.MSG.GET.${this.#stream}`, { last_by_subj: subject }) as Partial<MessageAnswer>
+      const { seq: sequence, time, data } = message!
+      return { subject, sequence, time: Date.parse(time), behind: 0, data: Buffer.from(data, 'base64') }
     } catch (error) {
       if (error instanceof JetStreamError && error.code === NO_MESSAGE) return null
       throw error
@@ -109,9 +119,11 @@ export class JetStream {
             else timer?.refresh()
           }
         })
-        // Messages that are removed before they are sent are counted and never come: where it is quiet, the server is asked.
+        // Messages that are removed before they are sent are counted and never come: where it is quiet, the server is
+        // asked.
         const check = async (): Promise<void> => {
-          const { num_pending: pending, delivered } = await this.#request(`CONSUMER.INFO.${this.#stream}.${name}`, {}) as unknown as ConsumerInfo
+          const answer = await this.#request(`CONSUMER.INFO.${this.#stream}.${name}`, {})
+          const { num_pending: pending, delivered } = answer as unknown as ConsumerInfo
           if (pending === 0 && delivered.consumer_seq <= messages.length) resolve()
           else timer?.refresh()
         }
@@ -125,7 +137,8 @@ export class JetStream {
             mem_storage: true,
             num_replicas: 1,
             inactive_threshold: CONSUMER_LINGERS,
-            ...(sequence > 0 ? { deliver_policy: 'by_start_sequence', opt_start_seq: sequence } : { deliver_policy: 'all' })
+            deliver_policy: sequence > 0 ? 'by_start_sequence' : 'all',
+            ...(sequence > 0 && { opt_start_seq: sequence })
           }
         }).then((answer) => {
           const consumer = answer as unknown as ConsumerInfo
@@ -151,11 +164,13 @@ export class JetStream {
 
   /** Removes the messages of a subject, up to the one with `sequence` where it is given. */
   async purge (subject: string, sequence?: number): Promise<void> {
-    await this.#request(`STREAM.PURGE.${this.#stream}`, { filter: subject, ...(sequence === undefined ? {} : { seq: sequence + 1 }) })
+    const upTo = sequence === undefined ? {} : { seq: sequence + 1 }
+    await this.#request(`STREAM.PURGE.${this.#stream}`, { filter: subject, ...upTo })
   }
 
   async #request (subject: string, body: object): Promise<Record<string, unknown>> {
-    return accepted(await this.#connection.request(`$JS.API.${subject}`, JSON.stringify(body), { timeout: ANSWER_TIMEOUT }))
+    const options = { timeout: ANSWER_TIMEOUT }
+    return accepted(await this.#connection.request(`$JS.API.${subject}`, JSON.stringify(body), options))
   }
 }
 
@@ -165,7 +180,10 @@ function accepted (reply: Msg): Record<string, unknown> {
   return answer
 }
 
-/** The reply subject of a delivery says what it is: $JS.ACK.stream.consumer.deliveries.sequence.number.time.behind, from the end. */
+/**
+ * The reply subject of a delivery says what it is: $JS.ACK.stream.consumer.deliveries.sequence.number.time.behind,
+ * from the end.
+ */
 function decodeDelivery ({ subject, reply, data }: Msg): StoredMessage {
   const tokens = reply!.split('.')
   // With an account and a domain there are more tokens, in front and one behind.

@@ -14,7 +14,9 @@ export interface MemoryEngineOptions {
 
 /** How many ids a process remembers at least, and at most twice as many. */
 const IDS_REMEMBERED = 10_000
-/** How often histories whose time is over are looked for, in milliseconds. Until then they are only not read any more. */
+/**
+ * How often histories whose time is over are looked for, in milliseconds. Until then they are only not read any more.
+ */
 const SWEEP_INTERVAL = 10_000
 
 /**
@@ -23,8 +25,8 @@ const SWEEP_INTERVAL = 10_000
  * What a listener publishes while a message is delivered waits until all have that message, so that all see one order.
  */
 export function memoryEngine (options: MemoryEngineOptions = {}): Engine {
-  return new MemoryEngine(
-    positiveInteger('maxTopics', options.maxTopics ?? 100_000), positiveInteger('maxBytes', options.maxBytes ?? 64 * 1024 * 1024))
+  const { maxTopics = 100_000, maxBytes = 64 * 1024 * 1024 } = options
+  return new MemoryEngine(positiveInteger('maxTopics', maxTopics), positiveInteger('maxBytes', maxBytes))
 }
 
 class MemoryEngine implements Engine {
@@ -60,7 +62,7 @@ class MemoryEngine implements Engine {
 
   publish (topic: string, publication: Publication, retention: Retention): Promise<Accepted> {
     if (this.#events === null) return Promise.reject(new EngineClosed(this.name))
-    const { id, data, isBinary, kind } = publication
+    const { id, data, isBinary, kind, isCompressible = true } = publication
     const key = `${topic}\n${id}`
     const known = this.#ids.get(key) ?? this.#olderIds.get(key)
     if (known !== undefined) return Promise.resolve({ cursor: known })
@@ -73,7 +75,7 @@ class MemoryEngine implements Engine {
       if (this.#topics.size > this.#maxTopics) this.#forgetOldest()
     }
     const cursor = this.#nextCursor()
-    const message: TopicMessage = { id, data, isBinary, kind, cursor, prev: log.head }
+    const message: TopicMessage = { id, data, isBinary, kind, isCompressible, cursor, prev: log.head }
     this.#remember(key, cursor)
     this.#bytes += log.append(message, retention)
     if (this.#bytes > this.#maxBytes) this.#evict()
@@ -147,8 +149,9 @@ class MemoryEngine implements Engine {
   }
 
   /**
-   * Topics without subscribers go first, the one that was published to the longest time ago before the others; of a topic,
-   * its oldest messages. A tenth is made free at once: each call may have to walk over many topics without history.
+   * Topics without subscribers go first, the one that was published to the longest time ago before the others; of a
+   * topic, its oldest messages. A tenth is made free at once: each call may have to walk over many topics without
+   * history.
    */
   #evict (): void {
     const enough = this.#maxBytes * 0.9

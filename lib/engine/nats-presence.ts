@@ -2,6 +2,7 @@ import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 import { EngineDown } from '../errors.js'
 import { randomTag } from './cursor.js'
 import { JetStream, JetStreamError, type StreamConfig } from './jetstream.js'
+import { Unfinished } from './unfinished.js'
 import { tokenOf } from './nats-subjects.js'
 import type { EnginePresence, Member } from './engine.js'
 import { timers } from '../timers.js'
@@ -24,21 +25,28 @@ interface Holder {
   timer: NodeJS.Timeout | null
 }
 
-/** How often leases that are over are looked for, where no lease of this process has it look more often, in milliseconds. */
+/**
+ * How often leases that are over are looked for, where no lease of this process has it look more often, in
+ * milliseconds.
+ */
 const LOOK_INTERVAL = 10_000
 const RETRY_DELAY = 500
 const WRONG_LAST_SEQUENCE = 10071
 
 /**
- * Presence over JetStream. Each member of a topic has a subject, whose last message lists the leases that hold the member. A
- * change names the message that it replaces, and begins again where that is not the last any more; so each join and each leave
- * is one message, which the stream republishes to whoever follows the topic.
+ * Presence over JetStream. Each member of a topic has a subject, whose last message lists the leases that hold the
+ * member. A change names the message that it replaces, and begins again where that is not the last any more; so each
+ * join and each leave is one message, which the stream republishes to whoever follows the topic.
  */
 export class NatsPresence implements EnginePresence {
   readonly #prefix: string
   readonly #config: StreamConfig
   readonly #holders = new Map<number, Holder>()
-  readonly #unfinished = new Map<string, () => Promise<void>>()
+  readonly #unfinished = new Unfinished((key) => {
+    // What was asked of the last connection may fail when there is another.
+    if (this.#jetStream !== null) timers.setTimeout(() => this.#unfinished.retry(key), RETRY_DELAY).unref()
+  })
+
   /** The leases of all processes: their last renewal, and when this process saw it first. */
   readonly #seen = new Map<string, { sequence: number, since: number }>()
   #jetStream: JetStream | null = null
@@ -70,7 +78,7 @@ export class NatsPresence implements EnginePresence {
     await this.#jetStream.ensureStream(this.#config)
     this.#looking ??= timers.setInterval(() => { this.#look().catch(() => {}) }, LOOK_INTERVAL).unref()
     for (const holder of this.#holders.values()) this.#renew(holder).catch(() => {})
-    for (const [key, action] of Array.from(this.#unfinished)) this.#makeGood(key, action).catch(() => {})
+    this.#unfinished.retryAll()
   }
 
   /** The connection is gone: what is to be done waits for the next one. */
@@ -83,7 +91,7 @@ export class NatsPresence implements EnginePresence {
     let members = holder.topics.get(topic)
     if (members === undefined) holder.topics.set(topic, members = new Map())
     members.set(member.id, member)
-    await this.#makeGood(`${topic}\n${member.id}`, async () => {
+    await this.#unfinished.attempt(`${topic}\n${member.id}`, async () => {
       // The lease comes first: members without one would stay for ever.
       if (holder.sequence === 0) await this.#renew(holder)
       await this.#hold(holder, topic, member)
@@ -97,13 +105,13 @@ export class NatsPresence implements EnginePresence {
       if (members === undefined || member === undefined) continue
       members.delete(id)
       if (members.size === 0) holder.topics.delete(topic)
-      await this.#makeGood(`${topic}\n${id}`, () => this.#letGo(holder.name, topic, member))
+      await this.#unfinished.attempt(`${topic}\n${id}`, () => this.#letGo(holder.name, topic, member))
     }
   }
 
   async members (topic: string): Promise<readonly Member[]> {
-    const records = (await this.#ready().from(`${this.#prefix}.m.${tokenOf(topic)}.*`, 0)).map(({ data }) => parse(data))
-    return records.filter(({ holders }) => holders.length > 0).map(({ id, info }) => ({ id, info }))
+    const stored = await this.#ready().from(`${this.#prefix}.m.${tokenOf(topic)}.*`, 0)
+    return stored.map(({ data }) => parse(data)).filter(({ holders }) => holders.length > 0).map(({ id, info }) => ({ id, info }))
   }
 
   close (): void {
@@ -111,30 +119,18 @@ export class NatsPresence implements EnginePresence {
     if (this.#looking !== null) timers.clearInterval(this.#looking)
     for (const { timer } of this.#holders.values()) timers.clearInterval(timer!)
     this.#holders.clear()
-    this.#unfinished.clear()
+    this.#unfinished.close()
   }
 
   #holderFor (lease: number): Holder {
     let holder = this.#holders.get(lease)
     if (holder === undefined) {
       const created: Holder = { name: randomTag(), lease, topics: new Map(), sequence: 0, timer: null }
-      created.timer = timers.setInterval(() => { this.#renew(created).then(() => this.#look()).catch(() => {}) }, lease / 3).unref()
+      const renew = (): void => { this.#renew(created).then(() => this.#look()).catch(() => {}) }
+      created.timer = timers.setInterval(renew, lease / 3).unref()
       this.#holders.set(lease, holder = created)
     }
     return holder
-  }
-
-  /** What cannot be done while the engine is down is done when it is back, unless something newer came for this member. */
-  async #makeGood (key: string, action: () => Promise<void>): Promise<void> {
-    this.#unfinished.delete(key)
-    try {
-      await action()
-    } catch (error) {
-      if (this.#isClosed) throw error
-      this.#unfinished.set(key, action)
-      // What was asked of the last connection may fail when there is another.
-      if (this.#jetStream !== null) timers.setTimeout(() => { if (this.#unfinished.get(key) === action) this.#makeGood(key, action).catch(() => {}) }, RETRY_DELAY).unref()
-    }
   }
 
   #hold (holder: Holder, topic: string, { id, info }: Member): Promise<void> {
@@ -188,7 +184,8 @@ export class NatsPresence implements EnginePresence {
       holder.sequence = sequence
       return
     }
-    // The lease was over, or another renewal came in between: its members join anew, under a name that nobody clears up.
+    // The lease was over, or another renewal came in between: its members join anew, under a name that nobody clears
+    // up.
     holder.name = randomTag()
     holder.sequence = 0
     await this.#renew(holder)

@@ -19,7 +19,10 @@ const MAX_TOKEN = 1024
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64url')
 
-/** Any text as one token. What cannot stand in one is percent-encoded; a long one is a digest, and begins with what no other has. */
+/**
+ * Any text as one token. What cannot stand in one is percent-encoded; a long one is a digest, and begins with what no
+ * other has.
+ */
 export function tokenOf (text: string): string {
   // encodeURIComponent() leaves '.' and '*' as they are.
   const token = encodeURIComponent(text).replace(/[.*]/g, (character) => character === '.' ? '%2E' : '%2A')
@@ -40,7 +43,9 @@ export class NatsSubjects {
     if (subjects === undefined) {
       if (this.#cache.size >= MAX_CACHED) this.#cache.clear()
       const token = tokenOf(topic)
-      subjects = { token, publish: `${this.#prefix}.p.${token}`, deliver: `${this.#prefix}.d.${token}`, digest: digestOf(topic).slice(0, 16) }
+      const prefix = this.#prefix
+      const digest = digestOf(topic).slice(0, 16)
+      subjects = { token, publish: `${prefix}.p.${token}`, deliver: `${prefix}.d.${token}`, digest }
       this.#cache.set(topic, subjects)
     }
     return subjects

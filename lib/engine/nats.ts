@@ -1,15 +1,21 @@
 import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
-import { BadOption, EngineClosed, EngineDown, EnginePackageMissing, EngineRefused, EngineUnsuitable } from '../errors.js'
-import { placeOf, randomTag, tagIn, tagOf } from './cursor.js'
-import { decodeEnvelope, encodeEnvelope } from './envelope.js'
+import {
+  BadOption, EngineClosed, EngineDown, EnginePackageMissing, EngineRefused, EngineUnsuitable
+} from '../errors.js'
+import { placeOf, randomTag, tagOf } from './cursor.js'
+import { encodeEnvelope } from './envelope.js'
 import { JetStream, JetStreamError, type StoredMessage, type StreamConfig } from './jetstream.js'
+import { cursorAt, decodeStored, historyPage } from './nats-history.js'
 import { NatsPresence, memberEvent } from './nats-presence.js'
 import { NatsSubjects, type TopicSubjects } from './nats-subjects.js'
-import { Outgoing } from './outgoing.js'
-import type { Accepted, Engine, EngineEvents, EngineState, HistoryPage, Publication, Retention, TopicMessage } from './engine.js'
+import { NatsTopic } from './nats-topic.js'
+import { Outgoing, readPublishLimits, type PublishLimits } from './outgoing.js'
+import type {
+  Accepted, Engine, EngineEvents, EngineState, HistoryPage, Publication, Retention
+} from './engine.js'
 import { timers } from '../timers.js'
 
-export interface NatsEngineOptions {
+export interface NatsEngineOptions extends PublishLimits {
   /** Where the servers are. Default: '127.0.0.1:4222'. */
   readonly servers?: string | string[]
   /** Further options of the connection, such as credentials and TLS. */
@@ -27,8 +33,6 @@ export interface NatsEngineOptions {
   /** How many servers of a cluster hold the stream. Default: 1. */
   readonly replicas?: number
   readonly storage?: 'file' | 'memory'
-  /** How long a message may wait to be accepted, in milliseconds. Default: 10,000. */
-  readonly publishTimeout?: number
 }
 
 interface Outbound {
@@ -39,17 +43,24 @@ interface Outbound {
 
 interface Acknowledgement {
   resolve (cursor: string): void
-  reject (error: Error): void
+  reject (error: unknown): void
   readonly tag: string
 }
 
 const DAY = 24 * 60 * 60 * 1000
 const NANOSECONDS = 1e6
+/** A server that is silent is given up after two pings without an answer. */
+const CONNECTION = {
+  maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 100, pingInterval: 3000, maxPingOut: 2
+}
 /** Within this time a second message with the same id is dropped, in milliseconds. */
 const DUPLICATE_WINDOW = 120_000
-/** How long before the stream is looked for again, where JetStream is not ready yet, and the server where it cannot be reached. */
+/**
+ * How long before the stream is looked for again, where JetStream is not ready yet, and the server where it cannot be
+ * reached.
+ */
 const RETRY_DELAY = 100
-const LINE_FEED = 10
+const CREDENTIALS: ReadonlySet<string> = new Set(['AuthorizationError', 'UserAuthenticationExpiredError'])
 
 /** An engine over NATS with JetStream, 2.9 or later. */
 export function natsEngine (options: NatsEngineOptions = {}): Engine {
@@ -59,8 +70,8 @@ export function natsEngine (options: NatsEngineOptions = {}): Engine {
 /**
  *   publish wire.p.<topic> ──▶ stream: stores, drops known ids, acknowledges ──▶ republishes to wire.d.<topic>
  *
- * The payload is a line (tag, size and ttl of the history) and the envelope. A republished message says the sequence of the one
- * before it in its topic, and a cursor is a sequence and a tag.
+ * The payload is a line (tag, size and ttl of the history) and the envelope. A republished message says the sequence
+ * of the one before it in its topic, and a cursor is a sequence and a tag.
  */
 class NatsEngine implements Engine {
   readonly name = 'nats'
@@ -85,11 +96,12 @@ class NatsEngine implements Engine {
   #retry: NodeJS.Timeout | null = null
 
   constructor (options: NatsEngineOptions) {
-    const { stream = 'fastify-wire', prefix = 'wire', maxPerTopic = 1000, maxAge = DAY, replicas = 1, storage = 'file', publishTimeout = 10_000 } = options
+    const { stream = 'fastify-wire', prefix = 'wire', storage = 'file' } = options
+    const { maxPerTopic = 1000, maxAge = DAY, replicas = 1 } = options
     for (const [name, text] of [['stream', stream], ['prefix', prefix]] as const) {
       if (!/^[\w-]+$/.test(text)) throw new BadOption(name, 'letters, digits, "-" and "_"', String(text))
     }
-    for (const [name, number] of Object.entries({ maxPerTopic, maxAge, replicas, publishTimeout })) {
+    for (const [name, number] of Object.entries({ maxPerTopic, maxAge, replicas })) {
       if (!Number.isSafeInteger(number) || number <= 0) throw new BadOption(name, 'a positive integer', String(number))
     }
     this.#options = options
@@ -107,7 +119,7 @@ class NatsEngine implements Engine {
     this.presence = new NatsPresence(prefix, this.#config)
     this.#outgoing = new Outgoing({
       name: this.name,
-      publishTimeout,
+      limits: readPublishLimits(options),
       send: (message) => this.#transmit(message),
       isFinal: (error) => error instanceof EngineRefused,
       isConnected: () => this.#state === 'ready'
@@ -117,21 +129,22 @@ class NatsEngine implements Engine {
   async open (events: EngineEvents): Promise<void> {
     this.#events = events
     const { connect, headers } = await import('@nats-io/transport-node').catch((error: Error) => {
-      throw Object.assign(new EnginePackageMissing('fastify-wire/nats', '@nats-io/transport-node', '@nats-io/transport-node'), { cause: error })
+      const missing = new EnginePackageMissing('fastify-wire/nats', '@nats-io/transport-node', '@nats-io/transport-node')
+      throw Object.assign(missing, { cause: error })
     })
     this.#headers = headers
     const { servers = '127.0.0.1:4222', connection } = this.#options
     const attempt = async (): Promise<void> => {
       await this.#connected(connection ?? await connect({
-        maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 100, pingInterval: 5000, maxPingOut: 3, ...this.#options.connect, servers
+        ...CONNECTION, ...this.#options.connect, servers
       }))
     }
     try {
       await attempt()
     } catch (error) {
-      const { name } = error as Error
+      const { name, message } = error as Error
       if (error instanceof EngineUnsuitable) throw error
-      if (name === 'AuthorizationError' || name === 'UserAuthenticationExpiredError') throw new EngineUnsuitable(this.name, (error as Error).message)
+      if (CREDENTIALS.has(name)) throw new EngineUnsuitable(this.name, message)
       this.#setState('down', error as Error)
       this.#tryAgain(attempt)
     }
@@ -141,7 +154,7 @@ class NatsEngine implements Engine {
     if (this.#events === null) return Promise.reject(new EngineClosed(this.name))
     const tag = tagOf(publication.id)
     const payload = Buffer.concat([Buffer.from(`${tag} ${size} ${ttl}\n`, 'latin1'), encodeEnvelope(publication, tag)])
-    return this.#outgoing.publish({ subjects: this.#subjects.of(topic), tag, payload })
+    return this.#outgoing.publish({ subjects: this.#subjects.of(topic), tag, payload }, payload.length)
   }
 
   async subscribe (topic: string): Promise<string> {
@@ -150,8 +163,12 @@ class NatsEngine implements Engine {
     let followed = this.#topics.get(topic)
     if (followed === undefined) {
       const created = new NatsTopic()
-      created.subscription = connection.subscribe(deliver, { callback: (_error, message) => this.#receive(topic, created, message) })
-      created.presence = connection.subscribe(this.presence.eventsOf(token), { callback: (_error, message) => this.#receiveMember(topic, created, message) })
+      created.subscription = connection.subscribe(deliver, {
+        callback: (_error, message) => this.#receive(topic, created, message)
+      })
+      created.presence = connection.subscribe(this.presence.eventsOf(token), {
+        callback: (_error, message) => this.#receiveMember(topic, created, message)
+      })
       this.#topics.set(topic, followed = created)
     }
     try {
@@ -182,8 +199,9 @@ class NatsEngine implements Engine {
       const place = after === undefined ? '' : placeOf(after)
       const from = /^\d{1,15}$/.test(place) ? Number(place) : 0
       // Of a whole history the newest part is wanted; behind a cursor, what comes first.
-      const stored = await this.#whileConnected(jetStream.from(publish, from, after === undefined ? Infinity : limit + 1))
-      return this.#page(stored, newest, after, limit, head)
+      const count = after === undefined ? Infinity : limit + 1
+      const stored = await this.#whileConnected(jetStream.from(publish, from, count))
+      return historyPage(stored, newest, after, limit, this.#beginning())
     } catch (error) {
       throw this.#failure(error)
     }
@@ -200,30 +218,6 @@ class NatsEngine implements Engine {
     this.presence.close()
     this.#topics.clear()
     if (connection !== null && this.#options.connection === undefined) await connection.close()
-  }
-
-  /** What is left of the stored messages when size and ttl of the history are applied, which the stream does not know. */
-  #page (stored: readonly StoredMessage[], newest: StoredMessage, after: string | undefined, limit: number, head: string): HistoryPage {
-    const { size } = retentionOf(newest.data)
-    const isOver = newest.time + retentionOf(newest.data).ttl <= Date.now()
-    const messages: TopicMessage[] = []
-    let prev = ''
-    let isGap = after !== undefined && this.#beginning() !== after
-    let wasDropped = false
-    for (const [i, { sequence, time, behind, data }] of stored.entries()) {
-      const cursor = cursorAt(sequence, data)
-      if (cursor === after) isGap = false
-      else {
-        const next = stored[i + 1]
-        if (isOver || behind >= size || (next !== undefined && time + retentionOf(data).ttl <= next.time)) {
-          messages.length = 0
-          wasDropped = true
-        } else messages.push(decodeStored(data, cursor, i === 0 && after === this.#beginning() ? after : prev))
-      }
-      prev = cursor
-    }
-    if (after === undefined) return { messages: messages.slice(-limit), isGap: false, head }
-    return { messages: messages.slice(0, limit), isGap: isGap || wasDropped, head }
   }
 
   #beginning (): string {
@@ -245,7 +239,8 @@ class NatsEngine implements Engine {
       } catch (error) {
         this.#acknowledgements.delete(number)
         // The connection refuses it before it is sent: too large, for one.
-        reject((error as Error).name === 'InvalidArgumentError' ? new EngineRefused(this.name, (error as Error).message) : error as Error)
+        const { name, message } = error as Error
+        reject(name === 'InvalidArgumentError' ? new EngineRefused(this.name, message) : error)
       }
     })
   }
@@ -262,7 +257,8 @@ class NatsEngine implements Engine {
     }
     const { seq, error } = message.json<{ seq: number, error?: { code: number, description: string } }>()
     if (error === undefined) acknowledgement.resolve(`${seq}.${acknowledgement.tag}`)
-    else acknowledgement.reject(error.code === 503 ? new Error(error.description) : new EngineRefused(this.name, error.description))
+    else if (error.code === 503) acknowledgement.reject(new Error(error.description))
+    else acknowledgement.reject(new EngineRefused(this.name, error.description))
   }
 
   #receive (topic: string, followed: NatsTopic, { headers, data }: Msg): void {
@@ -310,8 +306,10 @@ class NatsEngine implements Engine {
   /** The stream may be gone with the data of the server. */
   async #prepare (): Promise<void> {
     const { config, created } = await this.#jetStream!.ensureStream(this.#config)
-    if (config.republish?.src !== this.#config.republish.src || config.republish.dest !== this.#config.republish.dest) {
-      throw new EngineUnsuitable(this.name, `its stream "${config.name}" does not republish ${this.#config.republish.src} to ${this.#config.republish.dest}: give the option "stream" another name`)
+    const { src, dest } = this.#config.republish
+    if (config.republish?.src !== src || config.republish.dest !== dest) {
+      throw new EngineUnsuitable(this.name,
+        `its stream "${config.name}" does not republish ${src} to ${dest}: give the option "stream" another name`)
     }
     this.#created = Date.parse(created).toString(36) + created.replace(/\D/g, '').slice(-9)
     await this.presence.restore(this.#connection!, this.#headers!)
@@ -356,42 +354,4 @@ class NatsEngine implements Engine {
     if (this.#isClosed) return new EngineClosed(this.name)
     return this.#state === 'ready' && error instanceof JetStreamError ? error : new EngineDown(this.name)
   }
-}
-
-/** A topic that is subscribed, and the cursor of its newest message that is known here. */
-class NatsTopic {
-  subscription: { unsubscribe (): void } | null = null
-  presence: { unsubscribe (): void } | null = null
-  #sequence = ''
-  #cursor = ''
-
-  end (): void {
-    this.subscription?.unsubscribe()
-    this.presence?.unsubscribe()
-  }
-
-  startFrom (cursor: string): void {
-    const sequence = placeOf(cursor)
-    // The answer to a question may be older than what was delivered meanwhile.
-    if (Number(sequence) < Number(this.#sequence)) return
-    this.#sequence = sequence
-    this.#cursor = cursor
-  }
-
-  prev (sequence: string): string | undefined {
-    return sequence === this.#sequence ? this.#cursor : undefined
-  }
-}
-
-const tagEndOf = (data: Buffer): number => data.indexOf(0x20)
-
-const cursorAt = (sequence: number | string, data: Buffer): string => `${sequence}.${data.toString('latin1', 0, tagEndOf(data))}`
-
-function retentionOf (data: Buffer): Retention {
-  const [, size, ttl] = data.toString('latin1', 0, data.indexOf(LINE_FEED)).split(' ')
-  return { size: Number(size), ttl: Number(ttl) }
-}
-
-function decodeStored (data: Buffer, cursor: string, prev: string): TopicMessage {
-  return decodeEnvelope(data, data.indexOf(LINE_FEED) + 1, cursor, prev, tagIn(cursor))
 }

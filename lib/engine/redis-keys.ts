@@ -24,14 +24,19 @@ export class RedisKeys {
     if (keys === undefined) {
       if (this.#cache.size >= MAX_CACHED) this.#cache.clear()
       const stream = `${this.#prefix}{${hashTag(topic)}}`
-      keys = { stream, head: `${stream}h`, ids0: `${stream}i0`, ids1: `${stream}i1`, members: `${stream}m`, holds: `${stream}l` }
+      keys = {
+        stream, head: `${stream}h`, ids0: `${stream}i0`, ids1: `${stream}i1`, members: `${stream}m`, holds: `${stream}l`
+      }
       this.#cache.set(topic, keys)
     }
     return keys
   }
 }
 
-/** The slot is that of what stands between the braces, up to the first that closes; where nothing does, of the whole key. */
+/**
+ * The slot is that of what stands between the braces, up to the first that closes; where nothing does, of the whole
+ * key.
+ */
 function hashTag (topic: string): string {
   return topic === '' ? '%' : topic.replace(/[%}]/g, (character) => character === '%' ? '%25' : '%7D')
 }

@@ -3,10 +3,11 @@ import { timers } from '../timers.js'
 /**
  * The connections to a Redis server or cluster, by the package @redis/client.
  *
- * Both well-kept packages were tried, with the server killed and connections dropped under load. ioredis sends again what was
- * in flight, on its own and for as long as it likes, behind the back of whoever promised an answer in time; @redis/client
- * rejects it and leaves the rest to the caller, who knows the ids. It also resubscribes before it calls itself ready, follows
- * sharded subscriptions that move to another node of a cluster, and has no dependencies. Their CPU per message is the same.
+ * Both well-kept packages were tried, with the server killed and connections dropped under load. What is in flight when a
+ * connection breaks, @redis/client rejects; ioredis sends it again by default, which doubles what the server had accepted.
+ * The engine keeps the ids and the time limit, so it has to be the one that sends again, in order; ioredis would need
+ * `autoResendUnfulfilledCommands`, `autoResubscribe` and `maxRetriesPerRequest` set against their defaults for that.
+ * @redis/client reports that it is ready after it has subscribed again, which is when the history has to be read.
  */
 export interface RedisLink {
   /** Whether commands can be sent. */
@@ -37,27 +38,34 @@ export interface LinkEvents {
 }
 
 /** Strings of the reply as bytes: RESP_TYPES.BLOB_STRING is the dollar sign of the protocol. */
-const BYTES = { typeMapping: { 36: Buffer } }
+export const BYTES = { typeMapping: { 36: Buffer } }
 
 /** The part of a client of @redis/client, or of `redis`, that is used here. */
 export interface NodeRedisClient {
   readonly isReady: boolean
   connect (): Promise<unknown>
   destroy (): void
+  ping (): Promise<unknown>
   on (event: string, listener: (...details: never[]) => void): unknown
   sendCommand (args: ReadonlyArray<string | Buffer>, options?: object): Promise<unknown>
   sSubscribe (channel: string, listener: MessageListener, bufferMode: true): Promise<void>
   sUnsubscribe (channel: string, listener: MessageListener, bufferMode: true): Promise<void>
 }
 
-/** One server. Commands and subscriptions have a connection each: with RESP 2, which costs less to parse, they need to. */
+/**
+ * One server. Commands and subscriptions have a connection each: with RESP 2, which costs less to parse, they need to.
+ */
 export class ServerLink implements RedisLink {
   readonly #commands: NodeRedisClient
   readonly #subscriber: NodeRedisClient
+  readonly #pingInterval: number
+  #pings: NodeJS.Timeout | null = null
 
-  constructor (commands: NodeRedisClient, subscriber: NodeRedisClient) {
+  /** @param pingInterval how long the server may take to answer a ping, and how often it gets one, in milliseconds */
+  constructor (commands: NodeRedisClient, subscriber: NodeRedisClient, pingInterval: number) {
     this.#commands = commands
     this.#subscriber = subscriber
+    this.#pingInterval = pingInterval
   }
 
   get isConnected (): boolean {
@@ -69,6 +77,7 @@ export class ServerLink implements RedisLink {
     const subscriber = this.#subscriber
     commands.on('ready', () => events.connected())
     commands.on('reconnecting', () => events.disconnected())
+    this.#watch(events)
     await new Promise<void>((resolve) => {
       for (const client of [commands, subscriber]) {
         client.on('ready', () => {
@@ -84,6 +93,33 @@ export class ServerLink implements RedisLink {
         client.connect().catch(() => {})
       }
     })
+  }
+
+  /**
+   * A server whose host is gone without a word leaves its connections open. Commands keep such a connection busy, so that
+   * it has no timeout of its own: each ping has to be answered before the next one.
+   */
+  #watch (events: LinkEvents): void {
+    const unanswered = new Set<NodeRedisClient>()
+    this.#pings = timers.setInterval(() => {
+      for (const client of [this.#commands, this.#subscriber]) {
+        if (!client.isReady) unanswered.delete(client)
+        else if (unanswered.delete(client)) this.#reconnect(client, events)
+        else {
+          unanswered.add(client)
+          const answered = (): void => { unanswered.delete(client) }
+          client.ping().then(answered, answered)
+        }
+      }
+    }, this.#pingInterval).unref()
+  }
+
+  /** Rejects what was asked of the connection, and makes another; the client subscribes again by itself. */
+  #reconnect (client: NodeRedisClient, events: LinkEvents): void {
+    client.destroy()
+    if (client === this.#commands) events.disconnected()
+    events.down(new Error(`the server has not answered for ${this.#pingInterval} ms`))
+    client.connect().catch(() => {})
   }
 
   send (_key: string, args: ReadonlyArray<string | Buffer>): Promise<unknown> {
@@ -103,87 +139,8 @@ export class ServerLink implements RedisLink {
   }
 
   close (): void {
+    if (this.#pings !== null) timers.clearInterval(this.#pings)
     this.#commands.destroy()
     this.#subscriber.destroy()
-  }
-}
-
-/** The part of a cluster client that is used here. */
-export interface NodeRedisCluster extends Omit<NodeRedisClient, 'sendCommand' | 'isReady'> {
-  sendCommand (key: string, isReadonly: boolean, args: ReadonlyArray<string | Buffer>, options?: object): Promise<unknown>
-}
-
-interface ClusterNode {
-  readonly host: string
-  readonly port: number
-}
-
-/** How long after an error of a node a connection to it that becomes ready is taken for one that was lost, in milliseconds. */
-const SUSPECT = 30_000
-
-/** A cluster. It is down while one of its nodes is: then some topics are, and nobody can tell which. */
-export class ClusterLink implements RedisLink {
-  readonly #client: NodeRedisCluster
-  readonly #broken = new Set<string>()
-  readonly #lastError = new Map<string, number>()
-  readonly isConnected = true
-
-  constructor (client: NodeRedisCluster) {
-    this.#client = client
-  }
-
-  async open (events: LinkEvents): Promise<void> {
-    const client = this.#client
-    let isOpen = false
-    client.on('error', () => {})
-    client.on('node-error', (error: Error, { host, port }: ClusterNode) => {
-      this.#broken.add(`${host}:${port}`)
-      this.#lastError.set(`${host}:${port}`, timers.now())
-      if (isOpen) events.down(error)
-    })
-    const mended = ({ host, port }: ClusterNode): void => {
-      const node = `${host}:${port}`
-      const wasBroken = this.#broken.delete(node)
-      if (!isOpen || this.#broken.size > 0) return
-      if (wasBroken) events.ready()
-      // Each node has a connection for commands and one for subscriptions, and the events do not say which it is.
-      else if (timers.now() - (this.#lastError.get(node) ?? -Infinity) < SUSPECT) events.restored()
-    }
-    client.on('node-ready', mended)
-    client.on('node-disconnect', mended)
-    const connect = async (): Promise<void> => {
-      await client.connect()
-      isOpen = true
-      events.connected()
-      events.ready()
-    }
-    await connect().catch((error: Error) => {
-      events.down(error)
-      const timer = timers.setInterval(() => { connect().then(() => timers.clearInterval(timer), () => {}) }, 1000).unref()
-      this.#stopConnecting = () => timers.clearInterval(timer)
-    })
-  }
-
-  #stopConnecting: () => void = () => {}
-
-  send (key: string, args: ReadonlyArray<string | Buffer>): Promise<unknown> {
-    return this.#client.sendCommand(key, false, args)
-  }
-
-  sendForBytes (key: string, args: ReadonlyArray<string | Buffer>): Promise<unknown> {
-    return this.#client.sendCommand(key, false, args, BYTES)
-  }
-
-  subscribe (channel: string, listener: MessageListener): Promise<void> {
-    return this.#client.sSubscribe(channel, listener, true)
-  }
-
-  unsubscribe (channel: string, listener: MessageListener): Promise<void> {
-    return this.#client.sUnsubscribe(channel, listener, true)
-  }
-
-  close (): void {
-    this.#stopConnecting()
-    this.#client.destroy()
   }
 }

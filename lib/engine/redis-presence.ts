@@ -1,4 +1,5 @@
 import { randomTag } from './cursor.js'
+import { Unfinished } from './unfinished.js'
 import { CLAIM, JOIN, LEAVE, RENEW, type Script } from './redis-scripts.js'
 import type { EnginePresence, Member } from './engine.js'
 import type { RedisKeys } from './redis-keys.js'
@@ -17,7 +18,9 @@ interface Holder {
   timer: NodeJS.Timeout | null
 }
 
-/** How often a process looks for leases that are over, where its own do not have it look more often, in milliseconds. */
+/**
+ * How often a process looks for leases that are over, where its own do not have it look more often, in milliseconds.
+ */
 const LOOK_INTERVAL = 10_000
 /** Ends the name of a lease that is over, while a process clears up behind it. */
 const REMAINS = '!'
@@ -33,7 +36,7 @@ export class RedisPresence implements EnginePresence {
   readonly #run: Run
   readonly #command: Command
   readonly #holders = new Map<number, Holder>()
-  readonly #unfinished = new Map<string, () => Promise<void>>()
+  readonly #unfinished = new Unfinished()
   #looking: NodeJS.Timeout | null = null
   #isClosed = false
 
@@ -50,7 +53,7 @@ export class RedisPresence implements EnginePresence {
     let members = holder.topics.get(topic)
     if (members === undefined) holder.topics.set(topic, members = new Map())
     members.set(member.id, member)
-    await this.#makeGood(`${topic}\n${member.id}`, async () => {
+    await this.#unfinished.attempt(`${topic}\n${member.id}`, async () => {
       // The lease and the trace come first: members without them would stay for ever.
       if (!holder.isRegistered) await this.#renew(holder)
       const held = this.#heldPrefix + holder.name
@@ -65,7 +68,7 @@ export class RedisPresence implements EnginePresence {
       const members = holder.topics.get(topic)
       if (members === undefined || !members.delete(id)) continue
       if (members.size === 0) holder.topics.delete(topic)
-      await this.#makeGood(`${topic}\n${id}`, async () => {
+      await this.#unfinished.attempt(`${topic}\n${id}`, async () => {
         const { name } = holder
         const held = this.#heldPrefix + name
         await this.#run(LEAVE, stream, [stream, membersKey, holds], [name, id])
@@ -88,7 +91,7 @@ export class RedisPresence implements EnginePresence {
   restore (): void {
     this.#looking ??= timers.setInterval(() => { this.#look([]).catch(() => {}) }, LOOK_INTERVAL).unref()
     for (const holder of this.#holders.values()) this.#renew(holder).catch(() => {})
-    for (const [key, action] of Array.from(this.#unfinished)) this.#makeGood(key, action).catch(() => {})
+    this.#unfinished.retryAll()
   }
 
   close (): void {
@@ -96,6 +99,7 @@ export class RedisPresence implements EnginePresence {
     if (this.#looking !== null) timers.clearInterval(this.#looking)
     for (const { timer } of this.#holders.values()) timers.clearInterval(timer!)
     this.#holders.clear()
+    this.#unfinished.close()
   }
 
   async #join (holder: Holder, topic: string, { id, info }: Member): Promise<void> {
@@ -113,24 +117,14 @@ export class RedisPresence implements EnginePresence {
     return holder
   }
 
-  /** What cannot be done while the engine is down is done when it is back, unless something newer came for this member. */
-  async #makeGood (key: string, action: () => Promise<void>): Promise<void> {
-    this.#unfinished.delete(key)
-    try {
-      await action()
-    } catch (error) {
-      if (this.#isClosed) throw error
-      this.#unfinished.set(key, action)
-    }
-  }
-
   async #renew (holder: Holder): Promise<void> {
     const { name } = holder
     const wasInForce = await this.#look([name, String(holder.lease)])
     const isNew = !holder.isRegistered
     holder.isRegistered = true
     if (wasInForce || isNew || this.#isClosed || holder.name !== name) return
-    // The lease was over, and its members have left or are about to: they join anew, under a name that nobody clears up.
+    // The lease was over, and its members have left or are about to: they join anew, under a name that nobody clears
+    // up.
     holder.name = randomTag()
     await this.#look([holder.name, String(holder.lease)])
     const held = this.#heldPrefix + holder.name
@@ -142,7 +136,8 @@ export class RedisPresence implements EnginePresence {
 
   /** Clears up behind processes that are gone. Returns whether the lease that was to be renewed was in force. */
   async #look (renewed: readonly string[]): Promise<boolean> {
-    const [wasInForce, ...overdue] = (await this.#run(RENEW, this.#leases, [this.#leases], renewed) as unknown[]).map(String)
+    const reply = await this.#run(RENEW, this.#leases, [this.#leases], renewed) as unknown[]
+    const [wasInForce, ...overdue] = reply.map(String)
     for (const name of overdue) await this.#clearUp(name)
     return wasInForce === '1'
   }

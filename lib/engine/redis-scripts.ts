@@ -8,14 +8,16 @@ export interface Script {
 
 const script = (source: string): Script => ({ source, sha1: createHash('sha1').update(source).digest('hex') })
 
-/** How long the head of a topic is remembered at least, in milliseconds: a chain that is forgotten sooner looks broken. */
+/**
+ * How long the head of a topic is remembered at least, in milliseconds: a chain that is forgotten sooner looks broken.
+ */
 const REMEMBER_HEAD = 24 * 60 * 60 * 1000
 /** How long an id is remembered at least, and at most twice as long. */
 const REMEMBER_IDS = 60 * 1000
 
 /**
- * Drops the message if its id is known; else chains it to its predecessor, appends it, trims, sets the time, announces it.
- * Answers with its place. Ids are kept in two hashes by turns, each for a minute, which then expires as a whole.
+ * Drops the message if its id is known; else chains it to its predecessor, appends it, trims, sets the time, announces
+ * it. Answers with its place. Ids are kept in two hashes by turns, each for a minute, which then expires as a whole.
  *
  * KEYS: stream (and channel), head, ids of even minutes, ids of odd minutes · ARGV: tag, envelope, size, ttl
  */
@@ -45,8 +47,8 @@ return place
 `)
 
 /**
- * The head of a topic. One without messages gets a beginning, so that its first message has a predecessor: if that message
- * is lost, the next one shows it.
+ * The head of a topic. One without messages gets a beginning, so that its first message has a predecessor: if that
+ * message is lost, the next one shows it.
  *
  * KEYS: head · ARGV: a new cursor
  */
@@ -118,8 +120,8 @@ return answer
 `)
 
 /**
- * Ends a lease that is over, so that one process clears up behind it; if that one is gone as well, another does, after a while.
- * Answers whether it is for the caller to do.
+ * Ends a lease that is over, so that one process clears up behind it; if that one is gone as well, another does, after
+ * a while. Answers whether it is for the caller to do.
  *
  * KEYS: leases · ARGV: holder, the name of its remains
  */

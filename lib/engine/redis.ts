@@ -1,22 +1,22 @@
-import { BadOption, EngineClosed, EngineDown, EnginePackageMissing, EngineRefused, EngineUnsuitable } from '../errors.js'
-import { placeOf, randomTag, tagIn, tagOf } from './cursor.js'
-import { decodeEnvelope, encodeEnvelope } from './envelope.js'
-import { Outgoing } from './outgoing.js'
-import { ClusterLink, ServerLink, type NodeRedisClient, type NodeRedisCluster, type RedisLink } from './redis-link.js'
+import { BadOption, EngineClosed, EngineDown, EngineRefused, EngineUnsuitable } from '../errors.js'
+import { placeOf, randomTag, tagOf } from './cursor.js'
+import { encodeEnvelope } from './envelope.js'
+import { Outgoing, readPublishLimits, type PublishLimits } from './outgoing.js'
+import { createRedisLink, type RedisConnectionOptions } from './redis-clients.js'
+import { ClusterLink } from './redis-cluster-link.js'
+import type { RedisLink } from './redis-link.js'
+import { decodeAnnounced, decodeEntry, type StreamEntry } from './redis-messages.js'
 import { RedisPresence } from './redis-presence.js'
 import { RedisKeys, type TopicKeys } from './redis-keys.js'
 import { HEAD, PUBLISH, type Script } from './redis-scripts.js'
-import type { Accepted, Engine, EngineEvents, EngineState, HistoryPage, Member, Publication, Retention, TopicMessage } from './engine.js'
+import { Subscription } from './redis-subscription.js'
+import type {
+  Accepted, Engine, EngineEvents, EngineState, HistoryPage, Member, Publication, Retention
+} from './engine.js'
 
-export interface RedisEngineOptions {
-  /** Where the server is, such as 'redis://127.0.0.1:6379' (`rediss:` for TLS); a list names nodes of a cluster. */
-  readonly url?: string | readonly string[]
-  /** In place of `url`: a client or cluster of `redis` or `@redis/client`, version 5 or later. Its options are used for own connections. */
-  readonly client?: { duplicate (overrides?: object): unknown }
+export interface RedisEngineOptions extends RedisConnectionOptions, PublishLimits {
   /** What the names of all keys and channels begin with. Default: 'wire:'. */
   readonly prefix?: string
-  /** How long a message may wait to be accepted, in milliseconds. Default: 10,000. */
-  readonly publishTimeout?: number
 }
 
 interface Outbound {
@@ -32,7 +32,6 @@ const PASSING = /^(LOADING|NOSCRIPT|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MASTERDOWN|RE
 const CREDENTIALS = /^(WRONGPASS|NOAUTH|NOPERM)\b/
 /** The places that `XADD` gives. Whatever else stands in a cursor is not sent to the server. */
 const PLACE = /^\d{1,18}-\d{1,18}$/
-const LINE_FEED = 10
 const [MESSAGE, JOINED] = [0x6d, 0x2b]
 /** The topics of a cluster of which the node is known to have the script, before all are forgotten. */
 const MAX_SCRIPT_KEYS = 10_000
@@ -62,30 +61,37 @@ class RedisEngine implements Engine {
   #link: RedisLink | null = null
   #events: EngineEvents | null = null
   #state: EngineState | '' = ''
-  /** Nodes are sent the source of the script before its digest, for each topic, so that a topic's messages stay in order. */
+  /**
+   * Nodes are sent the source of the script before its digest, for each topic, so that a topic's messages stay in
+   * order.
+   */
   readonly #scriptKeys = new Set<string>()
   #isCluster = false
 
   constructor (options: RedisEngineOptions) {
-    const { prefix = 'wire:', publishTimeout = 10_000, url, client } = options
-    if (typeof prefix !== 'string' || /[{}]/.test(prefix)) throw new BadOption('prefix', 'a string without braces', String(prefix))
-    if (!(publishTimeout > 0)) throw new BadOption('publishTimeout', 'a positive number of milliseconds', String(publishTimeout))
+    const { prefix = 'wire:', url, client, pingInterval = 3000 } = options
+    if (typeof prefix !== 'string' || /[{}]/.test(prefix)) {
+      throw new BadOption('prefix', 'a string without braces', String(prefix))
+    }
+    if (!(pingInterval > 0)) throw new BadOption('pingInterval', 'a positive number of milliseconds', String(pingInterval))
     if (url !== undefined && client !== undefined) throw new BadOption('client', 'given in place of "url"', 'with it')
     this.#options = options
     this.#keys = new RedisKeys(prefix)
     this.#outgoing = new Outgoing({
       name: this.name,
-      publishTimeout,
+      limits: readPublishLimits(options),
       send: this.#transmit,
       isFinal: (error) => error instanceof EngineRefused,
       isConnected: () => this.#link?.isConnected ?? false
     })
-    this.presence = new RedisPresence(prefix, this.#keys, (script, key, keys, args) => this.#run(script, key, keys, args), (key, args) => this.#command(key, args))
+    const run = this.#run.bind(this)
+    this.presence = new RedisPresence(prefix, this.#keys, run, (key, args) => this.#ready().send(key, args))
   }
 
   async open (events: EngineEvents): Promise<void> {
     this.#events = events
-    const link = this.#link = await this.#createLink()
+    const link = this.#link = await createRedisLink(this.#options)
+    this.#isCluster = link instanceof ClusterLink
     let refusal: Error | undefined
     await link.open({
       connected: () => {
@@ -113,9 +119,10 @@ class RedisEngine implements Engine {
   publish (topic: string, publication: Publication, retention: Retention): Promise<Accepted> {
     if (this.#link === null) return Promise.reject(new EngineClosed(this.name))
     const tag = tagOf(publication.id)
-    return this.#outgoing.publish({
-      keys: this.#keys.of(topic), tag, envelope: encodeEnvelope(publication, tag), size: String(retention.size), ttl: String(retention.ttl)
-    })
+    const { size, ttl } = retention
+    const envelope = encodeEnvelope(publication, tag)
+    const outbound = { keys: this.#keys.of(topic), tag, envelope, size: String(size), ttl: String(ttl) }
+    return this.#outgoing.publish(outbound, envelope.length)
   }
 
   async subscribe (topic: string): Promise<string> {
@@ -155,13 +162,15 @@ class RedisEngine implements Engine {
       : ['XRANGE', stream, PLACE.test(place) ? place : '-', '+', 'COUNT', String(limit + 1)]
     try {
       // The head is read last: it is the newest of these messages, or newer.
-      const [entries, headReply] = await Promise.all([link.sendForBytes(stream, range), link.send(headKey, ['GET', headKey])])
+      const [entries, headReply] = await Promise.all(
+        [link.sendForBytes(stream, range), link.send(headKey, ['GET', headKey])])
       const head = headReply === null ? '' : String(headReply)
       const messages = (entries as StreamEntry[]).map(decodeEntry)
       if (after === undefined) return { messages: messages.reverse(), isGap: false, head }
       const isKnown = messages[0]?.cursor === after
       if (isKnown) messages.shift()
-      const follows = isKnown || (after !== '' && (messages.length === 0 ? head === after : messages[0]!.prev === after))
+      const before = messages.length === 0 ? head : messages[0]!.prev
+      const follows = isKnown || (after !== '' && before === after)
       // A message that was not kept came after the last one that was.
       const isGap = !follows || (messages.length === 0 && head !== after)
       return { messages: messages.slice(0, limit), isGap, head }
@@ -188,13 +197,16 @@ class RedisEngine implements Engine {
     }
     try {
       const place = await this.#link!.send(keys.stream, [
-        isKnown ? 'EVALSHA' : 'EVAL', isKnown ? PUBLISH.sha1 : PUBLISH.source, '4', keys.stream, keys.head, keys.ids0, keys.ids1, tag, envelope, size, ttl
+        isKnown ? 'EVALSHA' : 'EVAL', isKnown ? PUBLISH.sha1 : PUBLISH.source, '4',
+        keys.stream, keys.head, keys.ids0, keys.ids1, tag, envelope, size, ttl
       ])
       return `${String(place)}.${tag}`
     } catch (error) {
-      // The package marks replies of the server that are errors by their class, which is not the same in each copy of it.
+      // The package marks replies of the server that are errors by their class, which is not the same in each copy of
+      // it.
       const { name, message } = error as Error
-      if ((name === 'SimpleError' || name === 'ErrorReply' || /^[A-Z]+ /.test(message)) && !PASSING.test(message)) throw new EngineRefused(this.name, message)
+      const isReply = name === 'SimpleError' || name === 'ErrorReply' || /^[A-Z]+ /.test(message)
+      if (isReply && !PASSING.test(message)) throw new EngineRefused(this.name, message)
       throw error
     }
   }
@@ -203,10 +215,7 @@ class RedisEngine implements Engine {
     const events = this.#events
     if (events === null || this.#topics.get(topic)?.listener !== listener) return
     if (message[0] === MESSAGE) {
-      const cursorEnd = message.indexOf(LINE_FEED)
-      const prevEnd = message.indexOf(LINE_FEED, cursorEnd + 1)
-      const cursor = message.toString('latin1', 1, cursorEnd)
-      events.message(topic, decodeEnvelope(message, prevEnd + 1, cursor, message.toString('latin1', cursorEnd + 1, prevEnd), tagIn(cursor)))
+      events.message(topic, decodeAnnounced(message))
     } else {
       const [id, info] = JSON.parse(message.toString('utf8', 1)) as [string, string]
       const member: Member = { id, info }
@@ -224,10 +233,6 @@ class RedisEngine implements Engine {
       if (!(error as Error).message.startsWith('NOSCRIPT')) throw error
       return await this.#ready().send(key, ['EVAL', script.source, ...rest])
     }
-  }
-
-  #command (key: string, args: readonly string[]): Promise<unknown> {
-    return this.#ready().send(key, args)
   }
 
   #ready (): RedisLink {
@@ -272,61 +277,4 @@ class RedisEngine implements Engine {
     if (version === null || Number(version[2]) >= 7) return undefined
     return new Error(`it is version ${version[1]}, and 7.0 is the oldest that has sharded publish/subscribe`)
   }
-
-  async #createLink (): Promise<RedisLink> {
-    const { url = 'redis://127.0.0.1:6379', client } = this.#options
-    // Nothing waits inside the client: what was not answered is sent again from here, in order, and until publishTimeout.
-    // Its timeout would be a timer for each command, and end only with commands that were not written yet.
-    const commandOptions = { timeout: 0 }
-    const own = { RESP: 2, disableOfflineQueue: true, maintNotifications: 'disabled', commandOptions }
-    if (client !== undefined) {
-      this.#isCluster = 'masters' in client
-      if (this.#isCluster) return new ClusterLink(client.duplicate({ RESP: 2, defaults: own, commandOptions, maintNotifications: 'disabled' }) as NodeRedisCluster)
-      return new ServerLink(client.duplicate(own) as NodeRedisClient, client.duplicate(own) as NodeRedisClient)
-    }
-    const { createClient, createCluster } = await import('@redis/client').catch((error: Error) => {
-      throw Object.assign(new EnginePackageMissing('fastify-wire/redis', '@redis/client', '@redis/client'), { cause: error })
-    })
-    const socket = { reconnectStrategy: (retries: number) => Math.min(20 * 2 ** retries, 1000) * (0.5 + Math.random() / 2) }
-    if (typeof url !== 'string') {
-      this.#isCluster = true
-      const cluster: unknown = createCluster({ rootNodes: url.map((each) => ({ url: each })), RESP: 2, commandOptions, defaults: { disableOfflineQueue: true, socket } })
-      return new ClusterLink(cluster as NodeRedisCluster)
-    }
-    const create = (): unknown => createClient({ url, RESP: 2, disableOfflineQueue: true, commandOptions, socket })
-    return new ServerLink(create() as NodeRedisClient, create() as NodeRedisClient)
-  }
-}
-
-/** A subscription that is, or will be, in force; it fails at once when the engine goes down before. */
-class Subscription {
-  readonly listener: (message: Buffer) => void
-  readonly #settled: Promise<void>
-  #reject: (error: Error) => void = () => {}
-
-  constructor (listener: (message: Buffer) => void, subscribing: Promise<void>) {
-    this.listener = listener
-    this.#settled = new Promise((resolve, reject) => {
-      this.#reject = reject
-      subscribing.then(resolve, reject)
-    })
-    this.#settled.catch(() => {})
-  }
-
-  inForce (): Promise<void> {
-    return this.#settled
-  }
-
-  fail (error: Error): void {
-    this.#reject(error)
-  }
-}
-
-type StreamEntry = readonly [id: Buffer, fields: readonly [name: Buffer, value: Buffer]]
-
-function decodeEntry ([id, [, value]]: StreamEntry): TopicMessage {
-  const tagEnd = value.indexOf(LINE_FEED)
-  const prevEnd = value.indexOf(LINE_FEED, tagEnd + 1)
-  const tag = value.toString('latin1', 0, tagEnd)
-  return decodeEnvelope(value, prevEnd + 1, `${id.toString('latin1')}.${tag}`, value.toString('latin1', tagEnd + 1, prevEnd), tag)
 }

@@ -6,7 +6,9 @@ const MESSAGE_OVERHEAD = 256
 const COMPACT_FROM = 32
 
 /** Stands in the array for a message that was removed, until the array is compacted. */
-const REMOVED: TopicMessage = { id: '', data: Buffer.alloc(0), isBinary: false, kind: '', cursor: '', prev: '' }
+const REMOVED: TopicMessage = {
+  id: '', data: Buffer.alloc(0), isBinary: false, kind: '', isCompressible: true, cursor: '', prev: ''
+}
 
 const sizeOf = (message: TopicMessage): number => message.data.length + MESSAGE_OVERHEAD
 
@@ -44,7 +46,8 @@ export class TopicLog {
   shift (): number {
     const size = sizeOf(this.#messages[this.#first]!)
     this.#messages[this.#first++] = REMOVED
-    if (this.#first === this.#messages.length || (this.#first >= COMPACT_FROM && this.#first * 2 > this.#messages.length)) {
+    const { length } = this.#messages
+    if (this.#first === length || (this.#first >= COMPACT_FROM && this.#first * 2 > length)) {
       this.#messages = this.#messages.slice(this.#first)
       this.#first = 0
     }
@@ -66,14 +69,18 @@ export class TopicLog {
   read (after: string | undefined, limit: number): HistoryPage {
     const { head } = this
     if (after === undefined) {
-      return { messages: this.#messages.slice(Math.max(this.#first, this.#messages.length - limit)), isGap: false, head }
+      const start = Math.max(this.#first, this.#messages.length - limit)
+      return { messages: this.#messages.slice(start), isGap: false, head }
     }
     const from = this.#indexBehind(after)
     const start = from < 0 ? this.#first : from
     return { messages: this.#messages.slice(start, start + limit), isGap: from < 0, head }
   }
 
-  /** The place of the message whose predecessor is `cursor`; -1 where that is not known. Most readers are close to the end. */
+  /**
+   * The place of the message whose predecessor is `cursor`; -1 where that is not known. Most readers are close to the
+   * end.
+   */
   #indexBehind (cursor: string): number {
     if (cursor === '') return -1
     if (cursor === this.head) return this.#messages.length

@@ -3,6 +3,8 @@ export interface PublishOptions {
   binary?: boolean | undefined
   /** What the message is about: with the backpressure policy 'latest', a slow socket keeps the newest of each kind. */
   kind?: string | undefined
+  /** Whether the message may be compressed, where that was agreed on. Default true. */
+  compress?: boolean | undefined
   /** Names the message. A second message with the same id is the same one, and is dropped. Default: a new one. */
   id?: string | undefined
 }

@@ -1,8 +1,8 @@
-import { TooManyTopics } from '../errors.js'
 import type { Accepted, Engine, EngineState, HistoryPage, Member, TopicMessage } from '../engine/engine.js'
 import { isHixie } from '../versions.js'
 import type { WireSocket } from '../socket/socket.js'
 import type { Feed, FeedOwner } from './feed.js'
+import { FollowedTopics } from './followed-topics.js'
 import type { LiveMember } from './frames.js'
 import type { LiveSessionOwner } from './live-session.js'
 import { LiveSessions } from './live-sessions.js'
@@ -66,8 +66,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   readonly #settings: HubSettings
   readonly #observer: HubObserver
   readonly #topics = new Map<string, LocalTopic>()
-  // One topic for most sockets, so a set is made only for the second.
-  readonly #topicsOf = new Map<WireSocket, LocalTopic | Set<LocalTopic>>()
+  readonly #followed = new FollowedTopics()
   readonly #sessions: LiveSessions
   readonly #publisher: Publisher
   readonly #ids = new RecentIds(IDS_REMEMBERED)
@@ -131,9 +130,13 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
    * @param topic a name that was read
    * @param except a socket that does not get the message
    * @param id given to a message that is published again
+   * @param isCompressible whether it may be compressed for those who take that
    */
-  publish (topic: string, data: Buffer, isBinary: boolean, kind = '', except?: WireSocket, id?: string): Promise<Accepted> {
-    return this.#publisher.publish(topic, { data, isBinary, kind }, this.rules.find(topic).retention, except, id)
+  publish (
+    topic: string, data: Buffer, isBinary: boolean, kind = '', except?: WireSocket, id?: string, isCompressible = true
+  ): Promise<Accepted> {
+    const message = { data, isBinary, kind, isCompressible }
+    return this.#publisher.publish(topic, message, this.rules.find(topic).retention, except, id)
   }
 
   // Following
@@ -149,8 +152,8 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
 
   /** A socket is gone. */
   detach (socket: WireSocket): void {
-    for (const topic of this.#followedBy(socket)) topic.delete(socket)
-    this.#topicsOf.delete(socket)
+    for (const topic of this.#followed.of(socket)) topic.delete(socket)
+    this.#followed.forget(socket)
     this.#sessions.close(socket)
     this.#presence?.leave(socket)
   }
@@ -158,11 +161,15 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   /**
    * Resolves when messages of the topic come.
    * @param name a name that was read
-   * @throws TooManyTopics
+   * Rejects with TooManyTopics.
    */
-  async subscribe (socket: WireSocket, name: string): Promise<void> {
+  subscribe (socket: WireSocket, name: string): Promise<void> {
     const topic = this.#topicNamed(name)
-    if (!this.#note(socket, topic)) return topic.ready
+    try {
+      if (!this.#followed.add(socket, topic, this.#settings.maxTopics)) return topic.ready
+    } catch (error) {
+      return Promise.reject(error)
+    }
     const session = this.#sessions.get(socket)
     if (session !== undefined) return session.follow(topic)
     topic.sockets.add(socket)
@@ -170,27 +177,19 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   }
 
   unsubscribe (socket: WireSocket, name: string): void {
-    const topics = this.#topicsOf.get(socket)
     const topic = this.#topics.get(name)
-    if (topics === undefined || topic === undefined) return
-    if (topics === topic) this.#topicsOf.delete(socket)
-    else if (topics instanceof LocalTopic || !topics.delete(topic)) return
+    if (topic === undefined || !this.#followed.delete(socket, topic)) return
     topic.delete(socket)
     if (this.#sessions.get(socket) !== undefined) socket.send(prepareFrame({ type: 'unsubscribed', topic: name }))
   }
 
   isSubscribed (socket: WireSocket, name: string): boolean {
-    return this.#followedBy(socket).some((topic) => topic.name === name)
+    const topic = this.#topics.get(name)
+    return topic !== undefined && this.#followed.has(socket, topic)
   }
 
   topicsOf (socket: WireSocket): string[] {
-    return this.#followedBy(socket).map(({ name }) => name)
-  }
-
-  #followedBy (socket: WireSocket): LocalTopic[] {
-    const topics = this.#topicsOf.get(socket)
-    if (topics === undefined) return []
-    return topics instanceof LocalTopic ? [topics] : [...topics]
+    return this.#followed.of(socket).map(({ name }) => name)
   }
 
   /** Server code follows a topic. Returns what ends that. */
@@ -207,24 +206,6 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
 
   isLive (socket: WireSocket): boolean {
     return this.#sessions.get(socket) !== undefined
-  }
-
-  // The most topics is checked here, so that no socket passes by.
-  #note (socket: WireSocket, topic: LocalTopic): boolean {
-    const topics = this.#topicsOf.get(socket)
-    const { maxTopics } = this.#settings
-    if (topics === undefined) {
-      this.#topicsOf.set(socket, topic)
-    } else if (topics instanceof LocalTopic) {
-      if (topics === topic) return false
-      if (maxTopics < 2) throw new TooManyTopics(maxTopics)
-      this.#topicsOf.set(socket, new Set([topics, topic]))
-    } else {
-      if (topics.has(topic)) return false
-      if (topics.size >= maxTopics) throw new TooManyTopics(maxTopics)
-      topics.add(topic)
-    }
-    return true
   }
 
   #topicNamed (name: string): LocalTopic {
@@ -350,7 +331,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
 
   /** @see LiveSessions.receive */
   receiveFrame (socket: WireSocket, bytes: Buffer): Buffer | undefined {
-    return this.#sessions.receive(socket, bytes, this.#followedBy(socket))
+    return this.#sessions.receive(socket, bytes, this.#followed.of(socket))
   }
 
   // Members

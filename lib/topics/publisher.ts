@@ -27,8 +27,8 @@ export class Publisher {
     if (except !== undefined) this.#except(id, except)
     this.#underWay++
     try {
-      const { data, isBinary, kind } = message
-      const accepted = await this.#engine.publish(topic, { id, data, isBinary, kind }, retention)
+      const { data, isBinary, kind, isCompressible = true } = message
+      const accepted = await this.#engine.publish(topic, { id, data, isBinary, kind, isCompressible }, retention)
       this.published++
       return accepted
     } catch (error) {

@@ -23,7 +23,7 @@ export class TopicDelivery {
 
   /** For a socket that does not speak the live subprotocol: the payload as it is. */
   get plain (): PreparedMessage {
-    return (this.#plain ??= new PreparedMessage(this.message.data, this.message.isBinary, true))
+    return (this.#plain ??= new PreparedMessage(this.message.data, this.message.isBinary, this.message.isCompressible ?? true))
   }
 
   /** For a socket that does: with its topic, its cursor and that of its predecessor. */
@@ -32,9 +32,10 @@ export class TopicDelivery {
   }
 
   #encodeLive (): PreparedMessage {
-    const { cursor, prev, data, isBinary } = this.message
+    const { cursor, prev, data } = this.message
     const bytes = encodeFrame({ type: 'message', topic: this.#topic, cursor, prev }, data)
-    return new LiveFrame(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), isBinary, true)
+    const { isBinary, isCompressible = true } = this.message
+    return new LiveFrame(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), isBinary, isCompressible)
   }
 }
 

@@ -96,13 +96,13 @@ export class Topics extends EventEmitter<TopicEvents> {
       this.#firstPublish()
       this.#firstPublish = undefined
     }
-    const { binary, kind, id } = options
+    const { binary, kind, id, compress } = options
     const { write } = this.#hub.rules.find(topic)
     if (binary !== undefined || (write === undefined && isPayload(data))) {
       const payload = copyOf(data)
-      return this.#hub.publish(topic, payload, binary ?? typeof data !== 'string', kind, except, id)
+      return this.#hub.publish(topic, payload, binary ?? typeof data !== 'string', kind, except, id, compress)
     }
-    return this.#hub.publish(topic, Buffer.from((write ?? writeJson)(data)), false, kind, except, id)
+    return this.#hub.publish(topic, Buffer.from((write ?? writeJson)(data)), false, kind, except, id, compress)
   }
 
   /**

@@ -81,8 +81,8 @@ export class Recorder implements EngineEvents {
 }
 
 /** A text, or bytes, as they are published. */
-export function publication (data: string | Buffer, { id = randomUUID(), kind = '' }: { id?: string, kind?: string } = {}): Publication {
-  return { id, data: Buffer.from(data as string), isBinary: typeof data !== 'string', kind }
+export function publication (data: string | Buffer, { id = randomUUID(), kind = '', isCompressible }: Partial<Publication> = {}): Publication {
+  return { id, data: Buffer.from(data as string), isBinary: typeof data !== 'string', kind, isCompressible }
 }
 
 export const texts = (messages: readonly TopicMessage[]): string[] => messages.map(({ data }) => data.toString())

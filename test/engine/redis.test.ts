@@ -41,6 +41,23 @@ t.test('a ready client gives its options, and is left alone', async (t) => {
   t.equal(await client.ping(), 'PONG')
 })
 
+t.test('a server that is silent is given up, and all is made good when it speaks again', async (t) => {
+  const own = await startRedis()
+  t.teardown(() => own.stop())
+  const { engine, events } = await open(t, { url: own.url, pingInterval: 50 })
+  await engine.subscribe('silent')
+  own.freeze()
+  await t.rejects(engine.read('silent', undefined, 10), { code: 'FST_WIRE_ENGINE_DOWN' })
+  await events.reported('down', 1)
+  const publishing = engine.publish('silent', publication('a'), KEEP)
+  own.thaw()
+  await publishing
+  await events.reported('ready', 2)
+  await engine.publish('silent', publication('b'), KEEP)
+  t.strictSame(texts((await engine.read('silent', undefined, 10)).messages), ['a', 'b'])
+  await events.when(() => texts(events.delivered('silent')).includes('b'), () => 'b')
+})
+
 t.test('scripts that the server has forgotten are sent again', async (t) => {
   const client = await createClient({ url: server.url }).connect()
   t.teardown(() => { client.destroy() })
@@ -111,6 +128,7 @@ t.test('members that a server has lost join again', async (t) => {
 
 t.test('what makes no sense is refused', async (t) => {
   t.throws(() => redisEngine({ prefix: '{a}' }), { code: 'FST_WIRE_OPTION' })
+  t.throws(() => redisEngine({ pingInterval: 0 }), { code: 'FST_WIRE_OPTION' })
   t.throws(() => redisEngine({ publishTimeout: 0 }), { code: 'FST_WIRE_OPTION' })
   t.throws(() => redisEngine({ url: 'redis://a', client: createClient() }), { code: 'FST_WIRE_OPTION' })
   const engine = redisEngine({ url: server.url.replace('://', '://nobody:wrong@') })

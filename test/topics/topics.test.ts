@@ -38,6 +38,15 @@ t.test('text goes as text, bytes as binary, and other values as JSON', async (t)
   ])
 })
 
+t.test('a publisher decides whether a message may be compressed', async (t) => {
+  const { topics, engine } = await setUp()
+  await topics.publish('/a', 'by default')
+  await topics.publish('/a', 'text', { compress: false })
+  await topics.publish('/a', { x: 1 }, { compress: false })
+  const { messages } = await engine.read('/a', undefined, 3)
+  t.strictSame(messages.map(({ isCompressible }) => isCompressible), [true, false, false])
+})
+
 t.test('what cannot be carried is refused', async (t) => {
   const { topics } = await setUp()
   await t.rejects(topics.publish('/a', undefined), { code: 'FST_WIRE_TOPIC_DATA', message: /A undefined cannot/ })

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import t from 'tap'
-import { ClusterLink, type LinkEvents, type NodeRedisCluster } from '../../lib/engine/redis-link.js'
+import { ClusterLink, type NodeRedisCluster } from '../../lib/engine/redis-cluster-link.js'
+import type { LinkEvents } from '../../lib/engine/redis-link.js'
 
 /** A cluster client that reports what it is told to. */
 class FakeCluster extends EventEmitter {

@@ -1,0 +1,46 @@
+import { redisProgram, startRedis } from '../../test/fixtures/redis-server.js'
+import { measureFanOut, measureSubscriptions } from './local.js'
+import { measureProcesses, type Kind, type Measured } from './processes.js'
+
+/**
+ * What topics cost: npm run bench:topics [-- --short]
+ *
+ * Ratios are of measurements in the same run, on the same machine.
+ */
+
+const isShort = process.argv.includes('--short')
+const row = (name: string, value: string, bar: string): void => { console.log(`${name.padEnd(62)} ${value.padEnd(22)} ${bar}`) }
+const ratio = (part: number, whole: number): string => `${(part / whole).toFixed(2)} ×`
+
+row('', 'measured', 'bar')
+const fanOut = await measureFanOut(10_000, isShort ? 5 : 20)
+row('publish() to 10,000 sockets against broadcast(), CPU a delivery', `${fanOut.ratio.toFixed(2)} ×`, '≤ 1.1 ×')
+row('', `${fanOut.publish.toFixed(0)} ns, ${fanOut.broadcast.toFixed(0)} ns`, '')
+const { bytes, time } = await measureSubscriptions()
+row('a subscription, of 100,000 topics × 10 sockets', `${bytes.toFixed(0)} B`, '≤ 120 B')
+row('subscribe + unsubscribe', `${time.toFixed(2)} µs`, '≤ 1 µs')
+
+if (redisProgram === null) {
+  console.log('redis-server is not installed: what three processes cost is not measured')
+} else {
+  const redis = await startRedis()
+  try {
+    const load = { count: isShort ? 6_000 : 20_000, rate: 2_000, subscribers: 30 }
+    const results = {} as Record<Kind, Measured>
+    for (const kind of ['wire', 'streams', 'plain'] as const) results[kind] = await measureProcesses(kind, redis.url, load)
+    const { wire, streams, plain } = results
+    console.log('\nThree processes over Redis, 30 subscribers, 2,000 messages a second:')
+    for (const [kind, { publishing, receiving, p50, p99, missing }] of Object.entries(results)) {
+      row(`  ${kind}: CPU a message, publishing and receiving process`, `${publishing.toFixed(0)} µs, ${receiving.toFixed(0)} µs`,
+        `latency p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, missing ${missing}`)
+    }
+    const cpu = ({ publishing, receiving }: Measured): number => publishing + receiving
+    row('CPU against Socket.IO with Redis Streams and recovery', ratio(cpu(wire), cpu(streams)), '≤ 0.35 ×')
+    row('CPU against Socket.IO with plain Redis', ratio(cpu(wire), cpu(plain)), '≤ 0.6 ×')
+    row('latency p50 against Socket.IO (streams, plain)', `${ratio(wire.p50, streams.p50)}, ${ratio(wire.p50, plain.p50)}`, '≤ 1 ×')
+    row('latency p99 against Socket.IO (streams, plain)', `${ratio(wire.p99, streams.p99)}, ${ratio(wire.p99, plain.p99)}`, '≤ 1 ×')
+  } finally {
+    await redis.stop()
+  }
+}
+process.exit()

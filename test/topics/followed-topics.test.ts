@@ -1,0 +1,44 @@
+import t from 'tap'
+import { FollowedTopics } from '../../lib/topics/followed-topics.js'
+import type { LocalTopic } from '../../lib/topics/local-topic.js'
+import { createMemorySocket } from '../fixtures/memory.js'
+
+const TOPICS = Array.from({ length: 20 }, (_, i) => ({ name: `${i}` })) as unknown as LocalTopic[]
+const names = (topics: readonly LocalTopic[]): number[] => topics.map(({ name }) => Number(name)).sort((a, b) => a - b)
+
+t.test('a socket follows one topic, a few, or many, each once', async (t) => {
+  const followed = new FollowedTopics()
+  const { socket } = createMemorySocket()
+  t.same(followed.of(socket), [])
+  t.equal(followed.has(socket, TOPICS[0]!), false)
+  t.equal(followed.delete(socket, TOPICS[0]!), false)
+  for (const [i, topic] of TOPICS.entries()) {
+    t.equal(followed.add(socket, topic, 20), true)
+    t.equal(followed.add(socket, topic, 20), false)
+    t.same(names(followed.of(socket)), Array.from({ length: i + 1 }, (_, n) => n))
+    t.equal(followed.has(socket, topic), true)
+    if (i < 19) t.equal(followed.has(socket, TOPICS[19]!), false)
+  }
+  t.throws(() => followed.add(socket, { name: 'one more' } as LocalTopic, 20), { code: 'FST_WIRE_TOPICS' })
+  t.equal(followed.delete(socket, TOPICS[3]!), true)
+  t.equal(followed.delete(socket, TOPICS[3]!), false)
+  t.equal(followed.of(socket).length, 19)
+  followed.forget(socket)
+  t.same(followed.of(socket), [])
+})
+
+t.test('topics are let go of in any order', async (t) => {
+  const followed = new FollowedTopics()
+  const { socket } = createMemorySocket()
+  for (const topic of TOPICS.slice(0, 3)) followed.add(socket, topic, 3)
+  t.throws(() => followed.add(socket, TOPICS[4]!, 3), { code: 'FST_WIRE_TOPICS' })
+  t.equal(followed.delete(socket, TOPICS[4]!), false)
+  for (const i of [0, 2, 1]) t.equal(followed.delete(socket, TOPICS[i]!), true)
+  t.same(followed.of(socket), [])
+  const other = createMemorySocket().socket
+  followed.add(other, TOPICS[0]!, 1)
+  t.throws(() => followed.add(other, TOPICS[1]!, 1), { code: 'FST_WIRE_TOPICS' })
+  t.equal(followed.delete(other, TOPICS[1]!), false)
+  t.equal(followed.delete(other, TOPICS[0]!), true)
+  t.same(followed.of(other), [])
+})

@@ -1,0 +1,15 @@
+import t from 'tap'
+import { TopicDelivery } from '../../lib/topics/topic-frames.js'
+
+const MESSAGE = { id: 'i', data: Buffer.from('data'), isBinary: true, kind: '', cursor: 'c', prev: 'p' }
+
+t.test('each form of a message is encoded once, and may be compressed unless its publisher says otherwise', async (t) => {
+  for (const isCompressible of [undefined, true, false]) {
+    const delivery = new TopicDelivery('/a', { ...MESSAGE, isCompressible })
+    for (const form of ['plain', 'live'] as const) {
+      t.equal(delivery[form].isCompressible, isCompressible ?? true)
+      t.equal(delivery[form].isBinary, true)
+      t.equal(delivery[form], delivery[form])
+    }
+  }
+})
