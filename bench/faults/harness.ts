@@ -43,12 +43,11 @@ class Member {
   gaps = 0
   wasKilled = false
   /** The messages that were accepted before it followed the topic are not for it. */
-  readonly from: number
+  from = 0
   readonly child: ChildProcess
 
-  constructor (child: ChildProcess, listeners: number, from: number) {
+  constructor (child: ChildProcess, listeners: number) {
     this.child = child
-    this.from = from
     this.seen = Array.from({ length: listeners }, () => [])
   }
 }
@@ -68,7 +67,8 @@ export async function runFault ({ kind, start, messages, listeners, processes = 
   let wake: () => void = () => {}
   const spawn = async (index: number): Promise<void> => {
     const child = fork(script, [kind, url, String(listeners)])
-    const member = new Member(child, listeners, 0)
+    const member = new Member(child, listeners)
+    child.on('error', () => {})
     child.on('message', (message: { delivered?: string[], accepted?: string, rejected?: string, gap?: true }) => {
       for (const each of message.delivered ?? []) {
         const colon = each.indexOf(':')
@@ -84,8 +84,7 @@ export async function runFault ({ kind, start, messages, listeners, processes = 
       child.on('message', ({ isReady }: { isReady?: true }) => { if (isReady === true) resolve() })
       child.once('exit', () => { reject(new Error('a process of the harness ended')) })
     })
-    const started = new Member(child, 0, published)
-    Object.assign(member, { from: started.from })
+    member.from = published
     all.push(member)
     current[index] = member
   }
@@ -107,11 +106,12 @@ export async function runFault ({ kind, start, messages, listeners, processes = 
     for (const [text, owner] of owners) if (owner === member) owners.delete(text)
   }
   const publish = (): void => {
-    const member = current[published % current.length] as Member
-    if (!member.child.connected) return
+    const living = current.filter(({ wasKilled }) => !wasKilled)
+    const member = living[published % living.length] as Member
     const text = String(published++)
     owners.set(text, member)
-    member.child.send({ publish: text })
+    // One that is killed meanwhile is noticed where it is killed.
+    member.child.send({ publish: text }, () => {})
   }
   try {
     for (let i = 0; i < processes; i++) await spawn(i)

@@ -141,8 +141,31 @@ export class Feed {
     if (next === undefined || next.prev === this.last) return false
     // A message was accepted before it was delivered, so a history that was read later and does not hold it has lost it.
     if (next !== first) return true
+    if (await this.#dropOld(next)) return true
+    if (this.#state !== 'filling') return false
     this.#lose(next.prev)
     return false
+  }
+
+  /**
+   * A message may come late: from before the feed began, or after the history was read further than `#recent` reaches. The
+   * history then holds it, and the last message behind it.
+   * @returns whether it was so
+   */
+  async #dropOld (message: TopicMessage): Promise<boolean> {
+    const old = new Set<string>()
+    for (let after = message.prev; ;) {
+      const { messages } = await this.#owner.read(this.topic, after, PAGE_LENGTH)
+      for (const { cursor } of messages) {
+        old.add(cursor)
+        if (cursor !== this.last) continue
+        if (!old.has(message.cursor)) return false
+        this.#waiting = this.#waiting.filter((waiting) => !old.has(waiting.cursor))
+        return true
+      }
+      if (messages.length < PAGE_LENGTH || !old.has(message.cursor)) return false
+      after = (messages.at(-1) as TopicMessage).cursor
+    }
   }
 
   /** Reports what the history holds behind the last message, and returns the cursors of all that. */

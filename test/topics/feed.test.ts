@@ -193,3 +193,14 @@ t.test('large messages are not kept at hand in numbers', async (t) => {
   t.same(feed.since('c3')?.length, 1)
   t.equal(feed.since('c1'), undefined)
 })
+
+t.test('a message from before the feed began, which comes late, is no gap', async (t) => {
+  const owner = scripted()
+  const feed = liveFeed(owner, 'c5')
+  owner.pages.push({}, { messages: range(4, 5) })
+  feed.receive(message(4))
+  await feed.refill()
+  t.same(owner.reads, ['c5', 'c3', 'c5'])
+  feed.receive(message(6))
+  t.same(owner.seen, ['c6'])
+})
