@@ -107,7 +107,7 @@ function answerHandshake (
 ): void {
   const { instance, settings, registration, handler, socketSettings, observer } = route
   const { server, hub } = registration
-  const isLive = handshake.offered.includes(LIVE_PROTOCOL)
+  const isLive = handshake.offered.includes(LIVE_PROTOCOL) && !speaksLiveItself(settings)
   // The live subprotocol carries that of the application, which is chosen among the others.
   const offered = isLive ? handshake.offered.filter((protocol) => protocol !== LIVE_PROTOCOL) : handshake.offered
   const subprotocol = agreeOnProtocol(settings, server, offered, request)
@@ -139,6 +139,11 @@ function answerHandshake (
     })
   })
   reply.code(upgrade.acceptStatus).send()
+}
+
+/** Whether the application names the live subprotocol among its own, and so reads and writes its frames. */
+function speaksLiveItself ({ protocols }: Settings): boolean {
+  return Array.isArray(protocols) && protocols.includes(LIVE_PROTOCOL)
 }
 
 function agreeOnDeflate ({ deflate }: Settings, { version }: Handshake, request: FastifyRequest): DeflateAgreement | undefined {
