@@ -13,6 +13,12 @@ const ENGINE = {
   nats: ['nats', 'nats-history', 'nats-presence', 'nats-subjects', 'nats-topic', 'jetstream']
 }
 
+// The hub with its sockets answers for what it is made of, conversations about topics for what leads to it.
+const TOPICS = {
+  'test/topics/hub.test.ts': ['lib/topics/hub.ts', 'lib/topics/live-session.ts', 'lib/topics/live-sessions.ts', 'lib/topics/local-topic.ts'],
+  'test/behaviour/topics.test.ts': [...CONVERSATION, 'lib/routes/open-topics.ts', 'lib/routes/route-topics.ts', 'lib/topics/socket-topics.ts']
+}
+
 // A folder whose tests run in one process answers for its files, and for what its tests answer for by themselves.
 function filesOf (folder) {
   const tests = readdirSync(`test/${folder}`).filter((name) => name.endsWith('.test.ts'))
@@ -27,6 +33,7 @@ function modulesOf (test) {
   const path = test.replace(/\\/g, '/')
   const folder = /^test\/folders\/(.+)\.test\.ts$/.exec(path)?.[1]
   if (folder !== undefined) return filesOf(folder)
+  if (path in TOPICS) return TOPICS[path]
   if (/^test\/(behaviour\/|plugin|routes\/(ws-route|drop-in|accept)\.)/.test(path)) return CONVERSATION
   const engine = /^test\/engine\/(memory|redis|nats)(-faults|-cluster)?\.test/.exec(path)
   if (engine !== null) return ENGINE[engine[1]].map((name) => `lib/engine/${name}.ts`)
