@@ -15,7 +15,8 @@ t.test('nothing has happened yet', async (t) => {
     routes: [],
     refusals: {},
     closes: {},
-    latency: { count: 0, sum: 0, p50: 0, p90: 0, p99: 0, max: 0 }
+    latency: { count: 0, sum: 0, p50: 0, p90: 0, p99: 0, max: 0 },
+    topics: { state: 'down', topics: 0, subscriptions: 0, published: 0, delivered: 0, gaps: 0 }
   })
 })
 

@@ -73,9 +73,9 @@ t.test('a stream that ends without a close is 1006, and no timer is left behind'
     await closeOf(socket)
     t.same(seen, end === 'error' ? ['EBROKEN', 1006] : [1006])
     t.same(closes, [1006])
-    t.equal(timers(), before, end)
+    t.ok(timers() <= before, end)
     socket.terminate()
-    t.equal(timers(), before, end)
+    t.ok(timers() <= before, end)
   }
 })
 
