@@ -5,6 +5,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import { expect, test } from 'tstyche'
 import Type from 'typebox'
 import websocket, { fastifyWebsocket, type PlainSocket, type RouteOptions, type WebSocket, type WebsocketHandler, type WebsocketPluginOptions, type WireServer, type WireSocket } from '../index.js'
+import type { FastifyWire } from '../index.js'
 
 interface Demo {
   Params: { room: string }
@@ -39,7 +40,7 @@ test('the default import has the types of the other, and the names of what requi
   expect<fastifyWebsocket.WebSocket>().type.toBe<WebSocket>()
   app.register(websocket.default, { options: { maxPayload: 1 } })
   app.register(websocket.fastifyWebsocket)
-  expect(websocket.fastifyWire).type.toBe<typeof websocket>()
+  expect(websocket.fastifyWire).type.toBe<FastifyWire>()
 })
 
 test('a handler may ask for all of a socket', () => {
