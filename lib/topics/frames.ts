@@ -28,7 +28,7 @@ export type ServerFrame =
    */
   | { readonly type: 'hello', readonly heartbeat: number, readonly protocol?: string }
   /**
-   * The topic is followed: the next message has `cursor` as its `prev` ('' where nothing was published yet). This is the
+   * The topic is followed: the next message has `cursor` as its `prev`. This is the
    * cursor of `resume`, or where that named none, the newest. `isGap`: messages behind the cursor of `resume` are gone, and
    * `cursor` is another. `members`: the members present, where the topic has presence.
    */

@@ -227,13 +227,13 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
         return await this.#engine.subscribe(name)
       } catch (error) {
         if (this.#isClosed || !this.#topics.has(name)) return ''
-        this.#observer.failed(error)
-        await this.#ready()
+        await this.retry(error)
       }
     }
   }
 
-  #ready (): Promise<void> {
+  retry (error: unknown): Promise<void> {
+    this.#observer.failed(error)
     return new Promise((resolve) => {
       if (this.#state === 'down') this.#whenReady.push(resolve)
       else timers.setTimeout(resolve, RETRY_DELAY).unref()
@@ -278,8 +278,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   }
 
   unfilled (feed: Feed, error: unknown): void {
-    this.#observer.failed(error)
-    this.#ready().then(() => feed.refill())
+    this.retry(error).then(() => feed.refill())
   }
 
   #fanOut ({ sockets, live }: LocalTopic, delivery: TopicDelivery, except: WireSocket | undefined): void {

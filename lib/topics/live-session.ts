@@ -10,6 +10,8 @@ export interface LiveSessionOwner {
   /** Undefined where the topic has no members. */
   members (topic: LocalTopic): Promise<readonly LiveMember[]> | undefined
   isSubscribed (socket: WireSocket, topic: string): boolean
+  /** Reports an error of the engine. Resolves when it is worth another try. */
+  retry (error: unknown): Promise<void>
 }
 
 const PAGE_LENGTH = 200
@@ -57,7 +59,15 @@ export class LiveSession {
       await topic.ready
       const cursor = this.#cursors.get(topic.name)
       this.#cursors.delete(topic.name)
-      await this.#catchUp(topic, cursor)
+      // From the same cursor: a client drops what it has already.
+      while (this.#isFollowing(topic)) {
+        try {
+          await this.#catchUp(topic, cursor)
+          return
+        } catch (error) {
+          await this.#owner.retry(error)
+        }
+      }
     } finally {
       topic.resuming--
       this.#following.delete(topic)

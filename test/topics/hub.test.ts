@@ -279,6 +279,25 @@ t.test('a gap in the middle of a long history is a frame of its own', async (t) 
   t.same(client.of('message').slice(-2).map(({ cursor }) => cursor), ['c299', 'c300'])
 })
 
+t.test('a live socket that resumes while the engine is down is in step when it is back', async (t) => {
+  const { hub, engine, reports } = await setUp()
+  for (const text of ['one', 'two']) engine.acceptText('/a', text)
+  const client = live(hub)
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
+  client.send({ type: 'resume', topics: {} })
+  await turn()
+  engine.events.state('down')
+  engine.failure = new Error('no connection')
+  client.send({ type: 'resume', topics: { '/a': 'c1' } })
+  await turn()
+  t.equal(reports.at(-1), 'failed no connection')
+  engine.failure = undefined
+  engine.events.state('ready')
+  await turn()
+  t.match(client.of('message'), [{ cursor: 'c2', payload: 'two' }])
+  t.equal(hub.counts.subscriptions, 1)
+})
+
 t.test('a live socket may ask again for what it missed', async (t) => {
   const { hub } = await setUp()
   const client = live(hub)
