@@ -389,9 +389,9 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
   two('a member is listed once, also while other processes join and leave as the same member', async (first, second, topic) => {
     await first.engine.presence!.join(topic, ann, LEASE)
     await first.engine.presence!.join(topic, bob, LEASE)
-    let isChanging = true
+    const stop = new AbortController()
     const changes = (async () => {
-      while (isChanging) {
+      while (!stop.signal.aborted) {
         await second.engine.presence!.join(topic, ann, LEASE)
         await second.engine.presence!.leave(topic, ann.id)
       }
@@ -402,7 +402,7 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
         assert.deepEqual(listed.map(({ id }) => id).sort(), [ann.id, bob.id])
       }
     } finally {
-      isChanging = false
+      stop.abort()
       await changes
     }
   })
