@@ -2,7 +2,7 @@ import { UncleanClose } from '../errors.js'
 
 type PullResult = IteratorResult<unknown, undefined>
 
-/** Iterates over the messages of a Receiver, as values of an async iterator. */
+/** Returns an async iterator over the messages of a Receiver. */
 export function iterate (receiver: { pull (): PullQueue, stopPulling (): void }): AsyncIterableIterator<unknown> {
   const queue = receiver.pull()
   return {

@@ -25,8 +25,8 @@ export interface ReadingHost {
  *
  *   reading ── stopReading(reason) ──▶ stopped ── continueReading(), when no reason is left ──▶ reading
  *
- * clear(reason) removes a reason but does not resume reading. Only this class pauses and resumes the transport, except
- * that `Transport.end()` resumes it to receive the end of the stream.
+ * `clear(reason)` removes a reason but does not resume reading. Nothing else pauses the transport; `Transport.end()`
+ * resumes it to receive the end of the stream.
  *
  * This is a base class of Receiver, because a separate object would cost each idle socket 40 bytes.
  */

@@ -39,8 +39,7 @@ type Message = Sendable | Blob | PreparedMessage
 /**
  * Sends messages.
  *
- *   send() ──▶ wait for Blobs being read ──▶ bytes, text or PreparedMessage ──┬──────────────────▶ protocol
- *                                                     queue above the limit ──┴─▶ Backpressure ──▲
+ *   send() ──▶ wait for Blobs ──▶ bytes, text or PreparedMessage ──▶ Backpressure, if over the limit ──▶ protocol
  */
 export class Sender implements SlowSender {
   messagesSent = 0

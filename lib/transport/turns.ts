@@ -21,21 +21,19 @@ export interface TurnTaker {
   takeTurn (): void
 }
 
-// All in units of the budget.
-
-/** The work of one socket at a time. */
+/** The work of one socket at a time, in units of the budget. */
 export const SHARE = 512
 
-/** The work of all sockets in one turn of the loop, whether read or queued. */
+/** The work of all sockets in one turn of the loop, whether read or queued, in units of the budget. */
 export const TURN = 2_048
 
-/** The share of a socket whose bytes are read in a full turn, so that small senders need not wait for large ones. */
+/** The SHARE of a socket whose bytes are read in a full turn, so that small senders need not wait for large ones. */
 export const MIN_SHARE = 64
 
 /** The time limit for queued sockets in one turn, in milliseconds, in case listeners take longer than their units. */
 const MAX_TURN_TIME = 4
 
-// Less work than this does not start a new turn, so a quiet server needs no setImmediate().
+// Less work than this, in units of the budget, does not start a new turn. A quiet server needs no setImmediate().
 const MIN_COUNTED_WORK = 256
 
 // Captured now: if a test replaced it, sockets would stop receiving.

@@ -89,8 +89,8 @@ export abstract class WriteQueue implements Output, Flushable {
   reserve (length: number): number {
     if (this.#shared !== undefined) this.#unshare(this.#shared)
     const end = this.#end
-    // A region can grow if it is the last one in the current slab, or in a chunk of our own. A chunk of SLAB_SIZE is an
-    // earlier slab, where regions of other sockets follow.
+    // A region can grow if it is the last one in the current slab, or has a chunk of its own. A chunk of SLAB_SIZE is
+    // an earlier slab, where regions of other sockets follow.
     const mayGrow = this.chunk === slab ? isLast(end) : end > 0 && this.chunk.length !== SLAB_SIZE
     if (mayGrow && end + length <= this.chunk.length) {
       this.#end = end + length
