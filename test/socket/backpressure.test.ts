@@ -62,7 +62,7 @@ t.test('close: the socket closes with 1013, what waits is given back at once, an
   t.equal(socket.send(HALF), 'refused')
   t.ok(socket.bufferedAmount < 100)
   t.equal(socket.readyState, socket.CLOSING)
-  t.same(cuts, ['more than 1000 bytes wait for the peer'])
+  t.same(cuts, ['more than 1000 bytes are queued for the peer'])
   t.equal(await waiting, 'FST_WIRE_CONNECTION_CLOSED')
   t.equal(await closeOf(socket), 1006)
   t.same(memory.drops, [])

@@ -53,13 +53,13 @@ t.test('binaryType says in which form a binary message comes', async (t) => {
 })
 
 t.test('what is no message is refused, with what it is', async (t) => {
-  const message = (what: string) => ({ code: 'FST_WIRE_DATA', message: `A message is a string, a number or bytes (Buffer, typed array, ArrayBuffer, or a list of them), not ${what}` })
+  const message = (what: string) => ({ code: 'FST_WIRE_DATA', message: `A message must be a string, a number or bytes (Buffer, typed array, ArrayBuffer, or a list of them), not ${what}` })
   t.throws(() => toBuffer({ a: 1 } as never), message('an object (Object), whose text is JSON.stringify(object)'))
   t.throws(() => toBuffer(Object.create(null)), message('an object (without a prototype), whose text is JSON.stringify(object)'))
   t.throws(() => toBuffer(true as never), message('a boolean'))
   t.throws(() => toBuffer((() => {}) as never), message('a function'))
   t.throws(() => toBuffer(new Blob([]) as never), message('a Blob: its bytes are await blob.arrayBuffer()'))
-  t.throws(() => toBuffer(['text'] as never), message('a list of other things'))
+  t.throws(() => toBuffer(['text'] as never), message('a list of other values'))
 })
 
 t.test('there are three binary types', async (t) => {

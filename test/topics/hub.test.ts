@@ -513,7 +513,7 @@ t.test('a subscription that cannot be made at all is reported', async (t) => {
   const { hub, reports } = await setUp({ settings: { maxTopics: 1 } })
   hub.attach(createMemorySocket().socket, { topics: ['/a', '/b'] })
   await turn()
-  t.match(reports[1], /failed A socket may follow at most 1 topics/)
+  t.match(reports[1], /failed A socket can follow at most 1 topics/)
 })
 
 t.test('a hub that closes waits for what is being published, and reports nothing more', async (t) => {

@@ -151,7 +151,7 @@ t.test('a write that fails tells its callbacks, and the stream its error', async
   t.match(await error, { message: 'broken' })
   await closed
   t.same(events, ['broken', 'closed'])
-  t.match(await new Promise((resolve) => { transport.whenWritten(resolve) }), { message: 'The connection closed before the data left' })
+  t.match(await new Promise((resolve) => { transport.whenWritten(resolve) }), { message: 'The connection closed before the data was sent' })
 })
 
 t.test('a region that began in an earlier slab is not grown over that of another', async (t) => {

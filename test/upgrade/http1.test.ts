@@ -200,7 +200,7 @@ t.test('a client that is late with its bytes is told so, by whoever answers', as
   })
   const client = new RawClient(t, port)
   client.write(upgradeHead() + 'bytes')
-  t.match((await client.readEnd()).toString(), /^HTTP\/1\.1 408 [^]*\r\nThe handshake was not complete within 30 ms\r\n/)
+  t.match((await client.readEnd()).toString(), /^HTTP\/1\.1 408 [^]*\r\nThe handshake was not completed within 30 ms\r\n/)
 })
 
 t.test('if nobody answers it then, it gets its answer all the same', async (t) => {
