@@ -141,7 +141,7 @@ function listen (instance: FastifyInstance, state: AppState, server: Server, { h
     })
   }
   const isOurs: IsOurs = (request) => urls.find(rewrittenUrl(instance, request)) !== undefined
-  const failed: UpgradeFailed = (error) => { instance.log.error({ err: error }, 'an upgrade failed') }
+  const failed: UpgradeFailed = (error) => { tryLog(instance.log, 'error', { err: error }, 'an upgrade failed') }
   const connections = new Connections(closeTimeout)
   const stop = listenForUpgrades(server, routing, isOurs, failed, connections)
   instance.addHook('onClose', async () => { stop() })
