@@ -104,8 +104,8 @@ class RedisEngine implements Engine {
         if (error !== undefined && CREDENTIALS.test(error.message)) refusal ??= error
         this.#setState('down', error)
       },
+      // A link reports this only while it is ready.
       restored: () => {
-        if (this.#state !== 'ready') return
         this.#events?.state('down')
         this.#events?.state('ready')
       }

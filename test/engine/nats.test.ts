@@ -40,6 +40,9 @@ async function open (t: Test, options: Parameters<typeof natsEngine>[0]): Promis
   return { engine, events }
 }
 
+/** A message as the stream has it: the line with its tag and its history, and an envelope without id and kind. */
+const STORED = `tag 100 60000\n${'\0'.repeat(9)}x`
+
 const mocks: { connect: () => Promise<unknown> } = { connect: async () => undefined }
 
 /** The engine with another package in place of its own, whose connections are those of `mocks`. */
@@ -153,22 +156,33 @@ t.test('what still comes of a topic that is not followed any more is passed by, 
   const nats = new FakeNats()
   const { engine, events } = await open(t, { connection: nats.connection })
   const headers = { 'Nats-Sequence': '1', 'Nats-Last-Sequence': '0' }
-  const stored = 'tag 100 60000\n'
   const joined = (id: string): object => ({ topic: 't', id, info: '', holders: ['x'], event: '+' })
   await engine.subscribe('t')
-  nats.deliver('wire.d.t', stored)
+  nats.deliver('wire.d.t', STORED)
   t.equal(events.delivered('t').length, 0, 'without headers')
   await engine.unsubscribe('t')
-  nats.deliver('wire.d.t', stored, { headers })
+  nats.deliver('wire.d.t', STORED, { headers })
   nats.deliver('wire.e.t.ann', joined('ann'))
   await engine.subscribe('t')
   nats.deliver('wire.e.t.bob', joined('bob'))
   t.strictSame(await events.presence('t', 1), ['+bob'])
   t.equal(events.delivered('t').length, 0)
   await engine.close()
-  nats.deliver('wire.d.t', stored, { headers })
+  nats.deliver('wire.d.t', STORED, { headers })
   nats.deliver('wire.e.t.ann', joined('ann'))
   t.equal((await events.presence('t', 1)).length, 1)
+})
+
+t.test('the first message of a topic follows its beginning, also when it comes before the subscription is confirmed', async (t) => {
+  const nats = new FakeNats()
+  const { engine, events } = await open(t, { connection: nats.connection })
+  const beginning = await engine.subscribe('empty')
+  nats.answer = (subject) => {
+    if (subject.includes('.MSG.GET.')) nats.deliver('wire.d.t', STORED, { headers: { 'Nats-Sequence': '1', 'Nats-Last-Sequence': '0' } })
+    return undefined
+  }
+  await engine.subscribe('t')
+  t.match(events.delivered('t'), [{ cursor: '1.tag', prev: beginning }])
 })
 
 t.test('a connection that comes when the engine is closed already is closed, unless it was given', async (t) => {

@@ -177,7 +177,7 @@ t.test('a cluster that was given is duplicated with its own socket options, and 
   t.match(cluster.overrides, { defaults: { socket: { tls: true, socketTimeout: 9_000 } } })
 })
 
-t.test('subscriptions of a cluster that were lost unnoticed have the history read again, while the engine is ready', async (t) => {
+t.test('subscriptions of a cluster that were lost unnoticed have the history read again, but not while a node is down', async (t) => {
   const cluster = new FakeRedisCluster(goodReply)
   const { events } = await open(t, { client: cluster })
   const node = { host: 'a', port: 1 }
