@@ -71,7 +71,7 @@ export class Topics extends EventEmitter<TopicEvents> {
     this.#fail = fail
   }
 
-  override [EventEmitter.captureRejectionSymbol] (error: Error): void {
+  override [EventEmitter.captureRejectionSymbol] (error: Error, ..._event: unknown[]): void {
     this.#fail(error)
   }
 

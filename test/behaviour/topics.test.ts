@@ -188,7 +188,7 @@ t.test('members join once, and leave when the last of their sockets is gone', as
 
 t.test('a member may have a number for its id, which is the same member as that of the text', async (t) => {
   const app = await createApp(t)
-  app.ws('/a', { topic: true, presence: ({ query }) => ({ ...query as object, id: 7 }) }, () => {})
+  app.ws('/a', { topic: true, presence: ({ query }) => ({ ...query as object, id: 7 as unknown as string }) }, () => {})
   app.ws('/b', { topic: '/a', presence: () => ({ id: '7' }) }, () => {})
   await app.injectWS('/a?name=ada')
   await app.injectWS('/b')
