@@ -239,7 +239,7 @@ export function isHttp2Server (server: object): server is Http2Server {
  * and reported to `failed`.
  */
 export function listenForConnects (
-  server: Http2Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean, failed: UpgradeFailed = () => {}
+  server: Http2Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean, failed: UpgradeFailed
 ): ConnectListener {
   const sessions = new Sessions()
   const onConnect = (given: Http2ServerRequest | IncomingMessage, response: Http2ServerResponse | Duplex): void => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isBinaryByDefault, isBinaryType, toBinaryType, toBuffer, type Sendable } from '../../lib/socket/sendable.js'
+import { isBinaryByDefault, isBinaryType, isBlob, toBinaryType, toBuffer, type Sendable } from '../../lib/socket/sendable.js'
 
 t.test('strings and numbers are text, all else is binary', async (t) => {
   t.equal(isBinaryByDefault('text'), false)
@@ -65,4 +65,9 @@ t.test('what is no message is refused, with what it is', async (t) => {
 t.test('there are three binary types', async (t) => {
   for (const type of ['nodebuffer', 'arraybuffer', 'fragments']) t.equal(isBinaryType(type), true)
   for (const type of ['blob', 'bogus', undefined]) t.equal(isBinaryType(type), false)
+})
+
+t.test('a Blob and a File are Blobs, and nothing that only has their methods is', async (t) => {
+  for (const blob of [new Blob(['x']), new File(['x'], 'x.txt')]) t.equal(isBlob(blob), true)
+  for (const other of [null, 'Blob', new Response('x'), { arrayBuffer: 5, [Symbol.toStringTag]: 'Blob' }]) t.equal(isBlob(other), false)
 })
