@@ -28,11 +28,11 @@ import { tryLog } from './try-log.js'
 import { requestLogging, secondaryServers } from './routes/fastify-servers.js'
 import { Connections } from './upgrade/connections.js'
 import { boundHeads } from './upgrade/head-timeout.js'
-import { listenForUpgrades } from './upgrade/http1.js'
-import { isHttp2Server, listenForConnects } from './upgrade/http2.js'
+import { listenForUpgrades } from './upgrade/http1-listener.js'
+import { isHttp2Server, listenForConnects } from './upgrade/http2-listener.js'
 import { injectSocket, lendContext, type InjectContext, type InjectHooks } from './inject/inject.js'
 import { isUpgrade, markUpgrade, upgradeConstraint } from './routes/upgrade-constraint.js'
-import type { Upgrade, UpgradeFailed } from './upgrade/response.js'
+import type { Upgrade, FailureHandler } from './upgrade/response.js'
 import { rewrittenUrl } from './routes/rewrite-url.js'
 import { SocketUrls } from './routes/socket-urls.js'
 import { createSocketTopics } from './topics/socket-topics.js'
@@ -141,7 +141,7 @@ function listen (instance: FastifyInstance, state: AppState, server: Server, { h
     })
   }
   const isOurs: IsOurs = (request) => urls.find(rewrittenUrl(instance, request)) !== undefined
-  const failed: UpgradeFailed = (error) => { instance.log.error({ err: error }, 'an upgrade failed') }
+  const failed: FailureHandler = (error) => { instance.log.error({ err: error }, 'an upgrade failed') }
   const connections = new Connections(closeTimeout)
   const stop = listenForUpgrades(server, routing, isOurs, failed, connections)
   instance.addHook('onClose', async () => { stop() })
@@ -152,7 +152,7 @@ function listen (instance: FastifyInstance, state: AppState, server: Server, { h
 type Routing = (request: IncomingMessage, upgrade: Upgrade) => void
 type IsOurs = (request: IncomingMessage) => boolean
 
-function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how: [Routing, IsOurs, UpgradeFailed]): Server {
+function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how: [Routing, IsOurs, FailureHandler]): Server {
   const listeners = [listenForConnects(server, ...how)]
   // On 'localhost' Fastify listens by a server of its own for each address.
   instance.addHook('onListen', async () => {

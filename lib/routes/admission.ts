@@ -24,7 +24,7 @@ export function admit (settings: AdmissionSettings, limits: readonly ConnectionL
   // Only true lets in: also what is thrown is no reason to, whatever it is.
   const fail = (reason: unknown): void => { done(isError(reason) ? reason : originRefused(settings, handshake, request)) }
   try {
-    if (limits.length > 0) upgrade.whenOver(takePlace(limits, request.ip))
+    if (limits.length > 0) upgrade.onceFinished(takePlace(limits, request.ip))
     isAllowed = judge(settings, handshake, request)
   } catch (reason) {
     fail(reason)

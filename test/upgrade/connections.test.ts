@@ -109,8 +109,10 @@ t.test('a request under way is finished, and its connection ends after it', asyn
     const closed = app.close()
     await cut
     t.equal(received, '')
+    const ended = once(socket, 'close')
     answer('finished')
     await closed
+    await ended
     t.match(received, /finished$/)
   }
 })
