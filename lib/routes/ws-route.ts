@@ -7,19 +7,22 @@ import { prepareRoute, withFirstHook } from './prepare-route.js'
 import type { Registration } from './registration.js'
 import type { SocketHandler, SocketRouteOptions, SocketSchema } from '../options/declaration.js'
 
-/** Where the onRoute hook of the plugin finds how long the handshakes of a route may take. */
+/** A route option for the plugin's onRoute hook: the handshakeTimeout of the route, in milliseconds. */
 export const handshakeTimeout = Symbol('handshakeTimeout')
 
 /**
- * Declares a socket at a URL: an ordinary route under the constraint that only an upgrade satisfies.
- * @throws BadOption, RouteOption, MisspeltOption, and what Fastify throws for a route
+ * Declares a socket at a URL: an ordinary route with a constraint that only upgrades satisfy.
+ * @throws BadOption, RouteOption, MisspeltOption, and the errors of `app.route()`
  */
-export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions, registration: Registration, url: string, options: SocketRouteOptions, handler: SocketHandler): void {
+export function addSocketRoute (
+  instance: FastifyInstance, defaults: WireOptions, registration: Registration, url: string,
+  options: SocketRouteOptions, handler: SocketHandler
+): void {
   checkRouteOptions(options, SOCKET_OPTIONS)
   const { own, route } = splitOptions(options)
   checkMessageOptions(own, route.schema)
   const settings = resolveSettings(own, defaults)
-  // A description of the HTTP API has the resource at this URL, or nothing: a socket would stand there as a GET.
+  // Hidden from API descriptions, where the socket would appear as a GET.
   const schema: SocketSchema = Object.assign({ hide: true }, route.schema)
   const pattern = `${instance.prefix}${url}`
   const prepared = prepareRoute(instance, registration, settings, schema, { ...route, url }, handler, pattern)
@@ -38,7 +41,12 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
   prepared.compileWhenReady()
 }
 
-function splitOptions (options: SocketRouteOptions): { own: SocketOptions, route: Omit<RouteShorthandOptions, 'errorHandler' | 'websocket'> } {
+interface SplitOptions {
+  readonly own: SocketOptions
+  readonly route: Omit<RouteShorthandOptions, 'errorHandler' | 'websocket'>
+}
+
+function splitOptions (options: SocketRouteOptions): SplitOptions {
   const own: Record<string, unknown> = {}
   const route: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) (isSocketOption(name) ? own : route)[name] = value
