@@ -1,24 +1,34 @@
-// A test file covers the module that it mirrors. Tests in test/behaviour/ cover everything between a route and a stream,
+// A test file covers the module that it mirrors. Tests in test/behaviour/ cover all between a route and a stream,
 // and tests of a part of the socket cover the socket too. Tests with other people's clients cover nothing.
 import { existsSync, readdirSync } from 'node:fs'
 
 const CONVERSATION = [
   'lib/plugin.ts', 'lib/routes/ws-route.ts', 'lib/routes/drop-in.ts', 'lib/routes/accept.ts', 'lib/options/resolve.ts',
-  'lib/socket/socket.ts', 'lib/upgrade/http1.ts', 'lib/routes/upgrade-constraint.ts'
+  'lib/routes/upgrade-constraint.ts', 'lib/routes/unrouted.ts', 'lib/socket/socket.ts', 'lib/upgrade/http1.ts'
 ]
 
 const ENGINE = {
   memory: ['memory', 'memory-presence', 'topic-log'],
-  redis: ['redis', 'redis-clients', 'redis-keys', 'redis-link', 'redis-cluster-link', 'redis-messages', 'redis-presence', 'redis-scripts', 'redis-subscription', 'cursor', 'envelope', 'outgoing'],
+  redis: [
+    'redis', 'redis-clients', 'redis-keys', 'redis-link', 'redis-cluster-link', 'redis-messages', 'redis-presence',
+    'redis-scripts', 'redis-subscription', 'cursor', 'envelope', 'outgoing'
+  ],
   nats: ['nats', 'nats-history', 'nats-presence', 'nats-subjects', 'nats-topic', 'jetstream']
 }
 
 // Tests of several files that make up one part.
 const PARTS = {
-  'test/upgrade/http1.test.ts': ['lib/upgrade/http1.ts', 'lib/upgrade/http1-listener.ts', 'lib/upgrade/switching-head.ts'],
+  'test/upgrade/http1.test.ts': [
+    'lib/upgrade/http1.ts', 'lib/upgrade/http1-listener.ts', 'lib/upgrade/switching-head.ts'
+  ],
   'test/upgrade/http2.test.ts': ['lib/upgrade/http2.ts', 'lib/upgrade/http2-listener.ts'],
-  'test/topics/hub.test.ts': ['lib/topics/hub.ts', 'lib/topics/live-session.ts', 'lib/topics/live-sessions.ts', 'lib/topics/local-topic.ts'],
-  'test/behaviour/topics.test.ts': [...CONVERSATION, 'lib/routes/open-topics.ts', 'lib/routes/route-topics.ts', 'lib/topics/socket-topics.ts']
+  'test/topics/hub.test.ts': [
+    'lib/topics/hub.ts', 'lib/topics/live-session.ts', 'lib/topics/live-sessions.ts', 'lib/topics/local-topic.ts',
+    'lib/topics/members.ts'
+  ],
+  'test/behaviour/topics.test.ts': [
+    ...CONVERSATION, 'lib/routes/open-topics.ts', 'lib/routes/route-topics.ts', 'lib/topics/socket-topics.ts'
+  ]
 }
 
 // The modules of a folder whose tests run in one process.
