@@ -13,7 +13,7 @@ const engine = kind === 'redis'
   ? redisEngine({ url, publishTimeout: 30_000 })
   : natsEngine({ servers: url, maxPerTopic: 1_000_000, publishTimeout: 30_000 })
 const rules = new TopicRuleBook({ retention: { size: 1_000_000, ttl: 600_000 }, hasPresence: false })
-const settings = { maxTopics: 10, maxTopicLength: 100, liveInterval: 25_000, linger: 60_000, lease: 30_000, grace: 5_000 }
+const settings = { maxTopics: 10, maxTopicLength: 100, liveInterval: 25_000, unusedTopicTimeout: 60_000, lease: 30_000, grace: 5_000 }
 const hub = new TopicHub(engine, rules, settings, {
   state () {}, gap () { process.send?.({ gap: true }) }, joined () {}, left () {}, failed () {}
 })

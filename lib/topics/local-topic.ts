@@ -2,28 +2,30 @@ import type { TopicMessage } from '../engine/engine.js'
 import type { WireSocket } from '../socket/socket.js'
 import { Feed, type FeedOwner } from './feed.js'
 import type { LiveMember } from './frames.js'
+import { prepareFrame, type TopicDelivery } from './topic-frames.js'
+import { isHixie } from '../versions.js'
 
-/** Takes the messages of a topic in server code. */
+/** Receives the messages of a topic in server code. */
 export type TopicListener = (data: Buffer, message: TopicMessage) => void
 
-/** A topic that this process follows, and who follows it here. */
+/** A topic that this process follows, with its sockets and listeners. */
 export class LocalTopic {
   readonly name: string
   readonly feed: Feed
-  /** Resolves when the engine's subscription is in force. */
+  /** Resolves when the engine has subscribed. */
   readonly ready: Promise<void>
-  /** The sockets that get the payload of each message as it comes. */
+  /** The sockets that receive plain payloads. */
   readonly sockets = new Set<WireSocket>()
-  /** Those that speak the live subprotocol, and are in step. */
+  /** The sockets that speak the live subprotocol and are up to date. */
   live: Set<WireSocket> | undefined
   listeners: Set<TopicListener> | undefined
-  /** How many sockets read what they missed, before they join the others. */
+  /** The number of live sockets that are reading missed messages. */
   resuming = 0
-  /** Who is there, as far as a live socket of this process wants to know. */
+  /** The members, known once a live socket of this process has asked for them. */
   members: Map<string, LiveMember> | undefined
-  /** Counts the joins and leaves seen, so that a list of members that was read meanwhile is known to be old. */
+  /** Incremented at each join and leave, to detect that a list of members is outdated. */
   presenceVersion = 0
-  /** Whether nobody followed the topic when it was last looked at. */
+  /** Whether the topic had no followers at the last check. */
   isStale = false
 
   constructor (name: string, owner: FeedOwner, subscribed: Promise<string>) {
@@ -32,7 +34,7 @@ export class LocalTopic {
     this.ready = subscribed.then((head) => { this.feed.start(head) })
   }
 
-  /** How many sockets follow the topic here. */
+  /** The number of sockets of this process that follow the topic. */
   get followers (): number {
     return this.sockets.size + (this.live?.size ?? 0) + this.resuming
   }
@@ -48,5 +50,32 @@ export class LocalTopic {
 
   get isFollowed (): boolean {
     return this.followers > 0 || this.listeners !== undefined
+  }
+
+  /**
+   * Sends a message to the sockets.
+   * @returns how many sockets accepted it
+   */
+  deliver (delivery: TopicDelivery, except: WireSocket | undefined): number {
+    const { kind, isBinary } = delivery.message
+    const options = kind === '' ? undefined : { kind }
+    let count = 0
+    for (const socket of this.sockets) {
+      // The hixie drafts carry text only.
+      if (socket === except || (isBinary && isHixie(socket.version))) continue
+      if (socket.send(delivery.plain, options) !== 'refused') count++
+    }
+    if (this.live === undefined) return count
+    for (const socket of this.live) {
+      if (socket !== except && socket.send(delivery.live, options) !== 'refused') count++
+    }
+    return count
+  }
+
+  /** Sends a frame without a payload to the live sockets. */
+  sendToLive (frame: Parameters<typeof prepareFrame>[0]): void {
+    if (this.live === undefined || this.live.size === 0) return
+    const message = prepareFrame(frame)
+    for (const socket of this.live) socket.send(message)
   }
 }

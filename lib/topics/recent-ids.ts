@@ -1,17 +1,15 @@
-/**
- * The ids of the last messages. Two generations: the older one is forgotten as a whole, which costs nothing for each id.
- */
+/** The ids of the last messages, in two generations. The older one is dropped as a whole, at no cost per id. */
 export class RecentIds {
   readonly #size: number
   #ids = new Set<string>()
   #older = new Set<string>()
 
-  /** @param size how many are remembered at least; at most twice as many */
+  /** @param size the minimum number of ids remembered; the maximum is twice as many */
   constructor (size: number) {
     this.#size = size
   }
 
-  /** @returns false for an id that is known already */
+  /** @returns false if the id is known */
   add (id: string): boolean {
     if (this.#ids.has(id) || this.#older.has(id)) return false
     this.#ids.add(id)

@@ -271,10 +271,10 @@ t.test('a gap is told to clients, to the log, to listeners of the topics and on 
   await page.until('gap')
   await page.until('kept')
   t.same(gaps, [{ topic: '/a', cursor: 'c1' }, '/a'])
-  t.match(lines.join(''), /messages of a topic are gone/)
+  t.match(lines.join(''), /messages of a topic were lost/)
   engine.events.state('down', new Error('connection lost'))
   t.equal(app.topics.state, 'down')
-  t.match(lines.join(''), /the engine of the topics is down/)
+  t.match(lines.join(''), /the topic engine is down/)
 })
 
 t.test('an option that cannot be is refused with what it may be', async (t) => {

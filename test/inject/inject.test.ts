@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import cookie from '@fastify/cookie'
 import t from 'tap'
 import { fastifyWire, type InjectError, type Version } from '../../index.js'
-import { injectSocket, lendContext } from '../../lib/inject/inject.js'
+import { injectSocket, applyContext } from '../../lib/inject/inject.js'
 import { createHttp2App } from '../fixtures/http2.js'
 import { createApp } from '../fixtures/app.js'
 
@@ -156,7 +156,7 @@ t.test('what a context has besides is found on the request, unless a request has
   const client = await app.injectWS('/demo', { user: { id: 7 }, method: 'POST', url: '/else', protocols: ['a'] } as object)
   t.same(JSON.parse(String((await once(client, 'message'))[0])), [{ id: 7 }, 'GET', '/demo', false])
   const request = { socket: { context: { user: 7 } } } as unknown as IncomingMessage
-  lendContext(request)
+  applyContext(request)
   t.notOk('user' in request, 'a connection of others has none')
   client.terminate()
 })

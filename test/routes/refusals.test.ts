@@ -6,7 +6,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRepl
 import t, { type Test } from 'tap'
 import { fastifyWire, type InjectContext, type WireOptions } from '../../index.js'
 import { NoSocket } from '../../lib/errors.js'
-import { logMissed, logRefusal, refuseWhileClosing, watchUpgrade } from '../../lib/routes/refusals.js'
+import { logNotFound, logRefusal, refuseWhileClosing, watchUpgrade } from '../../lib/routes/refusals.js'
 import { RefusalLog } from '../../lib/server/refusal-log.js'
 import { WireServer } from '../../lib/server/server.js'
 import type { Upgrade } from '../../lib/upgrade/response.js'
@@ -236,7 +236,7 @@ t.test('an upgrade that is refused twice is logged for the first reason', async 
   const reply = { log, raw: response as unknown } as FastifyReply
   logRefusal(request, reply, new NoSocket('/demo'))
   const { log: quiet } = request
-  logMissed(request, reply)
+  logNotFound(request, reply)
   t.equal(request.log, quiet)
   response.emit('finish')
   t.match(lines, [{ refused: { code: 'FST_WIRE_NO_SOCKET', statusCode: 404 } }])

@@ -324,6 +324,6 @@ t.test('what the kernel takes at once does not wait, and nothing is left to the 
   const backpressure = new Backpressure(
     { get queuedAmount () { return queuedAmount } } as unknown as SlowSender, { transport } as unknown as SlowConnection, { limit: LIMIT, policy: 'drop' }
   )
-  t.equal(backpressure.isOver, false)
+  t.equal(backpressure.isOverLimit, false)
   t.same(calls, ['flushNow'])
 })

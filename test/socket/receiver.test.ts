@@ -139,12 +139,12 @@ t.test('taken one by one, text is a string and what is binary a Buffer', async (
 })
 
 t.test('a frame that holds no message is no message, but counts for the rate', async (t) => {
-  const recipient = new RecordingRecipient()
-  recipient.hasListener = true
-  const receiver = new Receiver(recipient, { rate: 1, burst: 2, pauses: true })
+  const host = new RecordingHost()
+  host.hasListener = true
+  const receiver = new Receiver(host, { rate: 1, burst: 2, pauses: true })
   t.equal(receiver.receive(Buffer.from('\0'), false), true)
   t.equal(receiver.receive(Buffer.from('\0'), false), false, 'nothing more is allowed now')
-  t.same(recipient.heard, [])
+  t.same(host.heard, [])
   t.equal(receiver.messagesReceived, 2)
   receiver.stopRate()
 })

@@ -19,7 +19,7 @@ async function setUp ({ settings, presence }: SetUp = {}) {
   const engine = new ScriptedEngine(presence)
   const reports: string[] = []
   const hub = new TopicHub(engine, new TopicRuleBook(RULES), {
-    maxTopics: 3, maxTopicLength: 100, liveInterval: 60_000, linger: 60_000, lease: 30_000, grace: 0, ...settings
+    maxTopics: 3, maxTopicLength: 100, liveInterval: 60_000, unusedTopicTimeout: 60_000, lease: 30_000, grace: 0, ...settings
   }, {
     state: (state, error) => { reports.push(`${state} ${error?.message ?? ''}`.trim()) },
     gap: (topic, cursor) => { reports.push(`gap ${topic} ${cursor}`) },
@@ -130,7 +130,7 @@ t.test('the names of topics are read with their limit', async (t) => {
 })
 
 t.test('a topic is dropped a little after its last socket has left, unless another one comes', async (t) => {
-  const { hub, engine } = await setUp({ settings: { linger: 5 } })
+  const { hub, engine } = await setUp({ settings: { unusedTopicTimeout: 5 } })
   const { socket } = createMemorySocket()
   await hub.subscribe(socket, '/a')
   hub.unsubscribe(socket, '/a')
@@ -140,7 +140,7 @@ t.test('a topic is dropped a little after its last socket has left, unless anoth
   await unsubscribed
   t.equal(hub.counts.topics, 0)
   engine.unsubscribe = async () => { throw new Error('down') }
-  const { hub: second, engine: failing, reports } = await setUp({ settings: { linger: 5 } })
+  const { hub: second, engine: failing, reports } = await setUp({ settings: { unusedTopicTimeout: 5 } })
   const failed = new Promise<void>((resolve) => {
     failing.unsubscribe = async () => {
       resolve()
@@ -155,7 +155,7 @@ t.test('a topic is dropped a little after its last socket has left, unless anoth
 })
 
 t.test('a topic that is followed stays when another one is dropped', async (t) => {
-  const { hub, engine } = await setUp({ settings: { linger: 5 } })
+  const { hub, engine } = await setUp({ settings: { unusedTopicTimeout: 5 } })
   const peer = createMemorySocket()
   await hub.subscribe(peer.socket, '/a')
   await hub.subscribe(peer.socket, '/b')
@@ -169,7 +169,7 @@ t.test('a topic that is followed stays when another one is dropped', async (t) =
 })
 
 t.test('a subscription that failed is not made again for a topic that was dropped meanwhile', async (t) => {
-  const { hub, engine } = await setUp({ settings: { linger: 5 } })
+  const { hub, engine } = await setUp({ settings: { unusedTopicTimeout: 5 } })
   engine.events.state('down')
   engine.failure = new Error('no connection')
   const { socket } = createMemorySocket()

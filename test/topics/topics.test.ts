@@ -9,7 +9,7 @@ async function setUp () {
   const presence = new ScriptedPresence()
   const engine = new ScriptedEngine(presence)
   const hub = new TopicHub(engine, new TopicRuleBook({ retention: DEFAULT_RETENTION, hasPresence: false }), {
-    maxTopics: 3, maxTopicLength: 100, liveInterval: 60_000, linger: 60_000, lease: 30_000, grace: 0
+    maxTopics: 3, maxTopicLength: 100, liveInterval: 60_000, unusedTopicTimeout: 60_000, lease: 30_000, grace: 0
   }, { state: () => {}, gap: () => {}, joined: () => {}, left: () => {}, failed: () => {} })
   await hub.open()
   t.teardown(() => hub.close())

@@ -5,16 +5,17 @@ import { Duplex } from 'node:stream'
 import type { Test } from 'tap'
 import t from 'tap'
 import { Connections } from '../../lib/upgrade/connections.js'
-import { listenForUpgrades, type Http1Upgrade } from '../../lib/upgrade/http1.js'
+import type { Http1Upgrade } from '../../lib/upgrade/http1.js'
+import { listenForUpgrades } from '../../lib/upgrade/http1-listener.js'
 import { RawClient, upgradeHead } from '../fixtures/client.js'
 
 type Routing = (request: IncomingMessage, response: ServerResponse, upgrade: Http1Upgrade) => void
 
-const setUp = async (t: Test, route: Routing, patience?: number) => {
+const setUp = async (t: Test, route: Routing, endTimeout?: number) => {
   const server = createServer((_request, response) => { response.end('plain') })
   const failures: unknown[] = []
   const routing = (request: IncomingMessage, upgrade: Http1Upgrade): void => { route(request, upgrade.response, upgrade) }
-  const stop = listenForUpgrades(server, routing, (request) => request.url === '/demo', (error) => { failures.push(error) }, new Connections(patience))
+  const stop = listenForUpgrades(server, routing, (request) => request.url === '/demo', (error) => { failures.push(error) }, new Connections(endTimeout))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const sockets = new Set<{ destroy (): void }>()
@@ -256,7 +257,7 @@ t.test('it is told once when a connection is over: a refusal when it is answered
   let route = (_name: string): void => {}
   const { port } = await setUp(t, (request, response, upgrade) => {
     const name = request.url as string
-    upgrade.whenOver(() => {
+    upgrade.onceFinished(() => {
       told.push(name)
       route(name)
     })
@@ -291,7 +292,7 @@ t.test('it is told at once of a connection that is gone already', async (t) => {
   stream.resume()
   await closed
   let isOver = false
-  upgrade.whenOver(() => { isOver = true })
+  upgrade.onceFinished(() => { isOver = true })
   t.ok(isOver)
 })
 
@@ -440,7 +441,7 @@ t.test('head and body of an answer leave in one write, that of a handshake and t
   }
 })
 
-t.test('a header that HTTP cannot carry leaves the response as it was, so that it can be answered once more', async (t) => {
+t.test('a header that HTTP cannot attachUpgrade leaves the response as it was, so that it can be answered once more', async (t) => {
   const { port } = await setUp(t, (request, response, upgrade) => {
     if (request.url === '/demo') upgrade.accept(ANSWER, () => { t.fail('no socket') })
     const bad = { 'x-list': ['good', 'b\u2603d'] }

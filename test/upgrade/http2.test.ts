@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { MemorySocket } from '../../lib/inject/pair.js'
-import { isHttp2Server, listenForConnects, type Http2Upgrade } from '../../lib/upgrade/http2.js'
+import type { Http2Upgrade } from '../../lib/upgrade/http2.js'
+import { isHttp2Server, listenForConnects } from '../../lib/upgrade/http2-listener.js'
 import { Http2Client } from '../fixtures/http2.js'
 import { turn } from '../fixtures/memory.js'
 
@@ -171,7 +172,7 @@ t.test('a client that is gone gets no socket', async (t) => {
     const upgrade = await routed
     const response = upgrade.response as unknown as Http2ServerResponse
     let isOver = false
-    upgrade.whenOver(() => { isOver = true })
+    upgrade.onceFinished(() => { isOver = true })
     const closed = once(response.stream, 'close')
     if (whole) client.session.destroy()
     else stream.close(CANCEL)
