@@ -216,3 +216,16 @@ t.test('without the package of the client it is said which one is missing', asyn
   })
   await t.rejects(createRedisLink({}), { code: 'FST_WIRE_ENGINE_PACKAGE', message: /@redis\/client/, cause: { message: 'Cannot find package' } })
 })
+
+t.test('a read that the end of the engine overtakes rejects with that', async (t) => {
+  let fail = (): void => {}
+  const { client } = fakeClient((args) => {
+    if (args[0] !== 'XREVRANGE') return goodReply(args)
+    return new Promise((_resolve, reject) => { fail = () => { reject(new Error('the client is closed')) } })
+  })
+  const { engine } = await open(t, { client })
+  const reading = engine.read('t', undefined, 10)
+  await engine.close()
+  fail()
+  await t.rejects(reading, { code: 'FST_WIRE_ENGINE_CLOSED' })
+})
