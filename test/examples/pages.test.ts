@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import WebSocket from 'ws'
+import { LiveSocket } from '../../client/live-socket.mjs'
+import { createApp, listen } from '../fixtures/app.js'
 import { launchChromium, withoutChromium } from '../fixtures/chromium.js'
 import { installExample, Program } from '../fixtures/examples.js'
 import { freePort } from '../fixtures/local-server.js'
@@ -48,7 +50,7 @@ const isDrawn = (page: Page, expected: boolean) => page.waitForFunction((expecte
   const canvas = document.querySelector('canvas')!
   const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height)
   return data.some((byte) => byte !== 0) === expected
-}, expected)
+}, expected, { polling: 200 })
 
 const draw = async (page: Page): Promise<void> => {
   const { x, y } = (await page.locator('canvas').boundingBox())!
@@ -147,6 +149,7 @@ t.test('the pages of the examples', inChromium, async (t) => {
       await page.locator('#name').fill(name)
       await page.locator('#name').press('Enter')
       await textOf(page, '#members', new RegExp(name))
+      t.notOk(await page.locator('#login').isVisible())
     }
     await Promise.all(pages.map((page) => textOf(page, '#members', /^(ann, bob|bob, ann)$/)))
 
@@ -191,6 +194,41 @@ t.test('the pages of the examples', inChromium, async (t) => {
     await Promise.all(pages.map((page) => textOf(page, '#members', /^(ann, bob|bob, ann)$/)))
     for (const server of servers) t.equal(await server.end('SIGTERM'), 0)
   })
+})
+
+t.test('the ten lines that the demo shows are all that it takes', async (t) => {
+  const [server, page] = ['server', 'page'].map((name) => {
+    const text = new RegExp(`<pre id="code-${name}">([^]*?)</pre>`).exec(read('examples/demo/page/index.html'))![1]!
+    t.equal(text.split('\n').length, 5)
+    return text.replaceAll('&gt;', '>').replace(/^import .*$/m, '')
+  }) as [string, string]
+  const app = await createApp(t)
+  const Move = { type: 'object', properties: { value: { type: 'integer' } } }
+  // eslint-disable-next-line no-new-func -- the code stands in a page
+  new Function('app', 'Move', 'readSlider', server)(app, Move, async () => ({ value: 50 }))
+  const origin = `http://127.0.0.1:${await listen(app)}`
+  t.same(await (await fetch(`${origin}/slider`)).json(), { value: 50 })
+  class NodeSocket extends LiveSocket {
+    constructor (url: string) {
+      super(new URL(url, origin), [], { WebSocket: WebSocket as never })
+      t.teardown(() => { this.close() })
+      sockets.push(this)
+    }
+  }
+  const sockets: LiveSocket[] = []
+  const moved: Array<Promise<number>> = []
+  const sliders = [0, 1].map(() => {
+    const slider = { valueAsNumber: 50, oninput: () => {}, get value () { return 50 }, set value (value) { resolve(value) } }
+    let resolve: (value: number) => void
+    moved.push(new Promise((_resolve) => { resolve = _resolve }))
+    // eslint-disable-next-line no-new-func -- as above
+    new Function('LiveSocket', 'slider', page)(NodeSocket, slider)
+    return slider
+  })
+  await Promise.all(sockets.map((socket) => once(socket as unknown as EventTarget, 'subscribed')))
+  sliders[0]!.valueAsNumber = 80
+  sliders[0]!.oninput()
+  t.same(await Promise.all(moved), [80, 80])
 })
 
 t.test('the chat is less than 150 lines', async (t) => {
