@@ -25,6 +25,7 @@ const openPage = async (t: Test, url: string, options: object = {}): Promise<Pag
   const context = await browser.newContext(options)
   t.teardown(() => context.close())
   const page = await context.newPage()
+  page.setDefaultTimeout(0)
   page.on('pageerror', (error) => { t.fail(String(error)) })
   await page.goto(url)
   return page
@@ -39,18 +40,21 @@ const startDemo = async (t: Test, settings: string): Promise<{ demo: Program, ur
   return { demo, url: await demo.start(/http:\S+/) }
 }
 
+/** Not each frame: a page that is drawn for that costs more than the test. The limit is the time of the test. */
+const PATIENTLY = { polling: 100, timeout: 0 }
+
 const countOf = (page: Page, selector: string, count: number) =>
-  page.waitForFunction(([selector, count]) => document.querySelectorAll(selector).length === count, [selector, count] as const)
+  page.waitForFunction(([selector, count]) => document.querySelectorAll(selector).length === count, [selector, count] as const, PATIENTLY)
 
 const textOf = (page: Page, selector: string, text: RegExp) =>
-  page.waitForFunction(([selector, text]) => new RegExp(text).test(document.querySelector(selector)!.textContent ?? ''), [selector, text.source] as const)
+  page.waitForFunction(([selector, text]) => new RegExp(text).test(document.querySelector(selector)!.textContent ?? ''), [selector, text.source] as const, PATIENTLY)
 
 /** Waits until something is drawn on the board of a page, or nothing is. */
 const isDrawn = (page: Page, expected: boolean) => page.waitForFunction((expected) => {
   const canvas = document.querySelector('canvas')!
   const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height)
   return data.some((byte) => byte !== 0) === expected
-}, expected, { polling: 200 })
+}, expected, PATIENTLY)
 
 const draw = async (page: Page): Promise<void> => {
   const { x, y } = (await page.locator('canvas').boundingBox())!
