@@ -1,6 +1,7 @@
 // Each test file answers for the module it mirrors. Whole conversations, which are held through routes, answer for all that
 // stands between a route and a stream, those of a part of the socket for the socket as well; other people's clients answer for nothing.
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
+import { filesOf } from './test/processes.js'
 
 const CONVERSATION = [
   'lib/plugin.ts', 'lib/routes/ws-route.ts', 'lib/routes/drop-in.ts', 'lib/routes/accept.ts', 'lib/options/resolve.ts', 'lib/socket/socket.ts', 'lib/upgrade/http1.ts', 'lib/routes/upgrade-constraint.ts'
@@ -19,20 +20,19 @@ const TOPICS = {
   'test/behaviour/topics.test.ts': [...CONVERSATION, 'lib/routes/open-topics.ts', 'lib/routes/route-topics.ts', 'lib/topics/socket-topics.ts']
 }
 
-// A folder whose tests run in one process answers for its files, and for what its tests answer for by themselves.
-function filesOf (folder) {
-  const tests = readdirSync(`test/${folder}`).filter((name) => name.endsWith('.test.ts'))
-  const files = new Set(tests.flatMap((name) => modulesOf(`test/${folder}/${name}`) ?? []))
+// A process answers for what the test files that run in it answer for by themselves.
+function answersFor (process) {
+  const modules = new Set(filesOf(process).flatMap((name) => modulesOf(name) ?? []))
   // An empty list would mean all files.
-  return files.size > 0 ? [...files] : null
+  return modules.size > 0 ? [...modules] : null
 }
 
 export default (test) => modulesOf(test)
 
 function modulesOf (test) {
   const path = test.replace(/\\/g, '/')
-  const folder = /^test\/folders\/(.+)\.test\.ts$/.exec(path)?.[1]
-  if (folder !== undefined) return filesOf(folder)
+  const process = /^test\/processes\/(.+)\.test\.ts$/.exec(path)?.[1]
+  if (process !== undefined) return answersFor(process)
   if (path in TOPICS) return TOPICS[path]
   if (/^test\/(behaviour\/|plugin|routes\/(ws-route|drop-in|accept)\.)/.test(path)) return CONVERSATION
   const engine = /^test\/engine\/(memory|redis|nats)(-faults|-cluster)?\.test/.exec(path)
