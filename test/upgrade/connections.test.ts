@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { fastifyWire } from '../../index.js'
 import { Connections } from '../../lib/upgrade/connections.js'
 import { listen } from '../fixtures/app.js'
-import { upgradeHead } from '../fixtures/client.js'
+import { closeOf, upgradeHead } from '../fixtures/client.js'
 
 const TLS = {
   key: readFileSync(new URL('../fixtures/localhost.key', import.meta.url)),
@@ -47,7 +47,7 @@ for (const [kind, options] of Object.entries(KINDS)) {
     const app = await createApp(t, options)
     const port = await listen(app)
     const sockets = [await peer(t, app, port), await peer(t, app, port, 'GET /demo HTTP/1.1\r\nHost: a\r\n'), await peer(t, app, port, '\x16\x03\x01')]
-    const closed = sockets.map((socket) => once(socket, 'close'))
+    const closed = sockets.map(closeOf)
     for (const socket of sockets) socket.on('end', () => { socket.end() })
     await app.close()
     await Promise.all(closed)
@@ -79,7 +79,7 @@ t.test('an application that listens on localhost closes the connections of every
   await app.listen({ port: 0, host: 'localhost' })
   const sockets: Socket[] = []
   for (const { address, port } of app.addresses() as AddressInfo[]) sockets.push(await peer(t, app, port, 'GET / HT', address === '127.0.0.1' ? address : '::1'))
-  const closed = sockets.map((socket) => once(socket, 'close'))
+  const closed = sockets.map(closeOf)
   for (const socket of sockets) socket.on('end', () => { socket.end() })
   await app.close()
   await Promise.all(closed)
@@ -103,14 +103,15 @@ t.test('a request under way is finished, and its connection ends after it', asyn
     socket.on('data', (bytes) => { received += String(bytes) })
     socket.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
     await entered
+    const ended = once(socket, 'end')
     const idle = await peer(t, app, port)
-    const cut = once(idle, 'close')
+    const cut = closeOf(idle)
     idle.on('end', () => { idle.end() })
     const closed = app.close()
     await cut
     t.equal(received, '')
     answer('finished')
-    await closed
+    await Promise.all([closed, ended])
     t.match(received, /finished$/)
   }
 })
