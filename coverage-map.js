@@ -3,8 +3,11 @@
 import { existsSync } from 'node:fs'
 import { filesOf } from './test/processes.js'
 
+const SOCKET = ['lib/socket/socket.ts', 'lib/socket/event-target-face.ts', 'lib/socket/topics-face.ts']
+
 const CONVERSATION = [
-  'lib/plugin.ts', 'lib/routes/ws-route.ts', 'lib/routes/drop-in.ts', 'lib/routes/accept.ts', 'lib/options/resolve.ts', 'lib/socket/socket.ts', 'lib/upgrade/http1.ts', 'lib/routes/upgrade-constraint.ts'
+  'lib/plugin.ts', 'lib/routes/ws-route.ts', 'lib/routes/drop-in.ts', 'lib/routes/accept.ts', 'lib/options/resolve.ts',
+  ...SOCKET, 'lib/upgrade/http1.ts', 'lib/routes/upgrade-constraint.ts'
 ]
 
 // An engine with its server answers for its parts.
@@ -38,6 +41,6 @@ function modulesOf (test) {
   const engine = /^test\/engine\/(memory|redis|nats)(-faults|-cluster)?\.test/.exec(path)
   if (engine !== null) return ENGINE[engine[1]].map((name) => `lib/engine/${name}.ts`)
   const module = path.replace(/^test\//, 'lib/').replace(/\.test\.ts$/, '.ts')
-  if (path.startsWith('test/socket/')) return [module, 'lib/socket/connection.ts', 'lib/socket/socket.ts']
+  if (path.startsWith('test/socket/')) return [module, 'lib/socket/connection.ts', ...SOCKET]
   return existsSync(module) ? [module] : null
 }

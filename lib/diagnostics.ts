@@ -3,91 +3,91 @@ import type { FastifyRequest } from 'fastify'
 import type { Version } from './versions.js'
 
 /*
- * What goes on, told on channels of node:diagnostics_channel, for packages that trace or measure:
+ * Diagnostics channels (node:diagnostics_channel), for tracing and metrics packages:
  *
  *   upgrade ──▶ open ──▶ message:in, message:out, ping, drop, error ──▶ close
  *          └──▶ refuse
  *
- * Who publishes asks `hasSubscribers` first and makes the payload only then. Measured, that question costs 0.1 ns for
- * each message, so it is asked where messages pass, with no switch that would have to be kept for each socket.
+ * Publishers check `hasSubscribers` before they create a payload. The check costs 0.1 ns, so it is made for each
+ * message instead of keeping a flag per socket.
  */
 
-/** What every payload says of its socket. The type of the socket is that of a layer above: lib/socket/reports.ts names it. */
+/** The properties that all socket channels have in common. lib/socket/reports.ts names the type of the socket. */
 export interface SocketFacts<Socket = unknown> {
-  /** That of the upgrade, `request.id`. */
+  /** The `request.id` of the upgrade. */
   readonly requestId: string
-  /** The URL of the route, as it was declared. */
+  /** The URL of the route, as declared. */
   readonly route: string
   readonly version: Version
   readonly socket: Socket
 }
 
-/** On `fastify-wire:upgrade`: a handshake was read, and no hook of the route has run. There is no socket yet. */
+/** Published on `fastify-wire:upgrade` when a handshake was read, before the hooks of the route run. */
 export interface UpgradeReport extends Omit<SocketFacts, 'socket'> {
   readonly request: FastifyRequest
 }
 
-/** On `fastify-wire:refuse`: an upgrade was answered with another status than 101. */
+/** Published on `fastify-wire:refuse` when an upgrade was answered with a status other than 101. */
 export interface RefuseReport {
-  /** Undefined where a hook refused it that ran before those of the plugin. */
+  /** Undefined if a hook that runs before those of the plugin refused the upgrade. */
   readonly requestId: string | undefined
-  /** Undefined where no route stands there. */
+  /** Undefined if no route matched. */
   readonly route: string | undefined
   readonly url: string
   readonly statusCode: number
-  /** The code of the error or, where there was none, the status. */
+  /** The code of the error or, if it has none, the status. */
   readonly reason: string
 }
 
-/** On `fastify-wire:open`: the handshake was answered, and the handler of the route follows. */
+/** Published on `fastify-wire:open` when the handshake was answered, before the handler of the route runs. */
 export interface OpenReport<Socket = unknown> extends SocketFacts<Socket> {
   readonly request: FastifyRequest
 }
 
-/** On `fastify-wire:message:in` and `fastify-wire:message:out`: a message came, or was given to `send()`. */
+/** Published for each message: on `fastify-wire:message:in` when received, on `fastify-wire:message:out` when sent. */
 export interface MessageReport<Socket = unknown> extends SocketFacts<Socket> {
-  /** What goes over the wire, uncompressed. It must not be changed. */
+  /** The message on the wire, uncompressed. Do not change it. */
   readonly data: string | Buffer
   readonly isBinary: boolean
 }
 
-/** On `fastify-wire:ping`: a ping or pong came, or was given to `ping()` or `pong()`. */
+/** Published on `fastify-wire:ping` for each ping or pong received, or sent by the heartbeat or the application. */
 export interface PingReport<Socket = unknown> extends SocketFacts<Socket> {
   readonly kind: 'ping' | 'pong'
   readonly direction: 'in' | 'out'
   readonly data: Buffer
 }
 
-/** On `fastify-wire:drop`: a message is not sent, for the peer reads too slowly. */
+/** Published on `fastify-wire:drop` when a message is dropped because the peer reads too slowly. */
 export interface DropReport<Socket = unknown> extends MessageReport<Socket> {}
 
-/** On `fastify-wire:error`: code of the application failed, or the peer or the connection did. */
+/** Published on `fastify-wire:error` when the application, the peer or the connection fails. */
 export interface ErrorReport<Socket = unknown> extends SocketFacts<Socket> {
   readonly error: unknown
   readonly source: 'application' | 'peer'
 }
 
-/** On `fastify-wire:close`: the connection is gone. */
+/** Published on `fastify-wire:close` when the connection is closed. */
 export interface CloseReport<Socket = unknown> extends SocketFacts<Socket> {
   readonly code: number
   readonly reason: string
-  /** Since the open, in milliseconds. */
+  /** How long the socket was open, in milliseconds. */
   readonly duration: number
 }
 
-/** On `fastify-wire:gap`: messages of a topic are gone, before this process saw them. */
+/** Published on `fastify-wire:gap` when messages of a topic were lost before this process received them. */
 export interface GapReport {
   readonly topic: string
-  /** The next message has it as its `prev`. */
+  /** The `prev` of the next message. */
   readonly cursor: string
 }
 
 export type SocketReport = OpenReport | MessageReport | PingReport | DropReport | ErrorReport | CloseReport
 
-/** What a payload says besides the facts of its socket. */
+/** The properties of a payload other than those of SocketFacts. */
 export type Details<Report extends SocketFacts> = Omit<Report, keyof SocketFacts>
 
-/** A channel, typed by what is published on it. */
+/** A channel with a typed payload. */
 export interface ReportChannel<Report> extends Channel {
   publish (report: Report): void
 }

@@ -21,7 +21,7 @@ import { misspeltOptions, readPluginOptions } from './options/plugin.js'
 import { readDeclaration } from './options/route.js'
 import { RefusalLog } from './server/refusal-log.js'
 import { claimUpgrade, logMissed, logRefusal, noteRefusal, noteRefusals, refuseWhileClosing, watchUpgrade } from './routes/refusals.js'
-import { addSocketRoute, handshakeTimeout } from './routes/ws-route.js'
+import { addSocketRoute, declaration } from './routes/ws-route.js'
 import { WireServer } from './server/server.js'
 import { prepareDirectIO } from './transport/direct.js'
 import { tryLog } from './try-log.js'
@@ -34,7 +34,7 @@ import { injectSocket, lendContext, type InjectContext, type InjectHooks } from 
 import { isUpgrade, markUpgrade, upgradeConstraint } from './routes/upgrade-constraint.js'
 import type { Upgrade, UpgradeFailed } from './upgrade/response.js'
 import { rewrittenUrl } from './routes/rewrite-url.js'
-import { SocketUrls } from './routes/socket-urls.js'
+import { SocketUrls, urlsOf } from './routes/socket-urls.js'
 import { createSocketTopics } from './topics/socket-topics.js'
 import { nextTick } from './timers.js'
 import type { PlainSocket } from './socket/typed-socket.js'
@@ -141,7 +141,7 @@ function listen (instance: FastifyInstance, state: AppState, server: Server, { h
     })
   }
   const isOurs: IsOurs = (request) => urls.find(rewrittenUrl(instance, request)) !== undefined
-  const failed: UpgradeFailed = (error) => { instance.log.error({ err: error }, 'an upgrade failed') }
+  const failed: UpgradeFailed = (error) => { tryLog(instance.log, 'error', { err: error }, 'an upgrade failed') }
   const connections = new Connections(closeTimeout)
   const stop = listenForUpgrades(server, routing, isOurs, failed, connections)
   instance.addHook('onClose', async () => { stop() })
@@ -193,18 +193,19 @@ function acceptDropInRoutes (
   for (const early of takeEarlyRoutes(instance)) early.change((route) => { accept(early.instance, route) })
   instance.addHook('onRoute', function (this: FastifyInstance, options) {
     const route = options as unknown as DropInRoute
-    if (route.constraints?.['upgrade'] === 'websocket') addUrls(urls, route, 'constrained', route[handshakeTimeout] ?? timeout)
-    else if (isDropIn(route)) {
+    if (route.constraints?.['upgrade'] === 'websocket') {
+      const declared = route[declaration]
+      for (const url of urlsOf(route)) declared?.defineTopics(url)
+      addUrls(urls, route, 'constrained', declared?.handshakeTimeout ?? timeout)
+    } else if (isDropIn(route)) {
       copySchema(route)
       accept(this, route)
     } else if ([route.method].flat().includes('GET')) addUrls(resources, route, 'shared', timeout)
   })
 }
 
-function addUrls (urls: SocketUrls, { url, routePath, prefix, prefixTrailingSlash }: DropInRoute, marked: 'constrained' | 'shared', timeout: number): void {
-  urls.add(url, marked, timeout)
-  // Fastify tells of a '/' under a prefix once, and declares it without and with the slash.
-  if (routePath === '' && prefix !== '' && prefixTrailingSlash !== 'no-slash') urls.add(`${url}/`, marked, timeout)
+function addUrls (urls: SocketUrls, route: DropInRoute, marked: 'constrained' | 'shared', timeout: number): void {
+  for (const url of urlsOf(route)) urls.add(url, marked, timeout)
 }
 
 /** Answers an upgrade where no socket stands, and a plain request where nothing else does. */

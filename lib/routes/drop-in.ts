@@ -8,8 +8,9 @@ import { checkMessageOptions } from '../options/route.js'
 import { prepareRoute, withFirstHook } from './prepare-route.js'
 import type { Registration } from './registration.js'
 import { describesMessages } from './schema.js'
+import { urlsOf } from './socket-urls.js'
 import { isUpgrade } from './upgrade-constraint.js'
-import type { handshakeTimeout } from './ws-route.js'
+import type { declaration, SocketDeclaration } from './ws-route.js'
 
 /** A route as Fastify hands it to an onRoute hook, with what @fastify/websocket reads of it. */
 export interface DropInRoute extends Omit<RouteOptions, 'handler' | 'websocket' | 'wsHandler'> {
@@ -20,7 +21,7 @@ export interface DropInRoute extends Omit<RouteOptions, 'handler' | 'websocket' 
   routePath: string
   prefix: string
   /** Of a route of `app.ws()`. */
-  [handshakeTimeout]?: number
+  [declaration]?: SocketDeclaration
 }
 
 /** Whether a route was declared as for @fastify/websocket: `{ websocket: true }`, or a `wsHandler` beside its handler. */
@@ -52,7 +53,8 @@ export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, d
   const own = ownOptions(route)
   checkMessageOptions(own, route.schema)
   const settings = resolveDropInSettings(defaults, own)
-  const prepared = prepareRoute(instance, registration, settings, route.schema, route, wsHandler as SocketHandler, route.url)
+  const prepared = prepareRoute(instance, registration, settings, route.schema, route, wsHandler as SocketHandler)
+  for (const url of urlsOf(route)) prepared.defineTopics(url)
   prepared.compileWhenReady()
   route.onRequest = withFirstHook((request, reply, done) => {
     if (isUpgrade(request.raw)) prepared.check(request, reply, done)

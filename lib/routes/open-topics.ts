@@ -6,7 +6,7 @@ import { checkEngine, resolveTopics, type TopicPluginOptions } from '../options/
 import type { WireServer } from '../server/server.js'
 import { TopicHub } from '../topics/hub.js'
 import { TopicRuleBook } from '../topics/topic-rules.js'
-import { DEFAULT_RETENTION, Topics } from '../topics/topics.js'
+import { DEFAULT_RETENTION, Topics, type TopicEvents } from '../topics/topics.js'
 import { tryLog } from '../try-log.js'
 import { matchingOptions } from './socket-urls.js'
 
@@ -25,18 +25,27 @@ export async function openTopics (instance: FastifyInstance, server: WireServer,
     state: (state, error) => {
       // The first 'ready' of the engine of this process is no news.
       if (engine !== undefined) tryLog(log, state === 'down' ? 'warn' : 'info', { engine: engine.name, ...error && { err: error } }, `the engine of the topics is ${state}`)
-      topics.emit('state', state, error)
+      emit('state', state, error)
     },
     gap: (topic, cursor) => {
       tryLog(log, 'warn', { topic, cursor }, 'messages of a topic are gone')
       if (gapChannel.hasSubscribers) gapChannel.publish({ topic, cursor })
-      topics.emit('gap', topic, cursor)
+      emit('gap', topic, cursor)
     },
-    joined: (topic, member) => { topics.emit('join', topic, member) },
-    left: (topic, member) => { topics.emit('leave', topic, member) },
+    joined: (topic, member) => { emit('join', topic, member) },
+    left: (topic, member) => { emit('leave', topic, member) },
     failed: (error) => { tryLog(log, 'error', { err: error }, 'topics failed') }
   })
-  const topics = new Topics(hub, engine === undefined && isOneOfMany() ? () => { warnOfOneProcess(instance) } : undefined)
+  // The engine stands behind these events, and knows nothing to do with what a listener throws.
+  const emit = <Event extends keyof TopicEvents>(event: Event, ...args: TopicEvents[Event]): void => {
+    try {
+      topics.emit<keyof TopicEvents>(event, ...args)
+    } catch (error) {
+      listenerFailed(error)
+    }
+  }
+  const listenerFailed = (error: unknown): void => { tryLog(log, 'error', { err: error }, 'a listener of app.topics failed') }
+  const topics = new Topics(hub, listenerFailed, engine === undefined && isOneOfMany() ? () => { warnOfOneProcess(instance) } : undefined)
   server.measurements.topics = () => hub.counts
   await hub.open()
   // After the sockets have closed: this hook stands before those of the application, which run in the opposite order.

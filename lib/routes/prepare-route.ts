@@ -18,18 +18,19 @@ export interface PreparedRoute {
   check (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void
   /** Opens the socket, after all hooks have run. */
   accept (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined
+  /** Has the rules of its topics found by the pattern of one of its URLs. */
+  defineTopics (pattern: string): void
   /** Has the schemas of messages compiled when the application is ready. */
   compileWhenReady (): void
 }
 
 /**
  * Makes of what a route declares what its upgrades need.
- * @param pattern of its URL, with the prefix
  * @param schema changed where it describes messages, so it must be that of the route alone
  */
 export function prepareRoute (
   instance: FastifyInstance, registration: Registration, settings: Settings, schema: FastifySchema | undefined,
-  route: MessageRoute, handler: SocketHandler, pattern: string
+  route: MessageRoute, handler: SocketHandler
 ): PreparedRoute {
   const limits = [...registration.limits, ...createLimits(settings)]
   const messages = describesMessages(schema) ? new MessageSchemas(instance, schema, settings, route) : undefined
@@ -42,7 +43,7 @@ export function prepareRoute (
     handler
   }
   const outbound = messages?.outbound
-  defineTopics(registration.hub, pattern, settings.topics, outbound && ((value) => outbound.write(value)))
+  const write = outbound && ((value: unknown) => outbound.write(value))
   return {
     schema: messages?.routeSchema ?? schema,
     check: (request, reply, done) => { checkHandshake(settings, limits, request, reply, done) },
@@ -50,6 +51,7 @@ export function prepareRoute (
       messages?.take(reply)
       return acceptSocket(socketRoute, request, reply)
     },
+    defineTopics: (pattern) => { defineTopics(registration.hub, pattern, settings.topics, write) },
     compileWhenReady: () => { messages?.compileWhenReady() }
   }
 }

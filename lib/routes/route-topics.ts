@@ -15,7 +15,7 @@ const NOTHING: Following = { topics: [], member: undefined }
 
 /**
  * Has the rules of a route found by its topics: those of `topic: true` by the pattern of its URL, others by their names.
- * @param pattern of the route's URL, with the prefix
+ * @param pattern of one of the route's URLs, with the prefix
  * @param write makes text of a value, by `schema.send` of the route
  */
 export function defineTopics (
@@ -24,7 +24,7 @@ export function defineTopics (
   const { topic } = settings
   const rules = { ...settings.rules, write }
   if (topic === true) {
-    hub.rules.define(pattern === '' ? '/' : pattern, rules)
+    hub.rules.define(pattern, rules)
   } else if (topic !== undefined && typeof topic !== 'function') {
     for (const name of [topic].flat()) hub.rules.defineExact(hub.readName(name), rules)
   }

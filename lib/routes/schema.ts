@@ -4,7 +4,7 @@ import {
   AsyncSchema, MessageBinary, MessageInvalid, MessageNotJson, SchemaNotCompiled, ValueNotSent, type RefusedMessage
 } from '../errors.js'
 import { isError } from '../is-error.js'
-import { LONGEST_REASON } from '../protocol/close.js'
+import { MAX_REASON_LENGTH } from '../protocol/close.js'
 import { messageCompiler, type Compile, type Validate } from './schema-compiler.js'
 import { isThenable } from '../socket/thenable.js'
 import type { SocketSchema } from '../options/declaration.js'
@@ -265,9 +265,9 @@ export function isRefusedMessage (error: unknown): error is RefusedMessage {
 
 /** As much of a sentence as a close frame can carry (RFC 6455 §5.5). */
 export function toReason (message: string): string {
-  if (Buffer.byteLength(message) <= LONGEST_REASON) return message
+  if (Buffer.byteLength(message) <= MAX_REASON_LENGTH) return message
   const bytes = Buffer.from(message)
-  let end = LONGEST_REASON
+  let end = MAX_REASON_LENGTH
   // Not within a character.
   while (((bytes[end] as number) & 0xc0) === 0x80) end--
   return bytes.toString('utf8', 0, end)

@@ -55,6 +55,20 @@ export class SocketUrls {
   }
 }
 
+/** Of a route as Fastify hands it to an onRoute hook, what its URLs are made of. */
+interface RoutedUrl {
+  readonly url: string
+  /** Without the prefix. */
+  readonly routePath: string
+  readonly prefix: string
+  readonly prefixTrailingSlash?: string
+}
+
+/** The URLs of a route. Of a '/' under a prefix Fastify tells once, and declares it without and with the slash. */
+export function urlsOf ({ url, routePath, prefix, prefixTrailingSlash }: RoutedUrl): string[] {
+  return routePath === '' && prefix !== '' && prefixTrailingSlash !== 'no-slash' ? [url, `${url}/`] : [url]
+}
+
 // Nobody reads the query here.
 function noQuery (): Record<string, unknown> {
   return {}

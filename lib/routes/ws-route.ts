@@ -3,12 +3,18 @@ import { resolveSettings } from '../options/resolve.js'
 import { isSocketOption, SOCKET_OPTIONS } from '../options/table.js'
 import type { SocketOptions, WireOptions } from '../options/options.js'
 import { checkMessageOptions, checkRouteOptions } from '../options/route.js'
-import { prepareRoute, withFirstHook } from './prepare-route.js'
+import { prepareRoute, withFirstHook, type PreparedRoute } from './prepare-route.js'
 import type { Registration } from './registration.js'
 import type { SocketHandler, SocketRouteOptions, SocketSchema } from '../options/declaration.js'
 
-/** Where the onRoute hook of the plugin finds how long the handshakes of a route may take. */
-export const handshakeTimeout = Symbol('handshakeTimeout')
+/** Where the onRoute hook of the plugin finds what it has to know of a route, whose URLs Fastify says there. */
+export const declaration = Symbol('declaration')
+
+/** What is found there. */
+export interface SocketDeclaration extends Pick<PreparedRoute, 'defineTopics'> {
+  /** How long its handshakes may take, in milliseconds. */
+  readonly handshakeTimeout: number
+}
 
 /**
  * Declares a socket at a URL: an ordinary route under the constraint that only an upgrade satisfies.
@@ -21,12 +27,11 @@ export function addSocketRoute (instance: FastifyInstance, defaults: WireOptions
   const settings = resolveSettings(own, defaults)
   // A description of the HTTP API has the resource at this URL, or nothing: a socket would stand there as a GET.
   const schema: SocketSchema = Object.assign({ hide: true }, route.schema)
-  const pattern = `${instance.prefix}${url}`
-  const prepared = prepareRoute(instance, registration, settings, schema, { ...route, url }, handler, pattern)
-  const declared: RouteOptions & { [handshakeTimeout]: number } = {
+  const prepared = prepareRoute(instance, registration, settings, schema, { ...route, url }, handler)
+  const declared: RouteOptions & { [declaration]: SocketDeclaration } = {
     ...route,
     schema: prepared.schema as FastifySchema,
-    [handshakeTimeout]: settings.handshakeTimeout,
+    [declaration]: { handshakeTimeout: settings.handshakeTimeout, defineTopics: prepared.defineTopics },
     method: 'GET',
     url,
     exposeHeadRoute: false,

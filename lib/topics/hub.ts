@@ -214,20 +214,21 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
       known.isStale = false
       return known
     }
-    const topic = new LocalTopic(name, this, this.#subscribeEngine(name))
+    const topic: LocalTopic = new LocalTopic(name, this, this.#subscribeEngine(name, () => this.#topics.get(name) === topic))
     this.#topics.set(name, topic)
     this.#lingerTimer ??= timers.setInterval(() => { this.#dropStale() }, this.#settings.linger).unref()
     return topic
   }
 
   // A subscription that fails is made when the engine is ready again, as far as somebody still wants it.
-  async #subscribeEngine (name: string): Promise<string> {
+  async #subscribeEngine (name: string, isWanted: () => boolean): Promise<string> {
     for (;;) {
       try {
         return await this.#engine.subscribe(name)
       } catch (error) {
-        if (this.#isClosed || !this.#topics.has(name)) return ''
+        if (this.#isClosed) return ''
         await this.retry(error)
+        if (!isWanted()) return ''
       }
     }
   }

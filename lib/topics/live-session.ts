@@ -28,7 +28,7 @@ export class LiveSession {
   readonly #socket: WireSocket
   readonly #owner: LiveSessionOwner
   readonly #resumed: Promise<void>
-  #resume: () => void = () => {}
+  #resume!: () => void
   readonly #cursors = new Map<string, string>()
   readonly #following = new Set<LocalTopic>()
 

@@ -26,17 +26,18 @@ export class Publisher {
   async publish (topic: string, message: Omit<Publication, 'id'>, retention: Retention, except?: WireSocket, id = this.#nextId()): Promise<Accepted> {
     if (except !== undefined) this.#except(id, except)
     this.#underWay++
+    const { data, isBinary, kind, isCompressible = true } = message
+    let accepted: Accepted
     try {
-      const { data, isBinary, kind, isCompressible = true } = message
-      const accepted = await this.#engine.publish(topic, { id, data, isBinary, kind, isCompressible }, retention)
-      this.published++
-      return accepted
+      accepted = await this.#engine.publish(topic, { id, data, isBinary, kind, isCompressible }, retention)
     } catch (error) {
       this.#exceptions.delete(id)
       throw error
     } finally {
       if (--this.#underWay === 0) this.#whenSettled?.()
     }
+    this.published++
+    return accepted
   }
 
   /** The socket that does not get a message, asked once. */

@@ -57,15 +57,22 @@ export const DEFAULT_RETENTION: Retention = { size: 100, ttl: 60_000 }
 export class Topics extends EventEmitter<TopicEvents> {
   readonly #hub: TopicHub
   #firstPublish: (() => void) | undefined
+  readonly #fail: (error: unknown) => void
 
   /**
    * @internal The plugin makes it.
+   * @param fail gets what an asynchronous listener rejects with
    * @param firstPublish called when something is published for the first time
    */
-  constructor (hub: TopicHub, firstPublish?: () => void) {
-    super()
+  constructor (hub: TopicHub, fail: (error: unknown) => void, firstPublish?: () => void) {
+    super({ captureRejections: true })
     this.#hub = hub
     this.#firstPublish = firstPublish
+    this.#fail = fail
+  }
+
+  override [EventEmitter.captureRejectionSymbol] (error: Error, ..._event: unknown[]): void {
+    this.#fail(error)
   }
 
   /** Whether the engine can be reached. */

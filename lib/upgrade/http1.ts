@@ -193,9 +193,15 @@ export class Http1Upgrade implements Upgrade {
   #writeHead (status: number, reason: string | GivenHeaders | undefined, headers: GivenHeaders | undefined): void {
     if (this.#deadline.isOver || this.isAccepted) return
     const given = typeof reason === 'object' ? reason : headers
-    if (status === 101 && this.#answer !== undefined) this.#writeAcceptance(this.#answer, given)
+    // Behind the head of a refusal, Node throws for a 101 as for any second head.
+    if (this.#isAcceptedBy(status)) this.#writeAcceptance(this.#answer as Answer, given)
     else this.#writeRefusal(status, typeof reason === 'string' ? reason : undefined, given)
     this.#hasBegun = true
+  }
+
+  /** Whether this status, sent now, accepts the handshake. */
+  #isAcceptedBy (status: number): boolean {
+    return status === 101 && this.#answer !== undefined && !this.#hasBegun
   }
 
   #writeRefusal (status: number, reason: string | undefined, given: GivenHeaders | undefined): void {
@@ -227,8 +233,8 @@ export class Http1Upgrade implements Upgrade {
 
   #flushHeaders (): void {
     if (this.isAccepted) return
-    if (this.#answer === undefined || this.response.statusCode !== 101) this.#prototype.flushHeaders.call(this.response)
-    else this.response.writeHead(101)
+    if (this.#isAcceptedBy(this.response.statusCode)) this.response.writeHead(101)
+    else this.#prototype.flushHeaders.call(this.response)
   }
 
   // A 101 has no body.
@@ -249,7 +255,7 @@ export class Http1Upgrade implements Upgrade {
     const { response } = this
     if (this.#deadline.isOver) return
     if (!this.isAccepted) {
-      if (this.#answer === undefined || response.statusCode !== 101 || this.#hasBegun) {
+      if (!this.#isAcceptedBy(response.statusCode)) {
         Reflect.apply(this.#prototype.end, response, args)
         return
       }

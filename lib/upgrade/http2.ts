@@ -4,7 +4,7 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 import { isExtendedConnect, type Answer, type Handshake } from '../handshake/handshake.js'
-import { cut } from '../transport/http2.js'
+import { destroyStream } from '../transport/http2.js'
 import { Deadline } from './deadline.js'
 import { carry, whenOver, type Opened, type RefusalHeaders, type Upgrade, type UpgradeFailed } from './response.js'
 import { Sessions } from './sessions.js'
@@ -95,7 +95,7 @@ export class Http2Upgrade implements Upgrade {
   refuse (status: number, headers: RefusalHeaders, body: string): void {
     const { response } = this
     if (this.#hasBegun) {
-      cut(this.#stream)
+      destroyStream(this.#stream)
       return
     }
     for (const name of response.getHeaderNames()) response.removeHeader(name)
@@ -190,7 +190,7 @@ export class Http2Upgrade implements Upgrade {
       this.#context.sessions.enter(stream)
       opened(stream, NOTHING)
     } catch (error) {
-      answerFailure(this, error, this.#context.failed, () => { cut(stream) })
+      answerFailure(this, error, this.#context.failed, () => { destroyStream(stream) })
     }
   }
 
@@ -239,7 +239,7 @@ export function isHttp2Server (server: object): server is Http2Server {
  * and reported to `failed`.
  */
 export function listenForConnects (
-  server: Http2Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean, failed: UpgradeFailed = () => {}
+  server: Http2Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean, failed: UpgradeFailed
 ): ConnectListener {
   const sessions = new Sessions()
   const onConnect = (given: Http2ServerRequest | IncomingMessage, response: Http2ServerResponse | Duplex): void => {
@@ -255,7 +255,7 @@ export function listenForConnects (
       upgrade = take(given as Http2ServerRequest & IncomingMessage, response, isAlone)
       if (upgrade !== undefined) routing(given as IncomingMessage, upgrade)
     } catch (error) {
-      answerFailure(upgrade, error, failed, () => { cut(stream) })
+      answerFailure(upgrade, error, failed, () => { destroyStream(stream) })
     }
   }
   const take = (request: Http2ServerRequest & IncomingMessage, response: Http2ServerResponse, isAlone: boolean): Http2Upgrade | undefined => {

@@ -410,7 +410,7 @@ t.test('a peer that is cut while much waits for it is told to who sent it', asyn
   const { peer, socket } = await converse(t, { backpressure: false })
   peer.stream.pause()
   const sent = socket.sent(Buffer.alloc(4_194_304))
-  const refused = t.rejects(sent, /closed before the data left/)
+  const refused = t.rejects(sent, /closed before the data was sent/)
   const closed = closeOf(socket)
   await turn()
   socket.terminate()

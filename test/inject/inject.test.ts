@@ -168,7 +168,7 @@ t.test('a refusal has the URL, and what the answer says as its cause', async (t)
   app.ws('/odd', { onRequest: async (_request, reply) => reply.code(401).send({ odd: true }) }, () => {})
   const refused = (url: string): Promise<unknown> => app.injectWS(url).catch((error: unknown) => error)
   t.match(await refused('/nowhere'), { message: 'Unexpected server response: 404', url: '/nowhere', cause: { message: 'Route GET:/nowhere not found' } })
-  t.match(await refused('/resource'), { url: '/resource', cause: { code: 'FST_WIRE_NO_SOCKET', message: /no socket at "\/resource"/ } })
+  t.match(await refused('/resource'), { url: '/resource', cause: { code: 'FST_WIRE_NO_SOCKET', message: /no WebSocket at "\/resource"/ } })
   for (const url of ['/html', '/odd']) t.match(await refused(url), { url, cause: undefined })
 })
 

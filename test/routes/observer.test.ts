@@ -225,3 +225,15 @@ t.test('the heartbeat of a route is measured', async (t) => {
   observer.onLatency?.(5)
   t.equal(server.metrics().latency.count, 1)
 })
+
+t.test('the asynchronous close listeners of a route are waited for by its server', async (t) => {
+  const { observer, server } = setUp(resolveSettings({}))
+  let finish = (): void => {}
+  observer.onCloseListeners?.([new Promise<void>((resolve) => { finish = resolve })])
+  let isSettled = false
+  const settled = server.closeListeners.settled().then(() => { isSettled = true })
+  await new Promise((resolve) => { setImmediate(resolve) })
+  t.equal(isSettled, false)
+  finish()
+  await settled
+})

@@ -98,7 +98,7 @@ t.test('what is not JSON closes 1007', async (t) => {
   const { client, values } = await talk(t, { schema: { message: MOVE } })
   const [code, reason] = await closeAfter(client, 'hello')
   t.equal(code, 1007)
-  t.match(reason, /^A message is not JSON that can be taken: .*/)
+  t.match(reason, /^A message is not acceptable JSON: .*/)
   t.same(values, [])
 })
 
@@ -119,7 +119,7 @@ t.test('JSON that would change a prototype is not taken, unless the application 
 
 t.test('binary closes 1003, unless it is passed', async (t) => {
   const { client } = await talk(t, { schema: { message: MOVE } })
-  t.same(await closeAfter(client, Buffer.from('{"x":1}')), [1003, 'This socket takes JSON text, not binary messages'])
+  t.same(await closeAfter(client, Buffer.from('{"x":1}')), [1003, 'This socket accepts JSON text, not binary messages'])
   const passing = await talk(t, { schema: { message: MOVE }, onBinary: 'pass' })
   passing.client.send(Buffer.from([1]))
   passing.client.send('{"x":1}')

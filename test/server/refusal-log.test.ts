@@ -57,6 +57,14 @@ t.test('a refusal is logged by its request, with what was found out about it', a
   t.match(lines, [['warn', { refused: { count: 1 } }]])
 })
 
+t.test('what was found out is logged short and without what a line of JSON would escape, a number as it is', async (t) => {
+  const { log, lines } = createLog()
+  const refusals = new RefusalLog(log)
+  refusals.add({ ...refusal('FST_WIRE_HANDSHAKE_UNANSWERED'), details: { url: `/"${'x'.repeat(100)}`, timeout: 30 } })
+  refusals.end()
+  t.match(lines, [['warn', { refused: { url: `/?${'x'.repeat(58)}`, timeout: 30 } }]])
+})
+
 t.test('where requests are not logged, only what an operator can mend is', async (t) => {
   const { log, lines } = createLog()
   const refusals = new RefusalLog(log, () => false)

@@ -47,7 +47,7 @@ t.test('a burst may come at once, then as many as the rate gives back', async (t
 t.test("'close': one more closes with 1008 and what the limit is, and nothing is told any more", async (t) => {
   const { told, takeMany, advance } = setUp(t, { rate: 10, burst: 5, pauses: false })
   t.equal(takeMany(7), 5)
-  t.same(told, [[1008, 'more than 5 messages at once, or 10 a second']])
+  t.same(told, [[1008, 'message rate exceeded: at most 5 at once, 10 per second']])
   advance(60_000)
   t.equal(takeMany(1), 0)
   t.equal(told.length, 1)

@@ -204,3 +204,43 @@ t.test('a message from before the feed began, which comes late, is no gap', asyn
   feed.receive(message(6))
   t.same(owner.seen, ['c6'])
 })
+
+t.test('a message that comes late from further back than one page of the history is no gap', async (t) => {
+  const owner = scripted()
+  const feed = liveFeed(owner, 'c600')
+  owner.pages.push({}, { messages: range(2, 501) }, { messages: range(502, 600) })
+  feed.receive(message(2))
+  await feed.refill()
+  t.same(owner.reads, ['c600', 'c1', 'c501', 'c600'])
+  feed.receive(message(601))
+  t.same(owner.seen, ['c601'])
+})
+
+t.test('a message is no late one where the history leads past it, and comes behind a gap', async (t) => {
+  for (const page of [range(10, 20), range(10, 509)]) {
+    const owner = scripted()
+    const feed = liveFeed(owner, 'c20')
+    owner.pages.push({}, { messages: page })
+    feed.receive({ ...message(10), cursor: 'of another history' })
+    await feed.refill()
+    t.same(owner.seen, ['gap before what follows c9', 'of another history'])
+  }
+  const owner = scripted()
+  const feed = liveFeed(owner, 'of yet another history')
+  owner.pages.push({}, { messages: range(11, 510) })
+  feed.receive({ ...message(10), cursor: 'of another history' })
+  await feed.refill()
+  t.same(owner.seen, ['gap before what follows c9', 'of another history'])
+})
+
+t.test('a feed that is stopped while it looks for a late message reports no gap', async (t) => {
+  const owner = scripted()
+  const feed = liveFeed(owner, 'c5')
+  owner.pages.push({}, () => {
+    feed.stop()
+    return {}
+  })
+  feed.receive(message(9))
+  await feed.refill()
+  t.same(owner.seen, [])
+})
