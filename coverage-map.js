@@ -1,6 +1,7 @@
 // A test file covers the module that it mirrors. Tests in test/behaviour/ cover all between a route and a stream,
 // and tests of a part of the socket cover the socket too. Tests with other people's clients cover nothing.
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
+import { filesOf } from './test/processes.js'
 
 const SOCKET = ['lib/socket/socket.ts', 'lib/socket/event-target-face.ts', 'lib/socket/topics-face.ts']
 
@@ -33,20 +34,19 @@ const PARTS = {
   ]
 }
 
-// The modules of a folder whose tests run in one process.
-function filesOf (folder) {
-  const tests = readdirSync(`test/${folder}`).filter((name) => name.endsWith('.test.ts'))
-  const files = new Set(tests.flatMap((name) => modulesOf(`test/${folder}/${name}`) ?? []))
+// A process covers what its test files cover.
+function coveredBy (process) {
+  const modules = new Set(filesOf(process).flatMap((name) => modulesOf(name) ?? []))
   // An empty list would mean all files.
-  return files.size > 0 ? [...files] : null
+  return modules.size > 0 ? [...modules] : null
 }
 
 export default (test) => modulesOf(test)
 
 function modulesOf (test) {
   const path = test.replace(/\\/g, '/')
-  const folder = /^test\/folders\/(.+)\.test\.ts$/.exec(path)?.[1]
-  if (folder !== undefined) return filesOf(folder)
+  const process = /^test\/processes\/(.+)\.test\.ts$/.exec(path)?.[1]
+  if (process !== undefined) return coveredBy(process)
   if (path in PARTS) return PARTS[path]
   if (/^test\/(behaviour\/|plugin|routes\/(ws-route|drop-in|accept)\.)/.test(path)) return CONVERSATION
   const engine = /^test\/engine\/(memory|redis|nats)(-faults|-cluster)?\.test/.exec(path)

@@ -74,6 +74,8 @@ t.test('a peer that is paused is slowed down by TCP, not held in memory', async 
 })
 
 t.test('a lifetime ends with 1001, and leaves no timer', async (t) => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
   const app = await createApp(t)
   app.ws('/demo', { maxLifetime: 60, lifetimeJitter: 0.5 }, () => {})
   app.ws('/long', { maxLifetime: 3_600_000 }, () => {})
@@ -89,7 +91,7 @@ t.test('a lifetime ends with 1001, and leaves no timer', async (t) => {
   const long = new RawClient(t, port)
   t.match(await long.upgrade('/long'), ' 101 ')
   await app.close()
-  t.same(process.getActiveResourcesInfo().filter((name) => name === 'Timeout'), [])
+  t.ok(timers() <= before)
 })
 
 t.test('the size of messages may be raised for a peer that has said who it is', async (t) => {

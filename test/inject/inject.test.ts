@@ -197,12 +197,14 @@ for (const secure of [false, true]) {
 t.test('an end without a close is one over HTTP/2 as well', async (t) => {
   const app = await createHttp2App(t)
   const closed = new Promise<number>((resolve) => { app.ws('/demo', (socket) => { socket.on('close', resolve) }) })
-  app.ws('/cut', (socket) => { socket.terminate() })
+  // From Node.js 26 the reset of a stream overtakes the headers that were written in the same tick.
+  app.ws('/cut', (socket) => { socket.on('message', () => { socket.terminate() }) })
   const messages: string[] = []
   const client = await app.injectWS('/demo', { http2: true }, { onInit: (client) => { client.on('message', (data) => { messages.push(String(data)) }) } })
   client.terminate()
   t.equal(await closed, 1006)
   const cut = await app.injectWS('/cut', { http2: true })
+  cut.send('cut me')
   t.equal((await once(cut, 'close'))[0], 1006)
 })
 

@@ -2,6 +2,7 @@ import t from 'tap'
 import { beginLifetime, endLifetime, expireAt, forgetExpiry } from '../../lib/socket/lifetime.js'
 import type { WireSocket } from '../../lib/socket/socket.js'
 import { closeOf } from '../fixtures/client.js'
+import { FakeClock } from '../fixtures/clock.js'
 import { createMemorySocket, turn } from '../fixtures/memory.js'
 
 t.test('a socket closes with 1001 when its time is over, and is told to connect again', async (t) => {
@@ -32,7 +33,7 @@ t.test('a socket closes with 1001 when its time is over, and is told to connect 
 
 t.test('its end is spread over the jitter, and never later than the longest', async (t) => {
   const { socket, stream } = createMemorySocket()
-  const now = performance.now()
+  const { now } = new FakeClock(t)
   const moments = Array.from({ length: 200 }, () => {
     const moment = beginLifetime(socket, { longest: 100_000, jitter: 0.5 })
     endLifetime(socket, moment)

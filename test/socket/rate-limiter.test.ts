@@ -1,13 +1,15 @@
 import t, { type Test } from 'tap'
 import { RateLimiter, type Rate } from '../../lib/socket/rate-limiter.js'
-import { timers as clockwork } from '../../lib/timers.js'
+import { replaceTimers } from '../fixtures/clock.js'
 
 const setUp = (t: Test, settings: Rate) => {
   let now = 5_000
   let timer: { callback: () => void, delay: number } | undefined
-  t.intercept(clockwork, 'setTimeout', { value: (callback: () => void, delay: number) => (timer = { callback, delay }) })
-  t.intercept(clockwork, 'clearTimeout', { value: () => { timer = undefined } })
-  t.intercept(clockwork, 'now', { value: () => now })
+  replaceTimers(t, {
+    setTimeout: (callback: () => void, delay: number) => (timer = { callback, delay }),
+    clearTimeout: () => { timer = undefined },
+    now: () => now
+  })
   const told: unknown[] = []
   const bucket = new RateLimiter(settings, {
     throttle: () => { told.push('throttle') },

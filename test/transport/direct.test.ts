@@ -23,6 +23,9 @@ const pair = async (t: Test): Promise<{ accepted: Socket, client: Socket }> => {
 
 t.test('nothing is used before it was tried', async (t) => {
   const { accepted } = await pair(t)
+  // Another test of this process may have tried it.
+  const untried: string = '../../lib/transport/direct.js?untried'
+  const { directHandle, readInto } = await import(untried) as typeof import('../../lib/transport/direct.js')
   t.equal(directHandle(accepted), undefined)
   t.equal(readInto(accepted, Buffer.alloc(1), () => true), false)
 })

@@ -10,7 +10,7 @@ import { fastifyWire } from '../../index.js'
 import { timers } from '../../lib/timers.js'
 import { Connections } from '../../lib/upgrade/connections.js'
 import { listen } from '../fixtures/app.js'
-import { upgradeHead } from '../fixtures/client.js'
+import { closeOf, upgradeHead } from '../fixtures/client.js'
 
 const TLS = {
   key: readFileSync(new URL('../fixtures/localhost.key', import.meta.url)),
@@ -49,7 +49,7 @@ for (const [kind, options] of Object.entries(KINDS)) {
     const app = await createApp(t, options)
     const port = await listen(app)
     const sockets = [await peer(t, app, port), await peer(t, app, port, 'GET /demo HTTP/1.1\r\nHost: a\r\n'), await peer(t, app, port, '\x16\x03\x01')]
-    const closed = sockets.map((socket) => once(socket, 'close'))
+    const closed = sockets.map(closeOf)
     for (const socket of sockets) socket.on('end', () => { socket.end() })
     await app.close()
     await Promise.all(closed)
@@ -81,7 +81,7 @@ t.test('an application that listens on localhost closes the connections of every
   await app.listen({ port: 0, host: 'localhost' })
   const sockets: Socket[] = []
   for (const { address, port } of app.addresses() as AddressInfo[]) sockets.push(await peer(t, app, port, 'GET / HT', address === '127.0.0.1' ? address : '::1'))
-  const closed = sockets.map((socket) => once(socket, 'close'))
+  const closed = sockets.map(closeOf)
   for (const socket of sockets) socket.on('end', () => { socket.end() })
   await app.close()
   await Promise.all(closed)
@@ -132,7 +132,7 @@ t.test('a request under way is finished, and its connection ends after it', asyn
     socket.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
     await entered
     const idle = await peer(t, app, port)
-    const cut = once(idle, 'close')
+    const cut = closeOf(idle)
     idle.on('end', () => { idle.end() })
     const closed = app.close()
     await cut
