@@ -6,6 +6,7 @@ export const PROCESSES = {
   application: ['.', 'examples', 'inject', 'options', 'server'],
   behaviour: ['behaviour'],
   'without-direct-io': ['behaviour/without-direct-io'],
+  docs: ['docs'],
   'drop-in': ['drop-in'],
   engine: ['engine'],
   nats: ['engine/nats'],

@@ -11,7 +11,7 @@ import type { SocketErrorHandler, WireOptions } from './options.js'
 import { resolveProtocols, resolveVersions } from './protocols.js'
 import { checkEngine, resolveHistory, resolveTopic, resolveTopics, type MemberChooser } from './topics.js'
 
-/** The definition of one option, for the code and for the table of the README. */
+/** The definition of one option, for the code and for the table of docs/options.md. */
 export interface Option {
   /**
    * Where the option may be given. 'both': to the plugin, as the default of every route, and to a route. 'each': to
@@ -19,7 +19,7 @@ export interface Option {
    */
   readonly scope: 'both' | 'each' | 'plugin'
   readonly unit: string
-  /** The default in Markdown, if the README should not print the value itself. */
+  /** The default in Markdown, if docs/options.md should not print the value itself. */
   readonly shown?: string
   readonly default: unknown
   /**
@@ -40,7 +40,7 @@ const switched = (name: string, fallback: boolean) =>
 /** For options that lib/options/plugin.ts checks. */
 const asGiven = (given: unknown): unknown => given
 
-/** All options. The table of the README is compared with this one. */
+/** All options. The table of docs/options.md is compared with this one. */
 export const OPTIONS = {
   versions: {
     scope: 'both',
@@ -90,7 +90,7 @@ export const OPTIONS = {
     resolve: resolveOrigin,
     sentence:
       'allowed origins: a list of origins and patterns, a function, or `true` for any ' +
-      '([below](#who-may-connect))'
+      '([origins](security.md#origins))'
   },
   maxConnections: {
     scope: 'each',
@@ -122,7 +122,7 @@ export const OPTIONS = {
     shown: 'no limit',
     default: undefined,
     resolve: resolveRate,
-    sentence: '`{ rate, burst, policy }`: limits the messages that a socket receives ([below](#limits))'
+    sentence: '`{ rate, burst, policy }`: limits the messages that a socket receives ([limits](security.md#limits))'
   },
   maxLifetime: {
     scope: 'both',
@@ -146,7 +146,7 @@ export const OPTIONS = {
     resolve: resolveHeartbeat,
     sentence:
       'when to ping a silent peer, and when to destroy its connection; `false` turns it off ' +
-      '([below](#silent-peers))'
+      '([silent peers](sockets.md#silent-peers))'
   },
   backpressure: {
     scope: 'both',
@@ -155,7 +155,7 @@ export const OPTIONS = {
     resolve: resolveBackpressure,
     sentence:
       'how many bytes may be queued for a slow peer, 16 MiB or `maxPayload` if that is more, and what ' +
-      'happens then; `false` removes the limit ([below](#slow-peers))'
+      'happens then; `false` removes the limit ([slow peers](sockets.md#slow-peers))'
   },
   errorHandler: {
     scope: 'both',
@@ -193,7 +193,7 @@ export const OPTIONS = {
     unit: 'boolean or object',
     default: false,
     resolve: resolveDeflate,
-    sentence: 'compression: see below'
+    sentence: 'whether and how to compress messages ([compression](sockets.md#compression))'
   },
   topic: {
     scope: 'both',
@@ -201,7 +201,7 @@ export const OPTIONS = {
     shown: 'none',
     default: undefined,
     resolve: resolveTopic,
-    sentence: 'topics that a socket follows; `true` means the path of its URL ([docs/topics.md](docs/topics.md))'
+    sentence: 'topics that a socket follows; `true` means the path of its URL ([topics](topics.md))'
   },
   history: {
     scope: 'both',
@@ -225,7 +225,7 @@ export const OPTIONS = {
     default: undefined,
     resolve: checkEngine,
     sentence:
-      'shares topics with other processes: `redisEngine()` or `natsEngine()` ([docs/scaling.md](docs/scaling.md))'
+      'shares topics with other processes: `redisEngine()` or `natsEngine()` ([scaling](scaling.md))'
   },
   topics: {
     scope: 'plugin',
@@ -250,7 +250,7 @@ export const OPTIONS = {
     ...switched('directIO', true),
     sentence:
       'whether to read and write connections by private APIs of Node ' +
-      '([docs/performance.md](docs/performance.md)); a test at start decides whether they work, which is logged at ' +
+      '([notes](performance-notes.md)); a test at start decides whether they work, which is logged at ' +
       'level `debug` (they are not used on macOS)'
   },
   shutdown: {
@@ -258,7 +258,7 @@ export const OPTIONS = {
     unit: 'ms',
     default: resolveShutdown({}),
     resolve: resolveShutdown,
-    sentence: 'how sockets close when the application closes ([below](#closing-the-application))'
+    sentence: 'how sockets close when the application closes ([restarts](deployment.md#restarts))'
   },
   preClose: {
     scope: 'plugin',
@@ -276,7 +276,7 @@ export const OPTIONS = {
     resolve: asGiven,
     sentence:
       'options of the server of `ws`: `verifyClient`, `handleProtocols`, `clientTracking`, `server`, ' +
-      '`maxPayload` ([docs/migrating.md](docs/migrating.md))'
+      '`maxPayload` ([moving over](migrating.md))'
   }
 } satisfies Record<keyof WireOptions, Option>
 
@@ -295,7 +295,7 @@ export function isSocketOption (name: string): boolean {
 
 const WHERE = { both: 'both', each: 'plugin, route', plugin: 'plugin' }
 
-/** The rows of the table in the README. */
+/** The rows of the table in docs/options.md. */
 export function optionRows (): string[] {
   return all.map(([name, { scope, shown, default: value, unit, sentence }]) => {
     const cells = [`\`${name}\``, WHERE[scope], shown ?? `\`${write(value)}\``, unit, sentence]

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { isSocketOption, OPTIONS, optionRows, PLUGIN_OPTIONS, SOCKET_OPTIONS } from '../../lib/options/table.js'
 
-t.test('the table of the README has every option, with its default, unit and sentence', async (t) => {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-  const rows = readme.split('## Options')[1]!.split('\n\n').find((part) => part.startsWith('| option |'))!.split('\n').slice(2)
+t.test('the table of docs/options.md has every option, with its default, unit and sentence', async (t) => {
+  const page = readFileSync(new URL('../../docs/options.md', import.meta.url), 'utf8')
+  const rows = page.split('\n\n').find((part) => part.startsWith('| option |'))!.split('\n').slice(2)
   t.same(rows, optionRows())
 })
 

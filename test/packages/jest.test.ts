@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import t from 'tap'
+import { blocksOf, blockWith } from '../fixtures/docs.js'
 import { CONVERSATION, installPackage, run } from '../fixtures/package.js'
 
 const { resolve } = createRequire(import.meta.url)
@@ -25,15 +26,21 @@ test('a conversation', async () => {${CONVERSATION}
   expect(bytes).toEqual([1, 2, 3])
 })`
 
+// The page about testing prints these tests and their configuration.
+const printed = (name: string): string => blockWith('docs/testing.md', `// ${name}\n`)
+const jestConfig = blocksOf('docs/testing.md').find(({ language }) => language === 'json')!.code
+
 t.test('jest: require() loads the package without a transform, and a socket converses', async (t) => {
   const directory = t.testdir({
     'package.json': '{}',
-    'jest.config.json': JSON.stringify({ testEnvironment: 'node', transform: {}, watchman: false }),
-    'app.test.js': REQUIRE + TEST
+    'jest.config.json': JSON.stringify({ ...JSON.parse(jestConfig), watchman: false }),
+    'app.test.cjs': REQUIRE + TEST,
+    'jest.test.cjs': printed('jest.test.cjs')
   })
   await installPackage(directory)
   const { passed, output } = await run(directory, JEST, '--runInBand', '--config', 'jest.config.json')
   t.ok(passed, output)
+  t.match(output, /Tests: +2 passed/)
 })
 
 for (const environment of ['node', 'jsdom']) {
@@ -41,10 +48,23 @@ for (const environment of ['node', 'jsdom']) {
     const directory = t.testdir({
       'package.json': '{ "type": "module" }',
       'vitest.config.js': `export default { test: { environment: '${environment}' } }`,
-      'app.test.js': IMPORT + TEST
+      'app.test.js': IMPORT + TEST,
+      'app.js': printed('app.js'),
+      'vitest.test.js': printed('vitest.test.js')
     })
     await installPackage(directory)
     const { passed, output } = await run(directory, VITEST, 'run')
     t.ok(passed, output)
+    t.match(output, /Tests +3 passed/)
   })
 }
+
+t.test('node:test and tap: the tests that the documentation prints pass', async (t) => {
+  for (const [name, count] of [['node.test.js', 2], ['tap.test.js', 1]] as const) {
+    const directory = t.testdir({ 'package.json': '{ "type": "module" }', 'app.js': printed('app.js'), [name]: printed(name) })
+    await installPackage(directory)
+    const { passed, output } = await run(directory, name)
+    t.ok(passed, output)
+    t.equal(output.match(/^ok /gm)?.length, count, name)
+  }
+})
