@@ -292,3 +292,22 @@ t.test('whatever a function of the application throws refuses an upgrade', async
   }
   for (const name of Object.keys(reasons)) await t.rejects(app.injectWS(`/${name}`, { protocols: ['chat'] }), /500/)
 })
+
+for (const http2 of [false, true]) {
+  t.test(`a hook that throws after the handshake over HTTP/${http2 ? 2 : 1.1} is logged, and the socket goes on`, async (t) => {
+    const lines: string[] = []
+    const stream = { write (line: string) { lines.push(line) } }
+    const app = await createApp(t, {}, { http2, logger: { level: 'error', stream } } as object)
+    app.addHook('onRequest', (_request, reply, done) => {
+      reply.raw.on('finish', () => { throw new Error('of a listener') })
+      done()
+    })
+    app.ws('/demo', (socket) => { socket.on('message', (data) => { socket.send(data) }) })
+    const client = await app.injectWS('/demo')
+    const echoed = once(client, 'message')
+    client.send('hello')
+    t.equal(String((await echoed)[0]), 'hello')
+    client.terminate()
+    t.match(lines.map((line) => JSON.parse(line) as unknown), [{ msg: 'an upgrade failed', err: { message: 'of a listener' } }])
+  })
+}

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import type { SocketHandler, SocketRouteOptions, SocketSchema } from './declaration.js'
 import { BadOption, HandlerMissing, HandlerObject, RouteArguments, RouteOption, UrlInvalid } from '../errors.js'
 import { adviseOnRouteOption, holdsListeners } from './foreign.js'
-import { refuseMisspelt } from './names.js'
+import { meantName, refuseMisspelt } from './names.js'
 import { PLUGIN_OPTIONS } from './table.js'
 
 interface Declaration {
@@ -66,6 +66,21 @@ export function checkRouteOptions (options: object, names: readonly string[]): v
   }
   refuseMisspelt(given, names)
   if (given['schema'] !== undefined) refuseMisspelt(given['schema'] as object, ['message', 'send'], 'schema.')
+}
+
+/**
+ * Finds options of a drop-in route that are probably misspelt or belong to another package. They are warnings, not
+ * errors, because other plugins may read them from the route.
+ * @param names the names of the socket options
+ * @returns a warning for each
+ */
+export function misspeltRouteOptions (route: object, names: readonly string[]): string[] {
+  return Object.keys(route).flatMap((name) => {
+    if (names.includes(name)) return []
+    const meant = meantName(name, names)
+    const advice = adviseOnRouteOption(name) ?? (meant === undefined ? undefined : `did you mean "${meant}"?`)
+    return advice === undefined ? [] : [`a socket route has no option "${name}", it is ignored: ${advice}`]
+  })
 }
 
 /**

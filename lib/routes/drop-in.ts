@@ -2,11 +2,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, Rout
 import type { SocketHandler } from '../options/declaration.js'
 import { SocketMethod, SocketHandlerInvalid } from '../errors.js'
 import { resolveDropInSettings, type Settings } from '../options/resolve.js'
-import { isSocketOption } from '../options/table.js'
+import { isSocketOption, SOCKET_OPTIONS } from '../options/table.js'
 import type { SocketOptions, WireOptions } from '../options/options.js'
-import { checkMessageOptions } from '../options/route.js'
+import { checkMessageOptions, misspeltRouteOptions } from '../options/route.js'
 import { prepareRoute, withFirstHook } from './prepare-route.js'
 import type { Registration } from './registration.js'
+import { tryLog } from '../try-log.js'
 import { describesMessages } from './schema.js'
 import { urlsOf } from './socket-urls.js'
 import { isUpgrade } from './upgrade-constraint.js'
@@ -52,6 +53,9 @@ export function openToUpgrades (
   if (typeof wsHandler !== 'function') throw new SocketHandlerInvalid()
   const handler = (route.websocket ? replyNotFound : route.handler) as RouteOptions['handler']
 
+  for (const sentence of misspeltRouteOptions(route, SOCKET_OPTIONS)) {
+    tryLog(instance.log, 'warn', { route: route.url }, sentence)
+  }
   const own = ownOptions(route)
   checkMessageOptions(own, route.schema)
   const settings = resolveDropInSettings(defaults, own)

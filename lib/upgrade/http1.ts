@@ -7,7 +7,8 @@ import { abortRequest } from './abort.js'
 import type { Connections } from './connections.js'
 import { Deadline } from './deadline.js'
 import {
-  attachUpgrade, onceFinished, type FailureHandler, type GivenHeaders, type Opened, type RefusalHeaders, type Upgrade
+  attachUpgrade, emitFinish, onceFinished, type FailureHandler, type GivenHeaders, type Opened, type RefusalHeaders,
+  type Upgrade
 } from './response.js'
 import { encodeSwitchingHead, validateHeader } from './switching-head.js'
 import { answerFailure } from './unavailable.js'
@@ -261,7 +262,10 @@ export class Http1Upgrade implements Upgrade {
     const stream = this.#stream
     const body = this.#answer?.body?.toString('latin1') ?? ''
     // One write for head and body: some hixie-76 clients expect both in one packet.
-    stream.write(this.#acceptedHead + body, 'latin1', (error) => { if (error == null) response.emit('finish') })
+    const { onFailure } = this.#context
+    stream.write(this.#acceptedHead + body, 'latin1', (error) => {
+      if (error == null) emitFinish(response, onFailure)
+    })
     // Node's `writableEnded` reads this field.
     response.finished = true
     if (!response.writableEnded) Object.defineProperty(response, 'writableEnded', TRUE_PROPERTY)

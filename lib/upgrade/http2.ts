@@ -4,7 +4,7 @@ import type { Answer, Handshake } from '../handshake/handshake.js'
 import { destroyStream } from '../transport/http2.js'
 import { Deadline } from './deadline.js'
 import {
-  attachUpgrade, onceFinished, type FailureHandler, type Opened, type RefusalHeaders, type Upgrade
+  attachUpgrade, emitFinish, onceFinished, type FailureHandler, type Opened, type RefusalHeaders, type Upgrade
 } from './response.js'
 import type { Sessions } from './sessions.js'
 import { answerFailure } from './unavailable.js'
@@ -193,7 +193,8 @@ export class Http2Upgrade implements Upgrade {
     this.#deadline.stop()
     this.#release()
     if (this.isConnected) this.#open(opened)
-    nextTick(() => { response.emit('finish') })
+    const { onFailure } = this.#context
+    nextTick(() => { emitFinish(response, onFailure) })
   }
 
   #open (opened: Opened): void {

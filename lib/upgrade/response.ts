@@ -97,3 +97,15 @@ function atMostOnce (callback: () => void): () => void {
     callback()
   }
 }
+
+/**
+ * Emits 'finish' on the response of an accepted handshake. Fastify's hooks and its log line run there; unlike in a plain
+ * request, their errors must not end the process, because the socket is open by then.
+ */
+export function emitFinish (response: NodeJS.EventEmitter, onFailure: FailureHandler): void {
+  try {
+    response.emit('finish')
+  } catch (error) {
+    onFailure(error)
+  }
+}

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkMessageOptions, checkRouteOptions, readDeclaration } from '../../lib/options/route.js'
+import { checkMessageOptions, checkRouteOptions, readDeclaration, misspeltRouteOptions } from '../../lib/options/route.js'
 
 const handler = (): void => {}
 
@@ -53,6 +53,15 @@ t.test('what says what is so anyway, and what is for others, passes', async (t) 
     checkRouteOptions({ ...fixed, ...others }, ['maxPayload'])
   })
   t.doesNotThrow(() => { checkRouteOptions({ shutdown: undefined, constraints: { host: 'a' } }, []) })
+})
+
+t.test('a drop-in route gets a warning for each option that is probably misspelt or of another package', async (t) => {
+  const others = { method: 'GET', url: '/a', websocket: true, handler, config: {}, onError: handler, maxPayload: 5, own: 1 }
+  t.same(misspeltRouteOptions(others, ['maxPayload']), [])
+  t.same(misspeltRouteOptions({ ...others, maxPayloads: 5, idleTimeout: 60 }, ['maxPayload']), [
+    'a socket route has no option "maxPayloads", it is ignored: did you mean "maxPayload"?',
+    'a socket route has no option "idleTimeout", it is ignored: write heartbeat: { interval, timeout }, in milliseconds'
+  ])
 })
 
 t.test('options of messages need a schema of them', async (t) => {

@@ -247,3 +247,14 @@ t.test('what a route says of its sockets is checked, its errorHandler is that of
   app.get('/hooked', { websocket: true, errorHandler: (_error, _request, reply) => { reply.code(418).send('mine') }, onRequest: async () => { throw new Error('no') } }, () => {})
   t.match(await new RawClient(t, await listen(app)).upgrade('/hooked'), ' 418 ')
 })
+
+t.test('a misspelt option of a drop-in route is logged, and an option of another plugin is not', async (t) => {
+  const lines: Array<{ level: number, msg: string }> = []
+  const stream = { write (line: string) { lines.push(JSON.parse(line) as typeof lines[number]) } }
+  const app = await createApp(t, {}, { logger: { level: 'warn', stream } })
+  app.get('/demo', { websocket: true, maxPayloads: 5, own: true } as object, (socket) => { socket.send('open') })
+  t.match(lines, [{
+    level: 40, route: '/demo', msg: 'a socket route has no option "maxPayloads", it is ignored: did you mean "maxPayload"?'
+  }])
+  t.equal(lines.length, 1)
+})
