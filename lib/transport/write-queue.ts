@@ -15,6 +15,8 @@ const NOTHING = Buffer.alloc(0)
 
 // Room that a stalled transport takes at a time, so that what waits does not hold the slab.
 const BACKLOG_SIZE = 16_384
+// A chunk of that size which is less full is given back for one that fits.
+const LEAST_USED = 12_288
 
 // So much does not wait for the end of the tick: a read brings no more, so answers to one still leave in one write.
 const FLUSH_FROM = 262_144
@@ -165,7 +167,12 @@ export abstract class WriteQueue implements Output, Flushable {
   }
 
   #closeRegion (): void {
-    if (this.#end > this.#start) this.#push(this.chunk.subarray(this.#start, this.#end))
+    if (this.#end > this.#start) {
+      const bytes = this.chunk.subarray(this.#start, this.#end)
+      // What is left of a chunk would be held as long as the peer does not read, and nobody counts it.
+      const isWasteful = this.isStalled && this.chunk.length === BACKLOG_SIZE && bytes.length < LEAST_USED
+      this.#push(isWasteful ? Buffer.from(bytes) : bytes)
+    }
     this.#start = this.#end = 0
     this.chunk = NOTHING
   }

@@ -45,7 +45,7 @@ export async function readHead (stream: Duplex): Promise<string> {
     const byte = stream.read(1) as Buffer | null
     if (byte !== null) head += byte.toString('latin1')
     else if (stream.readableEnded || stream.destroyed) throw new Error(`the stream ended within a head: ${head}`)
-    else await Promise.race([once(stream, 'readable'), once(stream, 'close')])
+    else await new Promise<void>((resolve) => { stream.once('readable', resolve) })
   }
   return head
 }

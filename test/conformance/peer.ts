@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { createDeflateRaw, createInflateRaw, constants, type DeflateRaw, type InflateRaw } from 'node:zlib'
 import { CLOSE, CONTINUATION, isControl, isReserved } from '../../lib/codec/opcode.js'
@@ -92,8 +91,18 @@ export class StrictPeer {
 
   /** Sends bytes as they are, and lets the event loop turn. */
   async send (bytes: Buffer): Promise<void> {
-    if (!this.#stream.write(bytes) && !this.#hasEnded && this.#failure === undefined) await Promise.race([once(this.#stream, 'drain'), once(this.#stream, 'close')])
+    if (!this.#stream.write(bytes) && !this.#hasEnded && this.#failure === undefined) await this.#drained()
     await turn()
+  }
+
+  #drained (): Promise<void> {
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        this.#stream.off('drain', settle).off('close', settle)
+        resolve()
+      }
+      this.#stream.on('drain', settle).on('close', settle)
+    })
   }
 
   /** Sends a message in frames of at most so many bytes. */
