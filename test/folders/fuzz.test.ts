@@ -1,0 +1,3 @@
+import { runFolder } from '../fixtures/folder.js'
+
+await runFolder('fuzz')
