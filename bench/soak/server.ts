@@ -21,7 +21,10 @@ export interface ServerSample {
 
 export type FromServer = { readonly port: number } | { readonly ends: readonly ServerEnd[] } | { readonly fault: string } | { readonly sample: ServerSample }
 
+/** Resolves when the message has left; of a parent that is gone nobody has to know. */
 const tell = (message: FromServer): Promise<void> => new Promise((resolve) => { (process.send as (message: unknown, callback: () => void) => void)(message, resolve) })
+
+const later = (task: Promise<void>): void => { task.catch(() => {}) }
 
 const app = Fastify()
 await app.register(fastifyWire, { shutdown: { code: 1012, reason: 'restart', drain: 500 } })
@@ -33,7 +36,7 @@ app.ws<{ Querystring: { id: string } }>('/soak', (socket, request) => {
   let sent = 0
   socket.on('message', (data: Buffer) => {
     const number = Number(data.toString())
-    if (number !== received + 1) void tell({ fault: `the server got ${number} behind ${received} on ${id}` })
+    if (number !== received + 1) later(tell({ fault: `the server got ${number} behind ${received} on ${id}` }))
     received = number
     if (socket.readyState === socket.OPEN && socket.send(String(sent + 1)) !== 'refused') sent++
   })
@@ -45,20 +48,20 @@ const report = (): Promise<void> => {
   ends = []
   return told.length > 0 ? tell({ ends: told }) : Promise.resolve()
 }
-const reporting = setInterval(() => { void report() }, 200)
+const reporting = setInterval(() => { later(report()) }, 200)
 
 process.on('message', (request: 'sample' | 'stop') => {
   if (request === 'sample') {
     globalThis.gc?.()
     const { heapUsed, arrayBuffers, rss } = process.memoryUsage()
-    void tell({ sample: { heap: heapUsed, buffers: arrayBuffers, resident: rss, handles: process.getActiveResourcesInfo().length, sockets: app.websocketServer.clients.size } })
+    later(tell({ sample: { heap: heapUsed, buffers: arrayBuffers, resident: rss, handles: process.getActiveResourcesInfo().length, sockets: app.websocketServer.clients.size } }))
     return
   }
   app.close().then(async () => {
     clearInterval(reporting)
     await report()
     process.disconnect()
-  }, (error: unknown) => { void tell({ fault: String(error) }) })
+  }, (error: unknown) => { later(tell({ fault: String(error) })) })
 })
 
 await app.listen({ port: Number(process.argv[2]), host: '127.0.0.1', backlog: 4_096 })

@@ -95,10 +95,10 @@ export const MUTANTS: readonly Mutant[] = [
     test: 'test/protocol/hixie.test.ts'
   },
   {
-    name: 'backpressure holds from the limit on, and not from a byte more',
-    file: 'lib/socket/backpressure.ts',
-    from: 'return sender.queuedAmount > this.#settings.limit',
-    to: 'return sender.queuedAmount >= this.#settings.limit',
+    name: 'a slow peer is looked at when a message more than the limit waits',
+    file: 'lib/socket/sender.ts',
+    from: 'if (this.queuedAmount > this.limit) {\n      const result',
+    to: 'if (this.queuedAmount > this.limit + 16) {\n      const result',
     test: 'test/socket/backpressure.test.ts'
   },
   {
