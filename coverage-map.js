@@ -48,7 +48,7 @@ function modulesOf (test) {
   const process = /^test\/processes\/(.+)\.test\.ts$/.exec(path)?.[1]
   if (process !== undefined) return coveredBy(process)
   if (path in PARTS) return PARTS[path]
-  if (/^test\/(behaviour\/|plugin|routes\/(ws-route|drop-in|accept)\.)/.test(path)) return CONVERSATION
+  if (/^test\/(behaviour\/|hostile\/|plugin|routes\/(ws-route|drop-in|accept)\.)/.test(path)) return CONVERSATION
   const engine = /^test\/engine\/(memory|redis|nats)(-faults|-cluster)?\.test/.exec(path)
   if (engine !== null) return ENGINE[engine[1]].map((name) => `lib/engine/${name}.ts`)
   const module = path.replace(/^test\//, 'lib/').replace(/\.test\.ts$/, '.ts')

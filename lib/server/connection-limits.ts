@@ -32,6 +32,11 @@ export class ConnectionLimits {
     return this.#count
   }
 
+  /** How many addresses are counted: those without a connection are forgotten. */
+  get addresses (): number {
+    return this.#byAddress.size
+  }
+
   countOf (address: string): number {
     return this.#byAddress.get(address) ?? 0
   }

@@ -15,6 +15,8 @@ const NO_CHUNK = Buffer.alloc(0)
 
 // A stalled transport allocates buffers of this size, so that its waiting bytes do not hold the slab.
 const BACKLOG_SIZE = 16_384
+// A chunk of that size which is less full is given back for one that fits.
+const LEAST_USED = 12_288
 
 // This many bytes do not wait for the end of the tick. A read returns no more, so the answers to one still leave in one
 // write.
@@ -167,7 +169,12 @@ export abstract class WriteQueue implements Output, Flushable {
   }
 
   #closeRegion (): void {
-    if (this.#end > this.#start) this.#push(this.chunk.subarray(this.#start, this.#end))
+    if (this.#end > this.#start) {
+      const bytes = this.chunk.subarray(this.#start, this.#end)
+      // What is left of a chunk would be held as long as the peer does not read, and nobody counts it.
+      const isWasteful = this.isStalled && this.chunk.length === BACKLOG_SIZE && bytes.length < LEAST_USED
+      this.#push(isWasteful ? Buffer.from(bytes) : bytes)
+    }
     this.#start = this.#end = 0
     this.chunk = NO_CHUNK
   }

@@ -41,6 +41,20 @@ t.test('a length that is only announced takes no room', async (t) => {
   t.ok(assembly.take().buffer.byteLength <= mostHeld(1_000))
 })
 
+t.test('room is made for eight times what has arrived, or for twice that where no length is announced', async (t) => {
+  const { allocUnsafeSlow } = Buffer
+  t.teardown(() => { Buffer.allocUnsafeSlow = allocUnsafeSlow })
+  const sizes: number[] = []
+  Buffer.allocUnsafeSlow = (size) => {
+    sizes.push(size)
+    return allocUnsafeSlow(size)
+  }
+  append(new Assembler(), Buffer.alloc(2_000), 1_000_000)
+  append(new Assembler(), Buffer.alloc(2_000), 3_000)
+  append(new Assembler(), Buffer.alloc(2_000))
+  t.same(sizes, [16_000, 3_000, 4_000])
+})
+
 t.test('what was taken is not touched by the next message', async (t) => {
   const assembly = new Assembler()
   append(assembly, Buffer.alloc(2_000, 'a'))

@@ -39,6 +39,16 @@ t.test('for hixie-75, FF 00 is an empty frame to discard', async (t) => {
   t.same(sink.events, [['text', 'on']])
 })
 
+t.test('a length has at most nine bytes, however it is padded', async (t) => {
+  const padded = (bytes: number): Buffer => Buffer.concat([Buffer.alloc(bytes, 0x80), Buffer.from([2, 0x61, 0x62]), framed('next')])
+  const nine = setUp()
+  feed(nine.protocol, padded(9))
+  t.same(nine.sink.events, [['text', 'next']])
+  const ten = setUp()
+  feed(ten.protocol, padded(10))
+  t.same(ten.sink.events, [['fault', 'FST_WIRE_HIXIE_LENGTH', 1002], ['end']])
+})
+
 t.test('text that is not UTF-8 is mended with U+FFFD', async (t) => {
   const { sink, protocol } = setUp()
   feed(protocol, Buffer.from('00c328ff', 'hex'))

@@ -86,6 +86,12 @@ t.test('a message within the limit passes in fragments of 64 bytes', async (t) =
   t.same(sink.events, [['binary', payload.toString('hex')]])
 })
 
+t.test('the fragments of each message are counted by themselves', async (t) => {
+  const message = [frame(1, 'a', false), ...Array.from({ length: 10 }, () => frame(0, 'b', false)), frame(0, 'c')]
+  const { sink } = receive(...message, ...message, ...Array.from({ length: 20 }, () => text('whole')), ...message)
+  t.same(sink.events.map(([kind]) => kind), Array.from({ length: 23 }, () => 'text'))
+})
+
 t.test('a close without a code is answered with one, and is 1005', async (t) => {
   const { sink, protocol } = receive(frame(8))
   t.equal(sink.written.toString('hex'), '8800')

@@ -39,6 +39,16 @@ t.test('an address is counted down as it was counted up', async (t) => {
   t.equal(limits.countOf('192.0.2.1'), 1)
 })
 
+t.test('an address without a connection is forgotten', async (t) => {
+  const limits = new ConnectionLimits(maxima(undefined, 3))
+  const leave = ['192.0.2.1', '192.0.2.1', '192.0.2.2'].map((address) => takePlace([limits], address))
+  t.equal(limits.addresses, 2)
+  leave.pop()!()
+  t.equal(limits.addresses, 1)
+  for (const one of leave) one()
+  t.equal(limits.addresses, 0)
+})
+
 t.test('a connection without an address counts in all only', async (t) => {
   const limits = createLimits(maxima(2, 1))
   const leave = [acquireConnection(limits, undefined), acquireConnection(limits, undefined)]

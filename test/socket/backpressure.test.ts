@@ -54,6 +54,15 @@ t.test('what a fast peer takes in one tick may be more than the limit', async (t
   }
 })
 
+t.test('just the limit may wait, and a message goes past it', async (t) => {
+  const { socket } = await stalled('drop')
+  t.equal(socket.send('x'.repeat(LIMIT - socket.bufferedAmount - 4)), 'queued')
+  t.equal(socket.bufferedAmount, LIMIT)
+  t.equal(socket.send('one more'), 'queued')
+  t.equal(socket.send('too much'), 'refused')
+  socket.terminate()
+})
+
 t.test('close: the socket closes with 1013, what waits is given back at once, and a peer that reads nothing is cut', async (t) => {
   const memory = await stalled('close')
   const { socket, cuts } = memory

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import t from 'tap'
+import { Compression } from '../../lib/protocol/compression.js'
 import { Lifecycle } from '../../lib/socket/lifecycle.js'
 import { timers as clockwork } from '../../lib/timers.js'
 import { closeOf } from '../fixtures/client.js'
@@ -153,6 +154,17 @@ t.test('a connection that is lost while a message is decompressed delivers the m
   await closeOf(socket)
   t.same(seen, [LARGE_BINARY, LARGE_BINARY, 'behind', 1006])
   t.same(closes, [1006])
+})
+
+t.test('a connection that is lost ends its conversation, and with it what that holds', async (t) => {
+  let closed = 0
+  const { close } = Compression.prototype
+  t.intercept(Compression.prototype, 'close', { value (this: Compression) { closed++; close.call(this) } })
+  const { socket, stream } = createMemorySocket({ isCompressed: true })
+  const over = closeOf(socket)
+  stream.destroy()
+  t.equal(await over, 1006)
+  t.equal(closed, 1)
 })
 
 t.test('a connection that is lost with compressed messages that nobody takes is closed all the same', async (t) => {

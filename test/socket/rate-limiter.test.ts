@@ -44,6 +44,13 @@ t.test('a burst may come at once, then as many as the rate gives back', async (t
   t.equal(delay(), undefined, 'no timer')
 })
 
+t.test('a long silence saves up a burst, and no message more', async (t) => {
+  const { told, takeMany, advance } = setUp(t, { rate: 10, burst: 5, pauses: false })
+  advance(1_000_000)
+  t.equal(takeMany(6), 5)
+  t.match(told, [[1008]])
+})
+
 t.test("'close': one more closes with 1008 and what the limit is, and nothing is told any more", async (t) => {
   const { told, takeMany, advance } = setUp(t, { rate: 10, burst: 5, pauses: false })
   t.equal(takeMany(7), 5)

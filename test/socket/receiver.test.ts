@@ -112,6 +112,18 @@ t.test('more than 64 KiB that wait are too much', async (t) => {
   t.equal(receiver.isFull, true)
 })
 
+t.test('a queue that was full has room again when half of it was taken', async (t) => {
+  const receiver = new Receiver(new RecordingRecipient())
+  receiver.deliver(Buffer.alloc(25_000), true)
+  receiver.deliver(Buffer.alloc(25_000), true)
+  t.equal(receiver.deliver(Buffer.alloc(25_000), true), false)
+  const puller = receiver.pull()
+  await puller.pull()
+  t.equal(receiver.isFull, true, '50,000 bytes wait')
+  await puller.pull()
+  t.equal(receiver.isFull, false, '25,000 bytes wait')
+})
+
 t.test('a listener gets binary messages as binaryType says', async (t) => {
   const host = new RecordingHost()
   const receiver = new Receiver(host)

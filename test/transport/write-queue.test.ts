@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import fs, { readSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import t from 'tap'
 import { receiveBytes } from '../../lib/transport/reader.js'
+import { SLAB_SIZE } from '../../lib/transport/slab.js'
 import { Transport } from '../../lib/transport/transport.js'
 import { turn } from '../fixtures/memory.js'
 import { readAll, setUp, setUpDirectly, tick, write } from '../fixtures/transport.js'
@@ -264,6 +266,27 @@ t.test('a write that the connection refuses makes the stream fail', async (t) =>
   await closed
   t.match(events, [/EPIPE/, 'closed'])
   client.destroy()
+})
+
+t.test('bytes of a write that is not done are not written over', async (t) => {
+  const events = { bytes: (length: number) => length, ended: () => {}, drained: () => {}, failed: () => {}, closed: () => {} }
+  // Unlike a copy, what a stream was given shows what becomes of it.
+  const given: Buffer[] = []
+  const create = (finishes: boolean): Transport => new Transport(new Duplex({
+    read () {},
+    write (chunk: Buffer, _encoding, callback) {
+      given.push(chunk)
+      if (finishes) callback()
+    }
+  }), events, false)
+  // From here on nothing else lies in the slab.
+  write(create(true), 'x'.repeat(SLAB_SIZE))
+  await tick()
+  write(create(false), 'first')
+  await tick()
+  write(create(false), 'other')
+  await tick()
+  t.same(given.slice(1).map(String), ['first', 'other'])
 })
 
 t.test('the slab is used again from its start when all that lay in it has left', async (t) => {

@@ -65,6 +65,7 @@ t.test('any other status is an ordinary answer, after which the connection ends'
   client.write(upgradeHead())
   const all = (await client.readEnd()).toString()
   t.match(all, /^HTTP\/1\.1 403 Go away\r\nx-why: because\r\n/)
+  t.match(all, /\r\nconnection: close\r\n/i)
 })
 
 t.test('a peer that was refused, and keeps its side open, is cut', async (t) => {

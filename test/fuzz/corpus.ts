@@ -1,0 +1,20 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { TargetName } from './targets.js'
+
+const folderOf = (name: TargetName): URL => new URL(`corpus/${name}/`, import.meta.url)
+
+/** The inputs that are kept of a target, in the order of their names. */
+export function readCorpus (name: TargetName): Buffer[] {
+  const folder = folderOf(name)
+  return existsSync(folder) ? readdirSync(folder).sort().map((file) => readFileSync(new URL(file, folder))) : []
+}
+
+/** Keeps an input under a name that its content gives it. */
+export function saveInput (name: TargetName, input: Buffer): string {
+  const folder = folderOf(name)
+  mkdirSync(folder, { recursive: true })
+  const file = createHash('sha256').update(input).digest('hex').slice(0, 16)
+  writeFileSync(new URL(file, folder), input)
+  return file
+}
