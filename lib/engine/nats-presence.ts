@@ -110,8 +110,14 @@ export class NatsPresence implements EnginePresence {
   }
 
   async members (topic: string): Promise<readonly Member[]> {
-    const stored = await this.#ready().from(`${this.#prefix}.m.${tokenOf(topic)}.*`, 0)
-    return stored.map(({ data }) => parse(data)).filter(({ holders }) => holders.length > 0).map(({ id, info }) => ({ id, info }))
+    const members = new Map<string, Member>()
+    // A record that is replaced while the stream is read may come twice: the later one counts.
+    for (const { data } of await this.#ready().from(`${this.#prefix}.m.${tokenOf(topic)}.*`, 0)) {
+      const { id, info, holders } = parse(data)
+      if (holders.length > 0) members.set(id, { id, info })
+      else members.delete(id)
+    }
+    return [...members.values()]
   }
 
   close (): void {

@@ -386,6 +386,27 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
     }
   })
 
+  two('a member is listed once, also while other processes join and leave as the same member', async (first, second, topic) => {
+    await first.engine.presence!.join(topic, ann, LEASE)
+    await first.engine.presence!.join(topic, bob, LEASE)
+    const stop = new AbortController()
+    const changes = (async () => {
+      while (!stop.signal.aborted) {
+        await second.engine.presence!.join(topic, ann, LEASE)
+        await second.engine.presence!.leave(topic, ann.id)
+      }
+    })()
+    try {
+      for (let i = 0; i < 20; i++) {
+        const listed = await first.engine.presence!.members(topic)
+        assert.deepEqual(listed.map(({ id }) => id).sort(), [ann.id, bob.id])
+      }
+    } finally {
+      stop.abort()
+      await changes
+    }
+  })
+
   if (!isShared) return
 
   test('the members of a process that is gone leave when its lease is over, unless another process holds them', async () => {

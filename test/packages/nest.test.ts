@@ -35,13 +35,18 @@ async function freePort (): Promise<number> {
   return port
 }
 
-/** A Nest application with a gateway on a port of its own, and a socket of ours at the URL of a controller. */
-async function createNest (t: Test, gatewayPort: number): Promise<string> {
+/**
+ * A Nest application with a gateway, and a socket of ours at the URL of a controller.
+ * @param gatewayPort the port of the gateway, which shares the application's without one
+ */
+async function createNest (t: Test, gatewayPort?: number): Promise<string> {
   class Gateway {
     greet (_client: unknown, name: string): object { return { event: 'greeted', data: `hello ${name}` } }
   }
   decorate(Gateway, 'greet', SubscribeMessage('greet'))
-  WebSocketGateway(gatewayPort, { path: '/gateway' })(Gateway)
+  const options = { path: '/gateway' }
+  const gateway = gatewayPort === undefined ? WebSocketGateway(options) : WebSocketGateway(gatewayPort, options)
+  gateway(Gateway)
   class App {}
   Module({ controllers: [Slider], providers: [Gateway] })(App)
 
@@ -68,14 +73,17 @@ async function talk (url: string, message?: string): Promise<string> {
   return String(data)
 }
 
-t.test('a NestJS application has our sockets at the URLs of its controllers, and a gateway on another port', async (t) => {
-  const gatewayPort = await freePort()
-  const host = await createNest(t, gatewayPort)
-  t.same(await (await fetch(`http://${host}/slider`, { headers: { 'accept-version': '1' } })).json(), { value: 50 })
-  t.same(await (await fetch(`http://${host}/slider`, { headers: { 'accept-version': '2' } })).json(), { value: 'second' })
-  t.equal(await talk(`ws://${host}/slider`, 'hello'), 'hello')
-  t.equal(await talk(`ws://${host}/drop-in`), 'drop-in')
-  const greeted = await talk(`ws://127.0.0.1:${gatewayPort}/gateway`, JSON.stringify({ event: 'greet', data: 'Ada' }))
-  t.same(JSON.parse(greeted), { event: 'greeted', data: 'hello Ada' })
-  t.equal(await talk(`ws://${host}/slider`, 'again'), 'again')
-})
+for (const isShared of [true, false]) {
+  t.test(`a NestJS application has our sockets beside a gateway on ${isShared ? 'the same' : 'another'} port`, async (t) => {
+    const gatewayPort = isShared ? undefined : await freePort()
+    const host = await createNest(t, gatewayPort)
+    const gatewayHost = isShared ? host : `127.0.0.1:${gatewayPort}`
+    t.same(await (await fetch(`http://${host}/slider`, { headers: { 'accept-version': '1' } })).json(), { value: 50 })
+    t.same(await (await fetch(`http://${host}/slider`, { headers: { 'accept-version': '2' } })).json(), { value: 'second' })
+    t.equal(await talk(`ws://${host}/slider`, 'hello'), 'hello')
+    t.equal(await talk(`ws://${host}/drop-in`), 'drop-in')
+    const greeted = await talk(`ws://${gatewayHost}/gateway`, JSON.stringify({ event: 'greet', data: 'Ada' }))
+    t.same(JSON.parse(greeted), { event: 'greeted', data: 'hello Ada' })
+    t.equal(await talk(`ws://${host}/slider`, 'again'), 'again')
+  })
+}
