@@ -120,7 +120,8 @@ class NatsEngine implements Engine {
     this.#outgoing = new Outgoing({
       name: this.name,
       limits: readPublishLimits(options),
-      send: (message) => this.#transmit(message),
+      send: async ([message]) => [await this.#transmit(message!)],
+      joins: () => false,
       isFinal: (error) => error instanceof EngineRefused,
       isConnected: () => this.#state === 'ready'
     })
@@ -154,7 +155,7 @@ class NatsEngine implements Engine {
     if (this.#events === null) return Promise.reject(new EngineClosed(this.name))
     const tag = tagOf(publication.id)
     const payload = Buffer.concat([Buffer.from(`${tag} ${size} ${ttl}\n`, 'latin1'), encodeEnvelope(publication, tag)])
-    return this.#outgoing.publish({ subjects: this.#subjects.of(topic), tag, payload }, payload.length)
+    return this.#outgoing.publish(topic, { subjects: this.#subjects.of(topic), tag, payload }, payload.length)
   }
 
   async subscribe (topic: string): Promise<string> {
@@ -268,7 +269,7 @@ class NatsEngine implements Engine {
     const cursor = cursorAt(headers.get('Nats-Sequence'), bytes)
     const last = headers.get('Nats-Last-Sequence')
     const prev = followed.prev(last) ?? (last === '0' ? this.#beginning() : `${last}.`)
-    followed.startFrom(cursor)
+    followed.follow(cursor)
     events.message(topic, decodeStored(bytes, cursor, prev))
   }
 
@@ -297,6 +298,7 @@ class NatsEngine implements Engine {
       if (type === 'disconnect') {
         this.#outgoing.pause()
         this.presence.pause()
+        for (const followed of this.#topics.values()) followed.forget()
         this.#acknowledgements.clear()
         this.#setState('down')
       } else if (type === 'reconnect') this.#prepareSoon()

@@ -264,35 +264,54 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     return this.#engine.read(topic, after, limit)
   }
 
+  /** @see RecentIds.isRepeated */
+  isRepeated (name: string, { id, cursor }: TopicMessage, known: string): boolean {
+    return this.#ids.isRepeated(keyOf(name, id), cursor, known)
+  }
+
   message ({ topic: name }: Feed, message: TopicMessage): void {
     const topic = this.#topics.get(name)
-    if (topic === undefined || !this.#ids.add(`${name}\n${message.id}`)) return
-    this.#fanOut(topic, new TopicDelivery(name, message), this.#publisher.takeException(message.id))
+    if (topic === undefined || !this.#ids.add(keyOf(name, message.id), message.cursor)) return
+    this.#fanOut(topic, message, this.#publisher.takeException(message.id))
+    topic.sent = message.cursor
     if (topic.listeners !== undefined) this.#callListeners(topic.listeners, message)
   }
 
   gap ({ topic: name }: Feed, cursor: string): void {
     this.#gaps++
     this.#observer.gap(name, cursor)
-    this.#sendToLive(this.#topics.get(name), { type: 'gap', topic: name, cursor })
+    const topic = this.#topics.get(name)
+    if (topic !== undefined) {
+      topic.sent = cursor
+      topic.skipped = undefined
+    }
+    this.#sendToLive(topic, { type: 'gap', topic: name, cursor })
   }
 
   unfilled (feed: Feed, error: unknown): void {
     this.retry(error).then(() => feed.refill())
   }
 
-  #fanOut ({ sockets, live }: LocalTopic, delivery: TopicDelivery, except: WireSocket | undefined): void {
-    const { kind, isBinary } = delivery.message
+  #fanOut (topic: LocalTopic, message: TopicMessage, except: WireSocket | undefined): void {
+    const { kind, isBinary } = message
+    const delivery = new TopicDelivery(topic.name, message, topic.sent)
     const options = kind === '' ? undefined : { kind }
-    for (const socket of sockets) {
+    for (const socket of topic.sockets) {
       // The hixie drafts carry text only.
       if (socket === except || (isBinary && isHixie(socket.version))) continue
       if (socket.send(delivery.plain, options) !== 'refused') this.#delivered++
     }
+    const { live, skipped } = topic
     if (live === undefined) return
     for (const socket of live) {
-      if (socket !== except && socket.send(delivery.live, options) !== 'refused') this.#delivered++
+      if (socket === except) continue
+      const sent = skipped?.get(socket)
+      const { live } = sent === undefined ? delivery : new TopicDelivery(topic.name, message, sent)
+      if (socket.send(live, options) !== 'refused') this.#delivered++
     }
+    // Its chain goes on without this message.
+    const sent = except !== undefined && live.has(except) ? skipped?.get(except) ?? topic.sent : ''
+    topic.skipped = sent === '' ? undefined : new Map([[except as WireSocket, sent]])
   }
 
   #callListeners (listeners: Iterable<TopicListener>, message: TopicMessage): void {
@@ -371,4 +390,8 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     if (type === 'join') this.#observer.joined(name, member)
     else this.#observer.left(name, member)
   }
+}
+
+function keyOf (topic: string, id: string): string {
+  return `${topic}\n${id}`
 }

@@ -16,6 +16,13 @@ export class LocalTopic {
   readonly sockets = new Set<WireSocket>()
   /** Those that speak the live subprotocol, and are in step. */
   live: Set<WireSocket> | undefined
+  /**
+   * The cursor of the last message or gap that live sockets were sent. A message that they had before, under another cursor,
+   * is not among these: the chain that they see goes on without it.
+   */
+  sent = ''
+  /** The live sockets that the last messages were not for, each with the cursor that it was sent before. */
+  skipped: Map<WireSocket, string> | undefined
   listeners: Set<TopicListener> | undefined
   /** How many sockets read what they missed, before they join the others. */
   resuming = 0
@@ -29,7 +36,10 @@ export class LocalTopic {
   constructor (name: string, owner: FeedOwner, subscribed: Promise<string>) {
     this.name = name
     this.feed = new Feed(name, owner)
-    this.ready = subscribed.then((head) => { this.feed.start(head) })
+    this.ready = subscribed.then((head) => {
+      this.sent = head
+      this.feed.start(head)
+    })
   }
 
   /** How many sockets follow the topic here. */
@@ -44,6 +54,7 @@ export class LocalTopic {
   delete (socket: WireSocket): void {
     this.sockets.delete(socket)
     this.live?.delete(socket)
+    this.skipped?.delete(socket)
   }
 
   get isFollowed (): boolean {
