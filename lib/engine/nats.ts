@@ -49,9 +49,12 @@ interface Acknowledgement {
 
 const DAY = 24 * 60 * 60 * 1000
 const NANOSECONDS = 1e6
-/** A server that is silent is given up after two pings without an answer. */
+/**
+ * A server that is silent is given up after two pings without an answer. A connection that breaks during its handshake is
+ * noticed by `timeout` only.
+ */
 const CONNECTION = {
-  maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 100, pingInterval: 3000, maxPingOut: 2
+  maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 100, pingInterval: 3000, maxPingOut: 2, timeout: 3000
 }
 /** Within this time a second message with the same id is dropped, in milliseconds. */
 const DUPLICATE_WINDOW = 120_000

@@ -133,8 +133,10 @@ export class Feed {
 
   /** @returns whether the history has to be read once more */
   async #fillOnce (): Promise<boolean> {
-    const first = this.#waiting[0]
-    const filled = await this.#readHistory()
+    const waited = new Set(this.#waiting)
+    const [first] = waited
+    const { last } = this
+    const { filled, hasGap } = await this.#readHistory()
     if (this.#state !== 'filling') return false
     this.#waiting = this.#waiting.filter(({ cursor }) => !filled.has(cursor) && cursor !== this.last)
     const next = this.#waiting[0]
@@ -143,8 +145,14 @@ export class Feed {
     if (next !== first) return true
     if (await this.#dropOld(next)) return true
     if (this.#state !== 'filling') return false
-    this.#lose(next.prev)
-    return false
+    if (last === this.last) {
+      this.#lose(next.prev)
+      return false
+    }
+    // What was accepted after the loss is reported already, and what was before it would be out of order.
+    this.#waiting = this.#waiting.filter((message) => !waited.has(message))
+    if (!hasGap) this.#lose(this.last)
+    return true
   }
 
   /**
@@ -168,20 +176,26 @@ export class Feed {
     }
   }
 
-  /** Reports what the history holds behind the last message, and returns the cursors of all that. */
-  async #readHistory (): Promise<ReadonlySet<string>> {
+  /** Reports what the history holds behind the last message. Resolves with the cursors of all that, and whether there was a gap. */
+  async #readHistory (): Promise<{ filled: ReadonlySet<string>, hasGap: boolean }> {
     const filled = new Set<string>()
+    let hasGap = false
     for (;;) {
       const { messages, isGap, head } = await this.#owner.read(this.topic, this.last, PAGE_LENGTH)
-      if (this.#state !== 'filling') return filled
+      if (this.#state !== 'filling') return { filled, hasGap }
       const begin = messages[0]?.prev ?? head
       // From the beginning of the topic: its first message has no predecessor.
-      if (isGap || (this.last === '' && begin !== '' && messages.length > 0)) this.#lose(begin)
+      if (isGap || (this.last === '' && begin !== '' && messages.length > 0)) {
+        // Where no history is kept, what waits is all there is.
+        if (messages.length === 0 && this.#waiting.some(({ cursor }) => cursor === head)) return { filled, hasGap }
+        hasGap = true
+        this.#lose(begin)
+      }
       for (const message of messages) {
         filled.add(message.cursor)
         this.#report(message)
       }
-      if (messages.length < PAGE_LENGTH) return filled
+      if (messages.length < PAGE_LENGTH) return { filled, hasGap }
     }
   }
 
