@@ -201,7 +201,8 @@ class NatsEngine implements Engine {
       if (newest === null) return { messages: [], isGap: after !== undefined && after !== head, head }
       if (after === head) return { messages: [], isGap: false, head }
       const place = after === undefined ? '' : placeOf(after)
-      const from = /^\d{1,15}$/.test(place) ? Number(place) : 0
+      // A place behind the newest message is one of before the server lost its data: all that it has is new.
+      const from = /^\d{1,15}$/.test(place) && Number(place) <= newest.sequence ? Number(place) : 0
       // Of a whole history the newest part is wanted; behind a cursor, what comes first.
       const count = after === undefined ? Infinity : limit + 1
       const stored = await this.#whileConnected(jetStream.from(publish, from, count))
