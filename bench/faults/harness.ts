@@ -40,7 +40,7 @@ export interface HarnessOptions {
 
 /** Publishes from all processes while something breaks, and compares what was accepted with what the clients got. */
 export async function runFault (options: HarnessOptions): Promise<FaultResult> {
-  const { start, processes = 3, timeLimit = 300_000, fault } = options
+  const { start, processes = 3, timeLimit = 900_000, fault } = options
   const engine = await start()
   const proxy = new TcpProxy(engine.port)
   const url = engine.url.replace(/\d+$/, String(await proxy.listen()))

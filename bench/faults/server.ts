@@ -28,7 +28,8 @@ const limits = { publishTimeout: 30_000 }
 const engine = kind === 'redis'
   ? redisEngine({ url, ...limits })
   : natsEngine({ servers: url, maxPerTopic: HISTORY.size, ...limits })
-const app = fastify()
+// Other processes may need the machine while this one starts.
+const app = fastify({ pluginTimeout: 60_000 })
 await app.register(fastifyWire, { engine, shutdown: { code: 1012, reason: 'restart' } })
 app.ws(TOPIC, { topic: true, history: HISTORY, backpressure: { limit: 1_048_576 } }, () => {})
 await app.listen({ port: 0, host: '127.0.0.1' })
