@@ -5,6 +5,12 @@ const BYTES = 'Buffer|(Shared)?ArrayBuffer|DataView|Blob|File|(Uint8|Uint8Clampe
 export default [
   ...neostandard({ ts: true, ignores: resolveIgnoresFromGitignore() }),
   {
+    files: ['examples/*/page/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(['document', 'location', 'matchMedia', 'requestAnimationFrame', 'top', 'window'].map((name) => [name, 'readonly']))
+    }
+  },
+  {
     files: ['lib/**/*.ts'],
     rules: {
       'no-restricted-syntax': ['error', {

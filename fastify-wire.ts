@@ -4,7 +4,7 @@ import type { WireOptions } from './lib/options/options.js'
 import { plugin } from './lib/plugin.js'
 import type { RouteOptions, WebSocket, WebsocketHandler, WebsocketPluginOptions } from './types/drop-in.js'
 
-/** The plugin, with the names under which `require()` finds it. */
+/** The plugin, with its named exports for `require()`. */
 export interface FastifyWire extends FastifyPluginAsync<WireOptions> {
   readonly default: FastifyWire
   readonly fastifyWire: FastifyWire
@@ -16,8 +16,8 @@ export async function fastifyWire (instance: FastifyInstance, options: WireOptio
   await plugin(instance, options)
 }
 
-// A function, because only that merges with a namespace which exports by a list. The namespace is for
-// `fastifyWebsocket.WebSocket`, as @fastify/websocket has it on its default import.
+// Only a function declaration merges with a namespace that has an export list. The namespace provides types such as
+// `fastifyWebsocket.WebSocket`, as in @fastify/websocket.
 
 export declare namespace fastifyWire {
   const plugin: FastifyWire
@@ -27,7 +27,7 @@ export declare namespace fastifyWire {
   }
 }
 
-// It marks the function itself, and gives it the names `default` and `fastifyWire`.
+// fp() changes the function in place, and adds the properties `default` and `fastifyWire`.
 fp(fastifyWire, { fastify: '5.x', name: 'fastify-wire' })
 // For `const { fastifyWebsocket } = require(…)`.
 Object.assign(fastifyWire, { fastifyWebsocket: fastifyWire })

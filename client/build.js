@@ -1,5 +1,5 @@
-// Bundles the client with the frames it shares with the server into one ES module, which a page can load as it is.
-// Part of `npm run build`; the declarations come from client/tsconfig.json.
+// Bundles the client, with lib/topics/frames.ts, into one ES module that a page can load. Part of `npm run build`. The
+// declarations come from client/tsconfig.json.
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 

@@ -1,17 +1,17 @@
 import type { LiveMember } from '../lib/topics/frames.js'
 
-/** A message. `topic` and `cursor` are set where it was published to a topic. */
+/** A message. `topic` and `cursor` are set if it was published to a topic. */
 export interface LiveMessageEvent extends MessageEvent {
   readonly topic?: string | undefined
   readonly cursor?: string | undefined
 }
 
-/** The connection was lost, or could not be made, and the next attempt is `delay` milliseconds away. */
+/** The connection was lost or could not be opened. The next attempt follows after `delay` milliseconds. */
 export interface ReconnectingEvent extends Event {
-  /** The close code; 1006 where the connection was refused, cut, or silent. */
+  /** The close code; 1006 if the connection was refused, lost or silent. */
   readonly code: number
   readonly reason: string
-  /** 1 for the first attempt after a connection that lasted. */
+  /** Counts from 1, and restarts after a connection that lasted. */
   readonly attempt: number
   readonly delay: number
 }
@@ -20,9 +20,9 @@ export interface ReconnectingEvent extends Event {
 export interface SubscribedEvent extends Event {
   readonly topic: string
   readonly cursor: string
-  /** Whether messages since the last connection are gone; a `gap` event follows. */
+  /** Whether messages since the last connection are lost. A `gap` event follows. */
   readonly isGap: boolean
-  /** The members present, where the topic has presence. */
+  /** The present members, if the topic has presence. */
   readonly members?: readonly LiveMember[] | undefined
 }
 
@@ -30,10 +30,10 @@ export interface UnsubscribedEvent extends Event {
   readonly topic: string
 }
 
-/** Messages of the topic are gone: fetch the resource again. */
+/** Messages of the topic are lost: fetch the resource again. */
 export interface GapEvent extends Event {
   readonly topic: string
-  /** The cursor behind which messages are complete again. */
+  /** The cursor after which messages are complete again. */
   readonly cursor: string
 }
 
@@ -43,10 +43,10 @@ export interface MemberEvent extends Event {
   readonly member: LiveMember
 }
 
-/** Data given to `send()` that will not be sent. */
+/** Data passed to `send()` that will not be sent. */
 export interface DropEvent extends Event {
   readonly data: string | BufferSource | Blob
-  /** 'full': the queue for the time without a connection is full. 'closed': the socket is closed or closing. */
+  /** 'full': there is no connection, and the queue is full. 'closed': the socket is closed or closing. */
   readonly reason: 'full' | 'closed'
 }
 
@@ -68,7 +68,7 @@ export type LiveSocketListener<Type extends keyof LiveSocketEventMap> =
   | ((this: WebSocket, event: LiveSocketEventMap[Type]) => unknown)
   | { handleEvent (event: LiveSocketEventMap[Type]): unknown }
 
-/** An EventTarget whose events are those of LiveSocket. */
+/** An EventTarget with the events of LiveSocket. */
 export interface LiveEventTarget extends EventTarget {
   addEventListener<Type extends keyof LiveSocketEventMap> (
     type: Type, listener: LiveSocketListener<Type>, options?: AddEventListenerOptions | boolean

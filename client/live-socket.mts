@@ -12,14 +12,13 @@ export type { LiveMember } from '../lib/topics/frames.js'
 export type * from './events.mjs'
 export type * from './options.mjs'
 
-/** What can be sent. */
 type Sendable = string | BufferSource | Blob
 type Message = string | Uint8Array<ArrayBuffer> | Blob
 
-/** The url, or a function that is called for each connection, for instance to put a fresh token into it. */
+/** The URL, or a function that is called for each connection, for example to add a fresh token. */
 export type LiveSocketUrl = string | URL | (() => string | URL | Promise<string | URL>)
 
-/** A frame about a topic, checked by `readServerFrame()`, with the fields that some have. */
+/** The head of a frame about a topic, checked by `readServerFrame()`, with all optional fields. */
 interface TopicFrame {
   readonly type: ServerFrame['type']
   readonly topic: string
@@ -37,15 +36,16 @@ const STATES = { CONNECTING, OPEN, CLOSING, CLOSED } as const
 const HELLO_TIMEOUT = 2000
 const PROBE_TIMEOUT = 5000
 const CLOSE_TIMEOUT = 3000
-/** Days, and no more than timers can be set to. */
+/** Several days, within the limit of timers. */
 const NEVER = 1e9
-/** A timer that fires so much later than it was due was throttled, or the machine slept. */
+/** If a timer fires this late, it was throttled, or the machine slept. */
 const THROTTLED = 1000
 
 /**
- * Whether the subprotocol is offered, where it is not known whether the server speaks it: browsers fail a handshake in
- * which the server chose none of those offered, and do not say why. So 0 fails → 1 fails → 0 after the backoff, and
- * 1 opens → 2 (the server may have come back between the two) fails → 3: this server does not speak it.
+ * Whether the live subprotocol is offered. Browsers fail a handshake if the server chooses none of the offered
+ * subprotocols, without a reason. So until the server is known to speak it: if 0 fails, try 1. If 1 fails too, return
+ * to 0 after the backoff. If 1 opens, try 2, because the server may have restarted in between. If 2 fails, the server
+ * does not speak it: 3.
  */
 const OFFERED: number = 0
 const NOT_OFFERED = 1
@@ -57,7 +57,7 @@ const TYPES = [
 ] as const
 const SIGNALS = ['online', 'offline', 'visibilitychange']
 
-/** `ws` says so of a refused handshake; browsers say nothing. */
+/** The error message of `ws` for a refused handshake. Browsers have none. */
 const REFUSED = /(?:response|code): 4(?!08|25|29)\d\d/
 const RETRY_AFTER = /\bretry-after=(\d{1,5})\b/
 
@@ -66,7 +66,8 @@ const shouldReconnect = (code: number, reason: string): boolean =>
 
 const Base = EventTarget as new () => LiveEventTarget
 
-type Handler<Type extends keyof LiveSocketEventMap> = ((this: WebSocket, event: LiveSocketEventMap[Type]) => unknown) | null
+type Handler<Type extends keyof LiveSocketEventMap> =
+  ((this: WebSocket, event: LiveSocketEventMap[Type]) => unknown) | null
 
 /**
  * A WebSocket that reconnects, and resumes its topics where the server speaks the live subprotocol.
@@ -78,10 +79,9 @@ type Handler<Type extends keyof LiveSocketEventMap> = ((this: WebSocket, event: 
  *                    └───────────────────────────┴──────────────────────────────────────────────┘         │
  *   any of these ──close()──▶ CLOSING ──closed · 3 s──▶ CLOSED ◀── the code or `reconnect` says so ────────┘
  *
- * Without the live subprotocol there is no greeting: the connection is OPEN when it opened.
- * There is one connection at a time: what an earlier one still reports is not heard.
- * There is one timer at a time: dialling, greeting and closing are limited by it, waiting ends by it, and while the
- * socket is OPEN it watches for silence.
+ * Without the live subprotocol there is no greeting: an open connection makes the socket OPEN.
+ * There is one connection at a time. Events of earlier connections are ignored.
+ * There is one timer at a time: it limits dialling, greeting and closing, ends waiting, and detects silence while OPEN.
  */
 export class LiveSocket extends Base implements WebSocket {
   declare static readonly CONNECTING: typeof CONNECTING
@@ -98,10 +98,10 @@ export class LiveSocket extends Base implements WebSocket {
   }
 
   binaryType: BinaryType = 'blob'
-  /** Called each time a connection is open, so that what the server must be told first can be sent here. */
+  /** Called each time a connection opens. Messages sent here precede the queued ones. */
   declare onopen: Handler<'open'>
   declare onmessage: Handler<'message'>
-  /** Called when the socket ends by a failure, before `onclose`. */
+  /** Called before `onclose` if the socket ends because of a failure. */
   declare onerror: Handler<'error'>
   /** Called once, when the socket ends for good. */
   declare onclose: Handler<'close'>
@@ -120,8 +120,8 @@ export class LiveSocket extends Base implements WebSocket {
   /** The last cursor of each topic. */
   readonly #cursors: Map<string, string>
   /**
-   * Topics that are resumed: true after `resume`, because messages that arrive before `subscribed` come again behind it;
-   * false after `subscribed`, until the first message.
+   * Topics that are resuming: true between `resume` and `subscribed`, when messages are ignored, because the server
+   * repeats them after `subscribed`; false from then until the first message.
    */
   readonly #resumes = new Map<string, boolean>()
   #url = ''
@@ -129,19 +129,19 @@ export class LiveSocket extends Base implements WebSocket {
   #readyState: WebSocket['readyState'] = CONNECTING
   #ws: WebSocketLike | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
-  /** The time before which the server does not want the next attempt. */
+  /** The server does not accept an attempt before this time (`retry-after`). */
   #notBefore = 0
   #attempt = 0
-  /** The longest that the last wait could have been. */
+  /** The upper limit of the last random wait, in milliseconds. */
   #ceiling = 0
   #openedAt = 0
   #offer = OFFERED
-  /** Whether this connection speaks the subprotocol. */
+  /** Whether this connection speaks the live subprotocol. */
   #isLive = false
-  /** The longest silence of a live connection; 0 until there was one. */
+  /** The longest silence of a live connection, in milliseconds; 0 until the first `hello`. */
   #heartbeat = 0
-  /** When something was last received; 0 while a probe waits for an answer. */
-  #heardAt = 0
+  /** When the last message was received; 0 while a probe waits for an answer. */
+  #receivedAt = 0
   #queue: Message[] = []
   #queuedBytes = 0
 
@@ -159,21 +159,21 @@ export class LiveSocket extends Base implements WebSocket {
       this.addEventListener(type as string, (event) => { (this[name] as ((event: Event) => unknown) | null)?.(event) })
     }
     this.#connect()
-    for (const type of SIGNALS) globalThis.addEventListener?.(type, this.#check)
+    for (const type of SIGNALS) globalThis.addEventListener?.(type, this.#onSignal)
   }
 
-  /** The URL of the connection; '' until a function has returned it. */
+  /** The URL of the connection; '' while a function has not returned it. */
   get url (): string { return this.#url }
   get readyState (): WebSocket['readyState'] { return this.#readyState }
   /** The application's subprotocol, or ''. */
   get protocol (): string { return this.#protocol }
   get extensions (): string { return this.#ws?.extensions ?? '' }
-  /** The bytes that wait for a connection, and those which wait in it. */
+  /** The bytes queued here and in the connection. */
   get bufferedAmount (): number { return this.#queuedBytes + (this.#ws?.bufferedAmount ?? 0) }
-  /** The last cursor of each topic, as the option `cursors` takes them. */
+  /** The last cursor of each topic, in the format of the option `cursors`. */
   get cursors (): Record<string, string> { return Object.fromEntries(this.#cursors) }
 
-  /** Sends, or keeps it for the next connection; a `drop` event says what is not kept. */
+  /** Sends data, or queues it until a connection opens. Emits `drop` if the queue is full or the socket closed. */
   send (data: Sendable): void {
     const message = messageOf(data)
     if (this.#isOpen()) return this.#transmit(message)
@@ -182,33 +182,35 @@ export class LiveSocket extends Base implements WebSocket {
     const isFull = this.#queue.length >= maxQueuedMessages || bytes > maxQueuedBytes
     const reason = this.#readyState > OPEN ? 'closed' : isFull ? 'full' : ''
     if (reason) return this.#emit<DropEvent>('drop', { data, reason })
-    // A copy: what waits must not change with the buffer of the application.
+    // A copy, because the application may reuse its buffer.
     this.#queue.push(message.slice())
     this.#queuedBytes = bytes
   }
 
-  /** Ends the socket for good. */
+  /** Closes the socket for good. */
   close (code?: number, reason?: string): void {
     if (this.#readyState > OPEN) return
     const isOpen = this.#readyState === OPEN
     if (isOpen) this.#ws!.close(code, reason)
-    else this.#abandon()
+    else this.#discardConnection()
     this.#readyState = CLOSING
-    this.#after(isOpen ? CLOSE_TIMEOUT : 0, () => { this.#end(isOpen ? 1006 : code ?? 1005, reason) })
+    this.#setTimer(isOpen ? CLOSE_TIMEOUT : 0, () => { this.#end(isOpen ? 1006 : code ?? 1005, reason) })
   }
 
   #emit (type: 'open' | 'error'): void
-  #emit<E extends GapEvent | ReconnectingEvent | DropEvent | CloseEvent> (type: string, fields: Omit<E, keyof Event>): void
+  #emit<E extends GapEvent | ReconnectingEvent | DropEvent | CloseEvent> (
+    type: string, fields: Omit<E, keyof Event>
+  ): void
   #emit (type: string, fields?: object): void {
     this.dispatchEvent(Object.assign(new Event(type), fields))
   }
 
-  /** Whether what is sent now leaves: the connection may be closing already. */
+  /** Whether data can be sent. The connection may be closing while the socket is OPEN. */
   #isOpen (): boolean {
     return this.#readyState === OPEN && this.#ws?.readyState === OPEN
   }
 
-  #after (delay: number, act: () => void): void {
+  #setTimer (delay: number, act: () => void): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(act, delay)
   }
@@ -217,74 +219,73 @@ export class LiveSocket extends Base implements WebSocket {
     const source = this.#source
     const isFunction = typeof source === 'function'
     this.#isLive = false
-    // Before the timer is set: the constructor throws where the URL is wrong.
-    if (!isFunction) this.#dial(source)
-    this.#after(this.#options.connectTimeout ?? 10_000, () => { this.#lose(1006, 'timeout') })
+    // Before the timer is set, because an invalid URL throws.
+    if (!isFunction) this.#open(source)
+    this.#setTimer(this.#options.connectTimeout ?? 10_000, () => { this.#onLost(1006, 'timeout') })
     const timer = this.#timer
     if (isFunction) {
       Promise.resolve().then(source)
-        .then((url) => { if (timer === this.#timer) this.#dial(url) })
-        .catch((error: unknown) => { if (timer === this.#timer) this.#lose(1006, String(error)) })
+        .then((url) => { if (timer === this.#timer) this.#open(url) })
+        .catch((error: unknown) => { if (timer === this.#timer) this.#onLost(1006, String(error)) })
     }
   }
 
-  #dial (url: string | URL): void {
+  #open (url: string | URL): void {
     const WebSocket = this.#options.WebSocket ?? globalThis.WebSocket
     if (WebSocket === undefined) throw new TypeError('Give the option `WebSocket`')
-    // Older browsers resolve neither relative URLs nor http: and https:.
+    // Older browsers accept neither relative URLs nor http: and https:.
     const target = new URL(url, globalThis.location?.href)
     target.protocol = target.protocol.replace('http', 'ws')
     this.#url = target.href
-    // Offered last: a server that takes the first one knows nothing of this, while one that speaks it looks for it.
+    // Last, because a server that does not know it may choose the first.
     const protocols = this.#offer & NOT_OFFERED ? this.#protocols : [...this.#protocols, LIVE_PROTOCOL]
     const ws: WebSocketLike = new WebSocket(target.href, protocols)
     const fail = (code: number, reason: string, wasClean?: boolean): void => {
       if (code === 1006 && this.#readyState === CONNECTING && !this.#heartbeat && this.#offer !== NEVER_OFFERED) {
         this.#offer ^= NOT_OFFERED
         if (this.#offer !== OFFERED) {
-          this.#abandon()
+          this.#discardConnection()
           return this.#connect()
         }
       }
-      this.#lose(code, reason, wasClean)
+      this.#onLost(code, reason, wasClean)
     }
     this.#ws = ws
     ws.binaryType = 'arraybuffer'
-    ws.onopen = () => { this.#opened(ws.protocol) }
+    ws.onopen = () => { this.#onOpen(ws.protocol) }
     ws.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => { this.#receive(data) }
-    // Node.js 22 does not follow it by `close` where the handshake failed. `ws` throws where nobody listens, also later.
+    // Node.js 22 emits no `close` after a failed handshake. `ws` throws if there is no listener, so this one stays.
     ws.onerror = ({ message = '' }: { readonly message?: string }) => {
       if (ws === this.#ws && this.#readyState === CONNECTING) fail(1006, message)
     }
     ws.onclose = ({ code, reason, wasClean }: CloseEvent) => { fail(code, reason, wasClean) }
   }
 
-  #opened (protocol: string): void {
+  #onOpen (protocol: string): void {
     if (protocol === LIVE_PROTOCOL) {
-      // A server that takes any subprotocol says no hello: after a while it is taken for what it is.
-      // One that said hello before is not.
-      this.#after(HELLO_TIMEOUT, () => { if (this.#heartbeat) this.#lose(1006, 'no hello'); else this.#start('') })
+      // A server that accepts any subprotocol sends no `hello`. Treat it as a plain one, unless it has sent one before.
+      this.#setTimer(HELLO_TIMEOUT, () => { if (this.#heartbeat) this.#onLost(1006, 'no hello'); else this.#begin('') })
     } else if (this.#offer === NOT_OFFERED) {
       this.#offer = OFFERED_AGAIN
-      this.#abandon()
+      this.#discardConnection()
       this.#connect()
-    } else this.#start(protocol)
+    } else this.#begin(protocol)
   }
 
-  /** The connection is open for the application. */
-  #start (protocol: string): void {
+  /** Makes the socket OPEN. */
+  #begin (protocol: string): void {
     this.#protocol = protocol
     this.#readyState = OPEN
     this.#openedAt = Date.now()
-    if (this.#isLive) this.#watch()
+    if (this.#isLive) this.#watchForSilence()
     else clearTimeout(this.#timer)
     this.#emit('open')
     if (!this.#isLive) {
-      // A server that spoke the subprotocol does so no longer: what was missed cannot be known.
+      // The server no longer speaks the subprotocol, so missed messages are lost.
       for (const topic of this.#cursors.keys()) this.#emit<GapEvent>('gap', { topic, cursor: '' })
       this.#cursors.clear()
     }
-    // Behind what listeners of `open` send: the server may have to be told something first.
+    // After `open`, whose listeners may have to authenticate first.
     while (this.#isOpen() && this.#queue.length > 0) {
       const data = this.#queue.shift()!
       this.#queuedBytes -= sizeOf(data)
@@ -294,31 +295,31 @@ export class LiveSocket extends Base implements WebSocket {
 
   #receive (data: string | ArrayBuffer): void {
     if (this.#readyState > OPEN) return
-    this.#heardAt = Date.now()
+    this.#receivedAt = Date.now()
     const message = typeof data === 'string' ? data : new Uint8Array(data)
     if (this.#ws!.protocol === LIVE_PROTOCOL && isFrame(message)) {
       const frame = readServerFrame(message)
-      if (this.#isLive) return frame && this.#follow(frame)
-      if (frame?.head.type === 'hello') return this.#greet(frame.head.heartbeat, frame.head.protocol)
+      if (this.#isLive) return frame && this.#onTopicFrame(frame)
+      if (frame?.head.type === 'hello') return this.#onHello(frame.head.heartbeat, frame.head.protocol)
     }
-    if (this.#readyState === CONNECTING) this.#start('')
+    if (this.#readyState === CONNECTING) this.#begin('')
     this.#deliver(message)
   }
 
-  #greet (heartbeat: number, protocol = ''): void {
+  #onHello (heartbeat: number, protocol = ''): void {
     this.#isLive = true
     this.#heartbeat = Math.min(heartbeat || NEVER, NEVER)
     this.#resume(this.cursors)
-    if (this.#readyState === CONNECTING) this.#start(protocol)
-    else this.#watch()
+    if (this.#readyState === CONNECTING) this.#begin(protocol)
+    else this.#watchForSilence()
   }
 
   #resume (topics: Readonly<Record<string, string>>): void {
     for (const topic in topics) this.#resumes.set(topic, true)
-    this.#tell({ type: 'resume', topics })
+    this.#sendFrame({ type: 'resume', topics })
   }
 
-  #follow ({ head, payload }: ReceivedFrame<ServerFrame>): void {
+  #onTopicFrame ({ head, payload }: ReceivedFrame<ServerFrame>): void {
     if (head.type === 'send') return this.#deliver(payload)
     if (!('topic' in head)) return
     const { type, ...fields }: TopicFrame = head
@@ -328,11 +329,11 @@ export class LiveSocket extends Base implements WebSocket {
     const isMessage = type === 'message'
     const isStart = type === 'subscribed'
     if (cursor !== undefined) {
-      // While it is resumed the topic begins with `subscribed`. The same cursor twice is the same message.
+      // Ignore messages before `subscribed`, and repeated ones.
       if ((isResuming && !isStart) || (isMessage && cursor === last)) return
       const start = isMessage ? fields.prev : isStart ? cursor : last
       const isBroken = last !== undefined && start !== last
-      // Something is missing, or this comes a second time: the server knows. Where it was just asked, it does not.
+      // A message is missing or repeated: ask the server, unless this is its answer.
       if (isBroken && isResuming === undefined) return this.#resume({ [topic]: last })
       this.#cursors.set(topic, cursor)
       if (isStart) this.#resumes.set(topic, false)
@@ -356,7 +357,7 @@ export class LiveSocket extends Base implements WebSocket {
     this.dispatchEvent(Object.assign(event, { topic, cursor }) satisfies LiveMessageEvent)
   }
 
-  /** Sends a message of the application; where it could be taken for a frame, in one. */
+  /** Sends a message of the application, in a frame if it could be mistaken for one. */
   #transmit (message: Message): void {
     if (this.#isLive) {
       if (message instanceof Blob) message = new Blob([encodeFrame({ type: 'send' }, new Uint8Array()), message])
@@ -365,44 +366,44 @@ export class LiveSocket extends Base implements WebSocket {
     this.#ws!.send(message as never)
   }
 
-  #tell (frame: Exclude<ClientFrame, PayloadFrame>): void {
+  #sendFrame (frame: Exclude<ClientFrame, PayloadFrame>): void {
     this.#ws!.send(encodeFrame(frame) as never)
   }
 
-  /** Watches for silence, without a timer for each message. */
-  #watch (delay = this.#heartbeat + this.#heardAt - Date.now()): void {
-    this.#after(delay, () => {
-      const late = Date.now() - this.#heardAt - this.#heartbeat
-      if (late < 0) this.#watch()
-      // What came meanwhile may not have been handed over yet, and the server has not been heard for a reason of ours.
-      else if (late > THROTTLED && this.#heardAt !== 0) this.#probe()
-      else this.#lose(1006, 'silent')
+  /** Detects silence, without a timer per message. */
+  #watchForSilence (delay = this.#heartbeat + this.#receivedAt - Date.now()): void {
+    this.#setTimer(delay, () => {
+      const late = Date.now() - this.#receivedAt - this.#heartbeat
+      if (late < 0) this.#watchForSilence()
+      // This client was asleep, so the silence says nothing about the server.
+      else if (late > THROTTLED && this.#receivedAt !== 0) this.#probe()
+      else this.#onLost(1006, 'silent')
     })
   }
 
-  /** Asks the server for a sign of life. */
+  /** Asks the server for a `ping`. */
   #probe (): void {
-    this.#heardAt = 0
-    this.#tell({ type: 'ping' })
-    this.#watch(PROBE_TIMEOUT)
+    this.#receivedAt = 0
+    this.#sendFrame({ type: 'ping' })
+    this.#watchForSilence(PROBE_TIMEOUT)
   }
 
-  /** The network has changed, or the page is seen again. */
-  readonly #check = ({ type }: { readonly type: string }): void => {
+  /** Handles a network change, and a page that becomes visible. */
+  readonly #onSignal = ({ type }: { readonly type: string }): void => {
     if (type === 'visibilitychange' && globalThis.document?.hidden) return
     if (this.#readyState === OPEN) {
-      if (this.#isLive && this.#heardAt !== 0) this.#probe()
+      if (this.#isLive && this.#receivedAt !== 0) this.#probe()
     } else if (!this.#ws && type !== 'offline') {
-      // Not all at once: a whole office comes back online in the same moment.
-      this.#wait(Math.max(this.#notBefore - Date.now(), Math.random() * this.#minBackoff))
+      // A random delay, because a whole office can come back online at once.
+      this.#connectAfter(Math.max(this.#notBefore - Date.now(), Math.random() * this.#minBackoff))
     }
   }
 
-  /** The connection is gone, or is given up. */
-  #lose (code: number, reason: string, wasClean = false): void {
+  /** Handles a lost or discarded connection: waits for the next attempt, or ends the socket. */
+  #onLost (code: number, reason: string, wasClean = false): void {
     const now = Date.now()
     if (this.#readyState === OPEN && now - this.#openedAt >= this.#ceiling) this.#attempt = 0
-    this.#abandon()
+    this.#discardConnection()
     const { reconnect = shouldReconnect, maxBackoff = 30_000 } = this.#options
     this.#ceiling = Math.min(maxBackoff, this.#minBackoff * 2 ** this.#attempt)
     const attempt = ++this.#attempt
@@ -411,15 +412,15 @@ export class LiveSocket extends Base implements WebSocket {
     const delay = pause + Math.random() * this.#ceiling
     this.#readyState = CONNECTING
     this.#notBefore = now + pause
-    this.#wait(delay)
+    this.#connectAfter(delay)
     this.#emit<ReconnectingEvent>('reconnecting', { code, reason, attempt, delay })
   }
 
-  #wait (delay: number): void {
-    this.#after(delay, () => { this.#connect() })
+  #connectAfter (delay: number): void {
+    this.#setTimer(delay, () => { this.#connect() })
   }
 
-  #abandon (): void {
+  #discardConnection (): void {
     const ws = this.#ws
     this.#ws = undefined
     if (ws !== undefined) {
@@ -430,10 +431,10 @@ export class LiveSocket extends Base implements WebSocket {
 
   #end (code: number, reason = '', wasClean = false): void {
     const isFailure = this.#readyState !== CLOSING && !wasClean
-    this.#abandon()
+    this.#discardConnection()
     clearTimeout(this.#timer)
     this.#readyState = CLOSED
-    for (const type of SIGNALS) globalThis.removeEventListener?.(type, this.#check)
+    for (const type of SIGNALS) globalThis.removeEventListener?.(type, this.#onSignal)
     const dropped = this.#queue
     this.#queue = []
     this.#queuedBytes = 0
@@ -446,7 +447,7 @@ export class LiveSocket extends Base implements WebSocket {
   }
 }
 
-/** Binary data as bytes; anything else is text, as WebSocket has it. */
+/** Converts binary data to bytes, and anything else to text, as WebSocket does. */
 function messageOf (data: Sendable): Message {
   if (data instanceof Blob) return data
   if (data instanceof ArrayBuffer) return new Uint8Array(data)

@@ -1,35 +1,38 @@
 export interface LiveSocketOptions {
-  /** The class that makes the connections. Default: the global `WebSocket`. Node.js 20 has none: give that of `ws` or `undici`. */
+  /** The class of the connections, such as that of `ws` on Node.js 20. Default: the global `WebSocket`. */
   WebSocket?: (new (url: string, protocols: string[]) => WebSocketLike) | undefined
   /**
-   * Whether to connect again. `code` and `reason` are those of the close, `attempt` counts from 1 and starts again after
-   * a connection that lasted. Default: not after 1000, 1008 and 4000–4999, nor after a refusal that can be told (see docs/protocol.md).
+   * Decides whether to reconnect after a close with `code` and `reason`. `attempt` counts from 1, and restarts after a
+   * connection that lasted. Default: not after 1000, 1008, 4000–4999 and recognizable refusals (see docs/protocol.md).
    */
   reconnect?: ((code: number, reason: string, attempt: number) => boolean) | undefined
-  /** The wait before the first attempt is random, up to so many milliseconds; it doubles with each attempt. Default 1000. */
+  /**
+   * The upper limit of the random wait before the first attempt, in milliseconds; it doubles with each attempt. Default
+   * 1000.
+   */
   minBackoff?: number | undefined
-  /** Where it stops doubling. Default 30,000. */
+  /** The upper limit at which it stops doubling, in milliseconds. Default 30,000. */
   maxBackoff?: number | undefined
-  /** How long an attempt to connect may take, in milliseconds. Default 10,000. */
+  /** The time limit for an attempt to connect, in milliseconds. Default 10,000. */
   connectTimeout?: number | undefined
-  /** How many messages may wait for a connection. Default 1000; 0 for none. */
+  /** How many messages may be queued without a connection. Default 1000; 0 for none. */
   maxQueuedMessages?: number | undefined
-  /** How many bytes may wait for a connection. Default 1 MiB. */
+  /** How many bytes may be queued without a connection. Default 1,048,576 (1 MiB). */
   maxQueuedBytes?: number | undefined
-  /** Where to begin in topics: the cursors that came with the state that the page already has. Default: at the newest message. */
+  /** The cursor of each topic after which to start, as served with the page's state. Default: the newest message. */
   cursors?: Readonly<Record<string, string>> | undefined
   /** Whether to offer the live subprotocol. Default true. */
   live?: boolean | undefined
 }
 
-/** What a LiveSocket needs of a WebSocket. */
+/** The members of a WebSocket that LiveSocket uses. */
 export interface WebSocketLike {
   readonly readyState: number
   readonly protocol: string
   readonly extensions: string
   readonly bufferedAmount: number
   binaryType: string
-  // Methods, so that classes whose events have other types fit as well.
+  // Methods and unknown, so that classes with other event types are assignable.
   send (data: never): void
   close (code?: number, reason?: string): void
   onopen: unknown

@@ -3,91 +3,99 @@ import type { FastifyRequest } from 'fastify'
 import type { Version } from './versions.js'
 
 /*
- * What goes on, told on channels of node:diagnostics_channel, for packages that trace or measure:
+ * The channels of node:diagnostics_channel, for packages that trace or measure:
  *
  *   upgrade ──▶ open ──▶ message:in, message:out, ping, drop, error ──▶ close
  *          └──▶ refuse
  *
- * Who publishes asks `hasSubscribers` first and makes the payload only then. Measured, that question costs 0.1 ns for
- * each message, so it is asked where messages pass, with no switch that would have to be kept for each socket.
+ * Publishers check `hasSubscribers` before they create a payload. The check was measured at 0.1 ns per message, so no
+ * socket needs a flag of its own.
  */
 
-/** What every payload says of its socket. The type of the socket is that of a layer above: lib/socket/reports.ts names it. */
+/**
+ * The fields of every payload about a socket. The type of the socket belongs to a higher layer: see
+ * lib/socket/reports.ts.
+ */
 export interface SocketFacts<Socket = unknown> {
-  /** That of the upgrade, `request.id`. */
+  /** The `request.id` of the upgrade. */
   readonly requestId: string
-  /** The URL of the route, as it was declared. */
+  /** The URL of the route, as declared. */
   readonly route: string
   readonly version: Version
   readonly socket: Socket
 }
 
-/** On `fastify-wire:upgrade`: a handshake was read, and no hook of the route has run. There is no socket yet. */
+/**
+ * Published on `fastify-wire:upgrade` when a handshake was read, before the hooks of the route. There is no socket yet.
+ */
 export interface UpgradeReport extends Omit<SocketFacts, 'socket'> {
   readonly request: FastifyRequest
 }
 
-/** On `fastify-wire:refuse`: an upgrade was answered with another status than 101. */
+/** Published on `fastify-wire:refuse` when an upgrade was refused. */
 export interface RefuseReport {
-  /** Undefined where a hook refused it that ran before those of the plugin. */
+  /** Undefined if a hook refused the upgrade before the plugin's hooks ran. */
   readonly requestId: string | undefined
-  /** Undefined where no route stands there. */
+  /** Undefined if no route matched. */
   readonly route: string | undefined
   readonly url: string
   readonly statusCode: number
-  /** The code of the error or, where there was none, the status. */
+  /** The error code, or the status if the error has no code. */
   readonly reason: string
 }
 
-/** On `fastify-wire:open`: the handshake was answered, and the handler of the route follows. */
+/** Published on `fastify-wire:open` when the handshake was accepted, before the handler of the route. */
 export interface OpenReport<Socket = unknown> extends SocketFacts<Socket> {
   readonly request: FastifyRequest
 }
 
-/** On `fastify-wire:message:in` and `fastify-wire:message:out`: a message came, or was given to `send()`. */
+/**
+ * Published on `fastify-wire:message:in` when a message was received, and on `fastify-wire:message:out` when one was
+ * passed to `send()`.
+ */
 export interface MessageReport<Socket = unknown> extends SocketFacts<Socket> {
-  /** What goes over the wire, uncompressed. It must not be changed. */
+  /** The uncompressed payload. Subscribers must not change it. */
   readonly data: string | Buffer
   readonly isBinary: boolean
 }
 
-/** On `fastify-wire:ping`: a ping or pong came, or was given to `ping()` or `pong()`. */
+/** Published on `fastify-wire:ping` when a ping or pong was received, or passed to `ping()` or `pong()`. */
 export interface PingReport<Socket = unknown> extends SocketFacts<Socket> {
   readonly kind: 'ping' | 'pong'
   readonly direction: 'in' | 'out'
   readonly data: Buffer
 }
 
-/** On `fastify-wire:drop`: a message is not sent, for the peer reads too slowly. */
+/** Published on `fastify-wire:drop` when a message is dropped because the peer reads too slowly. */
 export interface DropReport<Socket = unknown> extends MessageReport<Socket> {}
 
-/** On `fastify-wire:error`: code of the application failed, or the peer or the connection did. */
+/** Published on `fastify-wire:error` for errors of the application, the peer or the connection. */
 export interface ErrorReport<Socket = unknown> extends SocketFacts<Socket> {
   readonly error: unknown
   readonly source: 'application' | 'peer'
 }
 
-/** On `fastify-wire:close`: the connection is gone. */
+/** Published on `fastify-wire:close` when the connection has closed. */
 export interface CloseReport<Socket = unknown> extends SocketFacts<Socket> {
   readonly code: number
   readonly reason: string
-  /** Since the open, in milliseconds. */
+  /** How long the socket was open, in milliseconds. */
   readonly duration: number
 }
 
-/** On `fastify-wire:gap`: messages of a topic are gone, before this process saw them. */
+/** Published on `fastify-wire:gap` when this process has missed messages of a topic for good. */
 export interface GapReport {
   readonly topic: string
-  /** The next message has it as its `prev`. */
+  /** The `prev` of the next message. */
   readonly cursor: string
 }
 
 export type SocketReport = OpenReport | MessageReport | PingReport | DropReport | ErrorReport | CloseReport
 
-/** What a payload says besides the facts of its socket. */
+/** The fields of a payload besides SocketFacts. */
 export type Details<Report extends SocketFacts> = Omit<Report, keyof SocketFacts>
 
-/** A channel, typed by what is published on it. */
+/** A channel with a typed payload. */
 export interface ReportChannel<Report> extends Channel {
   publish (report: Report): void
 }

@@ -4,5 +4,5 @@ type CodeOf<Constructor> = Constructor extends new (...words: never[]) => { read
   ? Code
   : never
 
-/** The codes of all errors of this plugin. */
+/** The code of any error of this plugin. */
 export type ErrorCode = CodeOf<typeof errors[keyof typeof errors]>

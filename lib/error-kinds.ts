@@ -1,24 +1,24 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { createError, type FastifyErrorConstructor } from '@fastify/error'
 
-// In seconds: long enough that refused clients do not come back at once.
+// In seconds. Long enough to keep refused clients from reconnecting at once.
 const RETRY_AFTER = '10'
 
 const RETRYABLE: readonly number[] = [429, 503]
 
-/** What a refusal says besides its sentence. */
+/** The optional parts of a refusal. */
 export interface RefusalParts {
-  /** The HTTP status of the answer, where it is not that of the kind. */
+  /** The HTTP status, if it differs from that of the kind. */
   readonly statusCode?: number
-  /** The headers of the answer, added to those of the kind. */
+  /** HTTP headers, added to those of the kind. */
   readonly headers?: OutgoingHttpHeaders
-  /** What else the log says. */
+  /** Fields for the log line. */
   readonly details?: object
-  /** What the log says an operator can do about it. */
+  /** A hint for the operator, in the log line. */
   readonly advice?: string
 }
 
-/** An error that answers an upgrade. Fastify makes the reply of it, `headers` included. */
+/** An error that answers an upgrade. Fastify turns it into the reply, including its `headers`. */
 export interface Refusal<Code extends string = string> extends Error, RefusalParts {
   readonly code: Code
   readonly statusCode: number
@@ -28,21 +28,21 @@ type Word = string | number
 
 export interface RefusalConstructor<Code extends string = string> { new (...words: Word[]): Refusal<Code> }
 
-/** Declares a kind of refusal. Each 429 and 503 says when to come again. */
+/** Declares a kind of refusal. Refusals with status 429 or 503 have a Retry-After header by default. */
 export function refusal<Code extends string> (
   code: Code, sentence: string, statusCode: number, headers?: OutgoingHttpHeaders
 ): RefusalConstructor<Code> {
-  // Without a stack: it would lead into the plugin, and a flood of handshakes brings many.
+  // No stack trace: it would only show the plugin, and a flood of handshakes creates many errors.
   const Base: FastifyErrorConstructor<{ code: Code }> = createError(code, sentence, statusCode, Error, false)
   const fixed = headers ?? (RETRYABLE.includes(statusCode) ? { 'retry-after': RETRY_AFTER } : undefined)
   if (fixed === undefined) return Base as unknown as RefusalConstructor<Code>
   return class extends Base {
-    // A copy: an error handler may change it.
+    // A copy, because an error handler may change it.
     readonly headers = { ...fixed }
   } as unknown as RefusalConstructor<Code>
 }
 
-/** Makes a refusal whose status, headers or log line depend on the request. */
+/** Creates a refusal whose status, headers or log line depend on the request. */
 export function refuse<Code extends string> (
   Kind: RefusalConstructor<Code>, { headers, ...parts }: RefusalParts, ...words: Word[]
 ): Refusal<Code> {
@@ -50,10 +50,10 @@ export function refuse<Code extends string> (
   return Object.assign(error, parts, headers !== undefined && { headers: { ...error.headers, ...headers } })
 }
 
-/** A rule of the conversation that the peer broke. The socket closes with `closeCode`. */
+/** A protocol violation by the peer. The socket closes with `closeCode`. */
 export interface Fault<Code extends string = string> extends Error {
   readonly code: Code
-  /** The code of the close frame that the peer gets, RFC 6455 §7.4.1. */
+  /** The code of the close frame to send (RFC 6455 §7.4.1). */
   readonly closeCode: number
 }
 
@@ -65,15 +65,15 @@ export function fault<Code extends string> (code: Code, sentence: string, closeC
 }
 
 /**
- * A message that does not match `schema.message` of its route: the peer keeps to the protocol, but not to what the
- * application agreed on. It goes to the error handler of the route.
+ * A message that does not match `schema.message` of its route. The peer follows the protocol, but not the contract of
+ * the application. The error goes to the error handler of the route.
  */
 export interface RefusedMessage<Code extends string = string> extends Error {
   readonly code: Code
   readonly statusCode: 400
-  /** The code of the close frame that the peer gets by default, RFC 6455 §7.4.1. */
+  /** The default code of the close frame to send (RFC 6455 §7.4.1). */
   readonly closeCode: 1003 | 1007 | 1008
-  /** What the validator found, where it was asked. */
+  /** The errors of the validator, if it ran. */
   validation?: unknown
   validationContext?: 'message'
 }
@@ -86,7 +86,7 @@ export interface RefusedMessageConstructor<Code extends string = string> {
 export function refusedMessage<Code extends string> (
   code: Code, sentence: string, closeCode: RefusedMessage['closeCode']
 ): RefusedMessageConstructor<Code> {
-  // Without a stack: it would lead to the codec, and a peer may send many.
+  // No stack trace: it would only show the codec, and a peer can cause many errors.
   const Base = createError(code, sentence, 400, Error, false)
   return withCloseCode(Base, closeCode) as unknown as RefusedMessageConstructor<Code>
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Http2Server } from 'node:http2'
 import { createServer as createTlsServer } from 'node:https'
 import { Server as TlsServer } from 'node:tls'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Registration } from './routes/registration.js'
 import { openTopics } from './routes/open-topics.js'
@@ -10,48 +10,47 @@ import { createLimits } from './server/connection-limits.js'
 import { closeSockets, type ShutdownSettings } from './server/shutdown.js'
 import { checkDecorators, refuseAnother } from './routes/decorators.js'
 import { copySchema, isDropIn, openToUpgrades, type DropInRoute } from './routes/drop-in.js'
-import { isWatched, takeEarlyRoutes } from './routes/early-routes.js'
-import { refuse } from './error-kinds.js'
-import { BadConnectionHeader, MethodNotAllowed, NoSocket, UpgradeRequired } from './errors.js'
-import { isWebSocketUpgrade } from './handshake/handshake.js'
+import { takeEarlyRoutes } from './routes/early-routes.js'
 import { resolveDropInSettings, resolveSettings, type Settings } from './options/resolve.js'
 import { SOCKET_OPTIONS } from './options/table.js'
 import type { WireOptions } from './options/options.js'
 import { misspeltOptions, readPluginOptions } from './options/plugin.js'
 import { readDeclaration } from './options/route.js'
 import { RefusalLog } from './server/refusal-log.js'
-import { claimUpgrade, logMissed, logRefusal, noteRefusal, noteRefusals, refuseWhileClosing, watchUpgrade } from './routes/refusals.js'
-import { addSocketRoute, handshakeTimeout } from './routes/ws-route.js'
+import { MAX_URL_LENGTH, recordRefusal, refuseWhileClosing, watchUpgrade } from './routes/refusals.js'
+import { refuseUnrouted } from './routes/unrouted.js'
+import { addSocketRoute, declaration } from './routes/ws-route.js'
 import { WireServer } from './server/server.js'
 import { prepareDirectIO } from './transport/direct.js'
 import { tryLog } from './try-log.js'
 import { requestLogging, secondaryServers } from './routes/fastify-servers.js'
 import { Connections } from './upgrade/connections.js'
 import { boundHeads } from './upgrade/head-timeout.js'
-import { listenForUpgrades } from './upgrade/http1.js'
-import { isHttp2Server, listenForConnects } from './upgrade/http2.js'
-import { injectSocket, lendContext, type InjectContext, type InjectHooks } from './inject/inject.js'
-import { isUpgrade, markUpgrade, upgradeConstraint } from './routes/upgrade-constraint.js'
-import type { Upgrade, UpgradeFailed } from './upgrade/response.js'
+import { listenForUpgrades } from './upgrade/http1-listener.js'
+import { isHttp2Server, listenForConnects } from './upgrade/http2-listener.js'
+import { applyContext, injectSocket, type InjectContext, type InjectHooks } from './inject/inject.js'
+import { isUpgrade, markUpgrade, upgradeConstraint, type RouteKind } from './routes/upgrade-constraint.js'
+import type { Upgrade, FailureHandler } from './upgrade/response.js'
 import { rewrittenUrl } from './routes/rewrite-url.js'
-import { SocketUrls } from './routes/socket-urls.js'
+import { SocketUrls, urlsOf } from './routes/socket-urls.js'
 import { createSocketTopics } from './topics/socket-topics.js'
 import { nextTick } from './timers.js'
 import type { PlainSocket } from './socket/typed-socket.js'
 
 /** What the registrations of one application share. */
 interface AppState {
+  /** The URLs of socket routes. */
   readonly urls: SocketUrls
-  /** The URLs of GET routes without a socket, as far as the plugin has seen them. */
+  /** The URLs of GET routes without a socket that were declared after the plugin was loaded. */
   readonly resources: SocketUrls
-  /** One listener serves a server, however many contexts register the plugin. To each, the server that takes injected connections. */
+  /**
+   * The servers whose upgrades are answered, each with the server for injected connections. Each server has one
+   * listener, even if several contexts register the plugin.
+   */
   readonly listening: Map<Server, Server>
-  /** Whether a socket may not be opened any more. */
+  /** Whether the application is closing, so that handshakes are refused. */
   isClosing: boolean
 }
-
-// In a line of the log, of what may have 16 KiB.
-const LONGEST_URL_SHOWN = 100
 
 // By the HTTP server of the application.
 const states = new WeakMap<object, AppState>()
@@ -62,8 +61,11 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
   const isRequestFree = checkDecorators(instance, decorator)
   const settings = resolveSettings(options)
   const isDirect = settings.directIO && await prepareDirectIO()
-  instance.log.debug({ directIO: isDirect }, isDirect ? 'connections are read and written directly' : 'connections are read and written as streams')
-  if (options.options?.path !== undefined) instance.log.warn('ws server path option shouldn\'t be provided, use a route instead')
+  const how = isDirect ? 'directly' : 'as streams'
+  instance.log.debug({ directIO: isDirect }, `connections are read and written ${how}`)
+  if (options.options?.path !== undefined) {
+    instance.log.warn('ws server path option shouldn\'t be provided, use a route instead')
+  }
 
   for (const sentence of misspeltOptions(given, SOCKET_OPTIONS)) instance.log.warn(sentence)
 
@@ -83,7 +85,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
     logsRequests,
     limits: createLimits(settings)
   }
-  listen(instance, state, httpServer, settings, server)
+  answerUpgrades(instance, state, httpServer, settings, server)
 
   instance.decorate('websocketServer', server)
   instance.decorate('topics', topics)
@@ -92,41 +94,58 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
     addSocketRoute(this, options, registration, url, route.options, route.handler)
     return this
   } as FastifyInstance['ws'])
-  instance.decorate('injectWS', async function (this: FastifyInstance, path?: string, context?: InjectContext, hooks?: InjectHooks) {
-    // Of an encapsulated instance, the promise of a second ready() is broken; its callback is not.
-    await new Promise<void>((resolve, reject) => { this.ready((error) => { error == null ? resolve() : reject(error) }) })
-    const taking = context?.http2 === true ? httpServer : state.listening.get(httpServer) as Server
-    return await injectSocket(taking, path, context, hooks) as PlainSocket
+  instance.decorate('injectWS', async function (
+    this: FastifyInstance, path?: string, context?: InjectContext, hooks?: InjectHooks
+  ) {
+    // With the callback, because the promise of a second ready() of a child instance never settles.
+    await new Promise<void>((resolve, reject) => {
+      this.ready((error) => { error == null ? resolve() : reject(error) })
+    })
+    const target = context?.http2 === true ? httpServer : state.listening.get(httpServer) as Server
+    return await injectSocket(target, path, context, hooks) as PlainSocket
   })
-  if (isRequestFree) instance.decorateRequest('ws', { getter (this: FastifyRequest) { return isUpgrade(this.raw) } } as unknown as boolean)
+  if (isRequestFree) {
+    const getter = function (this: FastifyRequest): boolean { return isUpgrade(this.raw) }
+    instance.decorateRequest('ws', { getter } as unknown as boolean)
+  }
   refuseAnother(instance)
 
   instance.addHook('onClose', async () => { refusals.end() })
 
   acceptDropInRoutes(instance, options, registration, state)
-  answerOtherwise(instance, state, server)
-  closeWith(instance, state, server, settings.shutdown, options.preClose)
-  // For those who ask for @fastify/websocket by its name.
+  refuseUnrouted(instance, state.urls, state.resources, server)
+  closeWithApplication(instance, state, server, settings.shutdown, options.preClose)
+  // For plugins that depend on @fastify/websocket by name.
   instance.register(fp(async () => {}, { name: '@fastify/websocket' }))
 }
 
 function createState (instance: FastifyInstance): AppState {
   const { routerOptions } = instance.initialConfig as { routerOptions?: Record<string, unknown> }
-  const state: AppState = { urls: new SocketUrls(routerOptions), resources: new SocketUrls(routerOptions), listening: new Map(), isClosing: false }
+  const state: AppState = {
+    urls: new SocketUrls(routerOptions),
+    resources: new SocketUrls(routerOptions),
+    listening: new Map(),
+    isClosing: false
+  }
   states.set(instance.server, state)
   if (!instance.hasConstraintStrategy(upgradeConstraint.name)) {
-    instance.addConstraintStrategy({ ...upgradeConstraint } as unknown as Parameters<FastifyInstance['addConstraintStrategy']>[0])
+    type Strategy = Parameters<FastifyInstance['addConstraintStrategy']>[0]
+    instance.addConstraintStrategy({ ...upgradeConstraint } as unknown as Strategy)
   }
   return state
 }
 
-function listen (instance: FastifyInstance, state: AppState, server: Server, { handshakeTimeout: timeout, closeTimeout }: Settings, first: WireServer): void {
+/** Answers the upgrades of a server. The first registration to do so serves the others too. */
+function answerUpgrades (
+  instance: FastifyInstance, state: AppState, server: Server,
+  { handshakeTimeout: timeout, closeTimeout }: Settings, first: WireServer
+): void {
   const { listening, urls } = state
   if (listening.has(server)) return
   boundHeads(server, timeout)
   const routing: Routing = (request, upgrade) => {
     markUpgrade(request, urls)
-    lendContext(request)
+    applyContext(request)
     watchUpgrade(first, request, upgrade)
     if (state.isClosing) {
       refuseWhileClosing(upgrade)
@@ -134,43 +153,50 @@ function listen (instance: FastifyInstance, state: AppState, server: Server, { h
     }
     instance.routing(request, upgrade.response)
     if (upgrade.isAnswered) return
-    // Only now, since Fastify may have rewritten the URL.
+    // After routing(), because Fastify may have rewritten the URL.
     const limit = urls.find(request.url as string)?.handshakeTimeout ?? timeout
     upgrade.limitTime(limit, () => {
-      noteRefusal(upgrade, 'FST_WIRE_HANDSHAKE_UNANSWERED', { url: request.url?.slice(0, LONGEST_URL_SHOWN), timeout: limit })
+      const details = { url: request.url?.slice(0, MAX_URL_LENGTH), timeout: limit }
+      recordRefusal(upgrade, 'FST_WIRE_HANDSHAKE_UNANSWERED', details)
     })
   }
   const isOurs: IsOurs = (request) => urls.find(rewrittenUrl(instance, request)) !== undefined
-  const failed: UpgradeFailed = (error) => { instance.log.error({ err: error }, 'an upgrade failed') }
+  const onFailure: FailureHandler = (error) => { tryLog(instance.log, 'error', { err: error }, 'an upgrade failed') }
   const connections = new Connections(closeTimeout)
-  const stop = listenForUpgrades(server, routing, isOurs, failed, connections)
+  const stop = listenForUpgrades(server, routing, isOurs, onFailure, connections)
   instance.addHook('onClose', async () => { stop() })
-  listening.set(server, isHttp2Server(server) ? listenOverHttp2(instance, server, routing, isOurs, failed) : server)
+  listening.set(server, isHttp2Server(server) ? listenOverHttp2(instance, server, routing, isOurs, onFailure) : server)
   closeConnections(instance, server, connections, closeTimeout)
 }
 
 type Routing = (request: IncomingMessage, upgrade: Upgrade) => void
 type IsOurs = (request: IncomingMessage) => boolean
 
-function listenOverHttp2 (instance: FastifyInstance, server: Http2Server, ...how: [Routing, IsOurs, UpgradeFailed]): Server {
-  const listeners = [listenForConnects(server, ...how)]
-  // On 'localhost' Fastify listens by a server of its own for each address.
+/**
+ * Answers the extended CONNECTs of an HTTP/2 server.
+ * @returns an HTTP/1.1 server for injected connections, which never listens
+ */
+function listenOverHttp2 (
+  instance: FastifyInstance, server: Http2Server, ...handlers: [Routing, IsOurs, FailureHandler]
+): Server {
+  const listeners = [listenForConnects(server, ...handlers)]
+  // On 'localhost' Fastify listens with one server per address.
   instance.addHook('onListen', async () => {
     for (const other of secondaryServers(instance)) {
-      if (isHttp2Server(other)) listeners.push(listenForConnects(other, ...how))
+      if (isHttp2Server(other)) listeners.push(listenForConnects(other, ...handlers))
     }
   })
   instance.addHook('preClose', async () => { for (const listener of listeners) listener.close() })
   instance.addHook('onClose', async () => { for (const listener of listeners) listener.stop() })
-  // What is injected comes over HTTP/1.1, as with `app.inject()`; this one never listens.
+  // As with `app.inject()`, injected requests use HTTP/1.1 by default.
   const injectable = server instanceof TlsServer ? createTlsServer() : createServer()
-  listenForUpgrades(injectable, ...how)
+  listenForUpgrades(injectable, ...handlers)
   return injectable
 }
 
-/** Has the connections on which nothing is under way end when the application closes. */
+/** Destroys idle connections when the application closes. */
 function closeConnections (instance: FastifyInstance, server: Server, connections: Connections, timeout: number): void {
-  // Another server is not closed with the application.
+  // A server from `options.server` does not close with the application.
   if (server === instance.server) {
     const stops = [connections.watch(server)]
     instance.addHook('onListen', async () => {
@@ -193,64 +219,40 @@ function acceptDropInRoutes (
   for (const early of takeEarlyRoutes(instance)) early.change((route) => { accept(early.instance, route) })
   instance.addHook('onRoute', function (this: FastifyInstance, options) {
     const route = options as unknown as DropInRoute
-    if (route.constraints?.['upgrade'] === 'websocket') addUrls(urls, route, 'constrained', route[handshakeTimeout] ?? timeout)
-    else if (isDropIn(route)) {
+    if (route.constraints?.['upgrade'] === 'websocket') {
+      const declared = route[declaration]
+      for (const url of urlsOf(route)) declared?.defineTopics(url)
+      addUrls(urls, route, 'constrained', declared?.handshakeTimeout ?? timeout)
+    } else if (isDropIn(route)) {
       copySchema(route)
       accept(this, route)
-    } else if ([route.method].flat().includes('GET')) addUrls(resources, route, 'shared', timeout)
-  })
-}
-
-function addUrls (urls: SocketUrls, { url, routePath, prefix, prefixTrailingSlash }: DropInRoute, marked: 'constrained' | 'shared', timeout: number): void {
-  urls.add(url, marked, timeout)
-  // Fastify tells of a '/' under a prefix once, and declares it without and with the slash.
-  if (routePath === '' && prefix !== '' && prefixTrailingSlash !== 'no-slash') urls.add(`${url}/`, marked, timeout)
-}
-
-/** Answers an upgrade where no socket stands, and a plain request where nothing else does. */
-function answerOtherwise (instance: FastifyInstance, { urls, resources }: AppState, server: WireServer): void {
-  noteRefusals(instance)
-  instance.addHook('onRequest', (request, reply, done) => {
-    claimUpgrade(server, request, reply)
-    if (request.is404) done(refuseMissed(request, reply, urls, resources))
-    // A resource stands there, more specific than a socket that the upgrade would have been for.
-    else if (isUpgrade(request.raw) && !urls.holds(request.routeOptions.url)) done(refuseWithoutSocket(request, reply))
-    else done()
-  })
-}
-
-function refuseWithoutSocket (request: FastifyRequest, reply: FastifyReply): Error {
-  return logRefusal(request, reply, new NoSocket(request.url.slice(0, LONGEST_URL_SHOWN))) as Error
-}
-
-function refuseMissed (request: FastifyRequest, reply: FastifyReply, urls: SocketUrls, resources: SocketUrls): Error | undefined {
-  const { method } = request
-  const found = urls.find(request.url)?.marked
-  if (isUpgrade(request.raw)) {
-    if (found !== undefined && method !== 'GET') {
-      return logRefusal(request, reply, new MethodNotAllowed(method)) as Error
+    } else if ([route.method].flat().includes('GET')) {
+      addUrls(resources, route, 'shared', timeout)
     }
-    if (found === undefined && resources.find(request.url) !== undefined) return refuseWithoutSocket(request, reply)
-    logMissed(request, reply, found === undefined && !isWatched(request.server) ? 'UNSEEN_ROUTES' : undefined)
-    return undefined
-  }
-  if (found !== 'constrained' || (method !== 'GET' && method !== 'HEAD')) return undefined
-  if (isWebSocketUpgrade(request.headers)) return new BadConnectionHeader()
-  // HTTP/2 has no such headers (RFC 9113 §8.2.2).
-  const headers = request.raw.httpVersionMajor === 1 ? { upgrade: 'websocket', connection: 'Upgrade' } : {}
-  return refuse(UpgradeRequired, { headers })
+  })
 }
 
-/** As types do not know it: `addHook()` adds an onClose hook by this, which works while the application closes as well. */
+function addUrls (
+  urls: SocketUrls, { url, routePath, prefix, prefixTrailingSlash }: DropInRoute, routeKind: RouteKind, timeout: number
+): void {
+  urls.add(url, routeKind, timeout)
+  // Fastify declares '/' under a prefix with and without the slash, but calls onRoute once.
+  if (routePath === '' && prefix !== '' && prefixTrailingSlash !== 'no-slash') urls.add(`${url}/`, routeKind, timeout)
+}
+
+/** The method behind `addHook('onClose')`, which the types omit. It works while the application closes. */
 type ClosingInstance = FastifyInstance & { onClose (hook: () => Promise<void>): void }
 
 /**
- * Begins to close the sockets, and returns: `pluginTimeout` bounds preClose hooks, which the peers know nothing of. What
- * waits for the sockets is an onClose hook, which nothing bounds. Added only now it stands before those of the
- * application, so that they find no socket open. Fastify waits for the connections of its server before, but not for
- * those of its second address, of another server, or in memory.
+ * Closes the sockets when the application closes. The preClose hook only starts that, because `pluginTimeout` limits
+ * preClose hooks. An onClose hook, which has no limit, waits for the sockets. It is added while the application closes,
+ * so that it runs before the application's own onClose hooks, which then find no open sockets. Fastify itself waits
+ * only for the connections of its first server.
  */
-function closeWith (instance: FastifyInstance, state: AppState, server: WireServer, shutdown: ShutdownSettings, preClose: WireOptions['preClose']): void {
+function closeWithApplication (
+  instance: FastifyInstance, state: AppState, server: WireServer, shutdown: ShutdownSettings,
+  preClose: WireOptions['preClose']
+): void {
   instance.addHook('preClose', async () => {
     state.isClosing = true;
     (instance as ClosingInstance).onClose(() => server.closeListeners.settled())
@@ -261,7 +263,7 @@ function closeWith (instance: FastifyInstance, state: AppState, server: WireServ
         resolve()
       })
       const stop = closeSockets(server.sockets, shutdown)
-      // One whose hooks ran on while its handshake was answered.
+      // A handshake may still be accepted whose hooks have finished.
       server.on('connection', (socket) => { nextTick(closeSockets, [socket], shutdown) })
     });
     (instance as ClosingInstance).onClose(() => closed)

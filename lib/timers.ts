@@ -1,6 +1,6 @@
 /**
- * Timers and clock, taken when the package is loaded. Test runners replace the globals later (`jest.useFakeTimers()`):
- * messages leave, and timeouts expire, all the same. The linter keeps the globals out of the other files of `lib/`.
+ * Timers and clock, captured when the package is loaded. Sending and timeouts keep working when a test runner replaces
+ * the globals later (`jest.useFakeTimers()`). The linter forbids the globals in the other files of `lib/`.
  */
 export const timers = {
   clearInterval: globalThis.clearInterval,

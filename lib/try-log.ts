@@ -3,13 +3,12 @@ import type { FastifyBaseLogger } from 'fastify'
 type Level = 'debug' | 'info' | 'warn' | 'error'
 
 /**
- * Logs a line, and never throws. A line is written next to work that has to be done, in timers as well, so a logger that
- * throws must not stop that work or end the process. The serializer of pino does throw for an error that is frozen, as
- * it marks each error that it has seen; such an error is logged as a plain copy.
+ * Logs a line and never throws, so a failing logger cannot interrupt other work or end the process. The serializer of
+ * pino throws for a frozen error, because it marks the errors it has seen. Such an error is logged as a plain copy.
  */
 export function tryLog (log: FastifyBaseLogger, level: Level, fields: object, message?: string): void {
   try {
-    // An error in place of fields brings its own message.
+    // If `fields` is an error, it has its own message.
     if (message === undefined) log[level](fields)
     else log[level](fields, message)
   } catch {
@@ -17,7 +16,7 @@ export function tryLog (log: FastifyBaseLogger, level: Level, fields: object, me
       if (message === undefined) log[level]({ err: copyError(fields) })
       else log[level]({ ...fields, ...'err' in fields && { err: copyError(fields.err) } }, message)
     } catch {
-      // The logger itself is broken: there is nothing to tell that with.
+      // The logger itself is broken, so this cannot be logged.
     }
   }
 }

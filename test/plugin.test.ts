@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
@@ -240,6 +240,47 @@ t.test('injectWS() reaches the sockets of an HTTP/2 application', async (t) => {
     await t.rejects(app.injectWS('/missing'), /404/)
     client.terminate()
   }
+})
+
+t.test('injectWS() opens a socket over HTTP/2 where it is asked to', async (t) => {
+  const app = await createHttp2App(t)
+  app.ws('/demo', (socket, request) => { socket.send(request.raw.httpVersion) })
+  const client = await app.injectWS('/demo', { http2: true })
+  t.equal(String((await once(client, 'message'))[0]), '2.0')
+  client.terminate()
+})
+
+t.test('what listeners throw beside a socket is logged, and a logger that throws as well does no harm', async (t) => {
+  const lines: string[] = []
+  let isBroken = false
+  const write = (line: string): void => {
+    lines.push(line)
+    if (isBroken) throw new Error('the disk is full')
+  }
+  const app = await createApp(t, {}, { logger: { level: 'error', stream: { write } } })
+  app.websocketServer.on('close', () => { throw new Error('of a listener') })
+  let enter = (_request: IncomingMessage): void => {}
+  app.ws('/held', { onRequest: ({ raw }) => { enter(raw); return new Promise<void>(() => {}) } }, () => { t.fail('no socket') })
+  const port = await listen(app)
+  for (isBroken of [false, true]) {
+    const entered = new Promise<IncomingMessage>((resolve) => { enter = resolve })
+    const leaving = new RawClient(t, port)
+    leaving.write(upgradeHead('/held'))
+    const request = await entered
+    const aborted = new Promise<void>((resolve) => {
+      request.once('aborted', () => {
+        resolve()
+        throw new Error('of an abort')
+      })
+    })
+    leaving.socket.resetAndDestroy()
+    await aborted
+  }
+  isBroken = false
+  await app.close()
+  const [first, ...others] = lines.map((line) => JSON.parse(line) as { msg: string })
+  t.match(first, { msg: 'an upgrade failed', err: { message: 'of an abort' } })
+  t.match(others.at(-1), { msg: 'a listener of websocketServer failed', err: { message: 'of a listener' } })
 })
 
 t.test('whatever a function of the application throws refuses an upgrade', async (t) => {

@@ -1,9 +1,9 @@
 // The names that @fastify/websocket exports.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type {
-  ContextConfigDefault, FastifyBaseLogger, FastifyInstance, FastifyRequest, FastifySchema, FastifyTypeProvider, FastifyTypeProviderDefault,
-  RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface,
-  RouteOptions as FastifyRouteOptions
+  ContextConfigDefault, FastifyBaseLogger, FastifyInstance, FastifyRequest, FastifySchema, FastifyTypeProvider,
+  FastifyTypeProviderDefault, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault,
+  RequestGenericInterface, RouteGenericInterface, RouteOptions as FastifyRouteOptions
 } from 'fastify'
 import type { WireOptions } from '../lib/options/options.js'
 import type { WithData } from '../lib/socket/typed-socket.js'
@@ -14,8 +14,8 @@ export type { WebSocket }
 export type WebsocketPluginOptions = WireOptions
 
 /**
- * Handles the sockets of a route declared with `{ websocket: true }` or as its `wsHandler`. It is taken from a method,
- * since parameters of those may be annotated by narrower types: a WireSocket, a socket with fields of the application.
+ * Handles the sockets of a route with `{ websocket: true }` or a `wsHandler`. It is the type of a method, so that
+ * parameters may have narrower types: a WireSocket, or a socket with fields of the application.
  */
 export type WebsocketHandler<
   RawServer extends RawServerBase = RawServerDefault,
@@ -43,4 +43,6 @@ export interface RouteOptions<
   SchemaCompiler extends FastifySchema = FastifySchema,
   TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
   Logger extends FastifyBaseLogger = FastifyBaseLogger
-> extends FastifyRouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger> {}
+> extends FastifyRouteOptions<
+    RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger
+  > {}

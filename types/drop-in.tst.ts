@@ -41,6 +41,7 @@ test('the default import has the types of the other, and the names of what requi
   app.register(websocket.default, { options: { maxPayload: 1 } })
   app.register(websocket.fastifyWebsocket)
   expect(websocket.fastifyWire).type.toBe<FastifyWire>()
+  expect(websocket).type.toBeAssignableTo<FastifyWire>()
 })
 
 test('a handler may ask for all of a socket', () => {

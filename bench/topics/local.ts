@@ -32,7 +32,7 @@ function createSocket (): WireSocket {
 
 async function createHub (maxTopics = 1_000_000): Promise<TopicHub> {
   const rules = new TopicRuleBook({ retention: { size: 100, ttl: 60_000 }, hasPresence: false })
-  const settings = { maxTopics, maxTopicLength: 200, liveInterval: 25_000, linger: 60_000, lease: 30_000, grace: 5_000 }
+  const settings = { maxTopics, maxTopicLength: 200, liveInterval: 25_000, unusedTopicTimeout: 60_000, lease: 30_000, grace: 5_000 }
   const hub = new TopicHub(memoryEngine({ maxTopics: 1_000_000 }), rules, settings, {
     state: NOTHING, gap: NOTHING, joined: NOTHING, left: NOTHING, failed: (error) => { throw error }
   })

@@ -26,7 +26,8 @@ export interface Measured {
 }
 
 const PROCESSES = 3
-const WARM_UP = 2_000
+/** Messages that are published before those that are measured. */
+export const WARM_UP = 2_000
 const PATIENCE = 20_000
 
 /** Three processes over Redis, each with a third of the subscribers; the first one publishes. */

@@ -1,12 +1,23 @@
+import { createClient } from '@redis/client'
 import { redisProgram, startRedis } from '../../test/fixtures/redis-server.js'
 import { measureFanOut, measureSubscriptions } from './local.js'
-import { measureProcesses, type Kind, type Measured } from './processes.js'
+import { measureProcesses, WARM_UP, type Kind, type Measured } from './processes.js'
 
 /**
  * What topics cost: npm run bench:topics [-- --short]
  *
  * Ratios are of measurements in the same run, on the same machine.
  */
+
+/** What the server has used of the CPU, in microseconds. */
+async function cpuOfRedis (url: string): Promise<number> {
+  const client = createClient({ url })
+  await client.connect()
+  const info = String(await client.sendCommand(['INFO', 'CPU']))
+  client.destroy()
+  const seconds = (name: string): number => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)?.[1])
+  return (seconds('used_cpu_user') + seconds('used_cpu_sys')) * 1e6
+}
 
 const isShort = process.argv.includes('--short')
 const row = (name: string, value: string, bar: string): void => { console.log(`${name.padEnd(62)} ${value.padEnd(22)} ${bar}`) }
@@ -27,12 +38,19 @@ if (redisProgram === null) {
   try {
     const load = { count: isShort ? 6_000 : 20_000, rate: 2_000, subscribers: 30 }
     const results = {} as Record<Kind, Measured>
-    for (const kind of ['wire', 'streams', 'plain'] as const) results[kind] = await measureProcesses(kind, redis.url, load)
+    const ofRedis = {} as Record<Kind, number>
+    for (const kind of ['wire', 'streams', 'plain'] as const) {
+      const before = await cpuOfRedis(redis.url)
+      results[kind] = await measureProcesses(kind, redis.url, load)
+      // The messages that warm up cost the server as much.
+      ofRedis[kind] = (await cpuOfRedis(redis.url) - before) / (load.count + WARM_UP)
+    }
     const { wire, streams, plain } = results
     console.log('\nThree processes over Redis, 30 subscribers, 2,000 messages a second:')
     for (const [kind, { publishing, receiving, p50, p99, missing }] of Object.entries(results)) {
       row(`  ${kind}: CPU a message, publishing and receiving process`, `${publishing.toFixed(0)} µs, ${receiving.toFixed(0)} µs`,
         `latency p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, missing ${missing}`)
+      row('  CPU a message, Redis', `${ofRedis[kind as Kind].toFixed(0)} µs`, '')
     }
     const cpu = ({ publishing, receiving }: Measured): number => publishing + receiving
     row('CPU against Socket.IO with Redis Streams and recovery', ratio(cpu(wire), cpu(streams)), '≤ 0.35 ×')

@@ -21,7 +21,7 @@ async function startWire (url: string): Promise<{ port: number, publish: Publish
   const { TopicRuleBook } = await import('../../lib/topics/topic-rules.js')
   const fail = (error: unknown): void => { console.error(error) }
   const rules = new TopicRuleBook({ retention: { size: 10_000, ttl: 60_000 }, hasPresence: false })
-  const settings = { maxTopics: 100, maxTopicLength: 200, liveInterval: 25_000, linger: 60_000, lease: 30_000, grace: 5_000 }
+  const settings = { maxTopics: 100, maxTopicLength: 200, liveInterval: 25_000, unusedTopicTimeout: 60_000, lease: 30_000, grace: 5_000 }
   const hub = new TopicHub(redisEngine({ url }), rules, settings, {
     state () {}, gap (topic) { console.error(`gap in ${topic}`) }, joined () {}, left () {}, failed: fail
   })

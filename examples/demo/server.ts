@@ -1,36 +1,49 @@
-import { buildDemo } from './app.js'
+// `npm start`. The demo runs in a process of its own, so that it can be killed; when it is, it is started again.
+import { fork, type ChildProcess } from 'node:child_process'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 
-const host = process.env.HOST ?? '127.0.0.1'
-const port = Number(process.env.PORT ?? 3000)
+const { PORT = '3000' } = process.env
+
+/** How long a killed process stays away: long enough to see what the windows do meanwhile. */
+const ABSENCE = 3000
 
 const fail = (message: string): never => {
   console.error(message)
   process.exit(1)
 }
 
-if (!Number.isInteger(port) || port < 0 || port > 65535) {
-  fail(`PORT must be a number from 0 to 65535, not "${process.env.PORT}"`)
+if (!/^\d+$/.test(PORT) || Number(PORT) > 65535) fail(`PORT must be a number from 0 to 65535, not "${PORT}"`)
+
+let child: ChildProcess | undefined
+let address = ''
+let isStopping = false
+
+const start = (): void => {
+  // The same port as before, also where it was any free one.
+  const env = address ? { ...process.env, PORT: new URL(address).port } : process.env
+  const started = child = fork(fileURLToPath(new URL('./process.js', import.meta.url)), { env })
+  started.once('message', (message) => {
+    if (address === '') console.log(`The demo is at ${String(message)} - open it in two windows (Ctrl+C stops it)`)
+    else console.log(`Started again as process ${started.pid}`)
+    address = String(message)
+  })
+  started.once('exit', async (code) => {
+    child = undefined
+    if (isStopping || code !== null) process.exit(code ?? 0)
+    console.log(`Killed. It starts again in ${ABSENCE / 1000} seconds`)
+    await setTimeout(ABSENCE)
+    start()
+  })
 }
 
-const app = await buildDemo()
-
-const stop = () => {
-  // A second signal finds no listener and ends the process at once.
-  process.removeListener('SIGINT', stop)
-  process.removeListener('SIGTERM', stop)
-  app.close().then(
-    () => process.exit(0),
-    (error: unknown) => fail(`The demo did not stop cleanly: ${String(error)}`))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    // A second signal does not wait.
+    if (isStopping || child === undefined) process.exit(child && 1)
+    isStopping = true
+    child.kill('SIGTERM')
+  })
 }
-process.on('SIGINT', stop)
-process.on('SIGTERM', stop)
 
-try {
-  const address = await app.listen({ host, port })
-  console.log(`The slider is at ${address} - open it in two windows (Ctrl+C stops it)`)
-} catch (error) {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'EADDRINUSE') fail(`Port ${port} is in use. Choose another one: PORT=${port + 1} npm start`)
-  else if (code === 'EACCES') fail(`Port ${port} may not be used by this user. Choose one over 1023: PORT=3000 npm start`)
-  else fail(`The demo could not start: ${String(error)}`)
-}
+start()

@@ -1,42 +1,43 @@
 /**
- * How much work the input that is being received may still cause. A unit is about a microsecond of the event loop.
+ * How much work the current input may still cause. One unit is about a microsecond of the event loop.
  *
- * Parsing is synchronous, so one figure serves all sockets, like the receive buffer. The reader grants a budget before it hands
- * bytes over, the codec spends it, and a protocol stops behind the frame that used it up. A count, and not a clock,
- * is what makes this testable and what costs nothing for each message.
+ * Parsing is synchronous, so all sockets share one counter, as they share the receive buffer. The reader grants a
+ * budget before it passes bytes on, the codec spends it, and a protocol stops after the frame that exhausts it.
+ * Counting work instead of reading a clock makes this testable and costs nothing per message.
  */
 
-/** A frame: its head, and what its message costs on the way to a listener. */
+/** One frame: parsing its header and delivering its message. */
 export const FRAME_COST = 2
 
-/** A payload of `1 << this` bytes costs a unit. */
+/** `1 << PAYLOAD_SHIFT` bytes of payload cost one unit. */
 export const PAYLOAD_SHIFT = 11
 
 /** Decompressing one message, however small. */
 export const INFLATE_COST = 4
 
-/** So many bytes of output cost a unit, as a power of two. */
+/** `1 << INFLATED_SHIFT` bytes of decompressed output cost one unit. */
 export const INFLATED_SHIFT = 10
 
-/** So many bytes of compressed input may cost a unit, as a power of two: tiny blocks, each with a code table of its own. */
+/** `1 << DEFLATED_SHIFT` bytes of compressed input cost one unit. In the worst case they are tiny blocks. */
 export const DEFLATED_SHIFT = 4
 
-// A small integer, which the engine keeps in place. Whoever grants no budget has no limit.
+// The largest small integer that V8 stores without allocating.
 const UNLIMITED = 0x3fffffff
 
 let left = UNLIMITED
 
+/** Sets the budget. Without an argument, work is unlimited. */
 export function grant (units = UNLIMITED): void {
   left = units
 }
 
-/** @returns whether some of the budget is left */
+/** @returns whether any budget is left */
 export function spend (units: number): boolean {
   left -= units
   return left > 0
 }
 
-/** What is left; 0 or less when the budget is used up. */
+/** Returns the remaining units; 0 or less when the budget is exhausted. */
 export function remaining (): number {
   return left
 }

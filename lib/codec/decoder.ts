@@ -1,55 +1,60 @@
 import {
-  FragmentedControl, LengthTooLarge, NonMinimalLength, OversizedControl, ReservedBits, ReservedOpcode, UnmaskedFrame, type Fault
+  FragmentedControl, LengthTooLarge, NonMinimalLength, OversizedControl, ReservedBits, ReservedOpcode, UnmaskedFrame,
+  type Fault
 } from '../errors.js'
 import { FRAME_COST, PAYLOAD_SHIFT, spend } from './budget.js'
 import { isControl, isReserved } from './opcode.js'
 import * as receiveBuffer from './receive-buffer.js'
-import { turnKey } from './unmask.js'
+import { rotateKey } from './unmask.js'
 
-/** What a decoder tells. Each call answers whether to go on: after `false` the decoder stops where it is. */
+/** Receives the output of a decoder. Each method returns whether to continue; the decoder stops at once on `false`. */
 export interface FrameHandler {
   /**
-   * The head of a frame, before any of its payload: the place to refuse a length.
-   * @param isCompressed whether RSV1 is set, which permessage-deflate gives a meaning (RFC 7692 §6)
+   * Called with the header of a frame, before any payload. Limits on the length are checked here.
+   * @param isCompressed whether RSV1 is set, which marks a compressed message (RFC 7692 §6)
    */
   frame (opcode: number, fin: boolean, isCompressed: boolean, length: number): boolean
   /**
-   * A piece of the payload, in `[start, end)` of the receive buffer, still masked; `ends` with the last one. A payload of
-   * length 0 is one empty piece.
-   * @param key the masking key as it falls to `start`
+   * Called with each piece of the payload, still masked, in `[start, end)` of the receive buffer. An empty payload is
+   * one empty piece.
+   * @param key the masking key, rotated to `start`
+   * @param isLast whether this piece ends the payload
    */
-  payload (start: number, end: number, key: number, ends: boolean): boolean
+  payload (start: number, end: number, key: number, isLast: boolean): boolean
   fault (error: Fault): void
 }
 
-// 2 bytes, 8 of extended length, 4 of mask.
-const LONGEST_HEAD = 14
+// 2 bytes, 8 bytes of extended length, 4 bytes of masking key.
+const MAX_HEAD_LENGTH = 14
 
 const RSV1 = 0x40
 const RSV2_RSV3 = 0x30
 
 /**
- * Cuts what a client sends into frames (RFC 6455 §5.2), however it is cut into chunks. Payload is handed on where it
- * lies in the receive buffer; all that is kept between two chunks is a head that is not complete.
+ * Splits the bytes of a client into frames (RFC 6455 §5.2), independent of how they are split into chunks. Payload is
+ * passed on in place, in the receive buffer. Between two chunks the decoder keeps only an incomplete header.
  *
- *   head (2–14 bytes, kept while incomplete) → handler.frame → payload pieces → handler.payload → head …
+ *   header (2–14 bytes, kept while incomplete) → handler.frame → payload pieces → handler.payload → header …
  */
 export class Decoder {
   readonly #handler: FrameHandler
-  /** Whether an extension gives RSV1 a meaning. */
-  readonly #takesCompressed: boolean
+  /** Whether permessage-deflate was negotiated, so RSV1 may be set. */
+  readonly #allowsCompressed: boolean
   #head: Buffer | undefined
   #headLength = 0
-  /** Bytes of the payload that have not come; -1 between two frames. */
+  /** Bytes of the payload still to come; -1 between two frames. */
   #remaining = -1
   #key = 0
 
-  constructor (handler: FrameHandler, takesCompressed: boolean) {
+  constructor (handler: FrameHandler, allowsCompressed: boolean) {
     this.#handler = handler
-    this.#takesCompressed = takesCompressed
+    this.#allowsCompressed = allowsCompressed
   }
 
-  /** Walks `[from, length)` of the receive buffer. Returns where it stopped: before `length` when the handler or the budget says so. */
+  /**
+   * Decodes `[from, length)` of the receive buffer.
+   * @returns the offset where it stopped: less than `length` if the handler returned false or the budget is exhausted
+   */
   read (from: number, length: number): number {
     let at = from
     while (at < length || this.#remaining === 0) {
@@ -60,21 +65,21 @@ export class Decoder {
       }
       const size = Math.min(length - at, this.#remaining)
       const key = this.#key
-      const ends = size === this.#remaining
-      if (ends) {
+      const isLast = size === this.#remaining
+      if (isLast) {
         this.#remaining = -1
       } else {
         this.#remaining -= size
-        this.#key = turnKey(key, size)
+        this.#key = rotateKey(key, size)
       }
       at += size
-      const goesOn = this.#handler.payload(at - size, at, key, ends)
-      if (!spend(FRAME_COST + (size >>> PAYLOAD_SHIFT)) || !goesOn) return at
+      const mayContinue = this.#handler.payload(at - size, at, key, isLast)
+      if (!spend(FRAME_COST + (size >>> PAYLOAD_SHIFT)) || !mayContinue) return at
     }
     return at
   }
 
-  /** Returns where the payload begins, or -1 when the head is not complete or was refused. */
+  /** Returns the offset of the payload, or -1 if the header is incomplete or invalid. */
   #readHead (at: number, end: number): number {
     if (this.#headLength === 0) {
       const length = this.#parseHead(receiveBuffer.bytes, at, end)
@@ -82,9 +87,9 @@ export class Decoder {
       if (length === 0) this.#keep(at, end)
       return -1
     }
-    // A head that began in an earlier chunk: as many bytes as one can have, of which those of the payload stay.
+    // The header began in an earlier chunk. Copy up to its maximum length; payload bytes among them are read again.
     const kept = this.#headLength
-    const head = this.#keep(at, Math.min(end, at + LONGEST_HEAD - kept))
+    const head = this.#keep(at, Math.min(end, at + MAX_HEAD_LENGTH - kept))
     const length = this.#parseHead(head, 0, this.#headLength)
     if (length === 0) return -1
     this.#headLength = 0
@@ -93,12 +98,12 @@ export class Decoder {
   }
 
   #keep (start: number, end: number): Buffer {
-    const head = this.#head ??= Buffer.allocUnsafe(LONGEST_HEAD)
+    const head = this.#head ??= Buffer.allocUnsafe(MAX_HEAD_LENGTH)
     this.#headLength += receiveBuffer.bytes.copy(head, this.#headLength, start, end)
     return head
   }
 
-  /** Returns the length of the head, 0 when it is not complete, or -1 when it was refused. */
+  /** Returns the length of the header, 0 if it is incomplete, or -1 if it is invalid. */
   #parseHead (bytes: Buffer, at: number, end: number): number {
     if (end - at < 2) return 0
     const first = bytes[at] as number
@@ -107,7 +112,7 @@ export class Decoder {
     const fin = (first & 0x80) !== 0
     const isCompressed = (first & RSV1) !== 0
     const short = second & 0x7f
-    if ((first & RSV2_RSV3) !== 0 || (isCompressed && !this.#takesCompressed)) return this.#refuse(new ReservedBits())
+    if ((first & RSV2_RSV3) !== 0 || (isCompressed && !this.#allowsCompressed)) return this.#refuse(new ReservedBits())
     if (isReserved(opcode)) return this.#refuse(new ReservedOpcode(opcode))
     if ((second & 0x80) === 0) return this.#refuse(new UnmaskedFrame())
     if (isControl(opcode)) {
@@ -125,7 +130,7 @@ export class Decoder {
       if (end < next + 8) return 0
       const high = bytes.readUInt32BE(next)
       if (high > 0x7fffffff) return this.#refuse(new LengthTooLarge())
-      // Over 2^53 this is not exact, but still over every limit.
+      // Above 2^53 this is inexact, but still above every limit.
       length = high * 0x1_0000_0000 + bytes.readUInt32BE(next + 4)
       if (length < 0x1_0000) return this.#refuse(new NonMinimalLength())
       next += 8

@@ -1,23 +1,23 @@
 /**
- * Where encoded bytes go. `reserve()` gives room in `chunk`, so that header and payload are written next to
- * each other; `append()` queues bytes as they are, uncopied, behind everything reserved so far. Bytes that the application
- * may change when the call is over are for `borrow()`.
+ * The destination of encoded bytes. `reserve()` makes room in `chunk`, so header and payload are contiguous. `append()`
+ * queues bytes after everything reserved so far, without copying them. Use `borrow()` for bytes that the application
+ * may change after the call.
  */
 export interface Output {
-  /** The buffer that holds what was last reserved; read it after `reserve()`, which may change it. */
+  /** The buffer with the room last reserved. Read it after `reserve()`, which may replace it. */
   readonly chunk: Buffer
-  /** Whether what is written now waits for the peer. */
+  /** Whether bytes written now have to wait for the peer. */
   readonly isStalled: boolean
-  /** Makes room for `length` bytes in a row and returns the offset in `chunk` where they start. */
+  /** Makes room for `length` contiguous bytes and returns their offset in `chunk`. */
   reserve (length: number): number
   append (bytes: Buffer): void
-  /** The same for bytes whose memory is the caller's again afterwards: what does not leave within the call is copied. */
+  /** Like `append()`, but copies the bytes that are not sent before it returns. */
   borrow (bytes: Buffer): void
-  /** Queues a whole frame that others are sent too. */
+  /** Queues a whole frame that is sent to other sockets too. */
   share (frame: Buffer): void
 }
 
-// Up to here a copy next to the header costs less than a write of two buffers.
+// Up to this size, copying the payload next to the header costs less than writing two buffers.
 const COPY_UP_TO = 16_384
 
 /** RSV1 on the first frame of a compressed message (RFC 7692 §6). */
@@ -26,10 +26,10 @@ export const COMPRESSED = 0x40
 const FIN = 0x80
 
 /**
- * Writes a frame of a server, which is not masked (RFC 6455 §5.1). A large payload is not copied where it is `isOwn`, or
- * leaves within the call.
- * @param opcode with COMPRESSED where that is so
- * @param isOwn whether nobody changes the payload
+ * Writes an unmasked frame, as servers send them (RFC 6455 §5.1). A large payload is copied only if it is not `isOwn`
+ * and cannot be sent at once.
+ * @param opcode combined with COMPRESSED for a compressed message
+ * @param isOwn whether the payload never changes
  */
 export function writeFrame (output: Output, opcode: number, fin: boolean, payload: Buffer, isOwn = false): void {
   const { length } = payload
@@ -44,7 +44,7 @@ export function writeFrame (output: Output, opcode: number, fin: boolean, payloa
 }
 
 /**
- * Writes a frame whose payload is this text, encoded right behind its header.
+ * Writes a frame with a text, encoded directly after its header.
  * @returns the length of the payload in bytes
  */
 export function writeTextFrame (output: Output, opcode: number, fin: boolean, text: string): number {
@@ -59,7 +59,7 @@ export function writeTextFrame (output: Output, opcode: number, fin: boolean, te
 }
 
 /**
- * Writes a text frame of the hixie drafts. Always in one piece: clients of the time break where it is cut.
+ * Writes a text frame of the hixie drafts, always in one piece: some old clients fail when it is split.
  * @returns the length of the payload in bytes
  */
 export function writeHixieText (output: Output, payload: string | Buffer): number {
@@ -73,7 +73,7 @@ export function writeHixieText (output: Output, payload: string | Buffer): numbe
   return length
 }
 
-/** A whole frame of its own, for more than one receiver. */
+/** Returns a frame in a buffer of its own, to be sent to several receivers. */
 export function encodeFrame (opcode: number, payload: Buffer): Buffer {
   const { length } = payload
   const frame = Buffer.allocUnsafeSlow(headLength(length) + length)
@@ -81,7 +81,7 @@ export function encodeFrame (opcode: number, payload: Buffer): Buffer {
   return frame
 }
 
-/** The same of a text. */
+/** Like `encodeFrame()`, for a text. */
 export function encodeTextFrame (opcode: number, text: string): Buffer {
   const length = Buffer.byteLength(text)
   const frame = Buffer.allocUnsafeSlow(headLength(length) + length)
@@ -89,13 +89,13 @@ export function encodeTextFrame (opcode: number, text: string): Buffer {
   return frame
 }
 
-/** The payload of a frame that was made so. */
+/** Returns the payload of a frame made by `encodeFrame()` or `encodeTextFrame()`, as a view. */
 export function payloadOf (frame: Buffer): Buffer {
   const short = frame[1] as number
   return frame.subarray(short < 126 ? 2 : short === 126 ? 4 : 10)
 }
 
-/** The same for the hixie drafts. */
+/** Like `encodeFrame()`, for a text frame of the hixie drafts. */
 export function encodeHixieText (payload: Buffer): Buffer {
   const frame = Buffer.allocUnsafeSlow(payload.length + 2)
   frame[0] = 0x00
@@ -104,7 +104,7 @@ export function encodeHixieText (payload: Buffer): Buffer {
   return frame
 }
 
-/** Reserves a header with `room` bytes behind it, and returns where they start. */
+/** Writes a header, reserves `room` bytes after it, and returns their offset. */
 function writeHead (output: Output, opcode: number, fin: boolean, length: number, room: number): number {
   const at = output.reserve(headLength(length) + room)
   return putHead(output.chunk, at, opcode, fin, length)
@@ -114,7 +114,7 @@ function headLength (length: number): number {
   return length < 126 ? 2 : length < 0x1_0000 ? 4 : 10
 }
 
-/** Returns where the payload starts. */
+/** Returns the offset of the payload. */
 function putHead (chunk: Buffer, at: number, opcode: number, fin: boolean, length: number): number {
   chunk[at] = fin ? FIN | opcode : opcode
   if (length < 126) {

@@ -6,7 +6,7 @@ export const CLOSE = 0x8
 export const PING = 0x9
 export const PONG = 0xa
 
-/** Control frames may stand between the fragments of a message (RFC 6455 §5.5). */
+/** Control frames may come between the fragments of a message (RFC 6455 §5.5). */
 export function isControl (opcode: number): boolean {
   return opcode >= CLOSE
 }

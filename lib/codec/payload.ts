@@ -3,8 +3,11 @@ import { markAsUntransferable } from 'node:worker_threads'
 import * as receiveBuffer from './receive-buffer.js'
 import { HIGH_BITS } from './unmask.js'
 
-// Up to here one loop that unmasks while it copies is faster than the kernel and a copy: 80 ns for 64 bytes, not 110.
-// It writes into a pool of its own, since it stores whole words and the next payload begins at one.
+/** The payload of an empty message or frame. */
+export const EMPTY_PAYLOAD: Buffer = Buffer.alloc(0)
+
+// Up to this size, one loop that unmasks while it copies is faster than unmask() and a copy: 80 ns for 64 bytes, not
+// 110. It uses a pool of its own because it stores whole words, so payloads must start at a multiple of four.
 const LOOP_UP_TO = 64
 const POOL_SIZE = 16_384
 
@@ -12,29 +15,29 @@ let pool = createPool()
 let poolView = new DataView(pool.buffer)
 let poolUsed = 0
 
-// Whether the payload taken last holds more than ASCII. Not a second result: no object is made for a message.
-let seen = 0
+// Not 0 if the payload taken last contains non-ASCII bytes. A variable, because a second result would need an object.
+let highBits = 0
 
 /**
- * Takes `[start, end)` out of the receive buffer, unmasked: the one copy that is made of a message.
- * @param key the masking key as it falls to `start`
+ * Copies `[start, end)` out of the receive buffer, unmasked. This is the only copy made of a message.
+ * @param key the masking key, rotated to `start`
  */
 export function takeBinary (start: number, end: number, key: number): Buffer {
   const length = end - start
-  if (length <= LOOP_UP_TO) return takeInWords(start, end, key)
-  seen = receiveBuffer.unmask(start, end, key)
+  if (length <= LOOP_UP_TO) return takeByWords(start, end, key)
+  highBits = receiveBuffer.unmask(start, end, key)
   const data = Buffer.allocUnsafe(length)
   receiveBuffer.bytes.copy(data, 0, start, end)
   return data
 }
 
-/** Like `takeBinary()`, or undefined where it is not valid UTF-8. */
+/** Like `takeBinary()`, but returns undefined if the payload is not valid UTF-8. */
 export function takeText (start: number, end: number, key: number): Buffer | undefined {
   const data = takeBinary(start, end, key)
-  return seen === 0 || isUtf8(data) ? data : undefined
+  return highBits === 0 || isUtf8(data) ? data : undefined
 }
 
-function takeInWords (start: number, end: number, key: number): Buffer {
+function takeByWords (start: number, end: number, key: number): Buffer {
   const from = poolUsed
   const to = from + end - start
   poolUsed = (to + 3) & ~3
@@ -42,7 +45,7 @@ function takeInWords (start: number, end: number, key: number): Buffer {
     pool = createPool()
     poolView = new DataView(pool.buffer)
     poolUsed = 0
-    return takeInWords(start, end, key)
+    return takeByWords(start, end, key)
   }
   let all = 0
   for (let at = start, into = from; at < end; at += 4, into += 4) {
@@ -50,12 +53,12 @@ function takeInWords (start: number, end: number, key: number): Buffer {
     all |= word
     poolView.setInt32(into, word, true)
   }
-  // The bytes behind the end may set a bit for nothing: then the UTF-8 is looked at, and no harm done.
-  seen = all & HIGH_BITS
+  // Bytes after the end may set a bit too. That only costs a needless UTF-8 check.
+  highBits = all & HIGH_BITS
   return pool.subarray(from, to)
 }
 
-// A message is a view of it: to hand its memory to a worker would take that of the others away, and ours.
+// Messages are views of the pool: transferring one to a worker would detach all the others.
 function createPool (): Buffer {
   const created = Buffer.allocUnsafeSlow(POOL_SIZE)
   markAsUntransferable(created.buffer)

@@ -2,30 +2,30 @@ import { markAsUntransferable } from 'node:worker_threads'
 import { COMPRESSED, encodeFrame, encodeHixieText, encodeTextFrame, payloadOf } from './encoder.js'
 import { BINARY, TEXT } from './opcode.js'
 
-/** Compresses a whole message, for all receivers that agreed on the same. */
+/** Compresses whole messages, for all receivers that negotiated the same parameters. */
 export interface MessageCompressor {
-  /** Payloads of at most so many bytes are for `deflate()`, longer ones for `deflateLater()`. -1: all are for the latter. */
+  /** The largest payload for `deflate()`, in bytes; longer ones need `deflateLater()`. With -1, all of them do. */
   readonly syncUpTo: number
-  /** Compresses on the spot. What is returned belongs to the caller. */
+  /** Compresses synchronously. The result belongs to the caller. */
   deflate (payload: Buffer): Buffer
-  /** Compresses in the thread pool. The payload must not change until `done` is called, which happens once. */
+  /** Compresses in the thread pool and calls `done` once. The payload must not change before. */
   deflateLater (payload: Buffer, done: (error: Error | undefined, compressed: Buffer) => void): void
 }
 
-/** Makes a value the text that is sent. */
+/** Serializes a value. */
 export interface ValueWriter {
   write (value: unknown): string
 }
 
 /**
- * One message for many. Its bytes are copied here, as an uncompressed frame of RFC 6455; each of the other forms on the
- * wire is made when the first receiver needs it, and shared by all that need it.
+ * One message for many receivers. The constructor copies the data into an uncompressed RFC 6455 frame. Each other wire
+ * format is created when the first receiver needs it, and then shared.
  */
 export class PreparedMessage {
   readonly isBinary: boolean
-  /** Whether it may be compressed for receivers that agreed to that. */
+  /** Whether the message may be compressed for receivers that negotiated it. */
   readonly isCompressible: boolean
-  /** As an uncompressed frame of RFC 6455. */
+  /** The message as an uncompressed RFC 6455 frame. */
   readonly frame: Buffer
   /** A view of the frame. */
   readonly payload: Buffer
@@ -38,28 +38,28 @@ export class PreparedMessage {
     this.isCompressible = isCompressible
     this.frame = typeof data === 'string' ? encodeTextFrame(this.#opcode, data) : encodeFrame(this.#opcode, data)
     this.payload = payloadOf(this.frame)
-    // Listeners of 'drop' and of channels get the payload, while other sockets still send it.
+    // Listeners of 'drop' and diagnostics channels get the payload while other sockets still send it.
     markAsUntransferable(this.frame.buffer)
   }
 
-  /** Whether it is a frame of the live subprotocol, which goes to its receivers as it is. */
+  /** Whether this is a frame of the live subprotocol, which is sent unchanged. */
   get isFrame (): boolean {
     return false
   }
 
-  /** As a text frame of the hixie drafts. */
+  /** The message as a text frame of the hixie drafts. */
   get hixie (): Buffer {
     return (this.#hixie ??= encodeHixieText(this.payload))
   }
 
-  /** As a compressed frame, or undefined where it is too large to be made now. */
+  /** Returns the message as a compressed frame, or undefined if it is too large to compress synchronously. */
   compressedFrame (compressor: MessageCompressor): Buffer | undefined {
     const made = this.#compressed.get(compressor)
     if (made !== undefined || this.payload.length > compressor.syncUpTo) return made
     return this.#keep(compressor, compressor.deflate(this.payload))
   }
 
-  /** Makes the compressed frame in the thread pool, once for all who ask. Where that fails it is the uncompressed one. */
+  /** Compresses the message in the thread pool, once for all callers. If that fails, `done` gets `frame`. */
   compressLater (compressor: MessageCompressor, done: (frame: Buffer) => void): void {
     const waiting = this.#compressing.get(compressor)
     if (waiting !== undefined) {
@@ -71,11 +71,11 @@ export class PreparedMessage {
     compressor.deflateLater(this.payload, (error, compressed) => {
       const frame = error === undefined ? this.#keep(compressor, compressed) : this.frame
       this.#compressing.delete(compressor)
-      for (const tell of all) tell(frame)
+      for (const callback of all) callback(frame)
     })
   }
 
-  /** What is sent to the sockets of a route: the same to all, unless it is a value and the routes have schemas. */
+  /** Returns the message for the sockets of a route. It depends on `schema.send` only if the message holds a value. */
   formFor (_writer: ValueWriter | undefined): PreparedMessage {
     return this
   }

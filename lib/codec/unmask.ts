@@ -1,14 +1,14 @@
 /**
  * Unmasks `[start, end)` of the receive buffer in place (RFC 6455 §5.3).
- * @param key the masking key, the byte that falls to `start` in its lowest eight bits
- * @returns 0 when what came out is ASCII, which is valid UTF-8 without a further look
+ * @param key the masking key, rotated so that its lowest eight bits apply to `start`
+ * @returns 0 if the result is ASCII, which needs no UTF-8 check
  */
 export type Unmask = (start: number, end: number, key: number) => number
 
-/** The highest bit of each byte of a word: none of them is set where all are ASCII. */
+/** The highest bit of each byte in a word. None is set if all four bytes are ASCII. */
 export const HIGH_BITS = 0x80808080 | 0
 
-/** Unmasking in TypeScript, four bytes at a time. */
+/** Returns an `unmask()` in TypeScript that handles four bytes at a time. */
 export function createUnmask (view: DataView): Unmask {
   return (start, end, key) => {
     let seen = 0
@@ -27,8 +27,8 @@ export function createUnmask (view: DataView): Unmask {
   }
 }
 
-/** The key as it falls to the payload `length` bytes further on. */
-export function turnKey (key: number, length: number): number {
+/** Rotates a masking key to the payload byte `length` bytes later. */
+export function rotateKey (key: number, length: number): number {
   const turn = (length & 3) << 3
   return turn === 0 ? key : (key >>> turn) | (key << (32 - turn))
 }

@@ -1,10 +1,10 @@
-;; The masking of RFC 6455 §5.3, undone in place: each byte is XORed with the byte of the key that falls to it.
-;; Sixteen bytes are one vector; four vectors a turn keep the load and store ports busy.
+;; Unmasks in place (RFC 6455 §5.3): each byte is XORed with its byte of the masking key.
+;; A vector holds sixteen bytes; four vectors per iteration keep the load and store ports busy.
 (module
   (import "codec" "page" (memory 1))
 
-  ;; Unmasks page[at..end). The lowest byte of the key falls to page[at]. Returns 0 when what came out is ASCII,
-  ;; which is valid UTF-8 without a further look.
+  ;; Unmasks page[at..end). The lowest byte of the key applies to page[at]. Returns 0 if the result is ASCII,
+  ;; which needs no UTF-8 check.
   (func (export "unmask") (param $at i32) (param $end i32) (param $key i32) (result i32)
     (local $keys v128) (local $seen v128)
     (local $a v128) (local $b v128) (local $c v128) (local $d v128)
@@ -37,7 +37,7 @@
         (local.set $at (i32.add (local.get $at) (i32.const 16)))
         (br $vector)))
 
-    ;; Under sixteen bytes are left, one at a time.
+    ;; Fewer than sixteen bytes are left: one at a time.
     (block $no_bytes
       (loop $byte
         (br_if $no_bytes (i32.ge_u (local.get $at) (local.get $end)))
@@ -47,5 +47,5 @@
         (local.set $at (i32.add (local.get $at) (i32.const 1)))
         (br $byte)))
 
-    ;; The highest bit of any byte.
+    ;; Return the highest bit of each byte.
     (i32.or (i8x16.bitmask (local.get $seen)) (i32.and (local.get $rest) (i32.const 0x80)))))

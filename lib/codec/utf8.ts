@@ -1,14 +1,14 @@
 import { isUtf8 } from 'node:buffer'
 
 /**
- * Checks UTF-8 that arrives in pieces, and refuses at the first byte that no continuation can mend (RFC 3629 §4).
- * Between two pieces it keeps the one to three bytes of a sequence that is not complete.
+ * Validates UTF-8 that arrives in pieces, and fails at the first byte that makes the text invalid (RFC 3629 §4).
+ * Between two pieces it keeps the one to three bytes of an incomplete sequence.
  */
 export class Utf8Validator {
   readonly #tail = Buffer.alloc(4)
   #tailLength = 0
 
-  /** False as soon as the text can never become valid. */
+  /** Returns false once the text cannot become valid anymore. */
   append (bytes: Buffer, start: number, end: number): boolean {
     let at = start
     while (this.#tailLength > 0 && at < end) {
@@ -23,7 +23,7 @@ export class Utf8Validator {
     return isPrefix(this.#tail, this.#tailLength)
   }
 
-  /** Whether the text may end here; the next piece begins a new one. */
+  /** Ends the text and resets the validator. Returns false if the last sequence is incomplete. */
   end (): boolean {
     const isComplete = this.#tailLength === 0
     this.#tailLength = 0
@@ -31,7 +31,7 @@ export class Utf8Validator {
   }
 }
 
-/** Where the last sequence begins when it lacks bytes, or `end`. */
+/** Returns the offset of an incomplete sequence at the end, or `end`. */
 function findTail (bytes: Buffer, start: number, end: number): number {
   const first = Math.max(start, end - 3)
   for (let at = end - 1; at >= first; at--) {
@@ -52,7 +52,7 @@ function isPrefix (bytes: Buffer, length: number): boolean {
   if (lead < 0xc2 || lead > 0xf4) return false
   for (let i = 1; i < length; i++) {
     const byte = bytes[i] as number
-    // Overlong forms, surrogates and what lies over U+10FFFF show in the second byte.
+    // The second byte reveals overlong forms, surrogates and code points above U+10FFFF.
     const least = i > 1 ? 0x80 : lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
     const most = i > 1 ? 0xbf : lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
     if (byte < least || byte > most) return false

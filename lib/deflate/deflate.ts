@@ -4,39 +4,41 @@ import type { DeflateParameters, DeflateSettings } from './settings.js'
 import { canRunZlib, openDeflateStream, SCRATCH, TAIL, ZlibContext, type ZlibStream } from './zlib.js'
 import { deflateInPool, enterPool, leavePool, type DeflateCallback } from './pool.js'
 
-/** Compresses the messages that are sent (RFC 7692 §7.2.1). */
+/** Compresses outgoing messages (RFC 7692 §7.2.1). */
 export interface Deflater {
-  /** Payloads of at most so many bytes are for `deflate()`, longer ones for `deflateLater()`. -1: all are for the latter. */
+  /** The largest payload for `deflate()`, in bytes; longer ones need `deflateLater()`. With -1, all of them do. */
   readonly syncUpTo: number
   /**
-   * Compresses on the spot. What is returned belongs to the caller. A kept context throws while a job is in it.
-   * @throws CompressionBusy
+   * Compresses synchronously. The result belongs to the caller.
+   * @throws CompressionBusy if the connection's own context is in use by `deflateLater()`
    */
   deflate (payload: Buffer): Buffer
   /**
-   * Compresses in the thread pool. The payload must not change until `done` is called, which happens once, and after
-   * `close()` too. One message at a time for a context that is kept; the order of the calls is that of the wire.
+   * Compresses in the thread pool and calls `done` once, even after `close()`. The payload must not change before. Call
+   * it in the order in which the messages are sent, and with a context of its own for one message at a time.
    * @throws CompressionBusy
    */
   deflateLater (payload: Buffer, done: DeflateCallback): void
-  /** Frees the context, if it is the connection's own, as soon as no job is in it. Nothing may be asked afterwards. */
+  /** Frees the connection's own context, once it is not in use. Do not use the deflater afterwards. */
   close (): void
 }
 
 /**
- * Where the thread pool takes over, in bytes of payload. At the levels up to 3, 64 KiB of JSON take 0.2 to 0.5 ms of the
- * loop, and 64 KiB that do not compress 0.9 ms; above them half as much is the bound.
+ * The largest payload compressed on the event loop, in bytes. At levels 1 to 3, 64 KiB of JSON take 0.2 to 0.5 ms and
+ * 64 KiB of incompressible data 0.9 ms. Above level 3, the limit is half as large.
  */
 export const DEFLATE_SYNC_UP_TO = 65_536
 const DEFLATE_SYNC_UP_TO_ABOVE_LEVEL_3 = 32_768
 
-// §7.2.3.6: nothing, compressed. zlib puts out nothing at all when it is flushed twice in a row.
+// The empty message, compressed (§7.2.3.6). zlib writes nothing at all when it is flushed twice in a row.
 const EMPTY = Buffer.from([0x00])
 
 const shared = new Map<string, Deflater>()
 
-/** The compressor of a connection. Without context takeover it is one for all connections that agreed on the same. */
-export function createDeflater (parameters: DeflateParameters, settings: DeflateSettings, isRunnable: boolean = canRunZlib()): Deflater {
+/** Returns the compressor of a connection. Without context takeover, connections with the same parameters share one. */
+export function createDeflater (
+  parameters: DeflateParameters, settings: DeflateSettings, isRunnable: boolean = canRunZlib()
+): Deflater {
   const { level, memLevel } = settings
   const options = { level, memLevel, windowBits: parameters.serverMaxWindowBits }
   const syncUpTo = level > 3 ? DEFLATE_SYNC_UP_TO_ABOVE_LEVEL_3 : DEFLATE_SYNC_UP_TO
@@ -66,11 +68,11 @@ class SharedDeflater implements Deflater {
       return Buffer.from(compressed.subarray(0, -TAIL.length))
     }
     this.#context ??= ZlibContext.from(openDeflateStream(this.#options)) as ZlibContext
-    // A full flush leaves a compressor that has forgotten everything: no message shows in a later one, whoever gets it.
+    // A full flush makes the compressor forget the message, so no later message can reveal it to another client.
     return deflateNow(this.#context, constants.Z_FULL_FLUSH, payload)
   }
 
-  // Each job has a context of its own: beside work of this size it costs little, and the shared one stays free.
+  // Each job has its own context. For a payload of this size that costs little, and the shared context stays available.
   deflateLater (payload: Buffer, done: DeflateCallback): void {
     enterPool(() => {
       const stream = openDeflateStream(this.#options)
@@ -88,7 +90,7 @@ class SharedDeflater implements Deflater {
 class OwnDeflater implements Deflater {
   readonly syncUpTo: number
   readonly #options: ZlibOptions
-  /** Made at first use. */
+  /** Created at first use. */
   #stream: ZlibStream | undefined
   #context: ZlibContext | undefined
   #isBusy = false
@@ -132,7 +134,7 @@ class OwnDeflater implements Deflater {
   }
 }
 
-// Compressing cannot fail: zlib takes all its memory when the context is made.
+// Compression cannot fail: zlib allocates all its memory when the context is created.
 function deflateNow (context: ZlibContext, flush: number, payload: Buffer): Buffer {
   context.run(flush, payload, 0, payload.length, SCRATCH, 0)
   if (context.room > 0) return Buffer.from(SCRATCH.subarray(0, SCRATCH.length - context.room - TAIL.length))

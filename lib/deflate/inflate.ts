@@ -1,44 +1,48 @@
 import { constants, inflateRawSync } from 'node:zlib'
+import { EMPTY_PAYLOAD } from '../codec/payload.js'
 import { CompressionBusy, CorruptCompression, MessageTooBig, type Fault } from '../errors.js'
 import type { DeflateParameters } from './settings.js'
-import { canRunZlib, MOST_LAST_BLOCKS, openInflateStream, SCRATCH, TAIL, TAIL_AND_END, ZlibContext, type ZlibStream } from './zlib.js'
+import {
+  canRunZlib, MAX_FINAL_BLOCKS, openInflateStream, SCRATCH, TAIL, TAIL_AND_FINAL_BLOCK, ZlibContext, type ZlibStream
+} from './zlib.js'
 import { enterPool, InflateJob, leavePool, type Beginning, type InflateCallback } from './pool.js'
 
-/** Decompresses the messages that are received (RFC 7692 §7.2.2). */
+/** Decompresses incoming messages (RFC 7692 §7.2.2). */
 export interface Inflater {
   /**
-   * Decompresses on the spot. What is returned belongs to the caller; undefined means that the message is too large
-   * to be done now: give `inflateLater()` the same payload, or a copy, next. A kept context throws while a job is in it.
-   * @throws MessageTooBig, CorruptCompression, which end the conversation; CompressionBusy
+   * Decompresses synchronously. The result belongs to the caller. It is undefined if the message is too large: call
+   * `inflateLater()` next, with the same payload or a copy.
+   * @throws MessageTooBig, CorruptCompression if the message is invalid: close the connection
+   * @throws CompressionBusy if the connection's own context is in use by `inflateLater()`
    */
   inflate (payload: Buffer, limit: number): Buffer | undefined
   /**
-   * Decompresses in the thread pool what `inflate()` has just found too large. The payload must not change until `done` is called, which happens once, and after
-   * `close()` too. One message at a time for a context that is kept, in the order in which they came.
+   * Decompresses in the thread pool and calls `done` once, even after `close()`. Call it for a payload for which
+   * `inflate()` returned undefined. The payload must not change before `done` is called. A connection's own context
+   * takes one message at a time, in the order received.
    * @throws CompressionBusy
    */
   inflateLater (payload: Buffer, limit: number, done: InflateCallback): void
-  /** Frees the context, if it is the connection's own, as soon as no job is in it. Nothing may be asked afterwards. */
+  /** Frees the connection's own context, once it is not in use. Do not use the inflater afterwards. */
   close (): void
 }
 
 /**
- * Where the thread pool takes over, in bytes of payload: what is made to be slow, tiny blocks with a code table each,
- * takes 62 ns of the loop for each byte, 1 ms for so many. JSON takes 0.06 ms.
+ * The largest payload decompressed on the event loop, in bytes. In the worst case, tiny blocks with a code table each,
+ * it takes 1 ms, or 62 ns per byte. JSON takes 0.06 ms.
  */
 export const INFLATE_SYNC_UP_TO = 16_384
 
-/** Where the thread pool takes over, in bytes of output: 0.2 ms of the loop. */
+/** The largest output decompressed on the event loop, in bytes. It takes 0.2 ms. */
 export const INFLATE_SYNC_OUTPUT = 262_144
 
-const NOTHING = Buffer.alloc(0)
-
-// The tail and one byte more. Told to stop between two blocks, zlib leaves just that byte where the message was whole.
-const TAIL_AND_MORE = Buffer.concat([TAIL, Buffer.from([0x00])])
+// The tail and one more byte. With Z_BLOCK, zlib stops between two blocks: it leaves just that byte if the message was
+// complete.
+const TAIL_AND_ZERO = Buffer.concat([TAIL, Buffer.from([0x00])])
 
 const OUTPUT_IS_TOO_LARGE = 'ERR_BUFFER_TOO_LARGE'
 
-/** A message that has become too large to be done on the spot. */
+/** The beginning of a message that turned out to be too large for the event loop. */
 class Unfinished implements Beginning {
   readonly pieces: Buffer[]
   readonly at: number
@@ -51,7 +55,7 @@ class Unfinished implements Beginning {
 
 const sharedInflaters = new Map<boolean, Inflater>()
 
-/** The decompressor of a connection. Without context takeover it is one for the whole process: its window fits every client. */
+/** Returns the decompressor of a connection. Without context takeover, all share one with the largest window. */
 export function createInflater (parameters: DeflateParameters, isRunnable: boolean = canRunZlib()): Inflater {
   if (!parameters.clientNoContextTakeover) return new OwnInflater(parameters.clientMaxWindowBits, isRunnable)
   let inflater = sharedInflaters.get(isRunnable)
@@ -68,11 +72,11 @@ class SharedInflater implements Inflater {
   }
 
   inflate (payload: Buffer, limit: number): Buffer | undefined {
-    if (payload.length === 0) return NOTHING
+    if (payload.length === 0) return EMPTY_PAYLOAD
     if (payload.length > INFLATE_SYNC_UP_TO) return undefined
     if (!this.#isRunnable) return inflateWithoutContext(payload, limit)
     const context = this.#context ?? ZlibContext.from(openInflateStream({})) as ZlibContext
-    // It comes back only from a message that was well: one that was not cannot harm the next.
+    // Keep the context only after a valid message, so an invalid one cannot affect the next.
     this.#context = undefined
     const data = inflateNow(context, payload, limit)
     context.reset()
@@ -96,16 +100,16 @@ class SharedInflater implements Inflater {
 class OwnInflater implements Inflater {
   readonly #isRunnable: boolean
   readonly #open: () => ZlibStream
-  /** Made at first use. */
+  /** Created at first use. */
   #stream: ZlibStream | undefined
   #context: ZlibContext | undefined
-  /** What `inflate()` has done of a message that is too large for it. */
+  /** The part of a large message that `inflate()` has decompressed. */
   #unfinished: Unfinished | undefined
   #isBusy = false
   #isClosed = false
 
   constructor (windowBits: number, isRunnable: boolean) {
-    // A sender that was held to 8 bits may use 9: zlib does (see lib/handshake/extensions.ts).
+    // A client limited to 8 bits may use 9, as zlib does (see lib/handshake/extensions.ts).
     const options = { windowBits: Math.max(9, windowBits) }
     this.#open = () => openInflateStream(options)
     this.#isRunnable = isRunnable
@@ -113,7 +117,7 @@ class OwnInflater implements Inflater {
 
   inflate (payload: Buffer, limit: number): Buffer | undefined {
     if (this.#isBusy) throw new CompressionBusy()
-    if (payload.length === 0) return NOTHING
+    if (payload.length === 0) return EMPTY_PAYLOAD
     if (payload.length > INFLATE_SYNC_UP_TO || !this.#isRunnable) return undefined
     this.#stream ??= this.#open()
     this.#context ??= ZlibContext.from(this.#stream) as ZlibContext
@@ -160,15 +164,15 @@ class OwnInflater implements Inflater {
 }
 
 /**
- * The payload, then what the sender cut off. Nothing but a last block makes zlib leave input where it has room for
- * output (§7.2.3.4: a message may have one, and blocks behind it, which begin anew).
+ * Decompresses the payload, then the tail that the sender removed. If zlib leaves input although there is room for
+ * output, it has read a final block: a message may contain one, with more blocks after it (§7.2.3.4).
  */
 function inflateNow (context: ZlibContext, payload: Buffer, limit: number): Buffer | Unfinished {
   const { length } = payload
   let pieces: Buffer[] | undefined
   let total = 0
   let at = 0
-  let lastBlocks = 0
+  let finalBlocks = 0
   for (;;) {
     if (!context.run(constants.Z_SYNC_FLUSH, payload, at, length - at, SCRATCH, 0)) throw new CorruptCompression()
     const { room, left } = context
@@ -186,20 +190,20 @@ function inflateNow (context: ZlibContext, payload: Buffer, limit: number): Buff
     pieces.push(Buffer.from(SCRATCH.subarray(0, produced)))
     at = length - left
     if (room > 0) {
-      if (++lastBlocks > MOST_LAST_BLOCKS) throw refuse(context, new CorruptCompression())
+      if (++finalBlocks > MAX_FINAL_BLOCKS) throw refuse(context, new CorruptCompression())
       context.reset()
     }
     if (total > INFLATE_SYNC_OUTPUT) return new Unfinished(pieces, at)
   }
 }
 
-/** Whether the message is whole: its last block is, so that what we put behind it is read as the start of another. */
+/** Whether the message is complete: if so, zlib reads the tail after it as a new block. */
 function endMessage (context: ZlibContext, end: number, room: number): boolean {
-  const isValid = context.run(constants.Z_BLOCK, TAIL_AND_MORE, 0, TAIL_AND_MORE.length, SCRATCH, end)
+  const isValid = context.run(constants.Z_BLOCK, TAIL_AND_ZERO, 0, TAIL_AND_ZERO.length, SCRATCH, end)
   if (!isValid || context.room !== room) return false
   if (context.left === 1) return true
-  // A last block at the very end: nothing was taken, and the next message begins anew.
-  if (context.left !== TAIL_AND_MORE.length) return false
+  // The message ended with a final block, so zlib read nothing. Reset the context for the next message.
+  if (context.left !== TAIL_AND_ZERO.length) return false
   context.reset()
   return true
 }
@@ -209,16 +213,16 @@ function refuse (context: ZlibContext, fault: Fault): Fault {
   return fault
 }
 
-// Where contexts cannot be run on the spot. zlib makes one for each call.
+// The fallback if contexts cannot be run synchronously: zlib creates one per call.
 function inflateWithoutContext (payload: Buffer, limit: number): Buffer | undefined {
   const pieces: Buffer[] = []
   let total = 0
-  let rest = Buffer.concat([payload, TAIL_AND_END])
+  let rest = Buffer.concat([payload, TAIL_AND_FINAL_BLOCK])
   for (;;) {
     const maxOutputLength = Math.max(1, Math.min(limit, INFLATE_SYNC_OUTPUT) - total)
     let done: { buffer: Buffer, engine: { bytesWritten: number } }
     try {
-      // With `info` it tells how much it took.
+      // With `info`, the result includes the number of input bytes used.
       done = inflateRawSync(rest, { maxOutputLength, info: true }) as unknown as typeof done
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== OUTPUT_IS_TOO_LARGE) throw new CorruptCompression()
@@ -229,7 +233,7 @@ function inflateWithoutContext (payload: Buffer, limit: number): Buffer | undefi
     if (total > limit) throw new MessageTooBig(limit)
     pieces.push(done.buffer)
     rest = rest.subarray(done.engine.bytesWritten)
-    if (rest.length === 0 || rest.length === TAIL_AND_END.length) return Buffer.concat(pieces, total)
-    if (rest.length < TAIL_AND_END.length || pieces.length > MOST_LAST_BLOCKS) throw new CorruptCompression()
+    if (rest.length === 0 || rest.length === TAIL_AND_FINAL_BLOCK.length) return Buffer.concat(pieces, total)
+    if (rest.length < TAIL_AND_FINAL_BLOCK.length || pieces.length > MAX_FINAL_BLOCKS) throw new CorruptCompression()
   }
 }

@@ -1,21 +1,21 @@
 import { constants, type ZlibOptions } from 'node:zlib'
 import { CorruptCompression, MessageTooBig, type Fault } from '../errors.js'
-import { MOST_LAST_BLOCKS, TAIL, TAIL_AND_END, type ZlibStream } from './zlib.js'
+import { MAX_FINAL_BLOCKS, TAIL, TAIL_AND_FINAL_BLOCK, type ZlibStream } from './zlib.js'
 
 export type DeflateCallback = (error: Error | undefined, compressed: Buffer) => void
 export type InflateCallback = (fault: Fault | undefined, data: Buffer) => void
 
-const NOTHING = Buffer.alloc(0)
+const EMPTY_BUFFER = Buffer.alloc(0)
 
-// As many as the thread pool has threads by default. More would not be done sooner, and each holds a context.
-const MOST_AT_ONCE = 4
+// The default size of libuv's thread pool. More jobs would not finish sooner, and each holds a context.
+const MAX_CONCURRENT_JOBS = 4
 
 let running = 0
 const waiting: Array<() => void> = []
 
-/** Starts a job now or when it is its turn. It must call `leavePool()` when it is done, never at once. */
+/** Starts a job now, or when a place is free. The job must call `leavePool()` when it is done, asynchronously. */
 export function enterPool (job: () => void): void {
-  if (running === MOST_AT_ONCE) {
+  if (running === MAX_CONCURRENT_JOBS) {
     waiting.push(job)
   } else {
     running++
@@ -39,11 +39,11 @@ export function deflateInPool (stream: ZlibStream, payload: Buffer, done: Deflat
   }
   let isDone = false
   const settle = (error?: Error | null): void => {
-    // A stream that fails tells it by the event and by the callback.
+    // A failing stream both emits 'error' and calls the callback.
     if (isDone) return
     isDone = true
     stream.off('error', settle)
-    if (error != null) return done(error, NOTHING)
+    if (error != null) return done(error, EMPTY_BUFFER)
     stream.off('data', gather)
     done(undefined, Buffer.concat(pieces, length - TAIL.length))
   }
@@ -52,10 +52,10 @@ export function deflateInPool (stream: ZlibStream, payload: Buffer, done: Deflat
   stream.flush(constants.Z_SYNC_FLUSH, settle)
 }
 
-/** What was done of a message before it went to the thread pool. */
+/** The part of a message that was decompressed before it went to the thread pool. */
 export interface Beginning {
   readonly pieces: Buffer[]
-  /** Bytes of the payload that were taken. */
+  /** The number of payload bytes decompressed. */
   readonly at: number
 }
 
@@ -64,10 +64,10 @@ type InflateJobCallback = (fault: Fault | undefined, data: Buffer, kept: ZlibStr
 /**
  * Decompresses a message in the thread pool. The payload must not change meanwhile.
  *
- *   payload and tail into the stream ──all taken──────────────────▶ done
- *        ▲                           ──a block was the last one───▶ more payload behind it? ──no──▶ done
- *        └───────── a new stream ◀──────────────────────────────────yes
- *                                    ──corrupt, over the limit────▶ fault
+ *   write payload and tail ─┬─ all bytes used ──────────────▶ done
+ *      ▲                    ├─ corrupt, or over the limit ──▶ fault
+ *      │                    └─ final block ──▶ more payload after it? ── no ──▶ done
+ *      └─── new stream ◀─────────────────────────── yes
  */
 export class InflateJob {
   readonly #open: (options: ZlibOptions) => ZlibStream
@@ -80,13 +80,16 @@ export class InflateJob {
   #at = 0
   #stream: ZlibStream | undefined
   #takenBefore = 0
-  #lastBlocks = 0
+  #finalBlocks = 0
 
   /**
-   * @param open for a stream to go on with behind a last block
-   * @param keepsContext whether the stream lives on; `done` then gets the one to keep
+   * @param open opens the stream that continues after a final block
+   * @param keepsContext whether to keep the stream for the next message; `done` gets it
    */
-  constructor (open: (options: ZlibOptions) => ZlibStream, keepsContext: boolean, payload: Buffer, limit: number, done: InflateJobCallback) {
+  constructor (
+    open: (options: ZlibOptions) => ZlibStream, keepsContext: boolean, payload: Buffer, limit: number,
+    done: InflateJobCallback
+  ) {
     this.#open = open
     this.#keepsContext = keepsContext
     this.#payload = payload
@@ -94,7 +97,7 @@ export class InflateJob {
     this.#done = done
   }
 
-  /** @param beginning what the stream has already done of the payload */
+  /** @param beginning the part of the payload that the stream has already decompressed */
   start (stream: ZlibStream, beginning?: Beginning): void {
     if (beginning !== undefined) {
       this.#at = beginning.at
@@ -110,7 +113,7 @@ export class InflateJob {
     stream.on('data', this.#gather).on('end', this.#endBlock).on('error', this.#fail)
     stream.write(this.#payload.subarray(this.#at))
     if (this.#keepsContext) stream.write(TAIL, () => this.#endMessage(stream))
-    else stream.end(TAIL_AND_END)
+    else stream.end(TAIL_AND_FINAL_BLOCK)
   }
 
   readonly #gather = (piece: Buffer): void => {
@@ -119,21 +122,21 @@ export class InflateJob {
     if (this.#length > this.#limit) this.#settle(new MessageTooBig(this.#limit))
   }
 
-  // zlib takes nothing behind the last block of a stream, so a message that has one and more behind it needs another stream.
+  // zlib ignores input after a final block, so a message with blocks after one needs another stream.
   readonly #endBlock = (): void => {
     const stream = this.#stream as ZlibStream
     const left = this.#payload.length - this.#at - (stream.bytesWritten - this.#takenBefore)
-    if (left > 0 && ++this.#lastBlocks <= MOST_LAST_BLOCKS) {
+    if (left > 0 && ++this.#finalBlocks <= MAX_FINAL_BLOCKS) {
       this.#leave().close()
       this.#at = this.#payload.length - left
       this.#feed(this.#open({}))
     } else {
-      // Of what we put behind the payload all was taken, or nothing.
-      this.#settle(left === 0 || left === -TAIL_AND_END.length ? undefined : new CorruptCompression())
+      // zlib must have used all bytes after the payload, or none of them.
+      this.#settle(left === 0 || left === -TAIL_AND_FINAL_BLOCK.length ? undefined : new CorruptCompression())
     }
   }
 
-  // The callback comes as well for a stream that failed or was left.
+  // Also called for a stream that failed or is not used anymore.
   #endMessage (stream: ZlibStream): void {
     if (this.#stream !== stream || stream.destroyed) return
     this.#settle(undefined, stream)
@@ -146,7 +149,7 @@ export class InflateJob {
   #settle (fault: Fault | undefined, kept?: ZlibStream): void {
     const stream = this.#leave()
     if (kept === undefined) stream.close()
-    this.#done(fault, fault === undefined ? Buffer.concat(this.#pieces, this.#length) : NOTHING, kept)
+    this.#done(fault, fault === undefined ? Buffer.concat(this.#pieces, this.#length) : EMPTY_BUFFER, kept)
   }
 
   #leave (): ZlibStream {

@@ -1,68 +1,70 @@
 /**
- * How messages are compressed (permessage-deflate, RFC 7692). By default one compressor and one decompressor serve the
- * whole process, so that an idle socket costs no memory of zlib.
+ * Options of permessage-deflate (RFC 7692). By default all sockets of the process share one compressor and one
+ * decompressor, so idle sockets use no zlib memory.
  */
 export interface DeflateOptions {
-  /** Messages of fewer bytes are sent uncompressed. Default 1024. */
+  /** Messages smaller than this are sent uncompressed, in bytes. Default 1024. */
   threshold?: number | undefined
-  /** zlib's effort, 1 to 9. Default 3: measured, a higher one costs more time than it saves bytes. */
+  /** The compression level of zlib, 1 to 9. Default 3: higher levels cost more time than they save bytes. */
   level?: number | undefined
-  /** zlib's memory for the compressor, 1 to 9. Default 8. */
+  /** The memory level of the compressor, 1 to 9. Default 8. */
   memLevel?: number | undefined
   /**
-   * Whether what is sent is compressed with the help of the messages before it: smaller, for a compressor of its own
-   * for each connection that was sent one. Default false.
+   * Whether the server compresses each message with the help of earlier ones. Messages become smaller, but each
+   * connection needs its own compressor once it has sent a compressed message. Default false.
    */
   contextTakeover?: boolean | undefined
-  /** Whether clients may do so, for a decompressor of its own for each connection that sent one. Default false. */
+  /**
+   * Whether clients may use earlier messages too. Each connection needs its own decompressor once it has received a
+   * compressed message. Default false.
+   */
   clientContextTakeover?: boolean | undefined
-  /** Base-2 logarithm of the window of what is sent, 9 to 15. Default 15. */
+  /** Base-2 logarithm of the window size for outgoing messages, 9 to 15. Default 15. */
   windowBits?: number | undefined
-  /** The same of what clients send. Default 15. */
+  /** Base-2 logarithm of the window size for incoming messages, 9 to 15. Default 15. */
   clientWindowBits?: number | undefined
-  /** The name that `ws` has for `contextTakeover: false`. */
+  /** The option of `ws` that corresponds to `contextTakeover: false`. */
   serverNoContextTakeover?: boolean | undefined
-  /** The name that `ws` has for `clientContextTakeover: false`. */
+  /** The option of `ws` that corresponds to `clientContextTakeover: false`. */
   clientNoContextTakeover?: boolean | undefined
-  /** The name that `ws` has for `windowBits`. */
+  /** The option of `ws` that corresponds to `windowBits`. */
   serverMaxWindowBits?: number | undefined
-  /** The name that `ws` has for `clientWindowBits`. Booleans, which its documentation has and its types have not, are taken and say nothing. */
+  /** The option of `ws` that corresponds to `clientWindowBits`. Booleans are accepted, as by `ws`, and ignored. */
   clientMaxWindowBits?: number | undefined
-  /** Where `ws` has `level` and `memLevel`. */
+  /** The option of `ws` that contains `level` and `memLevel`. */
   zlibDeflateOptions?: { level?: number | undefined, memLevel?: number | undefined } | undefined
-  /** Taken for compatibility: the window is said by `clientWindowBits`. */
+  /** Accepted for compatibility and ignored: use `clientWindowBits` for the window. */
   zlibInflateOptions?: object | undefined
-  /** Taken for compatibility: small messages never go through the thread pool, large ones a few at a time. */
+  /** Accepted for compatibility and ignored: only large messages use the thread pool, four at a time. */
   concurrencyLimit?: number | undefined
 }
 
-/** How permessage-deflate is offered by a route, resolved when it was registered. */
+/** The permessage-deflate settings of a route, resolved when it is registered. */
 export interface DeflateSettings {
   /**
-   * Whether the server compresses each message with the help of those before it. Default false: one compressor
-   * serves the whole process. True costs a compressor for each connection that has sent a compressed message:
-   * about 265,000 bytes with the default window and memory, 112,000 with 12 and 5, 89,000 with 9 and 1.
+   * Whether the server compresses each message with the help of earlier ones. If so, each connection that has sent a
+   * compressed message has a compressor: about 265,000 bytes with the default `windowBits` and `memLevel`, 112,000
+   * with 12 and 5, 89,000 with 9 and 1.
    */
   readonly contextTakeover: boolean
   /**
-   * Whether the client may do so. Default false: one decompressor serves the whole process. True costs a
-   * decompressor for each connection that has received a compressed message: about 58,000 bytes with a window of 15 bits,
-   * 28,000 with one of 12.
+   * Whether clients may use earlier messages too. If so, each connection that has received a compressed message has a
+   * decompressor: about 58,000 bytes with 15 `clientWindowBits`, 28,000 with 12.
    */
   readonly clientContextTakeover: boolean
-  /** Base-2 logarithm of the window of what the server sends, 9 to 15. Default 15. */
+  /** Base-2 logarithm of the window size for outgoing messages, 9 to 15. */
   readonly windowBits: number
-  /** The same of what the client sends, 9 to 15. Default 15. Bounds a decompressor that is kept for a connection. */
+  /** Base-2 logarithm of the window size for incoming messages, 9 to 15. */
   readonly clientWindowBits: number
-  /** zlib's effort, 1 to 9. Default 3. */
+  /** The compression level, 1 to 9. */
   readonly level: number
-  /** zlib's memory for the compressor, 1 to 9. Default 8. */
+  /** The memory level of the compressor, 1 to 9. */
   readonly memLevel: number
-  /** Messages of fewer bytes are sent uncompressed. Default 1024. */
+  /** Messages smaller than this are sent uncompressed, in bytes. */
   readonly threshold: number
 }
 
-/** What two endpoints agreed on (RFC 7692 §7.1). */
+/** The negotiated parameters of a connection (RFC 7692 §7.1). */
 export interface DeflateParameters {
   readonly serverNoContextTakeover: boolean
   readonly clientNoContextTakeover: boolean

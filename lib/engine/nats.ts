@@ -287,7 +287,7 @@ class NatsEngine implements Engine {
 
   async #connected (connection: NatsConnection): Promise<void> {
     if (this.#isClosed) {
-      await connection.close()
+      if (this.#options.connection === undefined) await connection.close()
       return
     }
     this.#connection = connection

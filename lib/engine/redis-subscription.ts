@@ -2,7 +2,7 @@
 export class Subscription {
   readonly listener: (message: Buffer) => void
   readonly #settled: Promise<void>
-  #reject: (error: Error) => void = () => {}
+  #reject!: (error: Error) => void
 
   constructor (listener: (message: Buffer) => void, subscribing: Promise<void>) {
     this.listener = listener

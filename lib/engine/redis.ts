@@ -80,7 +80,7 @@ class RedisEngine implements Engine {
       send: this.#transmit,
       joins: ({ retention: { size, ttl } }, { retention: previous }) => size === previous.size && ttl === previous.ttl,
       isFinal: (error) => error instanceof EngineRefused,
-      isConnected: () => this.#link?.isConnected ?? false
+      isConnected: () => this.#link !== null && this.#link.isConnected
     })
     const run = this.#run.bind(this)
     this.presence = new RedisPresence(prefix, this.#keys, run, (key, args) => this.#ready().send(key, args))
@@ -102,8 +102,8 @@ class RedisEngine implements Engine {
         if (error !== undefined && CREDENTIALS.test(error.message)) refusal ??= error
         this.#setState('down', error)
       },
+      // A link reports this only while it is ready.
       restored: () => {
-        if (this.#state !== 'ready') return
         this.#events?.state('down')
         this.#events?.state('ready')
       }
@@ -249,13 +249,11 @@ class RedisEngine implements Engine {
   }
 
   async #leaveChannel (channel: string, listener: (message: Buffer) => void): Promise<void> {
-    const link = this.#link
-    if (link === null) return
     if (this.#state === 'down') {
       this.#stale.set(channel, listener)
       return
     }
-    await link.unsubscribe(channel, listener).catch(() => this.#stale.set(channel, listener))
+    await this.#link!.unsubscribe(channel, listener).catch(() => this.#stale.set(channel, listener))
   }
 
   #setState (state: EngineState, error?: Error): void {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Version } from '../versions.js'
 
-/** The facts of a request that a handshake is read from. */
+/** The parts of a request that a handshake is read from. */
 export interface HandshakeRequest {
   method: string
   httpVersion: string
@@ -9,27 +9,27 @@ export interface HandshakeRequest {
   url: string
   headers: IncomingHttpHeaders
   secure: boolean
-  /** The host with its port as the client sees it; behind a trusted proxy, the forwarded one. */
+  /** The host and port that the client connected to; behind a trusted proxy, the forwarded one. */
   host: string | undefined
 }
 
-/** What accepts a handshake: the head of a 101, or of a 200 over HTTP/2. Its strings came as Latin-1 and must be written as such. */
+/** Accepts a handshake: the head of a 101 response, or of a 200 over HTTP/2. Write its strings as Latin-1. */
 export interface Answer {
   reason: string
-  /** Flat: name, value, name, value, in the order the version asks for. */
+  /** Alternating names and values, in the order that the version requires. */
   headers: string[]
-  /** hixie-76: the 16 bytes that follow the head. */
+  /** The 16 bytes after the head, for hixie-76. */
   body: Buffer | undefined
 }
 
-/** A handshake that was read and found valid. */
+/** A valid handshake. */
 export interface Handshake {
   readonly version: Version
   /** The subprotocols offered, in the client's order. */
   readonly offered: readonly string[]
   readonly origin: string | undefined
-  /** The bytes that follow the head before the answer can be made: 8 for hixie-76, else 0. */
+  /** The number of bytes after the head that `answer()` needs: 8 for hixie-76, otherwise 0. */
   readonly bodyLength: number
-  /** `body` holds exactly `bodyLength` bytes. */
+  /** @param body exactly `bodyLength` bytes */
   answer (protocol: string | undefined, body: Buffer): Answer
 }

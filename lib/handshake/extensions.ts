@@ -6,7 +6,7 @@ import { header } from './header.js'
 /** One element of Sec-WebSocket-Extensions (RFC 6455 §9.1). */
 export interface ExtensionOffer {
   readonly name: string
-  /** In their order, repetitions included. A value that came quoted is without its quotes. */
+  /** In the order received, including repetitions. Quoted values are unquoted. */
   readonly parameters: ReadonlyArray<{ readonly name: string, readonly value: string | undefined }>
 }
 
@@ -16,7 +16,7 @@ export interface DeflateAgreement {
   readonly answer: string
 }
 
-// Browsers send one offer of one parameter, and two offers of four parameters say all there is to say.
+// Browsers send one offer with one parameter; two offers with four parameters cover every case.
 const MAX_OFFERS = 16
 const MAX_PARAMETERS = 16
 
@@ -29,11 +29,12 @@ const EQUALS = 0x3d
 const BACKSLASH = 0x5c
 
 // RFC 7230 §3.2.6
+const TOKEN_CHARS = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 const IS_TOKEN = new Uint8Array(128)
-for (const char of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") IS_TOKEN[char.charCodeAt(0)] = 1
+for (const char of TOKEN_CHARS) IS_TOKEN[char.charCodeAt(0)] = 1
 
 /**
- * The extensions that a client offers, in its order of preference. An empty header, which some clients send, offers none.
+ * Reads the extensions that a client offers, in its order of preference. Some clients send an empty header for none.
  * @throws BadExtensionsHeader
  */
 export function readExtensions (headers: IncomingHttpHeaders): ExtensionOffer[] {
@@ -42,12 +43,12 @@ export function readExtensions (headers: IncomingHttpHeaders): ExtensionOffer[] 
 }
 
 /**
- * Reads the grammar of RFC 6455 §9.1 from left to right, each character once.
+ * Parses the grammar of RFC 6455 §9.1 from left to right, reading each character once.
  *
  *   list      = [ extension ] *( "," [ extension ] )
  *   extension = token *( ";" token [ "=" ( token / quoted-string ) ] )
  *
- * Space is free between any two of these (the implied whitespace of RFC 2616 §2.1).
+ * Whitespace is allowed between any two of these (RFC 2616 §2.1).
  */
 class Parser {
   readonly #text: string
@@ -93,7 +94,7 @@ class Parser {
     return token
   }
 
-  // What stands between the quotes must be a token once it is unescaped (RFC 6455 §9.1).
+  // The unescaped text between the quotes must be a token (RFC 6455 §9.1).
   #readValue (): string {
     if (this.#text.charCodeAt(this.#at) !== QUOTE) return this.#readToken()
     this.#at++
@@ -110,7 +111,7 @@ class Parser {
     return value
   }
 
-  /** Steps over this character and the space behind it, if it comes next. */
+  /** Skips a character and the whitespace after it. Returns false if another character comes next. */
   #skip (char: number): boolean {
     if (this.#text.charCodeAt(this.#at) !== char) return false
     this.#at++
@@ -132,19 +133,21 @@ class Parser {
   }
 }
 
-/** Accepts the first offer of permessage-deflate that can be kept (RFC 7692 §5), or none. */
-export function negotiateDeflate (offers: readonly ExtensionOffer[], settings: DeflateSettings): DeflateAgreement | undefined {
+/** Accepts the first acceptable offer of permessage-deflate, if any (RFC 7692 §5). */
+export function negotiateDeflate (
+  offers: readonly ExtensionOffer[], settings: DeflateSettings
+): DeflateAgreement | undefined {
   for (const offer of offers) {
     if (offer.name !== 'permessage-deflate') continue
     const read = readDeflateOffer(offer)
-    // zlib has no raw stream with a window of 256 bytes: asked for one it makes 512, which such a client cannot
-    // read. (The other way is no trouble: a larger window reads what was made with a smaller one.)
+    // zlib has no raw stream with a window of 256 bytes: it uses 512 instead, which such a client cannot read. For
+    // received messages this is no problem: a larger window can read data compressed with a smaller one.
     if (read !== undefined && read.serverMaxWindowBits !== 8) return agree(read, settings)
   }
   return undefined
 }
 
-/** The parameters of an offer; a window of 0 was not spoken of. */
+/** The parameters of an offer; a window of 0 was not given. */
 interface DeflateOffer {
   serverNoContextTakeover: boolean
   clientNoContextTakeover: boolean
@@ -152,9 +155,11 @@ interface DeflateOffer {
   clientMaxWindowBits: number
 }
 
-// An offer with an unknown, a repeated or an invalid parameter is declined, and only that one (RFC 7692 §7.1).
+// Declines an offer with an unknown, repeated or invalid parameter (RFC 7692 §7.1). Other offers may still be accepted.
 function readDeflateOffer ({ parameters }: ExtensionOffer): DeflateOffer | undefined {
-  const offer: DeflateOffer = { serverNoContextTakeover: false, clientNoContextTakeover: false, serverMaxWindowBits: 0, clientMaxWindowBits: 0 }
+  const offer: DeflateOffer = {
+    serverNoContextTakeover: false, clientNoContextTakeover: false, serverMaxWindowBits: 0, clientMaxWindowBits: 0
+  }
   for (const { name, value } of parameters) {
     switch (name) {
       case 'server_no_context_takeover':
@@ -170,7 +175,7 @@ function readDeflateOffer ({ parameters }: ExtensionOffer): DeflateOffer | undef
         offer.serverMaxWindowBits = Number(value)
         break
       case 'client_max_window_bits':
-        // §7.1.2.2: without a value the client says that it understands the parameter.
+        // §7.1.2.2: without a value, the client only says that it supports the parameter.
         if ((value !== undefined && !isWindowBits(value)) || offer.clientMaxWindowBits !== 0) return undefined
         offer.clientMaxWindowBits = Number(value ?? 15)
         break
@@ -181,18 +186,18 @@ function readDeflateOffer ({ parameters }: ExtensionOffer): DeflateOffer | undef
   return offer
 }
 
-// RFC 7692 §7.1.2: a decimal integer from 8 to 15 without leading zeroes.
+// RFC 7692 §7.1.2: a decimal integer from 8 to 15 without leading zeros.
 function isWindowBits (value: string | undefined): boolean {
   return value === '8' || value === '9' || (value?.length === 2 && value >= '10' && value <= '15')
 }
 
 function agree (offer: DeflateOffer, settings: DeflateSettings): DeflateAgreement {
-  const wasServerWindowAsked = offer.serverMaxWindowBits !== 0
+  const wasServerWindowRequested = offer.serverMaxWindowBits !== 0
   const wasClientWindowOffered = offer.clientMaxWindowBits !== 0
   const parameters: DeflateParameters = {
-    // §7.1.1: either may be said even where it was not asked for; what was asked for is kept.
+    // §7.1.1: the answer must include what was requested, and may include either unasked.
     serverNoContextTakeover: offer.serverNoContextTakeover || !settings.contextTakeover,
-    // A client that cannot be told a smaller window would keep us a whole one: it does not get a context at all.
+    // A client without client_max_window_bits cannot be limited to a smaller window, so it gets no context.
     clientNoContextTakeover: offer.clientNoContextTakeover || !settings.clientContextTakeover ||
       (!wasClientWindowOffered && settings.clientWindowBits < 15),
     serverMaxWindowBits: Math.min(offer.serverMaxWindowBits || 15, settings.windowBits),
@@ -201,9 +206,11 @@ function agree (offer: DeflateOffer, settings: DeflateSettings): DeflateAgreemen
   let answer = 'permessage-deflate'
   if (parameters.serverNoContextTakeover) answer += '; server_no_context_takeover'
   if (parameters.clientNoContextTakeover) answer += '; client_no_context_takeover'
-  // §7.1.2.1: accepted by being repeated, with the same value or a smaller one.
-  if (wasServerWindowAsked || parameters.serverMaxWindowBits < 15) answer += `; server_max_window_bits=${parameters.serverMaxWindowBits}`
-  // §7.1.2.2: never said to a client that did not offer it; 15 is what silence means.
+  // §7.1.2.1: accept a requested window by repeating it, with the same value or a smaller one.
+  if (wasServerWindowRequested || parameters.serverMaxWindowBits < 15) {
+    answer += `; server_max_window_bits=${parameters.serverMaxWindowBits}`
+  }
+  // §7.1.2.2: only for a client that offered the parameter. 15 is the default.
   if (parameters.clientMaxWindowBits < 15) answer += `; client_max_window_bits=${parameters.clientMaxWindowBits}`
   return { parameters, answer }
 }

@@ -4,14 +4,14 @@ import { header } from './header.js'
 import { location } from './location.js'
 
 /**
- * Reads a handshake of draft-hixie-thewebsocketprotocol-75, section 4. `host` is the valid one of the request.
- * Clients compare the reason and the first two headers of the answer byte by byte: neither their order nor
- * their case may change.
+ * Reads a handshake of draft-hixie-thewebsocketprotocol-75, section 4. Clients compare the reason phrase and the first
+ * two headers of the answer byte by byte, so their order and case must not change.
+ * @param host the validated host of the request
  */
 export function readHixie75 (request: HandshakeRequest, host: string): Handshake {
   const origin = header(request.headers, 'origin')
   if (origin === undefined || origin === '') throw new MissingOrigin()
-  // The draft names one subprotocol, which may hold any character.
+  // The draft allows one subprotocol, with any characters.
   const offered = header(request.headers, 'websocket-protocol') ?? ''
   return {
     version: 'hixie-75',

@@ -8,13 +8,14 @@ import { location } from './location.js'
 const KEY3_LENGTH = 8
 const MAX_NUMBER = 0xFFFFFFFFn
 
-// A client of the draft sends 10 at most, its product being under 2^32 (section 5.1); the bound keeps a long
-// key from becoming costly arithmetic.
+// Clients send at most 10 digits, because their product is below 2^32 (section 5.1). The limit prevents expensive
+// arithmetic with a long key.
 const MAX_DIGITS = 30
 
 /**
- * Reads a handshake of draft-ietf-hybi-thewebsocketprotocol-00, section 5.2. `host` is the valid one of the
- * request. The keys are judged at once: a bad one is refused before the eight bytes behind the head are there.
+ * Reads a handshake of draft-ietf-hybi-thewebsocketprotocol-00, section 5.2. Invalid keys are refused before the eight
+ * bytes after the head arrive.
+ * @param host the validated host of the request
  */
 export function readHixie76 (request: HandshakeRequest, host: string): Handshake {
   const { headers } = request
@@ -44,7 +45,7 @@ export function readHixie76 (request: HandshakeRequest, host: string): Handshake
   }
 }
 
-// Section 5.2: the digits, as one number, divided by the count of spaces.
+// Section 5.2: all digits, as one number, divided by the number of spaces.
 function readNumber (headers: IncomingHttpHeaders, name: string): number {
   const key = header(headers, name.toLowerCase())
   if (key === undefined) throw new BadHixieKey(name, 'the header is missing')
@@ -53,7 +54,7 @@ function readNumber (headers: IncomingHttpHeaders, name: string): number {
   if (digits === '') throw new BadHixieKey(name, 'it has no digit')
   if (digits.length > MAX_DIGITS) throw new BadHixieKey(name, `it has more than ${MAX_DIGITS} digits`)
   if (spaces === 0) throw new BadHixieKey(name, 'it has no space')
-  // The digits can pass 2^53, where a Number would round the remainder away.
+  // The number can exceed 2^53, where a Number would lose the remainder.
   const product = BigInt(digits)
   const divisor = BigInt(spaces)
   if (product % divisor !== 0n) throw new BadHixieKey(name, 'its number is not a multiple of its spaces')
@@ -62,13 +63,13 @@ function readNumber (headers: IncomingHttpHeaders, name: string): number {
   return Number(quotient)
 }
 
-// The draft separates them by spaces; later clients send the comma list of its successors.
+// The draft separates them by spaces; later clients send a comma-separated list.
 function readProtocols (headers: IncomingHttpHeaders): string[] {
   const value = header(headers, 'sec-websocket-protocol') ?? ''
   return value.split(/[ ,]+/).filter(protocol => protocol !== '')
 }
 
-// Section 5.2: both numbers as 32 bits, big-endian, then key3.
+// Section 5.2: the MD5 hash of both numbers, as 32 bits in big-endian order, and key3.
 function respond (number1: number, number2: number, key3: Buffer): Buffer {
   const challenge = Buffer.alloc(8 + KEY3_LENGTH)
   challenge.writeUInt32BE(number1, 0)

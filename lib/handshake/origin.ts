@@ -1,33 +1,34 @@
 import { isRegExp } from 'node:util/types'
 
-/** What an origin is compared with: whole origins, patterns, and whether that of the server itself is one of them. */
+/** A list of allowed origins. */
 export interface OriginList {
   readonly origins: ReadonlySet<string>
   readonly patterns: readonly RegExp[]
+  /** Whether the server's own origin is allowed. */
   readonly hasOwn: boolean
 }
 
-/** Stands for the origin of the server in a list. */
+/** The list entry for the server's own origin. */
 export const SAME_ORIGIN = 'same-origin'
 
-/** What pages of no origin send: files, data URLs, sandboxed frames. It says nothing of who they are. */
+/** Sent by pages without an origin: files, data URLs, sandboxed frames. It does not identify them. */
 const NULL_ORIGIN = 'null'
 
-// RFC 6454 §6.2: a scheme, a host and perhaps a port, with nothing behind them.
+// RFC 6454 §6.2: a scheme, a host and an optional port.
 const ORIGIN = /^([a-z][a-z0-9+.-]*):\/\/([^/?#@\s]*)$/
 
 const DEFAULT_PORTS: ReadonlyMap<string, string> = new Map([['http', ':80'], ['https', ':443']])
 
 /**
- * Reads a list of origins, `'same-origin'` among them.
- * @returns the entry that is no origin, where there is one
+ * Reads a list of origins, which may include `'same-origin'`.
+ * @returns the list, or the first invalid entry
  */
 export function readOrigins (entries: readonly unknown[]): OriginList | { readonly bad: unknown } {
   const origins = new Set<string>()
   const patterns: RegExp[] = []
   for (const entry of entries) {
     if (isRegExp(entry)) {
-      // With these flags it would remember where its last match ended.
+      // With these flags, test() would start where the last match ended.
       patterns.push(new RegExp(entry.source, entry.flags.replace(/[gy]/g, '')))
       continue
     }
@@ -39,11 +40,13 @@ export function readOrigins (entries: readonly unknown[]): OriginList | { readon
 }
 
 /**
- * Whether an origin is one of a list. A "null" has to be named: no pattern matches it.
- * @param secure whether the client connected by TLS
- * @param host the host with its port as the client sees it
+ * Whether a list allows an origin. Patterns do not match "null": the list must contain it literally.
+ * @param secure whether the client connected over TLS
+ * @param host the host and port that the client connected to
  */
-export function isListed ({ origins, patterns, hasOwn }: OriginList, origin: string, secure: boolean, host: string): boolean {
+export function isListed (
+  { origins, patterns, hasOwn }: OriginList, origin: string, secure: boolean, host: string
+): boolean {
   if (origin === NULL_ORIGIN) return origins.has(origin)
   const canonical = normalize(origin)
   if (canonical === undefined) return false
@@ -52,12 +55,12 @@ export function isListed ({ origins, patterns, hasOwn }: OriginList, origin: str
     patterns.some((pattern) => pattern.test(canonical))
 }
 
-/** The origin of the pages of this server. */
+/** Returns the server's own origin. */
 export function ownOrigin (secure: boolean, host: string): string | undefined {
   return normalize(`${secure ? 'https' : 'http'}://${host}`)
 }
 
-/** Scheme and host in lower case, and without the port that the scheme has anyway (RFC 6454 §4). */
+/** Converts an origin to lower case and removes the default port (RFC 6454 §4). */
 function normalize (origin: string): string | undefined {
   const [, scheme = '', authority] = ORIGIN.exec(origin.toLowerCase()) ?? []
   if (authority === undefined) return undefined
@@ -66,12 +69,12 @@ function normalize (origin: string): string | undefined {
   return `${scheme}://${host}`
 }
 
-// As somebody writes it down, with a slash behind it or letters that browsers send as Punycode.
+// Accepts origins as people write them: with a slash at the end, or with letters that browsers send as Punycode.
 function canonicalOrigin (entry: unknown): string | undefined {
   if (typeof entry !== 'string' || !URL.canParse(entry)) return undefined
   const { protocol, host, username, password, pathname, search, hash } = new URL(entry)
   if (username + password + search + hash !== '' || (pathname !== '' && pathname !== '/')) return undefined
-  // No page has one of these: its address is that of HTTP, and a host is one.
+  // No page has such an origin: pages use HTTP, and a host is not a pattern.
   if (/^wss?:$/.test(protocol) || host.includes('*')) return undefined
   return normalize(`${protocol}//${host}`)
 }

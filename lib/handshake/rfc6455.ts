@@ -11,20 +11,19 @@ export type NumberedVersion = Extract<Version, '13' | '8' | '7'>
 // RFC 6455 §1.3
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
-// 16 bytes in base64 (RFC 6455 §4.2.1). The bits that the last character has to spare are not looked at:
-// clients in use set them.
+// 16 bytes in base64 (RFC 6455 §4.2.1). The unused bits of the last character are not checked: some clients set them.
 const KEY = /^[A-Za-z0-9+/]{22}==$/
 
-// The drafts ask for 16 bytes as well, but clients of the time send others: the first versions of `ws` have 15.
+// The drafts require 16 bytes too, but some clients send others: the first versions of `ws` send 15.
 const DRAFT_KEY = /^[A-Za-z0-9+/]{1,64}={0,2}$/
 
-// What the drafts with these numbers are called: 8 is that of 08 to 12, of which 10 was implemented most.
+// The drafts that use these version numbers. 8 is the number of drafts 08 to 12, of which 10 is the most common.
 const DRAFTS = { 7: '07', 8: '10' } as const
 
 // RFC 7230 §3.2.6
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
-/** Reads a handshake of RFC 6455 §4.2.1, or of one of its drafts. */
+/** Reads a handshake of RFC 6455 §4.2.1 or one of its drafts. */
 export function readRfc6455 (request: HandshakeRequest, version: NumberedVersion): Handshake {
   const { headers } = request
   const key = header(headers, 'sec-websocket-key')
@@ -43,7 +42,7 @@ export function readRfc6455 (request: HandshakeRequest, version: NumberedVersion
   }
 }
 
-/** The subprotocols of Sec-WebSocket-Protocol, in the client's order (RFC 6455 §4.1, item 10). */
+/** Reads the subprotocols in Sec-WebSocket-Protocol, in the client's order (RFC 6455 §4.1, item 10). */
 export function readProtocols (headers: IncomingHttpHeaders): string[] {
   const value = header(headers, 'sec-websocket-protocol')
   if (value === undefined) return []
@@ -55,7 +54,7 @@ export function readProtocols (headers: IncomingHttpHeaders): string[] {
   return protocols
 }
 
-// The drafts renamed the header, and RFC 6455 took the old name back (§4.1, item 8).
+// The drafts renamed the header; RFC 6455 restored the old name (§4.1, item 8).
 function readOrigin (headers: IncomingHttpHeaders, version: NumberedVersion): string | undefined {
   const origin = header(headers, 'origin')
   return version === '13' ? origin : header(headers, 'sec-websocket-origin') ?? origin
@@ -66,13 +65,13 @@ function answer (key: string, protocol: string | undefined): Answer {
   const headers = [
     'Upgrade', 'websocket',
     'Connection', 'Upgrade',
-    'Sec-WebSocket-Accept', proofOf(key)
+    'Sec-WebSocket-Accept', acceptOf(key)
   ]
   if (protocol !== undefined) headers.push('Sec-WebSocket-Protocol', protocol)
   return { reason: 'Switching Protocols', headers, body: undefined }
 }
 
-/** What proves that a key was read (RFC 6455 §4.2.2, item 5.4). */
-export function proofOf (key: string): string {
+/** Returns the Sec-WebSocket-Accept value for a key (RFC 6455 §4.2.2, item 5.4). */
+export function acceptOf (key: string): string {
   return hash('sha1', key + GUID, 'base64')
 }

@@ -1,10 +1,10 @@
 import type { Handshake, HandshakeRequest } from './answer.js'
 import { header } from './header.js'
-import { proofOf, readProtocols } from './rfc6455.js'
+import { acceptOf, readProtocols } from './rfc6455.js'
 
 /**
- * Reads the handshake of an extended CONNECT (RFC 8441 §5). It needs no key: nothing but a WebSocket client can send the
- * `:protocol` that it answers to. Some clients send one all the same, and wait for its proof.
+ * Reads the handshake of an extended CONNECT (RFC 8441 §5). It needs no key, since only WebSocket clients send such a
+ * `:protocol`. Some clients send a key anyway, and expect Sec-WebSocket-Accept.
  */
 export function readRfc8441 ({ headers }: HandshakeRequest): Handshake {
   const key = header(headers, 'sec-websocket-key')
@@ -14,7 +14,7 @@ export function readRfc8441 ({ headers }: HandshakeRequest): Handshake {
     origin: header(headers, 'origin'),
     bodyLength: 0,
     answer: (protocol) => {
-      const answered = key === undefined ? [] : ['sec-websocket-accept', proofOf(key)]
+      const answered = key === undefined ? [] : ['sec-websocket-accept', acceptOf(key)]
       if (protocol !== undefined) answered.push('sec-websocket-protocol', protocol)
       return { reason: 'OK', headers: answered, body: undefined }
     }

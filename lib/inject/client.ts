@@ -12,25 +12,24 @@ import { createProtocol } from '../protocol/create-protocol.js'
 import { nextTick, timers } from '../timers.js'
 
 const NO_LIMITS = { maxPayload: Number.MAX_SAFE_INTEGER, maxFragments: Number.MAX_SAFE_INTEGER }
-const NOTHING = Buffer.alloc(0)
+const EMPTY = Buffer.alloc(0)
 
 const SETTINGS = { closeTimeout: 10_000, directIO: false }
 
 const OBSERVER: SocketObserver<WireSocket> = {
-  // What a listener throws is the failure of a test: nothing may contain it.
+  // An exception in a listener is a failed assertion of a test, so it must stay uncaught.
   onError: (error) => { nextTick(() => { throw error }) },
   onClose: () => {}
 }
 
 /**
- * The client's end of a conversation in memory: a socket like those of the server, since its frames get their mask on
- * the way.
+ * The client of an in-memory connection. It is a server socket, whose frames `Masking` turns into those of a client.
  */
 export class InjectedSocket extends WireSocket {
   readonly #stream: MemorySocket
   #isConnecting = true
-  /** Whether what the server sent waits for the listeners that follow an await. */
-  #isHeld = false
+  /** Whether messages wait for listeners that the test adds after `await injectWS()`. */
+  #isHeldBack = false
 
   constructor (stream: MemorySocket, url: string, version: Version) {
     super({
@@ -47,36 +46,36 @@ export class InjectedSocket extends WireSocket {
   }
 
   /**
-   * The server has accepted the handshake.
-   * @param head what came behind the head of its answer
-   * @param proofLength how many bytes of that belong to the answer
+   * Opens the socket after the server has accepted the handshake.
+   * @param head the bytes that arrived after the head of the answer
+   * @param proofLength the length of the body of the answer, which precedes the frames: 16 for hixie-76
    */
-  enter (headers: IncomingHttpHeaders, head: Buffer, proofLength: number, opened: () => void): void {
+  accept (headers: IncomingHttpHeaders, head: Buffer, proofLength: number, opened: () => void): void {
     const stream = this.#stream
     const protocol = headers['sec-websocket-protocol'] ?? headers['websocket-protocol']
     if (protocol !== undefined) Object.assign(this, { protocol })
-    let answer = NOTHING
-    const take = (bytes: Buffer): void => {
-      answer = Buffer.concat([answer, bytes])
-      if (answer.length < proofLength) return
-      stream.off('data', take)
+    let received = EMPTY
+    const onData = (bytes: Buffer): void => {
+      received = Buffer.concat([received, bytes])
+      if (received.length < proofLength) return
+      stream.off('data', onData)
       stream.pause()
-      if (answer.length > proofLength) stream.unshift(answer.subarray(proofLength))
-      this.#enter(opened)
+      if (received.length > proofLength) stream.unshift(received.subarray(proofLength))
+      this.#open(opened)
     }
-    stream.on('data', take)
-    take(head)
+    stream.on('data', onData)
+    onData(head)
   }
 
-  #enter (opened: () => void): void {
+  #open (opened: () => void): void {
     this.#isConnecting = false
-    this.#isHeld = this.listenerCount('message') === 0
-    if (this.#isHeld) super.pause()
-    this[open](NOTHING, () => {
+    this.#isHeldBack = this.listenerCount('message') === 0
+    if (this.#isHeldBack) super.pause()
+    this[open](EMPTY, () => {
       this.emit('open')
       opened()
     })
-    timers.setImmediate(() => { if (this.#isHeld) this.resume() })
+    timers.setImmediate(() => { if (this.#isHeldBack) this.resume() })
   }
 
   override get readyState (): 0 | 1 | 2 | 3 {
@@ -84,20 +83,20 @@ export class InjectedSocket extends WireSocket {
   }
 
   override get isPaused (): boolean {
-    return super.isPaused && !this.#isHeld
+    return super.isPaused && !this.#isHeldBack
   }
 
   override pause (): void {
-    this.#isHeld = false
+    this.#isHeldBack = false
     super.pause()
   }
 
   override resume (): void {
-    this.#isHeld = false
+    this.#isHeldBack = false
     super.resume()
   }
 
-  // Before the handshake is answered there is no conversation to close: the connection is cut, and injectWS() rejects.
+  // Before the handshake was answered, close() and terminate() destroy the connection, and injectWS() rejects.
 
   override close (code?: number, reason?: string | Buffer): void {
     if (this.#isConnecting) this.#stream.destroy()
@@ -109,11 +108,13 @@ export class InjectedSocket extends WireSocket {
     else super.terminate()
   }
 
-  override send (data: Sendable | Blob | PreparedMessage, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult {
+  override send (
+    data: Sendable | Blob | PreparedMessage, options?: SendOptions | WriteCallback | null, callback?: WriteCallback
+  ): SendResult {
     if (!this.#isConnecting) return super.send(data, options, callback)
     const done = typeof options === 'function' ? options : callback
     const error = new NotOpen(this.readyState)
-    // Without a callback nobody would learn that it is lost.
+    // Without a callback, throwing is the only way to report it.
     if (done === undefined) throw error
     nextTick(done, error)
     return 'refused'

@@ -1,40 +1,39 @@
-const NOTHING = Buffer.alloc(0)
+const EMPTY = Buffer.alloc(0)
 const END_OF_HEAD = Buffer.from('\r\n\r\n')
 const KEY = Buffer.alloc(4)
 
 /**
- * Puts a mask on the frames of a stream whose sender puts none (RFC 6455 §5.2), so that a conversation of the server's
- * kind can be held from both ends. The key is zero, which leaves the payload as it is: nothing in memory has to be
- * kept from guessing it.
+ * Masks the unmasked frames of a stream (RFC 6455 §5.2), so that both ends of an in-memory connection can be server
+ * sockets. The masking key is zero, which leaves the payload unchanged.
  *
- *   head of HTTP ──"\r\n\r\n"──▶ frames, each:  head (2–10 bytes) → payload
- *        └── a status other than 101 ──▶ as it is
+ *   HTTP head ──"\r\n\r\n"──▶ frames, each:  head (2–10 bytes) → payload
+ *        └── a status other than 101 ──▶ unchanged
  */
 export class Masking {
-  #state: 'head' | 'frames' | 'as it is'
-  /** The beginning of a head that is not complete. */
-  #kept: Buffer = NOTHING
-  /** Bytes of the payload that have not come. */
+  #state: 'head' | 'frames' | 'unchanged'
+  /** The bytes of an incomplete head. */
+  #incomplete: Buffer = EMPTY
+  /** The number of payload bytes that have not arrived. */
   #remaining = 0
 
-  /** @param state what comes first: over HTTP/2 there is no head */
+  /** @param state the initial state; over HTTP/2 there is no HTTP head */
   constructor (state: 'head' | 'frames' = 'head') {
     this.#state = state
   }
 
-  /** The bytes to hand on for these; a head that is not complete is held back. */
+  /** Returns the masked bytes. The bytes of an incomplete head are held back for the next call. */
   apply (bytes: Buffer): Buffer {
-    const all = this.#kept.length === 0 ? bytes : Buffer.concat([this.#kept, bytes])
-    this.#kept = NOTHING
-    if (this.#state === 'as it is') return all
+    const all = this.#incomplete.length === 0 ? bytes : Buffer.concat([this.#incomplete, bytes])
+    this.#incomplete = EMPTY
+    if (this.#state === 'unchanged') return all
     if (this.#state === 'frames') return this.#mask(all, 0)
     const end = all.indexOf(END_OF_HEAD) + END_OF_HEAD.length
     if (end < END_OF_HEAD.length) {
-      this.#kept = all
-      return NOTHING
+      this.#incomplete = all
+      return EMPTY
     }
-    this.#state = /^HTTP\/1\.1 (?!101 )/.test(all.toString('latin1', 0, 13)) ? 'as it is' : 'frames'
-    if (this.#state === 'as it is') return all
+    this.#state = /^HTTP\/1\.1 (?!101 )/.test(all.toString('latin1', 0, 13)) ? 'unchanged' : 'frames'
+    if (this.#state === 'unchanged') return all
     return Buffer.concat([all.subarray(0, end), this.#mask(all, end)])
   }
 
@@ -45,7 +44,7 @@ export class Masking {
       if (this.#remaining === 0) {
         const length = headLength(bytes, at)
         if (length === 0 || at + length > bytes.length) {
-          this.#kept = bytes.subarray(at)
+          this.#incomplete = bytes.subarray(at)
           break
         }
         const head = Buffer.from(bytes.subarray(at, at + length))
@@ -64,7 +63,7 @@ export class Masking {
   }
 }
 
-/** Returns 0 when it cannot be told yet. */
+/** Returns 0 if too few bytes have arrived. */
 function headLength (bytes: Buffer, at: number): number {
   const second = bytes[at + 1]
   if (second === undefined) return 0

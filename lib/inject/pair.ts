@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream'
 import { nextTick } from '../timers.js'
 
-/** What a connection says of the other side. */
+/** The addresses of a connection. */
 export interface Addresses {
   readonly remoteAddress: string
   readonly remotePort: number
@@ -11,13 +11,13 @@ export interface Addresses {
 
 interface MemorySocketOptions extends Addresses {
   readonly encrypted: boolean
-  /** Changes what is written on its way to the other side. */
+  /** Applied to written bytes before the other end reads them. */
   readonly transform: (bytes: Buffer) => Buffer
-  /** What the requests of this connection are given, see `lendContext()`. */
+  /** The InjectContext, for `applyContext()`. */
   readonly context?: object
 }
 
-/** One end of a connection in memory, with as much of a net.Socket as servers and their hooks look at. */
+/** One end of an in-memory connection, with the properties of a net.Socket that servers and hooks use. */
 export class MemorySocket extends Duplex {
   readonly remoteAddress: string
   readonly remotePort: number
@@ -28,8 +28,8 @@ export class MemorySocket extends Duplex {
   readonly context: object
   readonly #transform: MemorySocketOptions['transform']
   #peer: MemorySocket | undefined
-  /** Lets the peer write on, when this side has read what came. */
-  #proceed: (() => void) | undefined
+  /** The write callback of the peer, called when this end has read the bytes. */
+  #onRead: (() => void) | undefined
 
   constructor (options: MemorySocketOptions) {
     super()
@@ -48,21 +48,21 @@ export class MemorySocket extends Duplex {
   }
 
   override _read (): void {
-    const proceed = this.#proceed
-    this.#proceed = undefined
-    proceed?.()
+    const onRead = this.#onRead
+    this.#onRead = undefined
+    onRead?.()
   }
 
   override _write (chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    // A copy, as a network makes one, and later, as a network is: no listener runs inside the write that it hears of.
+    // Like a network: the bytes are copied, and arrive after `write()` has returned.
     const bytes = this.#transform(Buffer.from(chunk))
-    nextTick(() => { this.#to(this.#peer as MemorySocket, bytes, callback) })
+    nextTick(() => { this.#push(this.#peer as MemorySocket, bytes, callback) })
   }
 
-  #to (peer: MemorySocket, bytes: Buffer, callback: (error?: Error | null) => void): void {
+  #push (peer: MemorySocket, bytes: Buffer, callback: (error?: Error | null) => void): void {
     if (peer.destroyed) callback(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
     else if (peer.push(bytes)) callback()
-    else peer.#proceed = callback
+    else peer.#onRead = callback
   }
 
   override _final (callback: () => void): void {
@@ -81,7 +81,7 @@ export class MemorySocket extends Duplex {
     if (!peer.destroyed) peer.push(null)
   }
 
-  // There is no clock and no kernel here.
+  // Methods of net.Socket that do nothing in memory.
 
   setTimeout (): this { return this }
   setNoDelay (): this { return this }

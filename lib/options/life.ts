@@ -11,12 +11,13 @@ const ANY_CODE = { min: 1000, max: 4999 }
 const POLICIES: readonly BackpressurePolicy[] = ['close', 'drop', 'latest', 'wait']
 
 /**
- * @returns undefined where there is to be none
+ * @returns undefined if the heartbeat is off
  * @throws BadOption
  */
 export function resolveHeartbeat (given: HeartbeatOptions | boolean | undefined): HeartbeatSettings | undefined {
   if (given === false) return undefined
-  const { interval, timeout, idle } = objectOf('heartbeat', given === true ? undefined : given, ['interval', 'timeout', 'idle'], 'false or ')
+  const options = given === true ? undefined : given
+  const { interval, timeout, idle } = objectOf('heartbeat', options, ['interval', 'timeout', 'idle'], 'false or ')
   return {
     interval: wholeNumber('heartbeat.interval', interval, ANY_TIME) ?? 30_000,
     timeout: wholeNumber('heartbeat.timeout', timeout, ANY_TIME) ?? 10_000,
@@ -25,11 +26,13 @@ export function resolveHeartbeat (given: HeartbeatOptions | boolean | undefined)
 }
 
 /**
- * @param maxPayload the least that the limit is by default
- * @returns undefined where as much may wait as does
+ * @param maxPayload the default limit is at least this many bytes
+ * @returns undefined if there is no limit
  * @throws BadOption
  */
-export function resolveBackpressure (given: BackpressureOptions | false | undefined, maxPayload = 0): BackpressureSettings | undefined {
+export function resolveBackpressure (
+  given: BackpressureOptions | false | undefined, maxPayload = 0
+): BackpressureSettings | undefined {
   if (given === false) return undefined
   const { limit, policy } = objectOf('backpressure', given, ['limit', 'policy'], 'false or ')
   return {
@@ -38,9 +41,7 @@ export function resolveBackpressure (given: BackpressureOptions | false | undefi
   }
 }
 
-/**
- * @throws BadOption, BadCloseCode, CloseReasonTooLong
- */
+/** @throws BadOption, BadCloseCode, CloseReasonTooLong */
 export function resolveShutdown (given: ShutdownOptions | undefined): ShutdownSettings {
   const { code = 1001, reason = '', drain } = objectOf('shutdown', given, ['code', 'reason', 'drain'])
   if (typeof reason !== 'string') throw new BadOption('shutdown.reason', 'a string', inspect(reason))

@@ -1,5 +1,7 @@
-// What may be given to the plugin and to a route, as an application writes it; table.ts has the defaults and the checks.
-import type { FastifyInstance, FastifyReply, FastifyRequest, preCloseAsyncHookHandler, preCloseHookHandler } from 'fastify'
+// The options of the plugin and of routes, as an application writes them. table.ts has the defaults and the checks.
+import type {
+  FastifyInstance, FastifyReply, FastifyRequest, preCloseAsyncHookHandler, preCloseHookHandler
+} from 'fastify'
 import type { DeflateOptions } from '../deflate/settings.js'
 import type { WireServerOptions } from '../server/server.js'
 import type { BackpressurePolicy } from '../socket/backpressure.js'
@@ -7,160 +9,180 @@ import type { WireSocket } from '../socket/socket.js'
 import type { Version } from '../versions.js'
 import type { TopicPluginOptions, TopicRouteOptions } from './topics.js'
 
-/** Says whether pages of an origin may connect: only `true` lets them in. It is not asked where a client sends no origin. */
+/**
+ * Decides whether an origin may connect. Only `true` accepts: any other value, an exception or a rejection refuses with
+ * 403. Not called if the client sends no origin.
+ */
 export type OriginCheck = (origin: string, request: FastifyRequest) => boolean | Promise<boolean>
 
-/** `'https://example.com'`, a pattern, `'same-origin'` for that of the server, or `'null'` for pages that have none. */
+/** `'https://example.com'`, a pattern, `'same-origin'`, or `'null'` for pages without an origin. */
 export type OriginEntry = string | RegExp
 
 export interface MessageRateOptions {
-  /** Messages per second, over time; may be a fraction. */
+  /** The average rate, in messages per second. May be a fraction. */
   rate: number
-  /** Messages that may come at once. Default: those of one second, or 1. */
+  /** How many messages may arrive at once. Default: `rate` rounded up, at least 1. */
   burst?: number
   /**
-   * What is done with one message more. `'close'`, the default, closes with 1008. `'pause'` reads no more until it may
-   * come, so that TCP slows the peer down: for those who cannot know the rate.
+   * What happens at the limit. `'close'`, the default, closes the socket with 1008. `'pause'` stops reading until the
+   * next message is allowed, so that TCP slows the peer down.
    */
   policy?: 'close' | 'pause'
 }
 
-/** Who may connect, how many, and how much of a server one connection may take. */
+/** Which clients may connect, how many, and what one connection may use. */
 export interface AdmissionOptions {
   /**
-   * Whose pages may connect; any other gets 403. Default `'same-origin'`, since browsers send the cookies of a user
-   * along with the handshake of any page. `true` lets in all. A client that sends no origin is no browser, and passes.
-   * `{ websocket: true }` routes let in all unless this is given, as @fastify/websocket does.
+   * The allowed origins; others get 403. Default `'same-origin'`, because browsers send a user's cookies with a
+   * handshake from any page. `true` allows all. Clients that send no origin, which are not browsers, are always
+   * allowed. `{ websocket: true }` routes allow all origins by default, as @fastify/websocket does.
    */
   origin?: true | OriginEntry | readonly OriginEntry[] | OriginCheck
   /**
-   * How many connections there may be, counted from their handshake on; one more gets 503. Given to the plugin, it is for
-   * all its routes together; given to a route, for that route. Default: any number.
+   * The maximum number of connections; further ones get 503. A connection counts from its handshake on. The plugin's
+   * limit counts all its routes together, a route's limit counts that route. Default: no limit.
    */
   maxConnections?: number
   /**
-   * How many connections of one IP address there may be, with the same two meanings; one more gets 429. IPv6 addresses
-   * count as one when their first 64 bits are the same. Default: any number, since many users may share an address.
+   * The maximum number of connections from one IP address; further ones get 429. Has the scope of `maxConnections`.
+   * IPv6 addresses with the same first 64 bits count as one. Default: no limit, because users may share an address.
    */
   maxConnectionsPerAddress?: number
   /**
-   * How long all of a handshake may take, hooks included, in milliseconds. Default 10,000; then 503, or 408 where the
-   * client is late. The plugin's also bounds how long the head of any request may take, where the application does not.
+   * The time limit for the whole handshake, hooks included, in milliseconds; then 503, or 408 if the client is late.
+   * The plugin's value also limits the head of any request, unless the application sets `headersTimeout`. Default
+   * 10,000.
    */
   handshakeTimeout?: number
-  /** How many messages a socket may receive. Default: any number. */
+  /** Limits the messages that a socket receives. Default: no limit. */
   messageRate?: MessageRateOptions
   /**
-   * How long a socket may be open, in milliseconds; then it closes with 1001, so that clients connect again: to another
-   * server, or with credentials that still hold. Default: without end.
+   * The time after which a socket closes with 1001, in milliseconds. Clients then reconnect, to another server or with
+   * fresh credentials. Default: no limit.
    */
   maxLifetime?: number
-  /** By how much a lifetime may be shorter, as a fraction of it, so that not all end at once. Default 0.1. */
+  /** The random part of `maxLifetime`, as a fraction, so that sockets do not all close at once. Default 0.1. */
   lifetimeJitter?: number
 }
 
-/** When a silent peer is asked whether it is there, and cut. */
+/** When to ping a silent peer, and when to destroy its connection. */
 export interface HeartbeatOptions {
-  /** How long a peer may be silent before it gets a ping, in milliseconds; up to a tenth more. Default 30,000. */
+  /** The silence after which a peer gets a ping, in milliseconds; up to a tenth longer. Default 30,000. */
   interval?: number
-  /** How long it may take to answer, in milliseconds; then the connection is cut, and the socket closes with 1006. Default 10,000. */
+  /**
+   * How long the peer may take to answer, in milliseconds. Then the connection is destroyed, and the socket closes with
+   * 1006. Default 10,000.
+   */
   timeout?: number
   /**
-   * How long a socket of the hixie drafts, which have no ping, may be without a message either way, in milliseconds; up to
-   * twice that, then it is cut. Default 600,000 (10 minutes). With false TCP keepalive alone looks after it.
+   * The time without a message in either direction after which a hixie socket is destroyed, in milliseconds; up to
+   * twice as long. The hixie drafts have no ping. False leaves it to TCP keepalive. Default 600,000 (10 minutes).
    */
   idle?: number | false
 }
 
-/** What is done about a peer that reads slower than we send. */
+/** What happens if a peer reads slower than the application sends. */
 export interface BackpressureOptions {
   /**
-   * How many bytes may wait for one peer; one message may go past it. Default 16,777,216 (16 MiB), or `maxPayload` where
-   * that is more: a peer that reads at all has read that much before it is missed, and a thousand that do not cost 16 GiB.
+   * How many bytes may be queued for one peer; one message may exceed the limit. Default 16,777,216 (16 MiB), or
+   * `maxPayload` if that is more.
    */
   limit?: number
   /**
-   * - 'close': the socket closes with 1013, and what waits is forgotten. A peer that reads nothing does not get the close
-   *   either, and is cut after `closeTimeout`.
-   * - 'drop': messages are not sent while more than the limit waits; each is told by 'drop' and counted in `traffic`.
-   * - 'latest': while the peer is slow one message of each `kind` is kept, the newest; the others are dropped.
-   * - 'wait': `send()` refuses, and `sent()` waits for room.
+   * What happens to messages over the limit:
+   *
+   * - 'close': the queue is dropped, and the socket closes with 1013. If the peer does not read at all, the connection
+   *   is destroyed after `closeTimeout`.
+   * - 'drop': the message is not sent, a 'drop' event is emitted, and `traffic` counts it.
+   * - 'latest': the newest message of each `kind` is kept, older ones are dropped.
+   * - 'wait': `send()` returns 'refused', and `sent()` waits.
    *
    * Default 'close'.
    */
   policy?: BackpressurePolicy
 }
 
-/** How the sockets are closed when the application closes. */
+/** How sockets close when the application closes. */
 export interface ShutdownOptions {
-  /** The close code. Default 1001, "going away". */
+  /** The close code. Default 1001 (going away). */
   code?: number
   /** The close reason, at most 123 bytes. Default ''. */
   reason?: string
-  /** Over how many milliseconds the closes are spread, so that the clients do not all come back at once. Default 0. */
+  /**
+   * The time over which the closes are spread, in milliseconds, so that clients do not all reconnect at once. Default
+   * 0.
+   */
   drain?: number
 }
 
-/** Receives what a socket's handler or one of its listeners throws or rejects with: an Error, if the application throws nothing else. */
-export type SocketErrorHandler = (this: FastifyInstance, error: Error, socket: WireSocket, request: FastifyRequest, reply: FastifyReply) => void | Promise<void>
+/** Receives errors that a handler or listener of a socket throws or rejects with. */
+export type SocketErrorHandler = (
+  this: FastifyInstance, error: Error, socket: WireSocket, request: FastifyRequest, reply: FastifyReply
+) => void | Promise<void>
 
-/** Picks one of the subprotocols that the client offered, or none. */
+/** Returns one of the offered subprotocols, or false or undefined for none. */
 export type ProtocolChooser = (offered: readonly string[], request: FastifyRequest) => string | false | undefined
 
-/** What a route may say of its sockets; given to the plugin, it is the default of every route. */
+/** The options of the sockets of a route. Those given to the plugin are the defaults of every route. */
 export interface SocketOptions extends AdmissionOptions, TopicRouteOptions {
-  /** The protocol versions accepted. Default: all of them. */
+  /** The accepted protocol versions. Default: all. */
   versions?: readonly Version[]
-  /** The subprotocols spoken, or a function that picks one. Default: the first that the client offers. */
+  /** The supported subprotocols, or a function that chooses one. Default: the first that the client offers. */
   protocols?: readonly string[] | ProtocolChooser
-  /** The largest message received, in bytes. Default 1,048,576 (1 MiB); a larger one closes with 1009. */
+  /**
+   * The maximum size of a received message, in bytes; a larger one closes the socket with 1009. Default 1,048,576 (1
+   * MiB).
+   */
   maxPayload?: number
   /**
-   * The most fragments of one message. Default: `max(1024, maxPayload / 64 + 1)`, so that a message within
-   * `maxPayload` may come in pieces of 64 bytes; more close with 1008.
+   * The maximum number of fragments of a message; more close the socket with 1008. Default
+   * `max(1024, maxPayload / 64 + 1)`: enough for the largest message in fragments of 64 bytes.
    */
   maxFragments?: number
   /**
-   * How long a closing handshake may take, in milliseconds; then the connection is cut. An application that closes waits
-   * as long for asynchronous listeners of 'close'. Default 5,000, so that it ends within the 10 seconds that processes
-   * commonly have for that, whether a peer is silent or not.
+   * The time limit for the closing handshake, in milliseconds; then the connection is destroyed. An application that
+   * closes waits as long for asynchronous 'close' listeners. Default 5,000: orchestrators often allow 10 seconds to
+   * stop.
    */
   closeTimeout?: number
-  /** When a silent peer gets a ping, and is cut: see HeartbeatOptions for the defaults. False turns it off. Default true. */
+  /** When to ping a silent peer: see HeartbeatOptions for the defaults. False turns it off. Default true. */
   heartbeat?: HeartbeatOptions | boolean
-  /** What is done about a peer that reads slower than we send: see BackpressureOptions for the defaults. False lets all wait. */
+  /** What to do about a slow peer: see BackpressureOptions for the defaults. False removes the limit. */
   backpressure?: BackpressureOptions | false
-  /** Default: logs the error and closes the socket with 1011. Where one is given, it costs each socket the memory of its request. */
+  /**
+   * Receives errors of handlers and listeners. Default: logs the error and closes the socket with 1011. With a handler,
+   * each socket keeps its request and reply in memory.
+   */
   errorHandler?: SocketErrorHandler
-  /** Whether and how messages are compressed, where the client agrees (RFC 7692). Default false. */
+  /** Whether and how messages are compressed, if the client agrees (RFC 7692). Default false. */
   perMessageDeflate?: boolean | DeflateOptions
   /**
-   * What is done with a message that is not what `schema.message` of its route says: `'close'` closes the socket, with
-   * 1007 what is not JSON, 1008 what does not match, 1003 what is binary; `'reply'` sends an error as JSON and goes on.
-   * Default: the `errorHandler` of the application gets it or, where there is none, `'close'`.
+   * How to handle a message that does not match `schema.message`. `'close'` closes the socket with 1007 (not JSON),
+   * 1008 (no match) or 1003 (binary). `'reply'` sends the error as JSON. Default: call the `errorHandler`, or `'close'`
+   * without one.
    */
   onInvalid?: 'close' | 'reply'
-  /** Whether binary messages are refused on a route with `schema.message`, or passed on as they are. Default `'refuse'`. */
+  /** Whether a route with `schema.message` refuses binary messages, or passes them on unparsed. Default `'refuse'`. */
   onBinary?: 'refuse' | 'pass'
   /**
-   * Whether a value that does not match `schema.send` of its route is an error of `send()`. Without it the serializer
-   * converts the value. It costs a second pass over each value, so it is meant for development and tests. Default false.
+   * Whether `send()` throws if a value does not match `schema.send`; otherwise the serializer converts the value. Reads
+   * each value twice, so it is meant for development and tests. Default false.
    */
   validateSend?: boolean
 }
 
 export interface WireOptions extends SocketOptions, TopicPluginOptions {
-  /** The name of the method that declares sockets, where `app.ws` is taken: 'socket' for `app.socket()`. Default 'ws'. */
+  /** The name of the method that declares sockets, if `app.ws` is taken: 'socket' for `app.socket()`. Default 'ws'. */
   decorator?: string
   /**
-   * Whether connections are read and written in a way that Node does not make public: every read lands in one buffer,
-   * and most writes leave in one call. It is tried at start and used only where it works. Default true.
+   * Whether to read and write connections by private APIs of Node: all sockets share one receive buffer, and most
+   * writes are one system call. A test at start decides whether they work. Default true.
    */
   directIO?: boolean
-  /** The options of `app.websocketServer`, named as those of the server of `ws`. */
+  /** The options of `app.websocketServer`, named as the server options of `ws`. */
   options?: WireServerOptions
-  /** How the sockets are closed when the application closes: see ShutdownOptions for the defaults. */
+  /** How sockets close when the application closes: see ShutdownOptions for the defaults. */
   shutdown?: ShutdownOptions
-  /** Runs in place of what closes the sockets when the application closes: see `app.websocketServer`. */
+  /** Replaces the hook that closes all sockets when the application closes. */
   preClose?: preCloseHookHandler | preCloseAsyncHookHandler
 }

@@ -10,12 +10,14 @@ import { meantName } from './names.js'
 import { OPTIONS, PLUGIN_OPTIONS } from './table.js'
 
 const SERVER_NAMES: readonly string[] = [
-  'maxPayload', 'verifyClient', 'handleProtocols', 'perMessageDeflate', 'clientTracking', 'server', 'noServer', 'path', 'host', 'port', 'backlog', 'autoPong', 'skipUTF8Validation', 'allowSynchronousEvents', 'WebSocket'
+  'maxPayload', 'verifyClient', 'handleProtocols', 'perMessageDeflate', 'clientTracking', 'server', 'noServer', 'path',
+  'host', 'port', 'backlog', 'autoPong', 'skipUTF8Validation', 'allowSynchronousEvents', 'WebSocket'
 ] satisfies Array<keyof WireServerOptions>
 
 /**
- * Reads the options of the plugin, those that it shares with @fastify/websocket as that does: null is none, and what
- * `ws` takes is taken. Its sentences are theirs, which applications may look for.
+ * Reads the options of the plugin. Options shared with @fastify/websocket behave as there: null means none, and the
+ * values that `ws` accepts are accepted. Three errors keep the messages of @fastify/websocket, because applications may
+ * match them.
  * @returns the defaults of all routes
  * @throws ErrorHandlerInvalid, PreCloseInvalid, NoServer, BadOption
  */
@@ -41,7 +43,9 @@ function readServerOptions (given: WireServerOptions | null | undefined): WireSe
   const { maxPayload, perMessageDeflate, server, ...others } = given
   if (others.noServer) throw new NoServer()
   for (const name of ['verifyClient', 'handleProtocols'] as const) {
-    if (others[name] && typeof others[name] !== 'function') throw new BadOption(`options.${name}`, 'a function', inspect(others[name]))
+    if (others[name] && typeof others[name] !== 'function') {
+      throw new BadOption(`options.${name}`, 'a function', inspect(others[name]))
+    }
   }
   const read: WireServerOptions = { ...others }
   if (server) {
@@ -53,7 +57,7 @@ function readServerOptions (given: WireServerOptions | null | undefined): WireSe
   return read
 }
 
-// A receiver of `ws` takes the 32 bits of it, and 0 for no limit.
+// `ws` converts the number to 32 bits, and treats 0 as no limit.
 function readMaxPayload (given: unknown): number {
   const bytes = Number(given) | 0
   return bytes > 0 ? bytes : ANY_SIZE.max
@@ -61,13 +65,15 @@ function readMaxPayload (given: unknown): number {
 
 function readDeflate (given: unknown): boolean | DeflateOptions {
   if (typeof given !== 'object' || given === null) return Boolean(given)
-  return Object.fromEntries(Object.entries(given).filter(([name, value]) => DEFLATE_NAMES.includes(name) && value !== null))
+  const isKnown = ([name, value]: [string, unknown]): boolean => DEFLATE_NAMES.includes(name) && value !== null
+  return Object.fromEntries(Object.entries(given).filter(isKnown))
 }
 
 /**
- * What is probably misspelt among the options of the plugin, or named as other packages name it, as sentences. They are
- * no errors, for those who load plugins from a folder give all of them the same options.
- * @param names those of the options of a socket
+ * Finds plugin options that are probably misspelt or belong to another package. They are warnings, not errors, because
+ * autoload passes the same options to every plugin.
+ * @param names the names of the socket options
+ * @returns a warning for each
  */
 export function misspeltOptions (given: WireOptions, names: readonly string[]): string[] {
   return [...misspelt(given, [...names, ...PLUGIN_OPTIONS]), ...misspelt(given.options ?? {}, SERVER_NAMES, 'options.')]
@@ -78,6 +84,6 @@ function misspelt (given: object, names: readonly string[], prefix = ''): string
     if (names.includes(name)) return []
     const meant = meantName(name, names)
     const advice = adviseOnPluginOption(name) ?? (meant === undefined ? undefined : `did you mean "${prefix}${meant}"?`)
-    return advice === undefined ? [] : [`fastify-wire has no option "${prefix}${name}", which has no effect: ${advice}`]
+    return advice === undefined ? [] : [`fastify-wire has no option "${prefix}${name}", it is ignored: ${advice}`]
   })
 }

@@ -10,7 +10,7 @@ import type { AdmissionOptions, ProtocolChooser, SocketErrorHandler, SocketOptio
 import { OPTIONS } from './table.js'
 import type { TopicSettings } from './topics.js'
 
-/** The options of one route, checked and resolved when it was registered. */
+/** The options of one route, resolved when it is registered. */
 export interface Settings extends AdmissionSettings {
   readonly versions: readonly Version[]
   readonly protocols: readonly string[] | ProtocolChooser | undefined
@@ -19,30 +19,30 @@ export interface Settings extends AdmissionSettings {
   readonly heartbeat: HeartbeatSettings | undefined
   readonly backpressure: BackpressureSettings | undefined
   readonly shutdown: ShutdownSettings
-  /** That of the application, which gets the request; undefined for the default of lib/routes/error-handling.ts. */
+  /** The application's handler; undefined for the default in lib/routes/error-handling.ts. */
   readonly errorHandler: SocketErrorHandler | undefined
   /**
-   * Whether errors are handled as @fastify/websocket does: the error handler gets the faults of the peer and of the
-   * connection as well, by the codes of `ws`, and without one an error terminates the socket.
+   * Whether errors are handled as in @fastify/websocket: the error handler also receives protocol and connection
+   * errors, with the codes of `ws`. Without an error handler, an error terminates the socket.
    */
   readonly reportsFaults: boolean
-  /** Whether a handshake may come without a Host header, against RFC 6455 §4.2.1. */
+  /** Whether a handshake may lack the Host header that RFC 6455 §4.2.1 requires. */
   readonly toleratesMissingHost: boolean
   readonly directIO: boolean
   readonly deflate: DeflateSettings | undefined
-  /** What is done with a message that a schema refuses; undefined where that is for the error handler. */
+  /** How to handle a message that does not match the schema; undefined if the error handler receives it. */
   readonly onInvalid: 'close' | 'reply' | undefined
   readonly passesBinary: boolean
   readonly validatesSend: boolean
   readonly topics: TopicSettings
 }
 
-// The default of the server of `ws`.
+// The default of `ws`.
 const DROP_IN_MAX_PAYLOAD = 104_857_600
 
 /**
- * @param given the options of a route, and the plugin's where it has none
- * @param own those of the route alone, or of the plugin alone: it is they that are counted
+ * @param given the options of a route, with the plugin's as defaults
+ * @param own the options of the route without those defaults: connection limits are not inherited
  * @throws BadOption
  */
 export function resolveAdmission (given: AdmissionOptions, own: AdmissionOptions): AdmissionSettings {
@@ -58,9 +58,7 @@ export function resolveAdmission (given: AdmissionOptions, own: AdmissionOptions
   }
 }
 
-/**
- * @throws BadOption
- */
+/** @throws BadOption */
 export function resolveSettings (options: WireOptions, defaults: WireOptions = {}): Settings {
   const given: WireOptions = { ...defaults, ...options }
   const maxPayload = OPTIONS.maxPayload.resolve(given.maxPayload)
@@ -69,10 +67,13 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
     ...resolveAdmission(given, options),
     versions: OPTIONS.versions.resolve(given.versions),
     protocols: OPTIONS.protocols.resolve(given.protocols),
-    limits: { maxPayload, maxFragments: OPTIONS.maxFragments.resolve(given.maxFragments) ?? fragmentsFor(maxPayload) },
+    limits: {
+      maxPayload,
+      maxFragments: OPTIONS.maxFragments.resolve(given.maxFragments) ?? fragmentsFor(maxPayload)
+    },
     closeTimeout: OPTIONS.closeTimeout.resolve(given.closeTimeout),
     heartbeat: OPTIONS.heartbeat.resolve(given.heartbeat),
-    // Where messages may be of any size, what waits may not.
+    // An unlimited maxPayload does not lift the limit on queued bytes.
     backpressure: OPTIONS.backpressure.resolve(
       given.backpressure, maxPayload === Number.MAX_SAFE_INTEGER ? DROP_IN_MAX_PAYLOAD : maxPayload
     ),
@@ -94,10 +95,13 @@ export function resolveSettings (options: WireOptions, defaults: WireOptions = {
 }
 
 /**
- * The options of a route that is declared as for @fastify/websocket, with its defaults.
- * @param own what the route says of its sockets itself
+ * Resolves the options of a route that is declared as for @fastify/websocket, with its defaults.
+ * @param options the plugin's options
+ * @param own the route's options
+ * @throws BadOption
  */
 export function resolveDropInSettings (options: WireOptions, own: SocketOptions = {}): Settings {
-  const defaults: WireOptions = { maxPayload: DROP_IN_MAX_PAYLOAD, ...options, origin: options.origin === undefined ? true : options.origin }
+  const origin = options.origin === undefined ? true : options.origin
+  const defaults: WireOptions = { maxPayload: DROP_IN_MAX_PAYLOAD, ...options, origin }
   return { ...resolveSettings(own, defaults), reportsFaults: true, toleratesMissingHost: true }
 }

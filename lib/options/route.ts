@@ -10,16 +10,16 @@ interface Declaration {
   readonly handler: SocketHandler
 }
 
-/** What Fastify's routes have and a socket's has not: by what it may be, and why it is no other. */
+/** Options of Fastify's routes that a socket route fixes: the allowed value, and the reason for the error message. */
 const FIXED: ReadonlyArray<readonly [name: string, allowed: unknown, why: string]> = [
   ['method', 'GET', 'a handshake is a GET request'],
   ['url', undefined, 'the URL is the first argument'],
   ['path', undefined, 'the URL is the first argument'],
-  ['websocket', undefined, 'what app.ws() declares is a socket already'],
+  ['websocket', undefined, 'app.ws() always declares a WebSocket route'],
   ['handler', undefined, 'the handler is the last argument'],
   ['wsHandler', undefined, 'the handler is the last argument'],
   ['bodyLimit', undefined, 'a handshake has no body; maxPayload limits a message'],
-  ['exposeHeadRoute', false, 'a socket has no HEAD']
+  ['exposeHeadRoute', false, 'a socket route has no HEAD route']
 ]
 
 /**
@@ -34,20 +34,24 @@ export function readDeclaration (url: unknown, second: unknown, third: unknown):
   if (typeof handler !== 'function') {
     throw holdsListeners(handler ?? second) ? new HandlerObject(inspect(url)) : new HandlerMissing(JSON.stringify(url))
   }
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) throw new RouteArguments(inspect(url))
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new RouteArguments(inspect(url))
+  }
   if (typeof url !== 'string' || !/^([/*]|$)/.test(url)) throw new UrlInvalid(inspect(url))
   return { options: options as SocketRouteOptions, handler: handler as SocketHandler }
 }
 
 /**
- * Refuses what a route of app.ws() would take without a word, and not do.
- * @param names those of the options of a socket
+ * Refuses options that app.ws() would ignore.
+ * @param names the names of the socket options
  * @throws RouteOption, MisspeltOption
  */
 export function checkRouteOptions (options: object, names: readonly string[]): void {
   const given = options as Record<string, unknown>
   for (const name of PLUGIN_OPTIONS) {
-    if (given[name] !== undefined) throw new RouteOption(name, 'it is for all routes, give it to app.register(fastifyWire, { … })')
+    if (given[name] !== undefined) {
+      throw new RouteOption(name, 'it applies to all routes, pass it to app.register(fastifyWire, { … })')
+    }
   }
   for (const [name, allowed, why] of FIXED) {
     if (given[name] !== undefined && given[name] !== allowed) throw new RouteOption(name, why)
@@ -57,13 +61,16 @@ export function checkRouteOptions (options: object, names: readonly string[]): v
     if (advice !== undefined) throw new RouteOption(name, advice)
   }
   const upgrade = (given['constraints'] as Record<string, unknown> | undefined)?.['upgrade']
-  if (upgrade !== undefined && upgrade !== 'websocket') throw new RouteOption('constraints.upgrade', "here it is always 'websocket'")
+  if (upgrade !== undefined && upgrade !== 'websocket') {
+    throw new RouteOption('constraints.upgrade', "it is always 'websocket'")
+  }
   refuseMisspelt(given, names)
   if (given['schema'] !== undefined) refuseMisspelt(given['schema'] as object, ['message', 'send'], 'schema.')
 }
 
 /**
- * @param own the options of the route itself
+ * Refuses options about message schemas on a route without them.
+ * @param own the options of the route, without the plugin's
  * @throws RouteOption, BadOption
  */
 export function checkMessageOptions (
@@ -73,10 +80,12 @@ export function checkMessageOptions (
     if (schema?.[part] === null) throw new BadOption(`schema.${part}`, 'a schema', 'null')
   }
   if (own.validateSend !== undefined && schema?.send === undefined) {
-    throw new RouteOption('validateSend', 'it is about values that schema.send describes, and there is none')
+    throw new RouteOption('validateSend', 'it needs schema.send, which the route does not have')
   }
   if (schema?.message !== undefined) return
   for (const name of ['onInvalid', 'onBinary'] as const) {
-    if (own[name] !== undefined) throw new RouteOption(name, 'it says what is done with messages that schema.message refuses, and there is none')
+    if (own[name] !== undefined) {
+      throw new RouteOption(name, 'it needs schema.message, which the route does not have')
+    }
   }
 }

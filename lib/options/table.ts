@@ -11,23 +11,23 @@ import type { SocketErrorHandler, WireOptions } from './options.js'
 import { resolveProtocols, resolveVersions } from './protocols.js'
 import { checkEngine, resolveHistory, resolveTopic, resolveTopics, type MemberChooser } from './topics.js'
 
-/** One option: all that the code and the README say of it. */
+/** The definition of one option, for the code and for the table of the README. */
 export interface Option {
   /**
-   * Where it is given. 'both': the plugin's is the default of every route. 'each': to the plugin and to a route, with a
-   * meaning of its own. 'plugin': to the plugin only.
+   * Where the option may be given. 'both': to the plugin, as the default of every route, and to a route. 'each': to
+   * both, but the plugin's value is not a default; each has a meaning of its own. 'plugin': to the plugin only.
    */
   readonly scope: 'both' | 'each' | 'plugin'
   readonly unit: string
-  /** The default as the README writes it, where the value does not say it. */
+  /** The default in Markdown, if the README should not print the value itself. */
   readonly shown?: string
   readonly default: unknown
   /**
-   * Checks what was given; the default where nothing was.
+   * Checks a value; returns the default for undefined.
    * @throws BadOption
    */
   readonly resolve: (...given: never[]) => unknown
-  /** What it does, for the table of the README. */
+  /** A description in Markdown. */
   readonly sentence: string
 }
 
@@ -37,27 +37,27 @@ const whole = (name: string, fallback: number, range: Range) =>
 const switched = (name: string, fallback: boolean) =>
   ({ default: fallback, resolve: (given?: boolean): boolean => flag(name, given) ?? fallback })
 
-/** For what is checked with the other options of @fastify/websocket, by lib/options/plugin.ts. */
+/** For options that lib/options/plugin.ts checks. */
 const asGiven = (given: unknown): unknown => given
 
-/** Every option, once: names, defaults and checks come from here, and the table of the README is compared with it. */
+/** All options. The table of the README is compared with this one. */
 export const OPTIONS = {
   versions: {
     scope: 'both',
     unit: 'list',
     default: VERSIONS,
     resolve: resolveVersions,
-    sentence: 'the protocol versions that are answered'
+    sentence: 'accepted protocol versions'
   },
   protocols: {
     scope: 'both',
     unit: 'list or function',
-    shown: 'the first one offered',
+    shown: 'the first offered',
     default: undefined,
     resolve: resolveProtocols,
     sentence:
-      'the subprotocols spoken here, or `(offered: string[], request) => string \\| false`, which chooses ' +
-      'one of those offered, or none'
+      'supported subprotocols, or a function that chooses an offered one or none: ' +
+      '`(offered: string[], request) => string \\| false`'
   },
   maxPayload: {
     scope: 'both',
@@ -65,8 +65,8 @@ export const OPTIONS = {
     shown: '`1048576` (1 MiB)',
     ...whole('maxPayload', 1_048_576, ANY_SIZE),
     sentence:
-      'the largest message; a larger one closes with 1009, and so does text over 512 MiB, which no string ' +
-      'can hold'
+      'maximum size of a received message; a larger one closes the socket with 1009, and so does text over 512 MiB, ' +
+      'the limit of a string'
   },
   maxFragments: {
     scope: 'both',
@@ -74,13 +74,13 @@ export const OPTIONS = {
     shown: '`max(1024, maxPayload / 64 + 1)`',
     default: undefined,
     resolve: (given?: number) => wholeNumber('maxFragments', given, ANY_COUNT),
-    sentence: 'how many fragments one message may have; more close with 1008'
+    sentence: 'maximum number of fragments of a message; more close the socket with 1008'
   },
   closeTimeout: {
     scope: 'both',
     unit: 'ms',
     ...whole('closeTimeout', 5_000, ANY_TIME),
-    sentence: 'how long the peer may take over the closing handshake before the connection is cut'
+    sentence: 'time limit for the closing handshake; then the connection is destroyed'
   },
   origin: {
     scope: 'both',
@@ -89,62 +89,64 @@ export const OPTIONS = {
     default: SAME_ORIGIN,
     resolve: resolveOrigin,
     sentence:
-      'whose pages may connect: origins, patterns, a function, or `true` for any ' +
+      'allowed origins: a list of origins and patterns, a function, or `true` for any ' +
       '([below](#who-may-connect))'
   },
   maxConnections: {
     scope: 'each',
     unit: 'connections',
-    shown: 'any number',
+    shown: 'no limit',
     default: undefined,
     resolve: (given?: number) => wholeNumber('maxConnections', given, ANY_SIZE),
     sentence:
-      'given to the plugin, of all routes of that registration together; given to a route, of that route; ' +
-      'one more gets 503'
+      'maximum number of connections; further ones get 503. The plugin\'s limit counts all routes of the ' +
+      'registration together, a route\'s limit counts that route'
   },
   maxConnectionsPerAddress: {
     scope: 'each',
     unit: 'connections',
-    shown: 'any number',
+    shown: 'no limit',
     default: undefined,
     resolve: (given?: number) => wholeNumber('maxConnectionsPerAddress', given, ANY_COUNT),
-    sentence: 'the same for one `request.ip`; one more gets 429'
+    sentence: 'the same for one `request.ip`; further connections get 429'
   },
   handshakeTimeout: {
     scope: 'both',
     unit: 'ms',
     ...whole('handshakeTimeout', 10_000, ANY_TIME),
-    sentence: 'how long all of a handshake may take, hooks included; then 503, or 408 when the client is late'
+    sentence: 'time limit for the whole handshake, hooks included; then 503, or 408 if the client is late'
   },
   messageRate: {
     scope: 'both',
     unit: 'messages per second',
-    shown: 'any number',
+    shown: 'no limit',
     default: undefined,
     resolve: resolveRate,
-    sentence: '`{ rate, burst, policy }`: how many messages a socket may receive ([below](#limits))'
+    sentence: '`{ rate, burst, policy }`: limits the messages that a socket receives ([below](#limits))'
   },
   maxLifetime: {
     scope: 'both',
     unit: 'ms',
-    shown: 'without end',
+    shown: 'no limit',
     default: undefined,
     resolve: (given?: number) => wholeNumber('maxLifetime', given, ANY_TIME),
-    sentence: 'how long a socket may be open before it closes with 1001'
+    sentence: 'time after which a socket closes with 1001'
   },
   lifetimeJitter: {
     scope: 'both',
     unit: 'fraction',
     default: 0.1,
     resolve: (given = 0.1) => fraction('lifetimeJitter', given),
-    sentence: 'by how much a lifetime may be shorter, so that not all sockets come back at once'
+    sentence: 'the random part of `maxLifetime`, so that clients do not all reconnect at once'
   },
   heartbeat: {
     scope: 'both',
     unit: 'ms',
     default: resolveHeartbeat(true),
     resolve: resolveHeartbeat,
-    sentence: 'when a silent peer gets a ping, and when it is cut; `false` for never ([below](#silent-peers))'
+    sentence:
+      'when to ping a silent peer, and when to destroy its connection; `false` turns it off ' +
+      '([below](#silent-peers))'
   },
   backpressure: {
     scope: 'both',
@@ -152,8 +154,8 @@ export const OPTIONS = {
     default: resolveBackpressure({}, 0),
     resolve: resolveBackpressure,
     sentence:
-      'how much may wait for a peer that reads slowly, 16 MiB or `maxPayload` if that is more, and what ' +
-      'happens then; `false` lets all wait ([below](#slow-peers))'
+      'how many bytes may be queued for a slow peer, 16 MiB or `maxPayload` if that is more, and what ' +
+      'happens then; `false` removes the limit ([below](#slow-peers))'
   },
   errorHandler: {
     scope: 'both',
@@ -161,7 +163,7 @@ export const OPTIONS = {
     shown: 'logs, closes with 1011',
     default: undefined,
     resolve: (given?: SocketErrorHandler) => callable('errorHandler', given),
-    sentence: '`(error, socket, request, reply)`: what a handler or listener threw once the socket was open'
+    sentence: '`(error, socket, request, reply)`: called with errors of handlers and listeners of an open socket'
   },
   onInvalid: {
     scope: 'both',
@@ -169,22 +171,22 @@ export const OPTIONS = {
     shown: 'the `errorHandler`, or `\'close\'` without one',
     default: undefined,
     resolve: (given?: 'close' | 'reply') => oneOf<'close' | 'reply'>('onInvalid', given, ['close', 'reply']),
-    sentence: 'what is done with a message that `schema.message` refuses'
+    sentence: 'how to handle a message that does not match `schema.message`'
   },
   onBinary: {
     scope: 'both',
     unit: '`\'refuse\'`, `\'pass\'`',
     default: 'refuse',
     resolve: (given?: 'refuse' | 'pass') => oneOf('onBinary', given, ['refuse', 'pass']) ?? 'refuse',
-    sentence: 'what a route with `schema.message` does with binary messages'
+    sentence: 'how a route with `schema.message` handles binary messages'
   },
   validateSend: {
     scope: 'both',
     unit: 'boolean',
     ...switched('validateSend', false),
     sentence:
-      'whether `send()` refuses a value that does not match `schema.send`, in place of converting it; for ' +
-      'development and tests, since it reads each value twice'
+      'whether `send()` refuses a value that does not match `schema.send` instead of converting it; meant for ' +
+      'development and tests, because it reads each value twice'
   },
   perMessageDeflate: {
     scope: 'both',
@@ -199,14 +201,14 @@ export const OPTIONS = {
     shown: 'none',
     default: undefined,
     resolve: resolveTopic,
-    sentence: 'the topics that a socket follows; `true` for the path of its URL ([docs/topics.md](docs/topics.md))'
+    sentence: 'topics that a socket follows; `true` means the path of its URL ([docs/topics.md](docs/topics.md))'
   },
   history: {
     scope: 'both',
     unit: 'messages, ms',
     default: resolveHistory(undefined),
     resolve: resolveHistory,
-    sentence: 'how much of these topics is kept'
+    sentence: 'how many messages of these topics are kept, and how long'
   },
   presence: {
     scope: 'both',
@@ -214,15 +216,16 @@ export const OPTIONS = {
     shown: 'no members',
     default: undefined,
     resolve: (given?: MemberChooser) => callable('presence', given),
-    sentence: '`(request) => ({ id, … })`: whom a socket stands for'
+    sentence: '`(request) => ({ id, … })`: the member that a socket represents'
   },
   engine: {
     scope: 'plugin',
     unit: 'engine',
-    shown: 'this process',
+    shown: 'this process only',
     default: undefined,
     resolve: checkEngine,
-    sentence: 'what carries topics to other processes: `redisEngine()`, `natsEngine()` ([docs/scaling.md](docs/scaling.md))'
+    sentence:
+      'shares topics with other processes: `redisEngine()` or `natsEngine()` ([docs/scaling.md](docs/scaling.md))'
   },
   topics: {
     scope: 'plugin',
@@ -230,7 +233,7 @@ export const OPTIONS = {
     shown: '`{ maxTopics: 100, maxTopicLength: 1024, lease: 30000, grace: 5000, liveInterval: 25000 }`',
     default: resolveTopics(undefined),
     resolve: resolveTopics,
-    sentence: 'the most topics of one socket, the longest name, and the times of presence and of live clients'
+    sentence: 'limits of topics, and times of presence and live clients'
   },
   decorator: {
     scope: 'plugin',
@@ -238,7 +241,7 @@ export const OPTIONS = {
     default: 'ws',
     resolve: (given?: string) => methodName('decorator', given) ?? 'ws',
     sentence:
-      'the method that declares sockets, where `app.ws` is taken: `\'socket\'` for `app.socket(url, ' +
+      'name of the method that declares sockets, if `app.ws` is taken: `\'socket\'` for `app.socket(url, ' +
       'handler)`. In TypeScript, declare it as `FastifyInstance[\'ws\']`'
   },
   directIO: {
@@ -246,24 +249,24 @@ export const OPTIONS = {
     unit: 'boolean',
     ...switched('directIO', true),
     sentence:
-      'whether connections are read and written in a way that Node does not make public ' +
-      '([docs/performance.md](docs/performance.md)); it is tested at start, within the process, and used ' +
-      'only where it works (not on macOS); the log says so at level `debug`'
+      'whether to read and write connections by private APIs of Node ' +
+      '([docs/performance.md](docs/performance.md)); a test at start decides whether they work, which is logged at ' +
+      'level `debug` (they are not used on macOS)'
   },
   shutdown: {
     scope: 'plugin',
     unit: 'ms',
     default: resolveShutdown({}),
     resolve: resolveShutdown,
-    sentence: 'how the sockets are closed when the application closes ([below](#closing-the-application))'
+    sentence: 'how sockets close when the application closes ([below](#closing-the-application))'
   },
   preClose: {
     scope: 'plugin',
     unit: 'function',
-    shown: 'closes every socket as `shutdown` says',
+    shown: 'closes all sockets as `shutdown` says',
     default: undefined,
     resolve: asGiven,
-    sentence: 'runs in place of that when the application closes'
+    sentence: 'replaces that when the application closes'
   },
   options: {
     scope: 'plugin',
@@ -272,20 +275,20 @@ export const OPTIONS = {
     default: undefined,
     resolve: asGiven,
     sentence:
-      'those of the server of `ws`: `verifyClient`, `handleProtocols`, `clientTracking`, `server`, ' +
+      'options of the server of `ws`: `verifyClient`, `handleProtocols`, `clientTracking`, `server`, ' +
       '`maxPayload` ([docs/migrating.md](docs/migrating.md))'
   }
 } satisfies Record<keyof WireOptions, Option>
 
 const all: ReadonlyArray<[name: string, option: Option]> = Object.entries(OPTIONS)
 
-/** The names of the options of a socket, which a route may have. */
+/** The names of the options that a route may have. */
 export const SOCKET_OPTIONS: readonly string[] = all.filter(([, { scope }]) => scope !== 'plugin').map(([name]) => name)
 
-/** The names of those that only the plugin has. */
+/** The names of the options that only the plugin has. */
 export const PLUGIN_OPTIONS: readonly string[] = all.filter(([, { scope }]) => scope === 'plugin').map(([name]) => name)
 
-/** Tells the options of the socket from those of the Fastify route. */
+/** Whether a route option belongs to the socket, not to Fastify. */
 export function isSocketOption (name: string): boolean {
   return SOCKET_OPTIONS.includes(name)
 }
@@ -294,11 +297,13 @@ const WHERE = { both: 'both', each: 'plugin, route', plugin: 'plugin' }
 
 /** The rows of the table in the README. */
 export function optionRows (): string[] {
-  return all.map(([name, { scope, shown, default: value, unit, sentence }]) =>
-    `| \`${name}\` | ${WHERE[scope]} | ${shown ?? `\`${write(value)}\``} | ${unit === '' ? '' : `${unit} `}| ${sentence} |`)
+  return all.map(([name, { scope, shown, default: value, unit, sentence }]) => {
+    const cells = [`\`${name}\``, WHERE[scope], shown ?? `\`${write(value)}\``, unit, sentence]
+    return `|${cells.map((cell) => cell === '' ? ' ' : ` ${cell} `).join('|')}|`
+  })
 }
 
-/** As the linter would have it. */
+/** Formats a value in the style of the linter. */
 function write (value: unknown): string {
   return inspect(value, { breakLength: Infinity }).replace(/^\[ /, '[').replace(/ \]$/, ']')
 }

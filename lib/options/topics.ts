@@ -8,54 +8,55 @@ import { retentionOf, type HistoryOptions } from '../topics/topics.js'
 import type { TopicRules } from '../topics/topic-rules.js'
 import { ANY_COUNT, ANY_TIME, objectOf, wholeNumber } from './checks.js'
 
-/** Says which topics a socket follows from the beginning. */
+/** Returns the topics that a socket follows when it opens. */
 export type TopicChooser = (request: FastifyRequest) => string | readonly string[] | Promise<string | readonly string[]>
 
-/** Says whom a socket stands for: an object with an `id`, which JSON can carry; nobody where it is undefined. */
+/** Returns the member that a socket represents: an object with an `id`, serializable as JSON; or undefined for none. */
 export type MemberChooser = (request: FastifyRequest) => LiveMember | undefined | Promise<LiveMember | undefined>
 
-/** What a route says of the topics of its sockets. */
+/** The options of a route about topics. */
 export interface TopicRouteOptions {
   /**
-   * The topics that a socket follows from the beginning: `true` for the path of its URL, names, or a function of the
-   * request, which runs after the hooks of the route. Default: none.
+   * The topics that a socket follows when it opens: `true` for the path of its URL, one or more names, or a function of
+   * the request, called after the hooks of the route. Default: none.
    */
   topic?: true | string | readonly string[] | TopicChooser
-  /** How much of these topics is kept: see HistoryOptions for the defaults. */
+  /** How much history of these topics is kept: see HistoryOptions for the defaults. */
   history?: HistoryOptions
-  /** Who is there: a function of the request. Default: the topics have no members. */
+  /** Returns the member that a socket represents in these topics. Default: the topics have no members. */
   presence?: MemberChooser
 }
 
-/** What holds for all topics of a registration. */
+/** The options of all topics of a registration. */
 export interface TopicsOptions {
-  /** The most topics of one socket. Default 100. */
+  /** The maximum number of topics that one socket follows. Default 100. */
   maxTopics?: number
-  /** The longest name of a topic, in bytes of UTF-8. Default 1,024. */
+  /** The maximum length of a topic's name, in bytes of UTF-8. Default 1,024. */
   maxTopicLength?: number
-  /** How long a process may be silent before its members leave, in milliseconds. Default 30,000. */
+  /** How long after the last sign of life of a process its members leave, in milliseconds. Default 30,000. */
   lease?: number
-  /** How long after its last socket a member stays, in milliseconds. Default 5,000. */
+  /** How long a member stays after its last socket has closed, in milliseconds. Default 5,000. */
   grace?: number
-  /** How often a client that speaks the live subprotocol gets a sign of life, in milliseconds. Default 25,000. */
+  /** The interval of pings to clients that speak the live subprotocol, in milliseconds. Default 25,000. */
   liveInterval?: number
 }
 
 export interface TopicPluginOptions {
-  /** What carries messages to other processes: `redisEngine()` or `natsEngine()`. Default: this process alone. */
+  /** Shares topics with other processes: `redisEngine()` or `natsEngine()`. Default: topics of this process only. */
   engine?: Engine
-  /** What holds for all topics: see TopicsOptions for the defaults. */
+  /** The options of all topics: see TopicsOptions for the defaults. */
   topics?: TopicsOptions
 }
 
-/** What a route says of topics, checked. */
+/** TopicRouteOptions, resolved when a route is registered. */
 export interface TopicSettings {
   readonly topic: TopicRouteOptions['topic']
   readonly rules: Pick<TopicRules, 'retention' | 'hasPresence'>
   readonly member: MemberChooser | undefined
 }
 
-const LINGER = 5_000
+// In milliseconds.
+const UNUSED_TOPIC_TIMEOUT = 5_000
 
 /** @throws BadOption */
 export function resolveTopic (topic: TopicRouteOptions['topic']): TopicRouteOptions['topic'] {
@@ -85,7 +86,7 @@ export function resolveTopics (given: TopicsOptions | undefined): HubSettings {
     lease: wholeNumber('topics.lease', lease, { min: 1_000, max: ANY_TIME.max }) ?? 30_000,
     grace: wholeNumber('topics.grace', grace, { min: 0, max: ANY_TIME.max }) ?? 5_000,
     liveInterval: wholeNumber('topics.liveInterval', liveInterval, { min: 100, max: ANY_TIME.max }) ?? 25_000,
-    linger: LINGER
+    unusedTopicTimeout: UNUSED_TOPIC_TIMEOUT
   }
 }
 
@@ -94,7 +95,8 @@ export function checkEngine (engine: unknown): Engine | undefined {
   if (engine === undefined) return undefined
   const { publish, subscribe, read } = Object(engine) as Partial<Engine>
   if ([publish, subscribe, read].some((method) => typeof method !== 'function')) {
-    throw new BadOption('engine', "an engine, such as redisEngine({ url }) of 'fastify-wire/redis'", inspect(engine, { depth: 0 }))
+    const allowed = "an engine, such as redisEngine({ url }) of 'fastify-wire/redis'"
+    throw new BadOption('engine', allowed, inspect(engine, { depth: 0 }))
   }
   return engine as Engine
 }

@@ -7,20 +7,20 @@ import type { DeflateParameters, DeflateSettings } from '../deflate/settings.js'
 import { TaskQueue } from './task-queue.js'
 
 /**
- * What is sent on a connection that agreed on permessage-deflate (RFC 7692). A large message is compressed elsewhere,
- * and what is sent after it waits for its turn.
+ * The sending side of a connection with permessage-deflate (RFC 7692). Large messages are compressed in the thread
+ * pool; everything sent after one waits for it.
  */
 export class Compression {
   readonly inflater: Inflater
-  /** Payload bytes that are being compressed elsewhere, or wait behind such. */
+  /** Payload bytes that are being compressed in the thread pool, or wait behind such a message. */
   waiting = 0
 
   readonly #output: Output
   readonly #deflater: Deflater
-  /** Whether others have the same deflater, so that what it makes of a message is theirs too. */
+  /** Whether other connections use the same deflater, so its output can be shared with them. */
   readonly #isShared: boolean
   readonly #threshold: number
-  readonly #outbox = new TaskQueue()
+  readonly #tasks = new TaskQueue()
   #isClosed = false
 
   constructor (output: Output, parameters: DeflateParameters, settings: DeflateSettings) {
@@ -43,7 +43,9 @@ export class Compression {
     if (!isCompressible || length < this.#threshold) {
       this.#sendInTurn(payload, isOwn, (bytes, isOwn) => { writeFrame(this.#output, opcode, fin, bytes, isOwn) })
     } else if (length <= this.#deflater.syncUpTo) {
-      this.#sendInTurn(payload, isOwn, (bytes) => { writeFrame(this.#output, opcode | COMPRESSED, true, this.#deflater.deflate(bytes), true) })
+      this.#sendInTurn(payload, isOwn, (bytes) => {
+        writeFrame(this.#output, opcode | COMPRESSED, true, this.#deflater.deflate(bytes), true)
+      })
     } else {
       const bytes = isOwn ? payload : Buffer.from(payload)
       this.#sendLater(length, (done) => {
@@ -76,12 +78,12 @@ export class Compression {
     }
   }
 
-  /** Runs a task when all that was sent so far has been written: now, unless something is being compressed elsewhere. */
-  inTurn (task: () => void): void {
-    this.#outbox.run(task)
+  /** Runs a task when everything sent so far is in the output: now, unless a message is in the thread pool. */
+  whenOutput (task: () => void): void {
+    this.#tasks.run(task)
   }
 
-  /** The conversation is over: what waits is not sent any more. */
+  /** Frees the contexts. Waiting messages are not sent anymore. */
   close (): void {
     this.#isClosed = true
     this.#deflater.close()
@@ -89,23 +91,23 @@ export class Compression {
   }
 
   #sendInTurn (payload: Buffer, isOwn: boolean, write: (bytes: Buffer, isOwn: boolean) => void): void {
-    if (!this.#outbox.isHeld) {
+    if (!this.#tasks.isHeld) {
       write(payload, isOwn)
       return
     }
-    // Whoever sends bytes may use their memory again at once.
+    // The caller may reuse its buffer at once.
     const bytes = isOwn ? payload : Buffer.from(payload)
-    this.#wait(bytes.length, () => { write(bytes, true) })
+    this.#sendAfterOthers(bytes.length, () => { write(bytes, true) })
   }
 
   #shareInTurn (frame: Buffer): void {
-    if (this.#outbox.isHeld) this.#wait(frame.length, () => { this.#output.share(frame) })
+    if (this.#tasks.isHeld) this.#sendAfterOthers(frame.length, () => { this.#output.share(frame) })
     else this.#output.share(frame)
   }
 
-  #wait (length: number, write: () => void): void {
+  #sendAfterOthers (length: number, write: () => void): void {
     this.waiting += length
-    this.#outbox.run(() => {
+    this.#tasks.run(() => {
       this.waiting -= length
       if (!this.#isClosed) write()
     })
@@ -113,12 +115,12 @@ export class Compression {
 
   #sendLater (length: number, start: (done: (write: () => void) => void) => void): void {
     this.waiting += length
-    this.#outbox.run(() => {
-      this.#outbox.hold()
+    this.#tasks.run(() => {
+      this.#tasks.hold()
       start((write) => {
         this.waiting -= length
         if (!this.#isClosed) write()
-        this.#outbox.release()
+        this.#tasks.release()
       })
     })
   }

@@ -5,8 +5,10 @@ import type { Limits, Protocol, Sink } from './protocol.js'
 import { isHixie, type Version } from '../versions.js'
 import { Rfc6455 } from './rfc6455.js'
 
-/** Begins a conversation in the version that was agreed on. */
-export function createProtocol (version: Version, sink: Sink, output: Output, limits: Limits, compression?: Compression): Protocol {
+/** Creates the protocol of the negotiated version. */
+export function createProtocol (
+  version: Version, sink: Sink, output: Output, limits: Limits, compression?: Compression
+): Protocol {
   return isHixie(version)
     ? new Hixie(sink, output, limits, version)
     : new Rfc6455(sink, output, limits, version, compression)

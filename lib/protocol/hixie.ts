@@ -3,31 +3,33 @@ import { Assembler } from '../codec/assembler.js'
 import { PAYLOAD_SHIFT, spend } from '../codec/budget.js'
 import { writeHixieText, type Output } from '../codec/encoder.js'
 import type { PreparedMessage } from '../codec/prepared-message.js'
+import { EMPTY_PAYLOAD } from '../codec/payload.js'
 import * as receiveBuffer from '../codec/receive-buffer.js'
 import { BadHixieLength, InvalidText, MessageTooBig, NotSupported, type Fault } from '../errors.js'
 import { ABNORMAL, encodeClose, NO_STATUS } from './close.js'
-import { LONGEST_TEXT } from './limits.js'
+import { MAX_TEXT_LENGTH } from './limits.js'
 import type { Limits, Protocol, ProtocolState, Sink } from './protocol.js'
 
-const NOTHING = Buffer.alloc(0)
 const TERMINATOR = 0xff
-// Of the budget: a frame has two parts, its type and what follows.
+// Units of the budget. A frame has two parts: its type and the rest.
 const PART_COST = 1
-// 7 bits each: more than any limit needs, so only padding is longer.
-const LONGEST_LENGTH = 9
+// Of 7 bits each. Lengths within the limits need fewer; a longer form is padding.
+const MAX_LENGTH_BYTES = 9
 
 /**
  * hixie-75 and hixie-76 (draft-ietf-hybi-thewebsocketprotocol-00 §4.2).
  *
- *                 0x00                    text up to 0xFF: a message
- *      ┌──────┐ ─────────▶ ┌─────────┐
- *      │ type │ ─────────▶ │ discard │    any other type under 0x80, up to 0xFF
- *      │      │            └─────────┘
- *      │      │ 0x80 and over  ┌────────┐        ┌──────┐
- *      └──────┘ ─────────────▶ │ length │ ─────▶ │ skip │    that many bytes, which may hold 0xFF
- *                              └────────┘        └──────┘
+ *      ┌──────┐     0x00      ┌──────┐
+ *      │ type │ ────────────▶ │ text │        a message, up to 0xFF
+ *      │      │               └──────┘
+ *      │      │  0x01 – 0x7F  ┌─────────┐
+ *      │      │ ────────────▶ │ discard │     ignored, up to 0xFF
+ *      │      │               └─────────┘
+ *      │      │  0x80 – 0xFF  ┌────────┐      ┌──────┐
+ *      └──────┘ ────────────▶ │ length │ ───▶ │ skip │   ignored, `length` bytes, which may contain 0xFF
+ *                             └────────┘      └──────┘
  *
- * In hixie-76, 0xFF with the length 0 is the close.
+ * Each frame ends in `type` again. In hixie-76, type 0xFF with length 0 is the close frame.
  */
 type Reading = 'type' | 'text' | 'discard' | 'length' | 'skip'
 
@@ -35,14 +37,14 @@ export class Hixie implements Protocol {
   readonly version: 'hixie-76' | 'hixie-75'
   state: ProtocolState = 'open'
   closeCode = ABNORMAL
-  readonly closeReason = NOTHING
+  readonly closeReason = EMPTY_PAYLOAD
   readonly compressing = 0
   readonly isSendingFragments = false
 
   readonly #sink: Sink
   readonly #output: Output
   #limits: Limits
-  /** Those that begin when the message that is being received ends. */
+  /** The limits that apply after the message being received. */
   #nextLimits: Limits | undefined
   readonly #text = new Assembler()
   #reading: Reading = 'type'
@@ -50,8 +52,8 @@ export class Hixie implements Protocol {
   #length = 0
   #lengthBytes = 0
 
-  /** Whether the Sink takes another message in this call. */
-  #takesMore = true
+  /** Whether the sink accepts another message in this call. */
+  #isTakingMessages = true
 
   constructor (sink: Sink, output: Output, limits: Limits, version: 'hixie-76' | 'hixie-75') {
     this.#sink = sink
@@ -63,14 +65,14 @@ export class Hixie implements Protocol {
   receive (length: number): number {
     const bytes = receiveBuffer.bytes.subarray(0, length)
     let at = 0
-    this.#takesMore = true
+    this.#isTakingMessages = true
     while (at < length && this.state !== 'closed') {
       const next = this.#read(bytes, at)
-      const goesOn = spend(PART_COST + ((next - at) >>> PAYLOAD_SHIFT)) && this.#takesMore
+      const mayContinue = spend(PART_COST + ((next - at) >>> PAYLOAD_SHIFT)) && this.#isTakingMessages
       at = next
-      if (!goesOn) break
+      if (!mayContinue) break
     }
-    // What follows the end of the conversation is taken, and dropped.
+    // Bytes after the close are discarded.
     return this.state === 'closed' ? length : at
   }
 
@@ -84,7 +86,7 @@ export class Hixie implements Protocol {
   }
 
   receiveEnd (): void {
-    // hixie-75 has no closing handshake: the end between two frames is its clean close.
+    // hixie-75 has no closing handshake: a stream that ends between two frames is its clean close.
     if (this.state !== 'closed' && this.version === 'hixie-75' && this.#reading === 'type') this.closeCode = NO_STATUS
     this.#finish()
   }
@@ -121,7 +123,7 @@ export class Hixie implements Protocol {
   drained (): void {}
 
   close (code?: number, reason?: string | Buffer): void {
-    // Neither is sent, but a mistake shows on every version.
+    // Neither is sent, but an invalid argument throws in every version.
     encodeClose(code, reason)
     if (this.state !== 'open') return
     this.state = 'closing'
@@ -129,7 +131,7 @@ export class Hixie implements Protocol {
     else this.#sink.end()
   }
 
-  /** Reads one part of a frame and returns where the next begins. */
+  /** Reads one part of a frame and returns the offset of the next. */
   #read (bytes: Buffer, at: number): number {
     switch (this.#reading) {
       case 'type': return this.#readType(bytes, at)
@@ -152,7 +154,7 @@ export class Hixie implements Protocol {
     const byte = bytes[at] as number
     this.#length = this.#length * 128 + (byte & 0x7f)
     if (this.#length > this.#limits.maxPayload) this.#fault(new MessageTooBig(this.#limits.maxPayload))
-    else if (++this.#lengthBytes > LONGEST_LENGTH) this.#fault(new BadHixieLength())
+    else if (++this.#lengthBytes > MAX_LENGTH_BYTES) this.#fault(new BadHixieLength())
     else if (byte < 0x80) this.#endLength()
     return at + 1
   }
@@ -177,9 +179,9 @@ export class Hixie implements Protocol {
   #readText (bytes: Buffer, at: number): number {
     const found = bytes.indexOf(TERMINATOR, at)
     const end = found < 0 ? bytes.length : found
-    const longest = Math.min(this.#limits.maxPayload, LONGEST_TEXT)
-    if (this.#text.length + end - at > longest) {
-      this.#fault(new MessageTooBig(longest))
+    const maxLength = Math.min(this.#limits.maxPayload, MAX_TEXT_LENGTH)
+    if (this.#text.length + end - at > maxLength) {
+      this.#fault(new MessageTooBig(maxLength))
       return end
     }
     this.#text.append(at, end, 0)
@@ -190,11 +192,10 @@ export class Hixie implements Protocol {
       this.#limits = this.#nextLimits
       this.#nextLimits = undefined
     }
-    // §4.2: what is not UTF-8 becomes U+FFFD, so that it can be sent on to anybody. That makes a text up to three times
-    // as long.
+    // §4.2: invalid UTF-8 becomes U+FFFD, so the text can be forwarded to any peer. It may become three times as long.
     const text = isUtf8(data) ? data : Buffer.from(data.toString())
-    if (text.length > longest) this.#fault(new MessageTooBig(longest))
-    else this.#takesMore = this.#sink.message(text, false)
+    if (text.length > maxLength) this.#fault(new MessageTooBig(maxLength))
+    else this.#isTakingMessages = this.#sink.message(text, false)
     return end + 1
   }
 
@@ -220,9 +221,9 @@ export class Hixie implements Protocol {
 
   #finish (): void {
     if (this.state === 'closed') return
-    // hixie-75 ended its side when it closed.
-    const ended = this.state === 'closing' && this.version === 'hixie-75'
+    // hixie-75 has ended its side in close().
+    const hasEnded = this.state === 'closing' && this.version === 'hixie-75'
     this.state = 'closed'
-    if (!ended) this.#sink.end()
+    if (!hasEnded) this.#sink.end()
   }
 }

@@ -1,21 +1,18 @@
 import { constants } from 'node:buffer'
 import type { Limits } from './protocol.js'
 
-const FEWEST_FRAGMENTS = 1024
-const SMALLEST_FRAGMENT = 64
+const MIN_FRAGMENTS = 1024
+const FRAGMENT_SIZE = 64
 
-/** How many fragments a message may have where nobody says: enough for pieces of 64 bytes. */
+/** Returns the default of `maxFragments`: enough for fragments of 64 bytes. */
 export function fragmentsFor (maxPayload: number): number {
-  return Math.max(FEWEST_FRAGMENTS, Math.ceil(maxPayload / SMALLEST_FRAGMENT) + 1)
+  return Math.max(MIN_FRAGMENTS, Math.ceil(maxPayload / FRAGMENT_SIZE) + 1)
 }
 
-/** The same limits for messages of another size; a number of fragments that somebody chose stays as it is. */
+/** Returns the limits with another `maxPayload`. `maxFragments` is adapted if it was the default. */
 export function withMaxPayload ({ maxPayload: before, maxFragments }: Limits, maxPayload: number): Limits {
   return { maxPayload, maxFragments: maxFragments === fragmentsFor(before) ? fragmentsFor(maxPayload) : maxFragments }
 }
 
-/**
- * The longest text, in bytes. What is longer cannot become a string, which is how applications read text, so it is
- * refused as too big whatever `maxPayload` says.
- */
-export const LONGEST_TEXT: number = constants.MAX_STRING_LENGTH
+/** The longest text message, in bytes: V8 cannot make a longer string. It applies even if `maxPayload` is larger. */
+export const MAX_TEXT_LENGTH: number = constants.MAX_STRING_LENGTH

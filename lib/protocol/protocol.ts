@@ -3,38 +3,37 @@ import type { Fault } from '../errors.js'
 import type { Version } from '../versions.js'
 
 /**
- * A conversation, sans-I/O: bytes come in by `receive()`, events and bytes go out through the Sink.
+ * The states of a connection's protocol. The protocol does no I/O: bytes come in through `receive()`, events go out
+ * through the Sink and bytes through the Output.
  *
- *                 close()                      close of the peer
- *      ┌────────┐  close sent   ┌───────────┐   sink.end()   ┌────────┐
- *      │  open  │ ────────────▶ │  closing  │ ─────────────▶ │ closed │
- *      └────────┘               └───────────┘                └────────┘
- *          │        close of the peer: answered, sink.end()       ▲
- *          ├──────────────────────────────────────────────────────┤
- *          │        fault: sink.fault(), close sent, sink.end()   │
- *          └──────────────────────────────────────────────────────┘
+ *   ┌──────┐  close(), or a close frame received   ┌─────────┐  close frames sent and received   ┌────────┐
+ *   │ open │ ────────────────────────────────────▶ │ closing │ ────────────────────────────────▶ │ closed │
+ *   └──────┘                                       └─────────┘                                   └────────┘
+ *       │                                               │                                             ▲
+ *       └───────────────────────────────────────────────┴─────────────────────────────────────────────┘
+ *                     fault (sends a close frame), end of the peer's stream, or abort()
  *
- * A fault, or the end of the peer's stream, leads from `closing` to `closed` as well. In `closed`
- * whatever arrives is discarded.
+ * `sink.end()` is called on the way to `closed`; hixie-75, which has no close frame, calls it in close(). A close frame
+ * waits for messages that are being compressed, so `closing` may begin before it is sent. Input after the peer's close
+ * frame is discarded.
  */
 export type ProtocolState = 'open' | 'closing' | 'closed'
 
-/** What a conversation tells. */
+/** Receives the events of a protocol. */
 export interface Sink {
   /**
-   * A whole message. `data` belongs to the receiver; text is valid UTF-8.
-   * @returns whether the next one may follow at once
+   * Called with each whole message. `data` belongs to the sink; text is valid UTF-8.
+   * @returns whether the next message may follow at once
    */
   message (data: Buffer, isBinary: boolean): boolean
   ping (data: Buffer): void
   pong (data: Buffer): void
-  /** The peer broke a rule. Comes at most once, before `end()`. */
+  /** Called when the peer violates the protocol: at most once, before `end()`. */
   fault (error: Fault): void
-  /** A message is being decompressed elsewhere: no more bytes until it is done. */
+  /** Called when a message goes to the thread pool: pass no bytes to `receive()` until `resumeInput()` is called. */
   pauseInput (): void
-  /** It is done: bytes may come again. */
   resumeInput (): void
-  /** The conversation is over: what is queued leaves, then this side of the stream ends. Comes once. */
+  /** Called once, when nothing more will be sent: end this side of the stream after the queued bytes. */
   end (): void
 }
 
@@ -42,59 +41,60 @@ export interface Protocol {
   readonly version: Version
   readonly state: ProtocolState
   /**
-   * The code of the close frame received; 1005 when it had none, 1006 when none came (RFC 6455 §7.1.5).
-   * hixie-75, which has no closing handshake, ends with 1005 when the stream ends between two frames.
+   * The code of the close frame received: 1005 if it had none, 1006 if none was received (RFC 6455 §7.1.5). For
+   * hixie-75, which has no close frame, it is 1005 if the stream ended between two frames.
    */
   readonly closeCode: number
   readonly closeReason: Buffer
-  /** Those of messages that begin from now on. */
+  /** The limits of messages. A change applies to messages that begin later. */
   limits: Limits
-  /** Payload bytes that were sent and are being compressed elsewhere, or wait behind such. */
+  /** Payload bytes that are being compressed in the thread pool, or wait behind such a message. */
   readonly compressing: number
-  /** Whether the last frame sent was a fragment, which others have to follow. */
+  /** Whether the last frame sent was a fragment, and the message is incomplete. */
   readonly isSendingFragments: boolean
 
   /**
-   * Bytes of the peer, the first `length` of the receive buffer. They are unmasked in place, and no view of them is kept.
-   * @returns how many were taken. The others are to be handed over again, when the Sink takes messages, input is not
-   * paused and there is a new budget.
+   * Processes the first `length` bytes of the receive buffer. They are unmasked in place, and no view of them is kept.
+   * @returns the number of bytes processed. Pass the others again when the sink accepts messages, input is not paused
+   * and a new budget is granted.
    */
   receive (length: number): number
-  /** The peer's stream ended, and all that came before was received. */
+  /** Call this when the peer's stream has ended and all its bytes were processed. */
   receiveEnd (): void
-  /** Ends the conversation where it stands: nothing more is told or sent. */
+  /** Closes at once, without a close frame. */
   abort (): void
 
   /**
-   * Sends a message, or one fragment of it when `fin` is false. Fragments are not compressed.
+   * Sends a message, or one of its fragments. Fragments are not compressed.
+   * @param fin whether this is the last frame of the message
    * @returns the length of the payload in bytes
-   * @throws NotSupported, InvalidText where the version cannot carry the payload.
+   * @throws NotSupported, InvalidText if this version cannot carry the payload
    */
   send (payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean): number
   /**
-   * Sends a message that others are sent too.
-   * @throws NotSupported
+   * Sends a prepared message.
+   * @throws NotSupported, InvalidText if this version cannot carry the payload
    */
   sendMessage (message: PreparedMessage): void
-  /** Calls back when all that was sent has been handed to the output: now, if nothing is being compressed elsewhere. */
+  /** Calls back when everything sent so far is in the output: now, unless a message is in the thread pool. */
   whenOutput (callback: () => void): void
   /** @throws NotSupported, ControlTooLong */
   ping (payload: Buffer): void
   /** @throws NotSupported, ControlTooLong */
   pong (payload: Buffer): void
-  /** What had to wait for the peer has left: the newest ping that came meanwhile is answered. */
+  /** Call this when a stalled output has drained. Answers the newest ping received meanwhile. */
   drained (): void
   /**
-   * Begins the closing handshake; nothing when it has begun already.
+   * Starts the closing handshake. Does nothing unless the state is 'open'.
    * @throws BadCloseCode, CloseReasonTooLong
    */
   close (code?: number, reason?: string | Buffer): void
 }
 
-/** The limits of a conversation, resolved when its route was registered. */
+/** The limits of one message. */
 export interface Limits {
-  /** Bytes of one message. */
+  /** In bytes. */
   readonly maxPayload: number
-  /** Fragments of one message. */
+  /** The number of frames. */
   readonly maxFragments: number
 }

@@ -6,64 +6,68 @@ import type { PreparedMessage } from '../codec/prepared-message.js'
 import { DEFLATED_SHIFT, INFLATE_COST, INFLATED_SHIFT, spend } from '../codec/budget.js'
 import { BINARY, CLOSE, CONTINUATION, isControl, PING, PONG, TEXT } from '../codec/opcode.js'
 import * as receiveBuffer from '../codec/receive-buffer.js'
-import { takeBinary, takeText } from '../codec/payload.js'
+import { EMPTY_PAYLOAD, takeBinary, takeText } from '../codec/payload.js'
 import { Utf8Validator } from '../codec/utf8.js'
 import {
-  ControlTooLong, InvalidUtf8, MessageTooBig, MissingContinuation, ReservedBits, TooManyFragments, UnexpectedContinuation, type Fault
+  ControlTooLong, InvalidUtf8, MessageTooBig, MissingContinuation, ReservedBits, TooManyFragments,
+  UnexpectedContinuation, type Fault
 } from '../errors.js'
 import { ABNORMAL, decodeClose, encodeClose } from './close.js'
 import type { Compression } from './compression.js'
-import { LONGEST_TEXT } from './limits.js'
+import { MAX_TEXT_LENGTH } from './limits.js'
 import type { Limits, Protocol, ProtocolState, Sink } from './protocol.js'
 
-const NOTHING = Buffer.alloc(0)
+const MAX_CONTROL_PAYLOAD = 125
 
 /**
- * RFC 6455, and drafts 7 and 8, whose frames are the same; with permessage-deflate (RFC 7692) where that was agreed on.
+ * RFC 6455 and its drafts 7 and 8, whose frames are the same, with or without permessage-deflate (RFC 7692).
  *
- *   messages received:   none ──first frame, not last──▶ in fragments ──last continuation──▶ none
- *                        none ──first frame, last──────▶ none
+ *   messages received:   none ── first frame, without FIN ──▶ in fragments ── continuation with FIN ──▶ none
+ *                        none ── first frame, with FIN ─────▶ none
  *
- * Control frames come and go in either state (§5.5). A large compressed message is decompressed elsewhere: until that
- * is done the bytes behind it are not taken.
+ * Control frames are allowed in either state (§5.5). While a large message is decompressed in the thread pool, no
+ * further input is processed.
  */
 export class Rfc6455 implements Protocol, FrameHandler {
   readonly version: '13' | '8' | '7'
   state: ProtocolState = 'open'
   closeCode = ABNORMAL
-  closeReason: Buffer = NOTHING
+  closeReason: Buffer = EMPTY_PAYLOAD
 
   readonly #sink: Sink
   readonly #output: Output
   #limits: Limits
-  /** Those that begin when the message that is being received ends. */
+  /** The limits that apply after the message being received. */
   #nextLimits: Limits | undefined
   readonly #compression: Compression | undefined
   readonly #decoder: Decoder
 
-  // The frame that is being received.
+  // The frame being received.
   #opcode = 0
   #fin = false
-  #control: Assembler | undefined
+  #controlAssembler: Assembler | undefined
 
-  // The message that is being received: TEXT, BINARY, or 0 for none.
+  // The message being received: TEXT, BINARY, or 0 for none.
   #message = 0
   #isCompressed = false
   #fragments = 0
-  #announced = 0
-  #assembly: Assembler | undefined
+  /** The sum of the frame lengths so far. */
+  #declaredLength = 0
+  #assembler: Assembler | undefined
   #validator: Utf8Validator | undefined
 
-  /** Whether a message is being decompressed elsewhere. */
+  /** Whether a message is being decompressed in the thread pool. */
   #isInflating = false
   #hasReceivedClose = false
   #hasSentClose = false
 
   isSendingFragments = false
-  /** The newest ping that came while what is sent has to wait. */
-  #unanswered: Buffer | undefined
+  /** The newest ping received while the output is stalled. */
+  #pendingPing: Buffer | undefined
 
-  constructor (sink: Sink, output: Output, limits: Limits, version: '13' | '8' | '7' = '13', compression?: Compression) {
+  constructor (
+    sink: Sink, output: Output, limits: Limits, version: '13' | '8' | '7' = '13', compression?: Compression
+  ) {
     this.#sink = sink
     this.#output = output
     this.#limits = limits
@@ -73,11 +77,11 @@ export class Rfc6455 implements Protocol, FrameHandler {
   }
 
   receive (length: number): number {
-    // After a close frame nothing counts (§5.5.1): it is taken, and dropped.
-    if (!this.#goesOn()) return length
+    // Input after a close frame is discarded (§5.5.1).
+    if (!this.#isReceiving()) return length
     if (this.#isInflating) return 0
     const taken = this.#decoder.read(0, length)
-    return this.#goesOn() ? taken : length
+    return this.#isReceiving() ? taken : length
   }
 
   get limits (): Limits {
@@ -124,7 +128,7 @@ export class Rfc6455 implements Protocol, FrameHandler {
 
   whenOutput (callback: () => void): void {
     if (this.#compression === undefined) callback()
-    else this.#compression.inTurn(callback)
+    else this.#compression.whenOutput(callback)
   }
 
   ping (payload: Buffer): void {
@@ -136,9 +140,9 @@ export class Rfc6455 implements Protocol, FrameHandler {
   }
 
   drained (): void {
-    const payload = this.#unanswered
-    this.#unanswered = undefined
-    // After our close nothing may follow.
+    const payload = this.#pendingPing
+    this.#pendingPing = undefined
+    // pong() sends nothing after a close frame.
     if (payload !== undefined) this.pong(payload)
   }
 
@@ -155,9 +159,9 @@ export class Rfc6455 implements Protocol, FrameHandler {
     writeFrame(this.#output, CLOSE, true, payload)
   }
 
-  // Control frames may overtake a message that is not sent yet (§5.5), but for the close.
+  // Pings and pongs may overtake a message that is still being compressed (§5.5); close frames may not.
   #sendControl (opcode: number, payload: Buffer): void {
-    if (payload.length > 125) throw new ControlTooLong(payload.length)
+    if (payload.length > MAX_CONTROL_PAYLOAD) throw new ControlTooLong(payload.length)
     if (this.state === 'open') writeFrame(this.#output, opcode, true, payload)
   }
 
@@ -166,7 +170,7 @@ export class Rfc6455 implements Protocol, FrameHandler {
   frame (opcode: number, fin: boolean, isCompressed: boolean, length: number): boolean {
     this.#opcode = opcode
     this.#fin = fin
-    // RFC 7692 §6: only the first frame of a message says that it is compressed.
+    // RFC 7692 §6: only the first frame of a message has the compressed bit.
     if (isCompressed && (isControl(opcode) || opcode === CONTINUATION)) return this.#refuse(new ReservedBits())
     if (isControl(opcode)) return true
     if (opcode === CONTINUATION) {
@@ -176,39 +180,43 @@ export class Rfc6455 implements Protocol, FrameHandler {
       this.#message = opcode
       this.#isCompressed = isCompressed
       this.#fragments = 0
-      this.#announced = 0
+      this.#declaredLength = 0
     }
-    // Both limits hold before a byte of the payload is kept.
-    this.#announced += length
-    if (this.#announced > this.#limits.maxPayload && !this.#mayShrink()) {
+    // Check both limits before keeping any byte of the payload.
+    this.#declaredLength += length
+    if (this.#declaredLength > this.#limits.maxPayload && !this.#mayInflateToFit()) {
       return this.#refuse(new MessageTooBig(this.#limits.maxPayload))
     }
-    if (this.#announced > LONGEST_TEXT && this.#message === TEXT) return this.#refuse(new MessageTooBig(LONGEST_TEXT))
-    if (++this.#fragments > this.#limits.maxFragments) return this.#refuse(new TooManyFragments(this.#limits.maxFragments))
+    if (this.#declaredLength > MAX_TEXT_LENGTH && this.#message === TEXT) {
+      return this.#refuse(new MessageTooBig(MAX_TEXT_LENGTH))
+    }
+    if (++this.#fragments > this.#limits.maxFragments) {
+      return this.#refuse(new TooManyFragments(this.#limits.maxFragments))
+    }
     return true
   }
 
-  // What does not compress is a little longer than it was, five bytes in each block.
-  #mayShrink (): boolean {
-    return this.#isCompressed && this.#announced <= this.#limits.maxPayload + (this.#limits.maxPayload >>> 10) + 64
+  // Incompressible data grows by five bytes per block, so a message within the limit may be a little longer compressed.
+  #mayInflateToFit (): boolean {
+    return this.#isCompressed && this.#declaredLength <= this.#limits.maxPayload + (this.#limits.maxPayload >>> 10) + 64
   }
 
-  payload (start: number, end: number, key: number, ends: boolean): boolean {
-    if (isControl(this.#opcode)) return this.#receiveControl(start, end, key, ends)
-    if (ends && this.#fin && this.#assembly === undefined) return this.#receiveWhole(start, end, key)
+  payload (start: number, end: number, key: number, isLast: boolean): boolean {
+    if (isControl(this.#opcode)) return this.#receiveControl(start, end, key, isLast)
+    if (isLast && this.#fin && this.#assembler === undefined) return this.#receiveWhole(start, end, key)
     receiveBuffer.unmask(start, end, key)
     if (this.#message === TEXT && !this.#isCompressed) {
       this.#validator ??= new Utf8Validator()
       if (!this.#validator.append(receiveBuffer.bytes, start, end)) return this.#refuse(new InvalidUtf8())
     }
-    this.#assembly ??= new Assembler()
-    this.#assembly.append(start, end, this.#announced)
-    if (!ends || !this.#fin) return true
+    this.#assembler ??= new Assembler()
+    this.#assembler.append(start, end, this.#declaredLength)
+    if (!isLast || !this.#fin) return true
     if (this.#validator?.end() === false) return this.#refuse(new InvalidUtf8())
-    const data = this.#assembly.take()
-    this.#assembly = undefined
+    const data = this.#assembler.take()
+    this.#assembler = undefined
     this.#validator = undefined
-    return this.#isCompressed ? this.#inflate(data, false) : this.#tell(data)
+    return this.#isCompressed ? this.#inflate(data, false) : this.#deliver(data)
   }
 
   fault (error: Fault): void {
@@ -222,33 +230,33 @@ export class Rfc6455 implements Protocol, FrameHandler {
     return false
   }
 
-  // The usual case, a message of one frame in one chunk: one copy.
+  // The usual case: a message of one frame in one chunk is copied once.
   #receiveWhole (start: number, end: number, key: number): boolean {
     if (this.#isCompressed) {
       receiveBuffer.unmask(start, end, key)
       return this.#inflate(receiveBuffer.bytes.subarray(start, end), true)
     }
     const data = this.#message === TEXT ? takeText(start, end, key) : takeBinary(start, end, key)
-    return data === undefined ? this.#refuse(new InvalidUtf8()) : this.#tell(data)
+    return data === undefined ? this.#refuse(new InvalidUtf8()) : this.#deliver(data)
   }
 
-  #inflate (payload: Buffer, isInPage: boolean): boolean {
+  #inflate (payload: Buffer, isInReceiveBuffer: boolean): boolean {
     const { inflater } = this.#compression as Compression
     const { maxPayload } = this.#limits
-    const limit = this.#message === TEXT ? Math.min(maxPayload, LONGEST_TEXT) : maxPayload
+    const limit = this.#message === TEXT ? Math.min(maxPayload, MAX_TEXT_LENGTH) : maxPayload
     try {
       const data = inflater.inflate(payload, limit)
       if (data !== undefined) {
-        // What it cost is known now: the decoder stops behind this message when that was too much.
+        // The cost is known only now. If it exhausts the budget, the decoder stops after this message.
         spend(INFLATE_COST + (payload.length >>> DEFLATED_SHIFT) + (data.length >>> INFLATED_SHIFT))
-        return this.#tellInflated(data)
+        return this.#deliverInflated(data)
       }
     } catch (fault) {
       return this.#refuse(fault as Fault)
     }
     this.#isInflating = true
     this.#sink.pauseInput()
-    const later = isInPage ? Buffer.from(payload) : payload
+    const later = isInReceiveBuffer ? Buffer.from(payload) : payload
     inflater.inflateLater(later, limit, (fault, data) => { this.#inflated(fault, data) })
     return false
   }
@@ -256,48 +264,48 @@ export class Rfc6455 implements Protocol, FrameHandler {
   #inflated (fault: Fault | undefined, data: Buffer): void {
     if (this.state === 'closed') return
     this.#isInflating = false
-    if (fault === undefined) this.#tellInflated(data)
+    if (fault === undefined) this.#deliverInflated(data)
     else this.fault(fault)
     this.#sink.resumeInput()
   }
 
-  #tellInflated (data: Buffer): boolean {
-    return this.#message === TEXT && !isUtf8(data) ? this.#refuse(new InvalidUtf8()) : this.#tell(data)
+  #deliverInflated (data: Buffer): boolean {
+    return this.#message === TEXT && !isUtf8(data) ? this.#refuse(new InvalidUtf8()) : this.#deliver(data)
   }
 
-  #tell (data: Buffer): boolean {
+  #deliver (data: Buffer): boolean {
     const isBinary = this.#message === BINARY
     this.#message = 0
-    if (this.#nextLimits !== undefined) this.#takeNextLimits(this.#nextLimits)
-    return this.#sink.message(data, isBinary) && this.#goesOn()
+    if (this.#nextLimits !== undefined) this.#applyNextLimits(this.#nextLimits)
+    return this.#sink.message(data, isBinary) && this.#isReceiving()
   }
 
-  #takeNextLimits (limits: Limits): void {
+  #applyNextLimits (limits: Limits): void {
     this.#limits = limits
     this.#nextLimits = undefined
   }
 
-  #receiveControl (start: number, end: number, key: number, ends: boolean): boolean {
-    if (!ends || this.#control !== undefined) {
+  #receiveControl (start: number, end: number, key: number, isLast: boolean): boolean {
+    if (!isLast || this.#controlAssembler !== undefined) {
       receiveBuffer.unmask(start, end, key)
-      this.#control ??= new Assembler()
-      this.#control.append(start, end, 0)
-      if (!ends) return true
+      this.#controlAssembler ??= new Assembler()
+      this.#controlAssembler.append(start, end, 0)
+      if (!isLast) return true
     }
-    const payload = this.#control?.take() ?? takeBinary(start, end, key)
-    this.#control = undefined
+    const payload = this.#controlAssembler?.take() ?? takeBinary(start, end, key)
+    this.#controlAssembler = undefined
     if (this.#opcode === CLOSE) {
       this.#receiveClose(payload)
     } else if (this.#opcode === PING) {
-      // §5.5.2. A peer that sends pings and reads nothing would fill the memory with their answers: only the newest need
-      // one (§5.5.3).
-      if (this.#output.isStalled) this.#unanswered = payload
+      // §5.5.2. Pongs for a peer that sends pings and reads nothing would fill the memory: answer only the newest ping
+      // then (§5.5.3).
+      if (this.#output.isStalled) this.#pendingPing = payload
       else this.pong(payload)
       this.#sink.ping(payload)
     } else {
       this.#sink.pong(payload)
     }
-    return this.#goesOn()
+    return this.#isReceiving()
   }
 
   #receiveClose (payload: Buffer): void {
@@ -310,22 +318,22 @@ export class Rfc6455 implements Protocol, FrameHandler {
     this.closeReason = status.reason
     this.#hasReceivedClose = true
     if (this.state === 'open') this.state = 'closing'
-    // §5.5.1: what was received is echoed, behind what was sent before; or our close is still to be sent.
+    // §5.5.1: echo the payload after everything sent before, unless a close frame of ours is already waiting there.
     this.whenOutput(() => {
       this.#sendClose(payload)
       this.#finish()
     })
   }
 
-  // What the Sink is told may close the conversation; after a close frame nothing counts (§5.5.1).
-  #goesOn (): boolean {
+  // The sink may close the socket when it is called. Input after a close frame is discarded (§5.5.1).
+  #isReceiving (): boolean {
     return this.state !== 'closed' && !this.#hasReceivedClose
   }
 
   #finish (): void {
     if (this.state === 'closed') return
     this.state = 'closed'
-    this.#assembly = undefined
+    this.#assembler = undefined
     this.#compression?.close()
     this.#sink.end()
   }

@@ -1,20 +1,20 @@
 /**
- * Keeps what is sent in its order while a message is being compressed elsewhere.
+ * Runs tasks in order, and queues them while an asynchronous one is under way.
  *
- *   free ── hold() ──▶ held ── release() ──▶ free, after what waited has run, unless that holds again
+ *   free ── hold() ──▶ held ── release(): runs the queued tasks until one calls hold() ──▶ free, or held again
  */
 export class TaskQueue {
   #isHeld = false
   #waiting: Array<(() => void) | undefined> = []
-  /** Where the first task is that has not run: to shift a long array moves all that is in it. */
+  /** The index of the next task: shift() would move all elements of a long array. */
   #first = 0
 
-  /** Whether a task would have to wait. */
+  /** Whether new tasks have to wait. */
   get isHeld (): boolean {
     return this.#isHeld || this.#waiting.length > 0
   }
 
-  /** Runs a task when all before it have run: now, if nothing is held. */
+  /** Runs a task after all earlier ones: now, unless the queue is held. */
   run (task: () => void): void {
     if (this.isHeld) this.#waiting.push(task)
     else task()

@@ -9,7 +9,7 @@ import { chooseProtocol, readHandshake, type Answer, type Handshake } from '../h
 import { negotiateDeflate, readExtensions, type DeflateAgreement } from '../handshake/extensions.js'
 import type { DeflateSettings } from '../deflate/settings.js'
 import type { Settings } from '../options/resolve.js'
-import { createContext, socketOpened } from './observer.js'
+import { createContext, reportOpen } from './observer.js'
 import type { Registration } from './registration.js'
 import { logRefusal } from './refusals.js'
 import { Compression } from '../protocol/compression.js'
@@ -19,7 +19,7 @@ import type { SocketObserver } from '../socket/observer.js'
 import { beginLifetime } from '../socket/lifetime.js'
 import { open, WireSocket } from '../socket/socket.js'
 import { LIVE_PROTOCOL } from '../topics/frames.js'
-import { chooseTopics, type Following } from './route-topics.js'
+import { chooseTopics, type InitialTopics } from './route-topics.js'
 import { upgradeOf, type Upgrade } from '../upgrade/response.js'
 import { createProtocol } from '../protocol/create-protocol.js'
 import type { PlainSocket } from '../socket/typed-socket.js'
@@ -35,13 +35,18 @@ export interface SocketRoute {
   readonly observer: SocketObserver<WireSocket>
 }
 
-// Reserved for a name that is none (RFC 2606 §2).
-const NO_HOST = 'host.invalid'
+// The host of requests without a Host header. RFC 2606 §2 reserves '.invalid'.
+const MISSING_HOST = 'host.invalid'
 
-/** Reads the handshake of an upgrade and admits it, before any hook of the route runs. */
-export function checkHandshake (settings: Settings, limits: readonly ConnectionLimits[], request: FastifyRequest, reply: FastifyReply, proceed: (error?: Error) => void): void {
+/** Reads the handshake of an upgrade, and checks limits and origin. Runs before the hooks of the route. */
+export function checkHandshake (
+  settings: Settings, limits: readonly ConnectionLimits[], request: FastifyRequest, reply: FastifyReply,
+  proceed: (error?: Error) => void
+): void {
   const { raw } = request
-  const done = (error?: Error): void => { proceed(error === undefined ? undefined : logRefusal(request, reply, error) as Error) }
+  const done = (error?: Error): void => {
+    proceed(error === undefined ? undefined : logRefusal(request, reply, error) as Error)
+  }
   let handshake: Handshake
   try {
     handshake = readHandshake({
@@ -50,7 +55,7 @@ export function checkHandshake (settings: Settings, limits: readonly ConnectionL
       url: request.originalUrl,
       headers: request.headers,
       secure: request.protocol === 'https',
-      host: request.host === '' && settings.toleratesMissingHost ? NO_HOST : request.host
+      host: request.host === '' && settings.toleratesMissingHost ? MISSING_HOST : request.host
     }, settings.versions)
   } catch (error) {
     done(error as Error)
@@ -58,28 +63,34 @@ export function checkHandshake (settings: Settings, limits: readonly ConnectionL
   }
   upgradeFor(reply).handshake = handshake
   if (upgradeChannel.hasSubscribers) {
-    upgradeChannel.publish({ requestId: request.id, route: request.routeOptions.url as string, version: handshake.version, request })
+    const route = request.routeOptions.url as string
+    upgradeChannel.publish({ requestId: request.id, route, version: handshake.version, request })
   }
   admit(settings, limits, handshake, request, upgradeFor(reply), done)
 }
 
-const NOTHING = Buffer.alloc(0)
+const NO_BODY = Buffer.alloc(0)
 
-// The routes of sockets answer nothing else.
+// On a socket route, every reply answers an upgrade.
 function upgradeFor (reply: FastifyReply): Upgrade {
   return upgradeOf(reply.raw) as Upgrade
 }
 
-/** Answers a handshake, after all hooks of the route have run, and opens the socket: at once, unless something has to be waited for. */
-export function acceptSocket (route: SocketRoute, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined {
+/**
+ * Answers a handshake and opens the socket, after all hooks of the route have run.
+ * @returns a promise if the answer is asynchronous
+ */
+export function acceptSocket (
+  route: SocketRoute, request: FastifyRequest, reply: FastifyReply
+): Promise<FastifyReply> | undefined {
   const handshake = upgradeFor(reply).handshake as Handshake
   if (handshake.bodyLength > 0 || typeof route.registration.server.options.verifyClient === 'function') {
     return acceptLater(route, handshake, undefined, request, reply)
   }
   try {
-    const following = chooseTopics(route.registration.hub, route.settings.topics, request)
-    if (following instanceof Promise) return acceptLater(route, handshake, following, request, reply)
-    answerHandshake(route, handshake, NOTHING, following, request, reply)
+    const initial = chooseTopics(route.registration.hub, route.settings.topics, request)
+    if (initial instanceof Promise) return acceptLater(route, handshake, initial, request, reply)
+    answerHandshake(route, handshake, NO_BODY, initial, request, reply)
   } catch (error) {
     throw logRefusal(request, reply, error)
   }
@@ -87,15 +98,16 @@ export function acceptSocket (route: SocketRoute, request: FastifyRequest, reply
 }
 
 async function acceptLater (
-  route: SocketRoute, handshake: Handshake, chosen: Promise<Following> | undefined, request: FastifyRequest, reply: FastifyReply
+  route: SocketRoute, handshake: Handshake, chosen: Promise<InitialTopics> | undefined, request: FastifyRequest,
+  reply: FastifyReply
 ): Promise<FastifyReply> {
   const { server, hub } = route.registration
   try {
     if (typeof server.options.verifyClient === 'function') await verifyClient(server, handshake, request)
-    const following = await (chosen ?? chooseTopics(hub, route.settings.topics, request))
-    const body = handshake.bodyLength === 0 ? NOTHING : await upgradeFor(reply).readBody(handshake.bodyLength)
-    // The time may have run out meanwhile.
-    if (!reply.sent) answerHandshake(route, handshake, body, following, request, reply)
+    const initial = await (chosen ?? chooseTopics(hub, route.settings.topics, request))
+    const body = handshake.bodyLength === 0 ? NO_BODY : await upgradeFor(reply).readBody(handshake.bodyLength)
+    // handshakeTimeout may have expired.
+    if (!reply.sent) answerHandshake(route, handshake, body, initial, request, reply)
   } catch (error) {
     throw logRefusal(request, reply, error)
   }
@@ -103,12 +115,13 @@ async function acceptLater (
 }
 
 function answerHandshake (
-  route: SocketRoute, handshake: Handshake, body: Buffer, { topics, member }: Following, request: FastifyRequest, reply: FastifyReply
+  route: SocketRoute, handshake: Handshake, body: Buffer, { topics, member }: InitialTopics, request: FastifyRequest,
+  reply: FastifyReply
 ): void {
   const { instance, settings, registration, handler, socketSettings, observer } = route
   const { server, hub } = registration
-  const isLive = handshake.offered.includes(LIVE_PROTOCOL) && !speaksLiveItself(settings)
-  // The live subprotocol carries that of the application, which is chosen among the others.
+  const isLive = handshake.offered.includes(LIVE_PROTOCOL) && !handlesLiveFrames(settings)
+  // The application chooses among the others: its subprotocol runs inside the live one.
   const offered = isLive ? handshake.offered.filter((protocol) => protocol !== LIVE_PROTOCOL) : handshake.offered
   const subprotocol = agreeOnProtocol(settings, server, offered, request)
   if (registration.isClosing()) throw new ServerClosing()
@@ -116,7 +129,7 @@ function answerHandshake (
   const answer = handshake.answer(isLive ? LIVE_PROTOCOL : subprotocol, body)
   const upgrade = upgradeFor(reply)
   if (agreement !== undefined) answer.headers.push('Sec-WebSocket-Extensions', agreement.answer)
-  upgrade.accept(tellHeaders(server, answer, request.raw, upgrade.acceptStatus), (stream, head) => {
+  upgrade.accept(emitHeaders(server, answer, request.raw, upgrade.acceptStatus), (stream, head) => {
     const { version } = handshake
     const context = createContext(settings, registration.logsRequests(request), request, reply)
     const socket = new WireSocket({
@@ -126,27 +139,35 @@ function answerHandshake (
       url: request.originalUrl,
       subprotocol: subprotocol ?? '',
       extensions: agreement === undefined ? '' : 'permessage-deflate',
-      createProtocol: (sink, output) => createProtocol(version, sink, output, settings.limits,
-        agreement === undefined ? undefined : new Compression(output, agreement.parameters, settings.deflate as DeflateSettings)),
+      createProtocol: (sink, output) => {
+        const compression = agreement === undefined
+          ? undefined
+          : new Compression(output, agreement.parameters, settings.deflate as DeflateSettings)
+        return createProtocol(version, sink, output, settings.limits, compression)
+      },
       context
     })
     if (settings.lifetime !== undefined) context.lifetimeEnd = beginLifetime(socket, settings.lifetime)
     socket[open](head, () => {
-      socketOpened(server, socket, request, context)
+      reportOpen(server, socket, request, context)
       server.add(socket, request.raw)
-      if (isLive || topics.length > 0) hub.attach(socket, { topics, member, live: isLive ? subprotocol ?? '' : undefined })
+      if (isLive || topics.length > 0) {
+        hub.attach(socket, { topics, member, live: isLive ? subprotocol ?? '' : undefined })
+      }
       return handler.call(instance, socket as PlainSocket, request)
     })
   })
   reply.code(upgrade.acceptStatus).send()
 }
 
-/** Whether the application names the live subprotocol among its own, and so reads and writes its frames. */
-function speaksLiveItself ({ protocols }: Settings): boolean {
+/** Whether the application lists the live subprotocol among its own, and so handles its frames itself. */
+function handlesLiveFrames ({ protocols }: Settings): boolean {
   return Array.isArray(protocols) && protocols.includes(LIVE_PROTOCOL)
 }
 
-function agreeOnDeflate ({ deflate }: Settings, { version }: Handshake, request: FastifyRequest): DeflateAgreement | undefined {
+function agreeOnDeflate (
+  { deflate }: Settings, { version }: Handshake, request: FastifyRequest
+): DeflateAgreement | undefined {
   if (deflate === undefined || version !== '13') return undefined
   return negotiateDeflate(readExtensions(request.headers), deflate)
 }
@@ -154,7 +175,9 @@ function agreeOnDeflate ({ deflate }: Settings, { version }: Handshake, request:
 function verifyClient (server: WireServer, handshake: Handshake, request: FastifyRequest): Promise<void> {
   const { options } = server
   return new Promise((resolve, reject) => {
-    const settle = (accepted: boolean, status = 401, message = STATUS_CODES[status] ?? '', headers: OutgoingHttpHeaders = {}): void => {
+    const settle = (
+      accepted: boolean, status = 401, message = STATUS_CODES[status] ?? '', headers: OutgoingHttpHeaders = {}
+    ): void => {
       if (accepted) resolve()
       else reject(refuse(ClientRefused, { statusCode: status, headers }, message))
     }
@@ -180,8 +203,8 @@ function agreeOnProtocol (
   return chosen
 }
 
-/** Lets listeners of 'headers' add lines to the answer. */
-function tellHeaders (server: WireServer, answer: Answer, request: IncomingMessage, status: number): Answer {
+/** Emits 'headers', whose listeners may add lines to the answer. */
+function emitHeaders (server: WireServer, answer: Answer, request: IncomingMessage, status: number): Answer {
   if (server.listenerCount('headers') === 0) return answer
   const lines = [`HTTP/${request.httpVersion} ${status} ${answer.reason}`]
   for (let i = 0; i < answer.headers.length; i += 2) lines.push(`${answer.headers[i]}: ${answer.headers[i + 1]}`)

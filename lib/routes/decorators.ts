@@ -3,12 +3,12 @@ import { AlreadyRegistered, BesideAnother, DecoratorTaken } from '../errors.js'
 import { WireServer } from '../server/server.js'
 import { contextsOf } from './fastify-servers.js'
 
-/** The names that @fastify/websocket has as well. */
+/** The decorators that @fastify/websocket adds too. */
 const SHARED = ['ws', 'websocketServer', 'injectWS']
 
 /**
- * Checks the names that a registration takes.
- * @param name of the method that declares sockets, `app.ws()` by default
+ * Checks that the decorators of a registration are free.
+ * @param name the option `decorator`
  * @returns whether `request.ws` is free
  * @throws AlreadyRegistered, BesideAnother, DecoratorTaken
  */
@@ -25,8 +25,8 @@ export function checkDecorators (instance: FastifyInstance, name: string): boole
 type Decorate = (this: FastifyInstance, ...args: unknown[]) => unknown
 
 /**
- * Says so where @fastify/websocket is registered after this plugin: in the same context by a better sentence than that of
- * Fastify, which names the decorator only; in another context, where nothing would be said, when the application is ready.
+ * Throws BesideAnother if @fastify/websocket is registered after this plugin. In the same context it replaces the error
+ * of Fastify, which only names the decorator. In another context it throws when the application is ready.
  */
 export function refuseAnother (instance: FastifyInstance): void {
   for (const method of ['decorate', 'decorateRequest'] as const) {
@@ -35,8 +35,11 @@ export function refuseAnother (instance: FastifyInstance): void {
       try {
         return decorate.apply(this, args)
       } catch (error) {
-        if ((error as { code?: unknown }).code !== 'FST_ERR_DEC_ALREADY_PRESENT' || !SHARED.includes(args[0] as string)) throw error
-        throw Object.assign(args[0] === 'ws' && method === 'decorate' ? new DecoratorTaken('app.ws') : new BesideAnother(), { cause: error })
+        const [name] = args
+        const isTaken = (error as { code?: unknown }).code === 'FST_ERR_DEC_ALREADY_PRESENT'
+        if (!isTaken || !SHARED.includes(name as string)) throw error
+        const better = name === 'ws' && method === 'decorate' ? new DecoratorTaken('app.ws') : new BesideAnother()
+        throw Object.assign(better, { cause: error })
       }
     }
     Object.assign(instance, { [method]: explained })

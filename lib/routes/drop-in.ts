@@ -8,10 +8,11 @@ import { checkMessageOptions } from '../options/route.js'
 import { prepareRoute, withFirstHook } from './prepare-route.js'
 import type { Registration } from './registration.js'
 import { describesMessages } from './schema.js'
+import { urlsOf } from './socket-urls.js'
 import { isUpgrade } from './upgrade-constraint.js'
-import type { handshakeTimeout } from './ws-route.js'
+import type { declaration, SocketDeclaration } from './ws-route.js'
 
-/** A route as Fastify hands it to an onRoute hook, with what @fastify/websocket reads of it. */
+/** A route as Fastify passes it to an onRoute hook, with the options of @fastify/websocket. */
 export interface DropInRoute extends Omit<RouteOptions, 'handler' | 'websocket' | 'wsHandler'> {
   websocket?: boolean
   wsHandler?: unknown
@@ -19,28 +20,30 @@ export interface DropInRoute extends Omit<RouteOptions, 'handler' | 'websocket' 
   /** Without the prefix. */
   routePath: string
   prefix: string
-  /** Of a route of `app.ws()`. */
-  [handshakeTimeout]?: number
+  /** Set on routes of `app.ws()`. */
+  [declaration]?: SocketDeclaration
 }
 
-/** Whether a route was declared as for @fastify/websocket: `{ websocket: true }`, or a `wsHandler` beside its handler. */
+/** Whether a route is declared as for @fastify/websocket: with `{ websocket: true }` or a `wsHandler`. */
 export function isDropIn (route: DropInRoute): boolean {
   return Boolean(route.websocket) || Boolean(route.wsHandler)
 }
 
 /**
- * Makes one route of both: an upgrade opens a socket, any other request gets the handler, or 404 where there is none.
- * One route and not two, because the hooks that other plugins have put on it must stand there once.
- * @param route its schema is changed, so it must be its own: see `copySchema()`
- * @returns what holds for its sockets; undefined where it has none, as that of a HEAD
+ * Makes a route answer upgrades as well: an upgrade opens a socket, any other request runs the handler, or gets 404 if
+ * there is none. It stays one route, so that hooks added by other plugins run once.
+ * @param route changed in place; its schema must not be shared: see `copySchema()`
+ * @returns the settings of its sockets; undefined for a HEAD route, which has none
  * @throws SocketMethod, SocketHandlerInvalid, BadOption, RouteOption
  */
-export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, defaults: WireOptions, registration: Registration): Settings | undefined {
-  // What describes the API knows nothing of sockets.
+export function openToUpgrades (
+  instance: FastifyInstance, route: DropInRoute, defaults: WireOptions, registration: Registration
+): Settings | undefined {
+  // Hidden from API descriptions, where the socket would appear as a GET.
   if (route.websocket) Object.assign(route.schema as FastifySchema, { hide: true })
   const methods = [route.method].flat()
   if (methods.every((method) => method === 'HEAD')) {
-    // Fastify adds it to a GET, with the handler of the socket.
+    // Fastify adds a HEAD route to each GET, with the handler of the socket.
     if (route.websocket) route.handler = replyNotFound
     return undefined
   }
@@ -52,7 +55,8 @@ export function openToUpgrades (instance: FastifyInstance, route: DropInRoute, d
   const own = ownOptions(route)
   checkMessageOptions(own, route.schema)
   const settings = resolveDropInSettings(defaults, own)
-  const prepared = prepareRoute(instance, registration, settings, route.schema, route, wsHandler as SocketHandler, route.url)
+  const prepared = prepareRoute(instance, registration, settings, route.schema, route, wsHandler as SocketHandler)
+  for (const url of urlsOf(route)) prepared.defineTopics(url)
   prepared.compileWhenReady()
   route.onRequest = withFirstHook((request, reply, done) => {
     if (isUpgrade(request.raw)) prepared.check(request, reply, done)
@@ -68,12 +72,12 @@ function replyNotFound (_request: FastifyRequest, reply: FastifyReply): void {
   reply.code(404).send()
 }
 
-/** What a route says of its sockets. Its errorHandler is that of its requests, as there. */
+/** The socket options of a route. As in @fastify/websocket, its errorHandler is for HTTP requests only. */
 function ownOptions (route: DropInRoute): SocketOptions {
   return Object.fromEntries(Object.entries(route).filter(([name]) => name !== 'errorHandler' && isSocketOption(name)))
 }
 
-/** A schema that may be changed: that of the route may be declared again, for a HEAD or by the application. */
+/** Copies the schema of a route, because Fastify's HEAD route or another route of the application may share it. */
 export function copySchema (route: DropInRoute): void {
   if (route.websocket || describesMessages(route.schema)) route.schema = { ...route.schema }
 }

@@ -9,13 +9,13 @@ export interface EarlyRoute {
   change (open: (route: DropInRoute) => void): void
 }
 
-// By the HTTP server, which an application has from its first moment.
+// By HTTP server, because an application has its server from the start.
 const routesOf = new WeakMap<object, EarlyRoute[]>()
 
 /**
- * `app.register(fastifyWire)` that is not awaited loads the plugin after the routes declared right behind it, and an
- * onRoute hook sees none of them. Fastify announces each application that it creates, so the hook can be there first.
- * It only notes the routes: they stay what they are in an application, or a context, that never loads the plugin.
+ * Without await, `app.register(fastifyWire)` loads the plugin after the routes that follow it, which its onRoute hook
+ * would miss. So an earlier hook, added when Fastify announces a new application, records them. In an application or
+ * context that never loads the plugin, the recorded routes behave as declared.
  */
 subscribe('fastify.initialization', (message) => {
   const { fastify } = message as { fastify: FastifyInstance }
@@ -23,12 +23,12 @@ subscribe('fastify.initialization', (message) => {
   routesOf.set(fastify.server, routes)
   fastify.addHook('onRoute', function (this: FastifyInstance, options) {
     const route = options as unknown as DropInRoute
-    if (isDropIn(route) && !this.hasDecorator('websocketServer')) routes.push(note(this, route))
+    if (isDropIn(route) && !this.hasDecorator('websocketServer')) routes.push(record(this, route))
   })
 })
 
-// Fastify reads hooks and schema of a route when it is ready, but takes its handler at once: this one can be changed later.
-function note (instance: FastifyInstance, route: DropInRoute): EarlyRoute {
+// Fastify reads hooks and schema of a route when it is ready, but the handler at once. So the handler is a wrapper.
+function record (instance: FastifyInstance, route: DropInRoute): EarlyRoute {
   const { handler } = route
   let current = handler
   route.handler = function (this: FastifyInstance, ...args: never[]) { return current.apply(this, args) }
@@ -43,16 +43,18 @@ function note (instance: FastifyInstance, route: DropInRoute): EarlyRoute {
   }
 }
 
-/** Whether the routes of an application were seen from its first moment: those of one made before this module was loaded were not. */
+/** Whether early routes of an application are recorded: not if it was created before this module was loaded. */
 export function isWatched (instance: FastifyInstance): boolean {
   return routesOf.has(instance.server)
 }
 
-/** The routes that an instance and the contexts in it have so far; each is handed over once. */
+/** Returns the recorded routes of an instance and its child contexts, and forgets them. */
 export function takeEarlyRoutes (instance: FastifyInstance): EarlyRoute[] {
   const routes = routesOf.get(instance.server)
   if (routes === undefined) return []
-  const within = routes.filter((early) => early.instance === instance || Object.prototype.isPrototypeOf.call(instance, early.instance))
+  const within = routes.filter((early) => {
+    return early.instance === instance || Object.prototype.isPrototypeOf.call(instance, early.instance)
+  })
   routesOf.set(instance.server, routes.filter((early) => !within.includes(early)))
   return within
 }

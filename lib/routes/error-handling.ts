@@ -6,7 +6,7 @@ import type { WireSocket } from '../socket/socket.js'
 import { tryLog } from '../try-log.js'
 import { toErrorText, toReason } from './schema.js'
 
-// What `ws` calls these faults: applications written for it tell them by these codes.
+// The codes of `ws` for these errors, on which applications written for it depend.
 const CODES: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
   ['FST_WIRE_RSV', 'WS_ERR_UNEXPECTED_RSV_2_3'],
   ['FST_WIRE_OPCODE', 'WS_ERR_INVALID_OPCODE'],
@@ -23,44 +23,45 @@ const CODES: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
   ['FST_WIRE_UTF8', 'WS_ERR_INVALID_UTF8']
 ])
 
-/** Whether an error is a rule that the peer broke, which has closed the socket already. */
+/** Whether an error is a protocol error of the peer, which has already closed the socket. */
 export function isFault (error: Error): boolean {
   return 'closeCode' in error
 }
 
-/** Gives a fault the code that it has in `ws`. */
+/** Gives a protocol error the code that it has in `ws`. */
 export function toWsError (error: Error & { code?: string }): void {
   const code = CODES.get(error.code ?? '')
-  // A subscriber of the channel has seen it already, and may have frozen it.
+  // Reflect.set, because a subscriber of the diagnostics channel may have frozen the error.
   if (code !== undefined) Reflect.set(error, 'code', code)
 }
 
-/** It needs the log of the request only, so that the request need not be kept for it. */
+/** Receives the logger instead of the request, so that sockets need not keep their request. */
 export type DefaultErrorHandler = (error: unknown, socket: WireSocket, log: FastifyBaseLogger) => void
 
-// What a loop over the messages throws when the peer left without a close is no failure, and the log has it already.
+// UncleanClose ends a loop over the messages. It is not a failure, and the close has been logged.
 export const closeWith1011: DefaultErrorHandler = (error, socket, log) => {
   if (error instanceof UncleanClose) return
   tryLog(log, 'error', { err: error }, 'a WebSocket handler failed')
   socket.close(1011)
 }
 
-// The default of @fastify/websocket. A fault has closed the socket already, with the code that says which it was.
+// The default of @fastify/websocket. A protocol error has already closed the socket, with its own code.
 export const terminate: DefaultErrorHandler = (error, socket, log) => {
   tryLog(log, 'error', error as object)
   if (!(isError(error) && isFault(error))) socket.terminate()
 }
 
-// A fault of a client is no fault here: as in Fastify, it is not logged as an error.
-const refuseBy = (answer: (error: RefusedMessage, socket: WireSocket) => void): DefaultErrorHandler => (error, socket, log) => {
-  // After the close nobody cares for what had been sent before.
-  if (socket.readyState !== socket.OPEN) return
-  tryLog(log, 'info', { err: error }, 'a message was refused')
-  answer(error as RefusedMessage, socket)
+// As in Fastify, a client error is logged at level info.
+const refuseBy = (answer: (error: RefusedMessage, socket: WireSocket) => void): DefaultErrorHandler => {
+  return (error, socket, log) => {
+    if (socket.readyState !== socket.OPEN) return
+    tryLog(log, 'info', { err: error }, 'a message was refused')
+    answer(error as RefusedMessage, socket)
+  }
 }
 
-/** Closes a socket whose peer sent a message that a schema refuses. */
+/** Closes a socket whose peer sent a message that does not match the schema. */
 export const closeRefused = refuseBy(({ closeCode, message }, socket) => { socket.close(closeCode, toReason(message)) })
 
-/** Answers such a message with the error. */
+/** Sends the error to the peer instead. */
 export const replyRefused = refuseBy((error, socket) => { socket.send(toErrorText(error), { binary: false }) })

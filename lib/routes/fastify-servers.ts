@@ -1,17 +1,17 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { readSlot, readSlots } from './fastify-slots.js'
 
-// What Fastify calls these slots, which are not public. Servers: it hands 'upgrade' events of these on, and no other ones.
+// Private slots of Fastify. It forwards 'upgrade' events of the servers in SERVERS, but no other events.
 const SERVERS = 'fastify.serverBindings'
 const CHILDREN = 'fastify.children'
 const LOG_CONTROLLER = 'fastify.logController'
 
-/** The servers that listen beside that of the application: on 'localhost' there is one for each address. Known once it listens. */
+/** Fastify's further servers: on 'localhost' it listens with one server per address. Empty before it listens. */
 export function secondaryServers (instance: FastifyInstance): readonly object[] {
   return readSlot(instance, SERVERS) as object[] | undefined ?? []
 }
 
-/** The contexts of an application that are within its root, from whichever of them. */
+/** Returns all contexts below the root of an application, for any instance of it. */
 export function contextsOf (instance: FastifyInstance): FastifyInstance[] {
   const within = (children: readonly FastifyInstance[]): FastifyInstance[] => {
     return children.flatMap((child) => [child, ...within(readSlot(child, CHILDREN) as FastifyInstance[])])
@@ -23,11 +23,11 @@ interface LogController {
   isLogDisabled (request: FastifyRequest): boolean
 }
 
-/** Whether Fastify logs a request. Its log controller knows, which an application may give; older versions have the option alone. */
+/** Returns a function that tells whether Fastify logs a request. Older versions of Fastify have no log controller. */
 export function requestLogging (instance: FastifyInstance): (request: FastifyRequest) => boolean {
   const controller = readSlot(instance, LOG_CONTROLLER) as LogController | undefined
   if (controller !== undefined) return (request) => !controller.isLogDisabled(request)
   const disabled: unknown = instance.initialConfig.disableRequestLogging
-  if (typeof disabled === 'function') return (request) => (disabled as (request: FastifyRequest) => boolean)(request) !== true
-  return () => disabled !== true
+  if (typeof disabled !== 'function') return () => disabled !== true
+  return (request) => (disabled as (request: FastifyRequest) => boolean)(request) !== true
 }

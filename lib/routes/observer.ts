@@ -1,5 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { closeChannel, errorChannel, openChannel, type Details, type ReportChannel, type SocketReport } from '../diagnostics.js'
+import {
+  closeChannel, errorChannel, openChannel, type Details, type ReportChannel, type SocketReport
+} from '../diagnostics.js'
 import type { Settings } from '../options/resolve.js'
 import type { Registration } from './registration.js'
 import { isRefusedMessage, type MessageSchemas } from './schema.js'
@@ -14,38 +16,41 @@ import { tryLog } from '../try-log.js'
 import { closeRefused, closeWith1011, replyRefused, terminate, toWsError } from './error-handling.js'
 import { nextTick, timers } from '../timers.js'
 
-/** What is kept of a request while its socket is open. */
+/** The data of the request that a socket keeps. */
 export interface Context {
   readonly log: FastifyBaseLogger
   readonly requestId: string
-  /** The URL of the route, as it was declared. */
+  /** The URL of the route, as declared. */
   readonly route: string
-  /** For the log; '' where that is off. */
+  /** For the log; '' if logging is off. */
   readonly ip: string
   readonly logsClose: boolean
+  /** By the clock of lib/timers.ts. */
   readonly openedAt: number
-  /** When the socket closes by itself, where its lifetime is limited. */
+  /** When `maxLifetime` closes the socket. */
   lifetimeEnd: number | undefined
-  /** Only for an error handler of the application: an idle socket is not to hold its request. */
+  /** Kept only for the application's error handler, to save memory of idle sockets. */
   readonly request: FastifyRequest | undefined
   readonly reply: FastifyReply | undefined
-  /** Why the peer or the connection failed; there only where one did, since it would cost each socket its place. */
+  /** The error of the peer or the connection. Optional, so that it takes no memory before there is one. */
   fault?: { readonly code: string | undefined, readonly message: string }
 }
 
-/** Whether anything is logged: a log that is off has one function for all levels. */
+/** Whether logging is on: a disabled logger uses one function for all levels. */
 function isLogging (log: FastifyBaseLogger): boolean {
   return log.info !== log.fatal
 }
 
-export function createContext (settings: Settings, logsClose: boolean, request: FastifyRequest, reply: FastifyReply): Context {
+export function createContext (
+  settings: Settings, logsClose: boolean, request: FastifyRequest, reply: FastifyReply
+): Context {
   const isKept = settings.errorHandler !== undefined
   const { log } = request
   return {
     log,
     requestId: request.id,
     route: request.routeOptions.url as string,
-    // To ask the system for it takes 9 µs, 6 % of a handshake.
+    // The system call takes 9 µs, 6 % of a handshake.
     ip: isLogging(log) ? request.ip : '',
     logsClose,
     openedAt: timers.now(),
@@ -55,16 +60,18 @@ export function createContext (settings: Settings, logsClose: boolean, request: 
   }
 }
 
-function publish<Report extends SocketReport> (channel: ReportChannel<Report>, details: Details<Report>, socket: WireSocket, { requestId, route }: Context): void {
+function publish<Report extends SocketReport> (
+  channel: ReportChannel<Report>, details: Details<Report>, socket: WireSocket, { requestId, route }: Context
+): void {
   channel.publish({ requestId, route, version: socket.version, socket, ...details } as unknown as Report)
 }
 
-/** Tells those who follow that a socket is open. */
-export function socketOpened (server: WireServer, socket: WireSocket, request: FastifyRequest, context: Context): void {
+/** Counts, logs and publishes that a socket has opened. */
+export function reportOpen (server: WireServer, socket: WireSocket, request: FastifyRequest, context: Context): void {
   const { log, logsClose, route, ip } = context
   const { version, protocol, extensions } = socket
   server.measurements.opened(route, version)
-  // Fastify has logged the 101 of the same request as info; the line of the close says the rest.
+  // At level debug, because Fastify logs the request at level info, and the close is logged.
   if (logsClose) tryLog(log, 'debug', { socket: { route, version, ip, protocol, extensions } }, 'socket opened')
   if (openChannel.hasSubscribers) publish(openChannel, { request }, socket, context)
 }
@@ -74,7 +81,7 @@ function noteFault (error: Error & { code?: string }, _socket: WireSocket, conte
   (context as Context).fault = { code, message }
 }
 
-/** What the sockets of a route have in common. */
+/** Creates the settings that the sockets of a route share. */
 export function createSocketSettings (
   settings: Settings, { server, socketTopics }: Registration, messages?: MessageSchemas
 ): SocketSettings {
@@ -91,7 +98,7 @@ export function createSocketSettings (
   }
 }
 
-/** Logs, counts and publishes what happens to the sockets of a route, and hands errors to the application. */
+/** Creates the observer that logs, counts and publishes the events of a route's sockets, and handles their errors. */
 export function createObserver (
   instance: FastifyInstance, settings: Settings, { server, socketTopics }: Registration
 ): SocketObserver<WireSocket> {
@@ -100,11 +107,12 @@ export function createObserver (
       const { log, openedAt, route, ip } = context as Context
       const { version, bufferedAmount } = socket
       const duration = timers.now() - openedAt
-      tryLog(log, 'info', { socket: { route, version, ip, reason, bufferedAmount }, duration }, 'socket cut')
+      tryLog(log, 'info', { socket: { route, version, ip, reason, bufferedAmount }, duration }, 'socket terminated')
     },
     onDiscard: (socket, context) => {
       const { log, route, ip } = context as Context
-      tryLog(log, 'warn', { socket: { route, version: socket.version, ip } }, 'messages dropped: nobody listens to them')
+      const message = 'messages dropped: the socket has no message listener'
+      tryLog(log, 'warn', { socket: { route, version: socket.version, ip } }, message)
     },
     publish: (channel, details, socket, context) => { publish(channel, details, socket, context as Context) },
     onLatency: (latency) => { server.measurements.latency.record(latency) },
@@ -138,20 +146,24 @@ export function createObserver (
   if (!settings.reportsFaults) return observer
   return {
     ...observer,
-    // Before the listeners of the application, so that they find the error with its other code.
+    // This runs before the application's 'error' listeners, so they see the code of `ws`.
     onProtocolError: (error, socket, context) => {
       noteFault(error, socket, context)
       toWsError(error)
-      // Later, so that the close frame of a fault has left before the handler can cut the connection.
+      // In the next tick, so that the close frame was written before the handler can terminate the socket.
       nextTick(handleError, instance, settings, error, socket, context as Context)
     }
   }
 }
 
-function handleError (instance: FastifyInstance, settings: Settings, error: unknown, socket: WireSocket, context: Context): void {
-  const { log, request, reply } = context
+function handleError (
+  instance: FastifyInstance, settings: Settings, error: unknown, socket: WireSocket, context: Context
+): void {
+  const { log } = context
+  const request = context.request as FastifyRequest
+  const reply = context.reply as FastifyReply
   const { errorHandler, onInvalid, reportsFaults } = settings
-  const failedToo = (second: unknown): void => {
+  const onHandlerError = (second: unknown): void => {
     tryLog(log, 'error', { err: second }, 'the errorHandler of a WebSocket route failed')
     socket.terminate()
   }
@@ -163,10 +175,10 @@ function handleError (instance: FastifyInstance, settings: Settings, error: unkn
       const fail = reportsFaults ? terminate : closeWith1011
       fail(error, socket, log)
     } else {
-      const result: unknown = errorHandler.call(instance, error as Error, socket, request as FastifyRequest, reply as FastifyReply)
-      if (isThenable(result)) result.then(undefined, failedToo)
+      const result: unknown = errorHandler.call(instance, error as Error, socket, request, reply)
+      if (isThenable(result)) result.then(undefined, onHandlerError)
     }
   } catch (second) {
-    failedToo(second)
+    onHandlerError(second)
   }
 }

@@ -6,7 +6,7 @@ import { checkEngine, resolveTopics, type TopicPluginOptions } from '../options/
 import type { WireServer } from '../server/server.js'
 import { TopicHub } from '../topics/hub.js'
 import { TopicRuleBook } from '../topics/topic-rules.js'
-import { DEFAULT_RETENTION, Topics } from '../topics/topics.js'
+import { DEFAULT_RETENTION, Topics, type TopicEvents } from '../topics/topics.js'
 import { tryLog } from '../try-log.js'
 import { matchingOptions } from './socket-urls.js'
 
@@ -15,41 +15,60 @@ export interface OpenTopics {
   readonly topics: Topics
 }
 
-/** Opens the topics of a registration, which close with the application. */
-export async function openTopics (instance: FastifyInstance, server: WireServer, options: TopicPluginOptions): Promise<OpenTopics> {
+/** Opens the topics of a registration. They close with the application. */
+export async function openTopics (
+  instance: FastifyInstance, server: WireServer, options: TopicPluginOptions
+): Promise<OpenTopics> {
   const engine = checkEngine(options.engine)
   const { routerOptions } = instance.initialConfig as { routerOptions?: Record<string, unknown> }
   const rules = new TopicRuleBook({ retention: DEFAULT_RETENTION, hasPresence: false }, matchingOptions(routerOptions))
   const { log } = instance
   const hub: TopicHub = new TopicHub(engine ?? memoryEngine(), rules, resolveTopics(options.topics), {
     state: (state, error) => {
-      // The first 'ready' of the engine of this process is no news.
-      if (engine !== undefined) tryLog(log, state === 'down' ? 'warn' : 'info', { engine: engine.name, ...error && { err: error } }, `the engine of the topics is ${state}`)
-      topics.emit('state', state, error)
+      // The default engine, in memory, is always ready.
+      if (engine !== undefined) {
+        const fields = { engine: engine.name, ...error && { err: error } }
+        tryLog(log, state === 'down' ? 'warn' : 'info', fields, `the topic engine is ${state}`)
+      }
+      emit('state', state, error)
     },
     gap: (topic, cursor) => {
-      tryLog(log, 'warn', { topic, cursor }, 'messages of a topic are gone')
+      tryLog(log, 'warn', { topic, cursor }, 'messages of a topic were lost')
       if (gapChannel.hasSubscribers) gapChannel.publish({ topic, cursor })
-      topics.emit('gap', topic, cursor)
+      emit('gap', topic, cursor)
     },
-    joined: (topic, member) => { topics.emit('join', topic, member) },
-    left: (topic, member) => { topics.emit('leave', topic, member) },
-    failed: (error) => { tryLog(log, 'error', { err: error }, 'topics failed') }
+    joined: (topic, member) => { emit('join', topic, member) },
+    left: (topic, member) => { emit('leave', topic, member) },
+    failed: (error) => { tryLog(log, 'error', { err: error }, 'an operation on topics failed') }
   })
-  const topics = new Topics(hub, engine === undefined && isOneOfMany() ? () => { warnOfOneProcess(instance) } : undefined)
+  const onListenerError = (error: unknown): void => {
+    tryLog(log, 'error', { err: error }, 'a listener of app.topics failed')
+  }
+  // An error of a listener must not reach the engine, which emits these events.
+  const emit = <Event extends keyof TopicEvents>(event: Event, ...args: TopicEvents[Event]): void => {
+    try {
+      topics.emit<keyof TopicEvents>(event, ...args)
+    } catch (error) {
+      onListenerError(error)
+    }
+  }
+  const needsEngine = engine === undefined && isOneOfMany()
+  const topics = new Topics(hub, onListenerError, needsEngine ? () => { warnOfLocalTopics(instance) } : undefined)
   server.measurements.topics = () => hub.counts
   await hub.open()
-  // After the sockets have closed: this hook stands before those of the application, which run in the opposite order.
+  // onClose hooks run in reverse order, so this one runs after the sockets have closed.
   instance.addHook('onClose', () => hub.close())
   return { hub, topics }
 }
 
-/** Whether other processes serve the same application, as far as this one can tell. */
+/** Whether other processes probably serve the same application: under node:cluster or pm2. */
 function isOneOfMany (): boolean {
-  // pm2 gives its processes these, in fork mode too.
+  // pm2 sets these variables, in fork mode too.
   return cluster.isWorker || Number(process.env['instances']) > 1 || Number(process.env['NODE_APP_INSTANCE']) > 0
 }
 
-function warnOfOneProcess (instance: FastifyInstance): void {
-  tryLog(instance.log, 'warn', {}, 'topics reach the sockets of this process only, and it is one of several: give fastify-wire the option engine')
+function warnOfLocalTopics (instance: FastifyInstance): void {
+  const message = 'topics reach only the sockets of this process, but there are several processes: ' +
+    'set the option engine of fastify-wire'
+  tryLog(instance.log, 'warn', {}, message)
 }

@@ -10,26 +10,27 @@ import { describesMessages, MessageSchemas } from './schema.js'
 
 type MessageRoute = ConstructorParameters<typeof MessageSchemas>[3]
 
-/** What a route does with an upgrade, whichever way it was declared. */
+/** The parts of a socket route that `app.ws()` and drop-in routes share. */
 export interface PreparedRoute {
   /** The schema to declare the route with. */
   readonly schema: FastifySchema | undefined
-  /** Checks the handshake, before any hook of the route runs. */
+  /** Checks the handshake, before the hooks of the route. */
   check (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void
-  /** Opens the socket, after all hooks have run. */
+  /** Opens the socket, after the hooks of the route. */
   accept (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined
-  /** Has the schemas of messages compiled when the application is ready. */
+  /** Defines the rules of the route's topics for one of its URLs, given with the prefix. */
+  defineTopics (pattern: string): void
+  /** Adds an onReady hook that compiles the message schemas. */
   compileWhenReady (): void
 }
 
 /**
- * Makes of what a route declares what its upgrades need.
- * @param pattern of its URL, with the prefix
- * @param schema changed where it describes messages, so it must be that of the route alone
+ * Prepares a route for upgrades.
+ * @param schema changed in place if it describes messages, so it must not be shared
  */
 export function prepareRoute (
   instance: FastifyInstance, registration: Registration, settings: Settings, schema: FastifySchema | undefined,
-  route: MessageRoute, handler: SocketHandler, pattern: string
+  route: MessageRoute, handler: SocketHandler
 ): PreparedRoute {
   const limits = [...registration.limits, ...createLimits(settings)]
   const messages = describesMessages(schema) ? new MessageSchemas(instance, schema, settings, route) : undefined
@@ -42,20 +43,23 @@ export function prepareRoute (
     handler
   }
   const outbound = messages?.outbound
-  defineTopics(registration.hub, pattern, settings.topics, outbound && ((value) => outbound.write(value)))
+  const write = outbound && ((value: unknown) => outbound.write(value))
   return {
     schema: messages?.routeSchema ?? schema,
     check: (request, reply, done) => { checkHandshake(settings, limits, request, reply, done) },
     accept: (request, reply) => {
-      messages?.take(reply)
+      messages?.takeSerializer(reply)
       return acceptSocket(socketRoute, request, reply)
     },
+    defineTopics: (pattern) => { defineTopics(registration.hub, pattern, settings.topics, write) },
     compileWhenReady: () => { messages?.compileWhenReady() }
   }
 }
 
-/** The onRequest hooks of a route, with one before them. */
-export function withFirstHook (first: PreparedRoute['check'], { onRequest }: Pick<RouteOptions, 'onRequest'>): NonNullable<RouteOptions['onRequest']> {
+/** Returns the onRequest hooks of a route with another one before them. */
+export function withFirstHook (
+  first: PreparedRoute['check'], { onRequest }: Pick<RouteOptions, 'onRequest'>
+): NonNullable<RouteOptions['onRequest']> {
   const others = onRequest === undefined ? [] : [onRequest].flat()
   return [first, ...others] as NonNullable<RouteOptions['onRequest']>
 }

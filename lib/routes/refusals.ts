@@ -9,31 +9,34 @@ import type { WireServer } from '../server/server.js'
 import type { Upgrade } from '../upgrade/response.js'
 import { answerUnavailable } from '../upgrade/unavailable.js'
 
-/** An upgrade that has no answer yet, and what is known of it. */
+/** The length to which URLs are truncated in log lines and errors. A URL may have 16 KiB. */
+export const MAX_URL_LENGTH = 100
+
+/** An upgrade without an answer. */
 interface PendingUpgrade {
   server: WireServer
   request: FastifyRequest | undefined
   reply: FastifyReply | undefined
   /** The code of the error that refuses it. */
   code: string | undefined
-  /** What the log says of its refusal, where the plugin refuses it. */
+  /** For the log line, if the plugin refuses the upgrade. */
   refusal: Omit<RefusedUpgrade, 'statusCode'> | undefined
 }
 
-// On the response, and not in a WeakMap of responses: that made the collector cost a fifth of a handshake.
+// A property, because a WeakMap of responses made garbage collection cost a fifth of a handshake.
 const pending = Symbol('pending')
 
 interface WatchedResponse {
   [pending]?: PendingUpgrade
 }
 
-/** Counts an upgrade as refused if its answer opens no socket, whoever answers. */
+/** Counts, logs and publishes the refusal of an upgrade, whether the plugin or the application refuses it. */
 export function watchUpgrade (server: WireServer, raw: IncomingMessage, upgrade: Upgrade): void {
   const { response } = upgrade
   const watched: PendingUpgrade = { server, request: undefined, reply: undefined, code: undefined, refusal: undefined };
   (response as WatchedResponse)[pending] = watched
   response.once('finish', () => {
-    // Over HTTP/2 a response finishes as well when its client is gone.
+    // An HTTP/2 response also finishes when the client disconnects.
     if (upgrade.isAccepted || !upgrade.hasBegun) return
     const { request, code, refusal } = watched
     const { statusCode } = response
@@ -41,12 +44,13 @@ export function watchUpgrade (server: WireServer, raw: IncomingMessage, upgrade:
     watched.server.measurements.refused(reason)
     if (refusal !== undefined) watched.server.refusals.add({ ...refusal, statusCode }, request)
     if (refuseChannel.hasSubscribers) {
-      refuseChannel.publish({ requestId: request?.id, route: request?.routeOptions.url, url: raw.url as string, statusCode, reason })
+      const route = request?.routeOptions.url
+      refuseChannel.publish({ requestId: request?.id, route, url: raw.url as string, statusCode, reason })
     }
   })
 }
 
-/** An upgrade has come to the hooks of a registration, which is the one that counts it. */
+/** Makes a registration the one that counts an upgrade, once the upgrade has reached its hooks. */
 export function claimUpgrade (server: WireServer, request: FastifyRequest, reply: FastifyReply): void {
   const upgrade = (reply.raw as WatchedResponse)[pending]
   if (upgrade === undefined) return
@@ -55,15 +59,14 @@ export function claimUpgrade (server: WireServer, request: FastifyRequest, reply
   upgrade.reply = reply
 }
 
-/** Whether an error refuses an upgrade, and is not one of the application, which may throw anything. */
+/** Whether an error is a refusal of this package. The application may throw anything else. */
 function isRefusal (error: unknown): error is Refusal {
   const { code, statusCode } = (error ?? {}) as Partial<Refusal>
   return typeof code === 'string' && code.startsWith('FST_WIRE_') && statusCode !== 500
 }
 
 /**
- * Has the log say in one line, which a flood of them shares, that an upgrade is refused. Its error goes the way of all
- * errors, and so to the error handler of the application.
+ * Logs a refusal by the rate-limited RefusalLog instead of Fastify's lines. The error still goes to the error handler.
  * @returns the error
  */
 export function logRefusal (request: FastifyRequest, reply: FastifyReply, error: unknown): unknown {
@@ -74,8 +77,8 @@ export function logRefusal (request: FastifyRequest, reply: FastifyReply, error:
   return error
 }
 
-/** The same of an upgrade to a URL without a socket, which is answered as any other URL where nothing stands. */
-export function logMissed (request: FastifyRequest, reply: FastifyReply, code = '404'): void {
+/** The same for an upgrade that Fastify answers with 404. */
+export function logNotFound (request: FastifyRequest, reply: FastifyReply, code = '404'): void {
   takeOverLog(request, reply, { code })
 }
 
@@ -88,28 +91,28 @@ function takeOverLog (request: FastifyRequest, reply: FastifyReply, refusal: Pen
 }
 
 /**
- * Notes why an upgrade is refused past Fastify, whose hooks learn nothing of it.
- * @param details for the log
+ * Records the reason for a refusal that bypasses Fastify and its hooks.
+ * @param details fields of the log line
  */
-export function noteRefusal ({ response }: Upgrade, code: ErrorCode, details?: object): void {
+export function recordRefusal ({ response }: Upgrade, code: ErrorCode, details?: object): void {
   const watched = (response as WatchedResponse)[pending] as PendingUpgrade
   const { request, reply } = watched
   const refusal = { code, details }
   watched.code = code
-  // Without hooks of a registration the log of the application has the line.
+  // No hook of the plugin has run, so there is no request logger.
   if (request === undefined || reply === undefined) watched.refusal = refusal
   else takeOverLog(request, reply, refusal)
 }
 
-/** Answers an upgrade while the application closes: Fastify would say 503 without a word why, or when to come again. */
+/** Refuses an upgrade while the application closes. Fastify's own 503 has neither a reason nor Retry-After. */
 export function refuseWhileClosing (upgrade: Upgrade): void {
   const error = new ServerClosing()
-  noteRefusal(upgrade, error.code)
+  recordRefusal(upgrade, error.code)
   answerUnavailable(upgrade, error)
 }
 
-/** Notes the errors that refuse upgrades. */
-export function noteRefusals (instance: FastifyInstance): void {
+/** Records the codes of errors that refuse upgrades. */
+export function recordRefusals (instance: FastifyInstance): void {
   instance.addHook('onError', (request, reply, error, done) => {
     const upgrade = (reply.raw as WatchedResponse)[pending]
     if (upgrade !== undefined) {

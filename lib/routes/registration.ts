@@ -9,9 +9,9 @@ export interface Registration {
   readonly server: WireServer
   readonly isClosing: () => boolean
   readonly logsRequests: (request: FastifyRequest) => boolean
-  /** Those of all its routes together. */
+  /** The connection limits for all its routes together. */
   readonly limits: readonly ConnectionLimits[]
   readonly hub: TopicHub
-  /** What its sockets can do with its topics. */
+  /** The methods of its sockets for topics. */
   readonly socketTopics: SocketTopics
 }

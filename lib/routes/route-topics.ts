@@ -5,18 +5,18 @@ import type { TopicSettings } from '../options/topics.js'
 import type { LiveMember } from '../topics/frames.js'
 import type { TopicHub } from '../topics/hub.js'
 
-/** What a socket follows from the beginning, and whom it stands for. */
-export interface Following {
+/** The topics that a socket follows when it opens, and the member that it represents in them. */
+export interface InitialTopics {
   readonly topics: readonly string[]
   readonly member: Member | undefined
 }
 
-const NOTHING: Following = { topics: [], member: undefined }
+const NO_INITIAL_TOPICS: InitialTopics = { topics: [], member: undefined }
 
 /**
- * Has the rules of a route found by its topics: those of `topic: true` by the pattern of its URL, others by their names.
- * @param pattern of the route's URL, with the prefix
- * @param write makes text of a value, by `schema.send` of the route
+ * Defines the rules of a route's topics: for `topic: true` by the pattern of the URL, otherwise by name.
+ * @param pattern one of the URLs of the route, with the prefix
+ * @param write serializes a value by `schema.send` of the route
  */
 export function defineTopics (
   hub: TopicHub, pattern: string, settings: TopicSettings, write: ((value: unknown) => string) | undefined
@@ -24,26 +24,30 @@ export function defineTopics (
   const { topic } = settings
   const rules = { ...settings.rules, write }
   if (topic === true) {
-    hub.rules.define(pattern === '' ? '/' : pattern, rules)
+    hub.rules.define(pattern, rules)
   } else if (topic !== undefined && typeof topic !== 'function') {
     for (const name of [topic].flat()) hub.rules.defineExact(hub.readName(name), rules)
   }
 }
 
 /**
- * Chooses the topics of a socket, after the hooks of its route have run.
+ * Chooses the initial topics of a socket, after the hooks of its route have run.
  * @throws TopicInvalid, MemberInvalid, and what the functions of the application throw
  */
-export function chooseTopics (hub: TopicHub, { topic, member }: TopicSettings, request: FastifyRequest): Following | Promise<Following> {
-  if (topic === undefined) return NOTHING
+export function chooseTopics (
+  hub: TopicHub, { topic, member: memberFor }: TopicSettings, request: FastifyRequest
+): InitialTopics | Promise<InitialTopics> {
+  if (topic === undefined) return NO_INITIAL_TOPICS
   const names = topic === true ? request.url : typeof topic === 'function' ? topic(request) : topic
-  const who = member?.(request)
-  return names instanceof Promise || who instanceof Promise
-    ? Promise.all([names, who]).then(([names, who]) => followingOf(hub, names, who))
-    : followingOf(hub, names, who)
+  const member = memberFor?.(request)
+  return names instanceof Promise || member instanceof Promise
+    ? Promise.all([names, member]).then(([names, member]) => initialTopics(hub, names, member))
+    : initialTopics(hub, names, member)
 }
 
-function followingOf (hub: TopicHub, names: string | readonly string[], member: LiveMember | undefined): Following {
+function initialTopics (
+  hub: TopicHub, names: string | readonly string[], member: LiveMember | undefined
+): InitialTopics {
   return { topics: [names].flat().map((name) => hub.readName(name)), member: memberOf(member) }
 }
 

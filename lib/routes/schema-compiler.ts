@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { CompilerNotFound } from '../errors.js'
 import { readSlot } from './fastify-slots.js'
 
-/** What a validator compiler returns. Only that of Ajv has `schemaEnv`. */
+/** A compiled validator. Only Ajv's have `schemaEnv`. */
 export interface Validate {
   (value: unknown, place?: object): unknown
   readonly errors?: unknown
@@ -16,7 +16,7 @@ interface AjvOptions {
   readonly customOptions: Record<string, unknown>
 }
 
-/** What is used of Fastify's schema controller, which is not public. */
+/** The used part of Fastify's private schema controller. */
 interface SchemaController {
   readonly isCustomValidatorCompiler: boolean
   readonly validatorCompiler: Compile
@@ -24,21 +24,20 @@ interface SchemaController {
   getValidatorBuilder (): (schemas: Record<string, unknown>, options: AjvOptions) => Compile
 }
 
-// Fastify's defaults are made for query strings and forms, where all values are strings: they convert "007" to 7 and null
-// to 0 until a value fits. JSON has types of its own. A `default` still fills in a missing property, since that changes
-// nothing that was sent.
-const AS_SENT = { coerceTypes: false, removeAdditional: false, discriminator: true }
+// Fastify's defaults suit query strings and forms, where all values are strings: Ajv converts "007" to 7 and null to 0.
+// JSON has types, so conversion is off. `default` still fills in missing properties.
+const STRICT = { coerceTypes: false, removeAdditional: false, discriminator: true }
 
-// Zod names this dialect in every schema it makes, and Ajv as Fastify loads it does not know the name. The keywords that
-// the dialect adds to draft-07 are still refused, as unknown ones.
+// Zod writes this dialect into each schema, but Fastify's Ajv does not know it. Keywords that draft-07 lacks still
+// throw.
 const NEWER_DIALECTS = 'https://json-schema.org/draft/20'
 
 /**
- * Finds the compiler for the schemas of messages: the one of the route, else the one that the application has set, else an
- * Ajv of our own. Ours is built by the factory that Fastify uses, with the options, plugins and shared schemas of the
- * application. Call this when the application is ready: until then compilers and schemas may be set.
+ * Finds the compiler for message schemas: the route's, else the application's, else an Ajv without type conversion,
+ * built by Fastify's factory with the options, plugins and shared schemas of the application. Call it when the
+ * application is ready, because compilers and schemas may be set until then.
  * @param ofRoute the `validatorCompiler` of the route
- * @param custom further options for our Ajv
+ * @param custom further Ajv options, for the third case
  * @throws CompilerNotFound
  */
 export function messageCompiler (
@@ -53,7 +52,7 @@ export function messageCompiler (
     return controller.validatorCompiler
   }
   const { ajv } = options
-  const customOptions = { ...AS_SENT, ...ajv.customOptions, ...custom }
+  const customOptions = { ...STRICT, ...ajv.customOptions, ...custom }
   const compile = controller.getValidatorBuilder()(instance.getSchemas(), { ...ajv, customOptions })
   return (definition) => compile({ ...definition, schema: withoutDialect(definition.schema) })
 }

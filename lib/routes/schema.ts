@@ -4,7 +4,7 @@ import {
   AsyncSchema, MessageBinary, MessageInvalid, MessageNotJson, SchemaNotCompiled, ValueNotSent, type RefusedMessage
 } from '../errors.js'
 import { isError } from '../is-error.js'
-import { LONGEST_REASON } from '../protocol/close.js'
+import { MAX_REASON_LENGTH } from '../protocol/close.js'
 import { messageCompiler, type Compile, type Validate } from './schema-compiler.js'
 import { isThenable } from '../socket/thenable.js'
 import type { SocketSchema } from '../options/declaration.js'
@@ -14,7 +14,7 @@ interface InboundOptions {
   readonly url: string
   readonly passesBinary: boolean
   readonly format: SchemaErrorFormatter
-  /** As `onProtoPoisoning` and `onConstructorPoisoning` of the application say. */
+  /** From `onProtoPoisoning` and `onConstructorPoisoning` of the application. */
   readonly parsing: ParseOptions
 }
 
@@ -28,13 +28,13 @@ interface CustomResult {
 
 type Serialize = (value: unknown) => unknown
 
-/** What the options of a route say of its messages. */
+/** The settings of a route about messages. */
 interface MessageSettings {
   readonly passesBinary: boolean
   readonly validatesSend: boolean
 }
 
-/** What is used of the declaration of a route. */
+/** The used part of a route's declaration. */
 interface MessageRoute {
   readonly url: string
   readonly schemaErrorFormatter?: SchemaErrorFormatter | undefined
@@ -42,10 +42,10 @@ interface MessageRoute {
 }
 
 /**
- * The schemas of the messages of one route. What is received is validated by a compiler of our own, unless the
- * application has one; what is sent goes through the serializer that Fastify compiles for the route.
+ * The message schemas of one route. `messageCompiler()` compiles the validators; values are sent by the serializer that
+ * Fastify compiles for the route.
  *
- *   constructor ── application is ready ──▶ has validators ── first handshake: take() ──▶ has a serializer too
+ *   constructed ── application is ready ──▶ validators ── first handshake: takeSerializer() ──▶ serializer too
  */
 export class MessageSchemas {
   readonly inbound: JsonInbound | undefined
@@ -56,7 +56,7 @@ export class MessageSchemas {
   readonly #route: MessageRoute
   readonly #message: unknown
 
-  /** @param schema is made the one to declare the route with */
+  /** @param schema changed in place: it becomes `routeSchema` */
   constructor (instance: FastifyInstance, schema: SocketSchema, settings: MessageSettings, route: MessageRoute) {
     const { message, send } = schema
     const { url, schemaErrorFormatter: format = formatErrors } = route
@@ -69,23 +69,23 @@ export class MessageSchemas {
     this.inbound = message === undefined ? undefined : new JsonInbound({ url, passesBinary, format, parsing })
     this.outbound = send === undefined
       ? undefined
-      // A default is for what the peer left out. What we leave out is missing.
+      // Defaults apply to received values only: a property missing from a sent value is an error.
       : new JsonOutbound(send, validatesSend, () => this.#compile('send', send, { useDefaults: false }))
-    // A socket has one answer, the 101, and what is sent by it is behind that.
+    // Fastify compiles serializers per status, and 101 is the only one of a socket.
     if (send !== undefined) schema.response = { ...schema.response as object, 101: send }
     delete schema.message
     delete schema.send
     this.routeSchema = schema
   }
 
-  /** Compiles the validators as late as Fastify does, because compilers and shared schemas may be set until then. */
+  /** Compiles the validators when the application is ready. Compilers and shared schemas may be set until then. */
   compileWhenReady (): void {
     this.#instance.addHook('onReady', async () => { this.#prepare() })
   }
 
-  /** Takes the serializer that Fastify compiled from the first request to the route. */
-  take (reply: FastifyReply): void {
-    // A handshake that is injected into the instance of a plugin does not wait for its onReady hooks.
+  /** Takes Fastify's serializer from the reply to the first handshake. */
+  takeSerializer (reply: FastifyReply): void {
+    // injectWS() of a child instance does not wait for its onReady hooks.
     this.#prepare()
     if (this.outbound !== undefined) this.outbound.serialize ??= reply.getSerializationFunction('101') as Serialize
   }
@@ -94,21 +94,22 @@ export class MessageSchemas {
     if (this.inbound !== undefined) this.inbound.validate ??= this.#compile('message', this.#message)
     if (this.outbound === undefined) return
     this.outbound.prepare()
-    // That of the first request comes too late for what is published before.
-    this.outbound.serialize ??= this.#serializer()
+    // Messages may be published before the first handshake.
+    this.outbound.serialize ??= this.#compileSerializer()
   }
 
-  #serializer (): Serialize | undefined {
+  #compileSerializer (): Serialize | undefined {
     const { serializerCompiler } = this.#instance
     const schema = (this.routeSchema as { response: Record<string, unknown> }).response['101']
-    return serializerCompiler?.({ schema, method: 'GET', url: this.#route.url, httpStatus: '101' } as never) as Serialize | undefined
+    const definition = { schema, method: 'GET', url: this.#route.url, httpStatus: '101' }
+    return serializerCompiler?.(definition as never) as Serialize | undefined
   }
 
   #compile (part: string, schema: unknown, custom?: Record<string, unknown>): Validate {
     const { url, validatorCompiler } = this.#route
     const compile = messageCompiler(this.#instance, validatorCompiler as Compile | undefined, custom)
     try {
-      // A message is to the compilers what a body is: a custom one may choose by `httpPart`, and knows no other.
+      // Custom compilers may choose by `httpPart`, and know 'body'.
       return compile({ schema: isFluent(schema) ? schema.valueOf() : schema, method: 'GET', url, httpPart: 'body' })
     } catch (cause) {
       throw new SchemaNotCompiled(`schema.${part} of ${url}`, messageOf(cause), { cause })
@@ -116,7 +117,7 @@ export class MessageSchemas {
   }
 }
 
-/** Whether the schema of a route speaks of messages. */
+/** Whether the schema of a route describes messages. */
 export function describesMessages (schema: SocketSchema | undefined): schema is SocketSchema {
   return schema?.message !== undefined || schema?.send !== undefined
 }
@@ -125,7 +126,7 @@ class JsonInbound implements Inbound {
   validate: Validate | undefined
   readonly passesBinary: boolean
   readonly #options: InboundOptions
-  // Ajv writes a root value that it coerced to where it stood.
+  // Ajv writes a coerced root value to its parent.
   readonly #holder: { value: unknown } = { value: undefined }
   readonly #place = { parentData: this.#holder, parentDataProperty: 'value' }
 
@@ -143,21 +144,22 @@ class JsonInbound implements Inbound {
       throw new MessageNotJson((error as Error).message)
     }
     const validate = this.validate as Validate
-    if (validate.schemaEnv === undefined) return this.#judge(validate(value), validate, value)
+    if (validate.schemaEnv === undefined) return this.#readResult(validate(value), validate, value)
     const holder = this.#holder
     holder.value = value
     const result = validate(value, this.#place)
     const coerced = holder.value
     holder.value = undefined
-    return this.#judge(result, validate, coerced)
+    return this.#readResult(result, validate, coerced)
   }
 
-  #judge (result: unknown, validate: Validate, value: unknown): unknown {
+  /** Interprets the result of a validator: a boolean of Ajv, or an object of a custom one. */
+  #readResult (result: unknown, validate: Validate, value: unknown): unknown {
     if (result === true) return value
     if (result === false) throw this.#invalid(validate.errors as Validation)
     if (typeof result !== 'object' || result === null) return value
     if ('then' in result) {
-      // Nobody waits for it.
+      // The promise is not awaited. Avoid an unhandled rejection.
       Promise.resolve(result).catch(() => {})
       throw new AsyncSchema(this.#options.url)
     }
@@ -167,16 +169,16 @@ class JsonInbound implements Inbound {
   }
 
   #invalid (found: Error | Validation): RefusedMessage {
-    // Fastify's type names the parts of a request only.
+    // The formatter's type allows only the parts of a request.
     const { message } = isError(found) ? found : this.#options.format(found, 'message' as 'body')
     return Object.assign(new MessageInvalid(message), { validation: found, validationContext: 'message' as const })
   }
 }
 
 /**
- * Makes a value the JSON text that is sent, by Fastify's serializer. The serializer converts what does not fit: any value
- * of a `const` to that constant, '7' to 7, null to {}. With `validateSend` such a value is refused, at the cost of a second
- * pass over it; the type of the whole is checked in any case.
+ * Serializes values by Fastify's serializer, which converts wrong types: any value of a `const` to that constant, '7'
+ * to 7, null to {}. With `validateSend` such a value throws, at the cost of a second pass over it. The type of the
+ * whole value is always checked.
  */
 class JsonOutbound implements Outbound {
   serialize: Serialize | undefined
@@ -200,13 +202,13 @@ class JsonOutbound implements Outbound {
   }
 
   write (value: unknown): string {
-    if (value === undefined) throw new ValueNotSent('it is undefined, which has no JSON')
+    if (value === undefined) throw new ValueNotSent('it is undefined')
     const kind = this.#kind
     const isKind = value === null
       ? this.#takesNull
       : typeof value === 'object' && (kind === 'object' || Array.isArray(value))
     if (kind !== undefined && !isKind) {
-      throw new ValueNotSent(`it is ${value === null ? 'null' : typeof value}, no ${kind}`)
+      throw new ValueNotSent(`it is ${value === null ? 'null' : typeof value}, not ${kind}`)
     }
     const found = this.#validatesSend ? this.#explain(value) : undefined
     if (found !== undefined) throw new ValueNotSent(found)
@@ -216,11 +218,11 @@ class JsonOutbound implements Outbound {
     } catch (cause) {
       throw new ValueNotSent(this.#explain(value) ?? messageOf(cause), { cause })
     }
-    if (typeof text !== 'string') throw new ValueNotSent('it has no JSON')
+    if (typeof text !== 'string') throw new ValueNotSent('it cannot be serialized as JSON')
     return text
   }
 
-  /** What a validator finds in a value. It names the property, which a serializer often does not. */
+  /** Returns the validator's error message, which names the property; serializers often do not. */
   #explain (value: unknown): string | undefined {
     try {
       const validate = this.#validate ??= this.#compile()
@@ -231,13 +233,13 @@ class JsonOutbound implements Outbound {
       if (!error) return undefined
       return isError(error) ? error.message : formatErrors(error, 'value').message
     } catch {
-      // What a validator cannot read is for the serializer to judge.
+      // The validator cannot read the value. Leave it to the serializer.
       return undefined
     }
   }
 }
 
-/** A value as its JSON is: the serializer takes a Date for a string, too, and a bigint for a number. */
+/** Converts a value to plain JSON data, as the serializer does: a Date to a string, a bigint to a number. */
 function toPlain (value: unknown): unknown {
   return JSON.parse(JSON.stringify(value, (_name, inner: unknown) => typeof inner === 'bigint' ? Number(inner) : inner))
 }
@@ -246,14 +248,14 @@ function messageOf (thrown: unknown): string {
   return isError(thrown) ? thrown.message : String(thrown)
 }
 
-/** The sentence that Fastify makes of errors by default. */
+/** Formats validation errors as Fastify does by default. */
 function formatErrors (errors: Validation | null | undefined, part: string): Error {
-  // A custom validator need not say what it found.
+  // A custom validator may leave `errors` unset.
   if (errors == null) return new Error(`${part} is not valid`)
   return new Error(errors.map(({ instancePath = '', message }) => `${part}${instancePath} ${message}`).join(', '))
 }
 
-// As fluent-json-schema marks its schemas.
+// The marks of fluent-json-schema.
 function isFluent (schema: unknown): schema is object {
   return typeof schema === 'object' && schema !== null &&
     ('isFluentSchema' in schema || Symbol.for('fluent-schema-object') in schema)
@@ -263,17 +265,17 @@ export function isRefusedMessage (error: unknown): error is RefusedMessage {
   return error instanceof MessageInvalid || error instanceof MessageNotJson || error instanceof MessageBinary
 }
 
-/** As much of a sentence as a close frame can carry (RFC 6455 §5.5). */
+/** Truncates a message to the length of a close reason (RFC 6455 §5.5). */
 export function toReason (message: string): string {
-  if (Buffer.byteLength(message) <= LONGEST_REASON) return message
+  if (Buffer.byteLength(message) <= MAX_REASON_LENGTH) return message
   const bytes = Buffer.from(message)
-  let end = LONGEST_REASON
-  // Not within a character.
+  let end = MAX_REASON_LENGTH
+  // Do not cut a UTF-8 sequence.
   while (((bytes[end] as number) & 0xc0) === 0x80) end--
   return bytes.toString('utf8', 0, end)
 }
 
-/** What a peer is told of a message that was refused, in the form of an error of Fastify. */
+/** The answer to a refused message, in the format of Fastify's errors. */
 export function toErrorText ({ statusCode, code, message }: RefusedMessage): string {
   return JSON.stringify({ statusCode, code, error: 'Bad Request', message })
 }

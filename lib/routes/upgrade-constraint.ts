@@ -1,39 +1,41 @@
 import type { IncomingMessage } from 'node:http'
 
-/** Which routes may take an upgrade: those under the constraint below only, or those without it. */
-export type Marked = 'constrained' | 'shared'
+/**
+ * The kind of route that takes the upgrades at a URL: one with the constraint below, as `app.ws()` declares it, or one
+ * that serves requests and upgrades, as in @fastify/websocket.
+ */
+export type RouteKind = 'constrained' | 'shared'
 
-/** The URLs that hold a socket. */
 interface Urls {
-  find (url: string): { readonly marked: Marked } | undefined
+  find (url: string): { readonly routeKind: RouteKind } | undefined
 }
 
-const mark = Symbol('mark')
+const socketUrls = Symbol('socketUrls')
 
-interface MarkedMessage extends IncomingMessage {
-  [mark]?: Urls
+interface UpgradeRequest extends IncomingMessage {
+  [socketUrls]?: Urls
 }
 
 /**
- * Lets the router see that this request is an upgrade. Which routes may take it is found out when the router asks: only
- * then has Fastify called `rewriteUrl`.
+ * Marks a request as an upgrade, for the constraint.
+ * @param urls searched when the router derives the constraint, because Fastify calls `rewriteUrl` before that
  */
 export function markUpgrade (request: IncomingMessage, urls: Urls): void {
-  (request as MarkedMessage)[mark] = urls
+  (request as UpgradeRequest)[socketUrls] = urls
 }
 
-/** Whether a request came as an upgrade that we answer. */
+/** Whether a request is an upgrade that the plugin answers. */
 export function isUpgrade (request: IncomingMessage): boolean {
-  return (request as MarkedMessage)[mark] !== undefined
+  return (request as UpgradeRequest)[socketUrls] !== undefined
 }
 
-/** Where no socket stands, an upgrade is for the routes under the constraint, of which there may be others than ours. */
-function isConstrained (request: MarkedMessage): boolean {
-  const urls = request[mark]
-  return urls !== undefined && urls.find(request.url as string)?.marked !== 'shared'
+/** An upgrade to an unknown URL satisfies the constraint too, because other plugins may use it. */
+function isConstrained (request: UpgradeRequest): boolean {
+  const urls = request[socketUrls]
+  return urls !== undefined && urls.find(request.url as string)?.routeKind !== 'shared'
 }
 
-/** The router constraint that only an upgrade satisfies, so that one URL holds a resource and its socket as two routes. */
+/** The router constraint that only upgrades satisfy. With it a resource and its socket are two routes at one URL. */
 export const upgradeConstraint = {
   name: 'upgrade',
   mustMatchWhenDerived: true,

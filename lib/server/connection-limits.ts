@@ -1,15 +1,15 @@
 import { isIPv6 } from 'node:net'
 import { TooManyConnections, TooManyFromAddress } from '../errors.js'
 
-/** How many connections there may be; undefined for any number. */
+/** Maximum numbers of connections; undefined means no limit. */
 export interface ConnectionMaxima {
   readonly maxConnections: number | undefined
   readonly maxConnectionsPerAddress: number | undefined
 }
 
 /**
- * Counts the connections of a registration or of a route, in all and by address. A connection counts from its handshake
- * on, so that handshakes which are never finished fill the room of nobody but their sender.
+ * Counts the connections of a registration or a route, in total and by address. A connection counts from its handshake
+ * on, so unfinished handshakes count against their own address.
  */
 export class ConnectionLimits {
   readonly #max: number
@@ -22,7 +22,7 @@ export class ConnectionLimits {
     this.#maxPerAddress = maxConnectionsPerAddress
   }
 
-  /** Why one more connection of this address is one too many. */
+  /** Returns the error that refuses a further connection from this address, if a limit is reached. */
   refusal (address: string | undefined): Error | undefined {
     if (address !== undefined && this.countOf(address) >= this.#maxPerAddress) return new TooManyFromAddress()
     return this.#count >= this.#max ? new TooManyConnections() : undefined
@@ -50,19 +50,19 @@ export class ConnectionLimits {
   }
 }
 
-/** The limits of a registration or of a route, in a list that is empty where there are none. */
+/** Returns the limits of a registration or a route: a list of one, or an empty list if there are none. */
 export function createLimits (maxima: ConnectionMaxima): readonly ConnectionLimits[] {
   const isLimited = maxima.maxConnections !== undefined || maxima.maxConnectionsPerAddress !== undefined
   return isLimited ? [new ConnectionLimits(maxima)] : []
 }
 
 /**
- * Takes a place within all of the limits, or within none.
- * @param ip undefined where the connection has no address (a UNIX socket): then it is counted in all only
- * @returns what gives the place back, to be called once
+ * Counts a connection in all of the limits, or in none if it is refused.
+ * @param ip undefined if the connection has no address (a UNIX socket): then only the total counts
+ * @returns a function that ends the counting; call it once
  * @throws TooManyConnections, TooManyFromAddress
  */
-export function takePlace (limits: readonly ConnectionLimits[], ip: string | undefined): () => void {
+export function acquireConnection (limits: readonly ConnectionLimits[], ip: string | undefined): () => void {
   const address = ip === undefined ? undefined : addressOf(ip)
   for (const limit of limits) {
     const refusal = limit.refusal(address)
@@ -72,7 +72,10 @@ export function takePlace (limits: readonly ConnectionLimits[], ip: string | und
   return () => { for (const limit of limits) limit.delete(address) }
 }
 
-/** Who an IP address stands for: all that share the first 64 bits of an IPv6 address, since one customer has that many at least (RFC 6177 §2). */
+/**
+ * Returns the key by which an IP address is counted. IPv6 addresses share a key if their first 64 bits are the same,
+ * because a customer usually has at least a /64 (RFC 6177 §2).
+ */
 export function addressOf (ip: string): string {
   if (!isIPv6(ip)) return ip
   const [address = ''] = ip.toLowerCase().split('%')
@@ -80,9 +83,9 @@ export function addressOf (ip: string): string {
   if (mapped !== undefined) return mapped
   const [front = '', back] = address.split('::')
   const groups = front === '' ? [] : front.split(':')
-  // A dotted end, if there is one, stands for two groups, and is never among the first four.
-  const behind = back === undefined || back === '' ? [] : back.replace(/\d+\.\d+\.\d+\.\d+$/, '0:0').split(':')
-  const zeros = back === undefined ? 0 : 8 - groups.length - behind.length
-  const all = [...groups, ...Array<string>(zeros).fill('0'), ...behind]
+  // A dotted IPv4 end counts as two groups, which are never among the first four.
+  const last = back === undefined || back === '' ? [] : back.replace(/\d+\.\d+\.\d+\.\d+$/, '0:0').split(':')
+  const zeros = back === undefined ? 0 : 8 - groups.length - last.length
+  const all = [...groups, ...Array<string>(zeros).fill('0'), ...last]
   return `${all.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, '')).join(':')}::/64`
 }

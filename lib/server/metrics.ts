@@ -3,23 +3,23 @@ import type { Version } from '../versions.js'
 import type { Traffic } from '../socket/init.js'
 import { context, type WireSocket } from '../socket/socket.js'
 
-/** Counts since the start, but for `open` and `bufferedBytes`, which are what is now. */
+/** Counters since the start; `open` and `bufferedBytes` are current values. */
 export interface Counts extends Traffic {
-  /** Sockets that are open. */
+  /** Open sockets. */
   open: number
-  /** Sockets that were opened. */
+  /** Sockets opened since the start. */
   opened: number
-  /** What `send()` queued and has not left, in bytes. */
+  /** Bytes that `send()` has queued and that have not been written. */
   bufferedBytes: number
 }
 
 export interface RouteMetrics extends Counts {
-  /** The URL of the route, as it was declared. */
+  /** The URL of the route, as declared. */
   readonly route: string
   readonly version: Version
 }
 
-/** Round trips of heartbeats, in milliseconds; all 0 where there was none. */
+/** Round-trip times of heartbeat pings, in milliseconds; all 0 before the first. */
 export interface LatencyMetrics {
   readonly count: number
   readonly sum: number
@@ -29,30 +29,30 @@ export interface LatencyMetrics {
   readonly max: number
 }
 
-/** What `app.websocketServer.metrics()` returns. */
+/** The result of `app.websocketServer.metrics()`. */
 export interface WireMetrics {
   readonly total: Counts
-  /** One entry for each route and version that had a socket. */
+  /** One entry per route and protocol version that has had a socket. */
   readonly routes: RouteMetrics[]
-  /** Upgrades that were refused, by the code of the error or, where there was none, by the status. */
+  /** Refused upgrades, by error code, or by HTTP status if the error has no code. */
   readonly refusals: Record<string, number>
-  /** Sockets that are gone, by their close code. */
+  /** Closed sockets, by close code. */
   readonly closes: Record<string, number>
   readonly latency: LatencyMetrics
   readonly topics: TopicCounts
 }
 
-// Kept in microseconds, to 1 %: about 20 KiB, made with the first round trip.
+// The histogram counts microseconds with 1 % precision. It takes about 20 KiB, so it is created with the first value.
 const SCALE = 1_000
-const LONGEST = 3_600_000 * SCALE
+const MAX_VALUE = 3_600_000 * SCALE
 
 export class Latency {
   #histogram: RecordableHistogram | undefined
 
-  /** @param duration of a round trip, in milliseconds */
+  /** @param duration in milliseconds */
   record (duration: number): void {
-    this.#histogram ??= createHistogram({ lowest: 1, highest: LONGEST, figures: 2 })
-    this.#histogram.record(Math.min(Math.max(Math.round(duration * SCALE), 1), LONGEST))
+    this.#histogram ??= createHistogram({ lowest: 1, highest: MAX_VALUE, figures: 2 })
+    this.#histogram.record(Math.min(Math.max(Math.round(duration * SCALE), 1), MAX_VALUE))
   }
 
   read (): LatencyMetrics {
@@ -60,31 +60,33 @@ export class Latency {
     if (histogram === undefined) return { count: 0, sum: 0, p50: 0, p90: 0, p99: 0, max: 0 }
     const { count } = histogram
     const at = (percentile: number): number => histogram.percentile(percentile) / SCALE
-    return { count, sum: histogram.mean * count / SCALE, p50: at(50), p90: at(90), p99: at(99), max: histogram.max / SCALE }
+    const sum = histogram.mean * count / SCALE
+    return { count, sum, p50: at(50), p90: at(90), p99: at(99), max: histogram.max / SCALE }
   }
 }
 
-/** What goes through the topics of a registration. */
+/** The counters of a registration's topics. */
 export interface TopicCounts {
-  /** Whether the engine can be reached. */
+  /** The state of the engine. */
   state: 'ready' | 'down'
-  /** Topics that this process follows, and how often: a socket counts for each of its topics. */
+  /** Topics that this process follows. */
   topics: number
+  /** Subscriptions of sockets of this process: a socket counts once for each of its topics. */
   subscriptions: number
-  /** Messages that the engine has accepted from this process. */
+  /** Messages of this process that the engine has accepted. */
   published: number
-  /** Messages handed to sockets of this process. */
+  /** Messages sent to sockets of this process. */
   delivered: number
-  /** How often messages of a topic were gone before this process saw them. */
+  /** How often this process has missed messages of a topic for good. */
   gaps: number
 }
 
 /**
- * What happened to the sockets of one registration. A message costs nothing here: each socket counts its own, and they
- * are added up when somebody asks, to those of the sockets that are gone.
+ * The counters of one registration. Messages are not counted here: each socket counts its own, `closed()` adds the
+ * counts of a closed socket, and `read()` those of the open ones.
  */
 export class Metrics {
-  /** Set where there are topics. */
+  /** Reads the counters of the topics. Set when the topics are opened. */
   topics: () => TopicCounts = noTopics
   readonly latency = new Latency()
   readonly #routes = new Map<string, Map<Version, RouteMetrics>>()
@@ -100,12 +102,12 @@ export class Metrics {
     increase(this.#closes, code)
   }
 
-  /** @param reason the code of an error, or a status */
+  /** @param reason an error code or an HTTP status */
   refused (reason: string): void {
     increase(this.#refusals, reason)
   }
 
-  /** @param sockets those that are open */
+  /** @param sockets the open sockets */
   read (sockets: Iterable<WireSocket>): WireMetrics {
     const routes = new Map<string, Map<Version, RouteMetrics>>()
     for (const byVersion of this.#routes.values()) {
@@ -136,7 +138,16 @@ function noTopics (): TopicCounts {
 }
 
 function createCounts (): Counts {
-  return { open: 0, opened: 0, bufferedBytes: 0, messagesReceived: 0, bytesReceived: 0, messagesSent: 0, bytesSent: 0, messagesDropped: 0 }
+  return {
+    open: 0,
+    opened: 0,
+    bufferedBytes: 0,
+    messagesReceived: 0,
+    bytesReceived: 0,
+    messagesSent: 0,
+    bytesSent: 0,
+    messagesDropped: 0
+  }
 }
 
 function entryOf (routes: Map<string, Map<Version, RouteMetrics>>, route: string, version: Version): RouteMetrics {

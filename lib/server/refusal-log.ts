@@ -2,54 +2,57 @@ import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../error-code.js'
 import { timers } from '../timers.js'
 
-/** An upgrade that was refused by the plugin. */
+/** An upgrade that the plugin refuses. */
 export interface RefusedUpgrade {
-  /** The code of the error that says why, or the status where there is none. */
+  /** The error code, or the HTTP status if there is none. */
   readonly code: string
   readonly statusCode: number
-  /** What else the log says of it, by which it can be mended. */
+  /** Further fields of the log line, which help to find the cause. */
   readonly details?: object | undefined
-  /** What to do about it, in place of what is said for the code. */
+  /** What the operator can do. Default: the advice for the code. */
   readonly advice?: string | undefined
 }
 
-/** Refusals that an operator can do something about. The others are the fault of a client, like any 4xx. */
+/** Advice for refusals that an operator can avoid; these are warnings. The others are client errors, like any 4xx. */
 const ADVICE: ReadonlyMap<string, string> = new Map<ErrorCode | 'UNSEEN_ROUTES', string>([
   ['FST_WIRE_ORIGIN', 'to allow this origin, add it to the option origin'],
   ['FST_WIRE_CONNECTIONS', 'maxConnections is reached'],
   ['FST_WIRE_CONNECTIONS_ADDRESS', 'maxConnectionsPerAddress is reached'],
-  ['FST_WIRE_HANDSHAKE_UNANSWERED', 'the hooks did not answer in time, handshakeTimeout gives them longer'],
-  ['UNSEEN_ROUTES', 'routes declared before fastify-wire was loaded have no socket: await app.register(fastifyWire) before them']
+  ['FST_WIRE_HANDSHAKE_UNANSWERED', 'the hooks did not answer in time; handshakeTimeout sets the limit'],
+  ['UNSEEN_ROUTES',
+    'routes declared before fastify-wire was loaded accept no sockets: await app.register(fastifyWire) before them']
 ])
 
-// Of a detail, which may come from a header of 16 KiB: a line stays under 400 bytes.
-const LONGEST_SHOWN = 60
+// The maximum length of a detail. It may come from a header of 16 KiB, but a log line should stay below 400 bytes.
+const MAX_DETAIL_LENGTH = 60
 
 // In milliseconds.
 const WINDOW = 1_000
 
-interface Sum {
+interface Repetition {
   count: number
   timer: NodeJS.Timeout
 }
 
 /**
- * The log of refused upgrades, which a flood of them must not fill: the first for a reason has a line, those that follow
- * within a second are counted, and have one line together.
+ * The log of refused upgrades, limited so that a flood cannot fill it. The first refusal with a code is logged at once.
+ * Those within the next second are counted, and logged as one line.
  */
 export class RefusalLog {
   readonly #log: FastifyBaseLogger | undefined
   readonly #logsRequests: (request: FastifyRequest) => boolean
   readonly #window: number
-  // By code. These are ours, so there are few.
-  readonly #sums = new Map<string, Sum>()
+  /** By code. The codes are those of this package, so there are few. */
+  readonly #repetitions = new Map<string, Repetition>()
 
   /**
-   * @param log that of the application
+   * @param log the logger of the application
    * @param logsRequests whether Fastify logs a request
-   * @param window how long refusals are counted before they have a line together, in milliseconds
+   * @param window how long refusals are counted before they are logged as one line, in milliseconds
    */
-  constructor (log?: FastifyBaseLogger, logsRequests: (request: FastifyRequest) => boolean = () => true, window = WINDOW) {
+  constructor (
+    log?: FastifyBaseLogger, logsRequests: (request: FastifyRequest) => boolean = () => true, window = WINDOW
+  ) {
     this.#log = log
     this.#window = window
     this.#logsRequests = logsRequests
@@ -58,48 +61,50 @@ export class RefusalLog {
   add (refusal: RefusedUpgrade, request?: FastifyRequest): void {
     const { code, statusCode, details, advice = ADVICE.get(code) } = refusal
     if (!ADVICE.has(code) && request !== undefined && !this.#logsRequests(request)) return
-    const sum = this.#sums.get(code)
-    if (sum !== undefined) {
-      sum.count++
+    const repetition = this.#repetitions.get(code)
+    if (repetition !== undefined) {
+      repetition.count++
       return
     }
-    this.#sums.set(code, { count: 0, timer: this.#later(code) })
-    write(request?.log ?? this.#log, code, { code, statusCode, ...shorten(details) }, advice === undefined ? 'upgrade refused' : `upgrade refused: ${advice}`)
+    this.#repetitions.set(code, { count: 0, timer: this.#schedule(code) })
+    const message = advice === undefined ? 'upgrade refused' : `upgrade refused: ${advice}`
+    write(request?.log ?? this.#log, code, { code, statusCode, ...shorten(details) }, message)
   }
 
-  #later (code: string): NodeJS.Timeout {
-    return timers.setTimeout(() => { this.#sumUp(code) }, this.#window).unref()
+  #schedule (code: string): NodeJS.Timeout {
+    return timers.setTimeout(() => { this.#endWindow(code) }, this.#window).unref()
   }
 
-  #sumUp (code: string): void {
-    const sum = this.#sums.get(code) as Sum
-    if (sum.count === 0) {
-      this.#sums.delete(code)
+  #endWindow (code: string): void {
+    const repetition = this.#repetitions.get(code) as Repetition
+    if (repetition.count === 0) {
+      this.#repetitions.delete(code)
       return
     }
-    this.#writeSum(code, sum)
-    sum.count = 0
-    sum.timer = this.#later(code)
+    this.#writeCount(code, repetition)
+    repetition.count = 0
+    repetition.timer = this.#schedule(code)
   }
 
-  #writeSum (code: string, { count }: Sum): void {
-    if (count > 0) write(this.#log, code, { code, count }, `${count} more ${count === 1 ? 'upgrade' : 'upgrades'} refused`)
+  #writeCount (code: string, { count }: Repetition): void {
+    if (count === 0) return
+    write(this.#log, code, { code, count }, `${count} more ${count === 1 ? 'upgrade' : 'upgrades'} refused`)
   }
 
-  /** Writes what is counted so far, and counts no more. */
+  /** Logs the current counts, and clears the timers. */
   end (): void {
-    for (const [code, sum] of this.#sums) {
-      timers.clearTimeout(sum.timer)
-      this.#writeSum(code, sum)
+    for (const [code, repetition] of this.#repetitions) {
+      timers.clearTimeout(repetition.timer)
+      this.#writeCount(code, repetition)
     }
-    this.#sums.clear()
+    this.#repetitions.clear()
   }
 }
 
-/** Cuts texts, and takes out of them what would be escaped in a line of JSON: neither a host nor an origin has such characters. */
+/** Truncates strings, and replaces the characters that JSON escapes; valid hosts and origins have none of them. */
 function shorten (details: object = {}): object {
   return Object.fromEntries(Object.entries(details).map(([name, value]: [string, unknown]) => {
-    return [name, typeof value === 'string' ? value.slice(0, LONGEST_SHOWN).replace(/[^ -~]|["\\]/g, '?') : value]
+    return [name, typeof value === 'string' ? value.slice(0, MAX_DETAIL_LENGTH).replace(/[^ -~]|["\\]/g, '?') : value]
   }))
 }
 
@@ -107,21 +112,23 @@ function write (log: FastifyBaseLogger | undefined, code: string, refused: objec
   try {
     log?.[ADVICE.has(code) ? 'warn' : 'info']({ refused }, message)
   } catch {
-    // A log that fails is no reason for a refusal, or for a timer, to fail.
+    // A logger may throw. That must not stop the refusal or the timer.
   }
 }
 
 /**
- * The log of a reply without what Fastify writes there by itself of an upgrade that this log has a line for: that it was
- * completed, and the error that the default error handler got, which is of level error for a 503 and has a stack. All that
- * the application writes stays, also in an error handler of its own.
+ * Wraps the logger of a refused upgrade so that Fastify's own lines are dropped, because RefusalLog has logged the
+ * refusal: the 'request completed' line, and the line of the default error handler, which has a stack and level error
+ * for a 503. Lines of the application are kept.
  */
 export function withoutRequestLines (log: FastifyBaseLogger, reply: FastifyReply): FastifyBaseLogger {
   return new Proxy(log, {
     get (target, name) {
       const value: unknown = Reflect.get(target, name)
       if (typeof value !== 'function') return value
-      return (...args: unknown[]): unknown => isRequestLine(args[0], reply) ? undefined : Reflect.apply(value, target, args)
+      return (...args: unknown[]): unknown => {
+        return isRequestLine(args[0], reply) ? undefined : Reflect.apply(value, target, args)
+      }
     }
   })
 }

@@ -20,81 +20,81 @@ import type { AnySocket } from '../socket/typed-socket.js'
 const NO_OPTIONS = {}
 
 export interface ClientInfo {
-  /** The Origin header, or that of the older drafts. */
+  /** The Origin header, or its equivalent in older drafts. */
   readonly origin: string
   /** Whether the connection is encrypted. */
   readonly secure: boolean
   readonly req: IncomingMessage
 }
 
-/** Says whether a client may connect: by what it returns or, when it has a second parameter, through that callback. */
+/** Decides whether a client may connect: by its return value, or by the callback if the function has two parameters. */
 export type VerifyClient = (
   info: ClientInfo,
   callback: (accepted: boolean, status?: number, message?: string, headers?: OutgoingHttpHeaders) => void
 ) => boolean | void
 
-/** Picks one of the subprotocols that the client offered, or none. */
+/** Returns one of the offered subprotocols, or false for none. */
 export type HandleProtocols = (offered: Set<string>, request: IncomingMessage) => string | false
 
 /**
- * The options of the server of `ws`, as @fastify/websocket takes them. `verifyClient` and `handleProtocols` are read at
- * each handshake, so they may be assigned later.
+ * The server options of `ws` that @fastify/websocket accepts. `verifyClient` and `handleProtocols` are read at each
+ * handshake, so they may be assigned later.
  */
 export interface WireServerOptions {
-  /** The largest message received, in bytes. The plugin's `maxPayload` goes before it. */
+  /** The maximum size of a received message, in bytes. The plugin's `maxPayload` takes precedence. */
   maxPayload?: number | undefined
   verifyClient?: VerifyClient | undefined
-  /** Asked where neither the route nor the plugin says which `protocols` are spoken. */
+  /** Called if neither the route nor the plugin has the option `protocols`. */
   handleProtocols?: HandleProtocols | undefined
-  /** Whether and how messages are compressed. The plugin's `perMessageDeflate` goes before it. */
+  /** Whether and how messages are compressed. The plugin's `perMessageDeflate` takes precedence. */
   perMessageDeflate?: boolean | DeflateOptions | undefined
-  /** Whether `clients` holds the open sockets. Default true. */
+  /** Whether `clients` contains the open sockets. Default true. */
   clientTracking?: boolean | undefined
-  /** The server whose upgrades are answered. Default: that of the application. */
+  /** The server whose upgrades are answered. Default: the server of the application. */
   server?: HttpServer | HttpsServer | undefined
-  /** Refused: the plugin answers the upgrades of a server, that is what it is for. */
+  /** Throws: the plugin always answers the upgrades of a server. */
   noServer?: boolean | undefined
-  /** Taken for compatibility, with a warning: the URL of a socket is that of its route. */
+  /** Ignored with a warning: each route has its own URL. */
   path?: string | undefined
-  /** Taken for compatibility: the application listens. */
+  /** Ignored: the application listens. */
   host?: string | undefined
-  /** Taken for compatibility: the application listens. */
+  /** Ignored: the application listens. */
   port?: number | undefined
-  /** Taken for compatibility: the application listens. */
+  /** Ignored: the application listens. */
   backlog?: number | undefined
-  /** Taken for compatibility: a ping is always answered. */
+  /** Ignored: pings are always answered. */
   autoPong?: boolean | undefined
-  /** Taken for compatibility: text is always checked. */
+  /** Ignored: text is always validated. */
   skipUTF8Validation?: boolean | undefined
-  /** Taken for compatibility: events are always synchronous. */
+  /** Ignored: events are always synchronous. */
   allowSynchronousEvents?: boolean | undefined
-  /** Taken for compatibility: a socket is a WireSocket. */
+  /** Ignored: every socket is a WireSocket. */
   WebSocket?: Unchecked
 }
 
 export interface WireServerEvents {
-  /** A socket is open; its route's handler follows. */
+  /** A socket opened. The handler of its route runs next. */
   connection: [socket: WireSocket, request: IncomingMessage]
-  /** The head of the 101, line by line; lines may be added. */
+  /** The head of a 101 is about to be sent. Listeners may add lines. */
   headers: [lines: string[], request: IncomingMessage]
   error: [error: Error]
-  /** Closed by `close()`, and the last socket is gone. */
+  /** `close()` was called, and the last socket has closed. */
   close: []
 }
 
 export interface MessageOptions {
-  /** Whether the message is binary. Default: false for a string, true for all else. */
+  /** Whether the message is binary. Default: false for a string, otherwise true. */
   binary?: boolean | undefined
-  /** Whether it may be compressed, where that was agreed on. Default true. */
+  /** Whether the message may be compressed, if compression was negotiated. Default true. */
   compress?: boolean | undefined
 }
 
 export interface BroadcastOptions extends MessageOptions {
-  /** Those who do not get it. */
+  /** The sockets that do not receive the message. */
   except?: AnySocket | WebSocket | Iterable<AnySocket | WebSocket> | undefined
-  /** Says who gets it. */
+  /** Returns whether a socket receives the message. */
   filter?: ((socket: WireSocket) => boolean) | undefined
-  /** What the message tells of, as in `socket.send()`. */
+  /** The kind of the message, as in `socket.send()`. */
   kind?: string | undefined
 }
 
@@ -102,36 +102,41 @@ interface ServerEmitterConstructor {
   new (options: { captureRejections: boolean }): TypedEmitter<WireServerEvents>
 }
 
-/** Node's EventEmitter itself, typed as that of a socket is: events that `ws` has and we have not are taken. */
+/** Node's EventEmitter, typed so that listeners of any event of `ws` are accepted. */
 const ServerEmitterBase = EventEmitter as ServerEmitterConstructor
 
 /**
- * What the sockets of one registration have in common.
+ * The sockets of one registration: `app.websocketServer`.
  *
- *   running ── close() ──▶ closing (new handshakes get 503) ── last socket gone ──▶ closed, 'close'
+ *   running ── close() ──▶ closing (new handshakes get 503) ── last socket closes ──▶ closed, 'close'
  */
 export class WireServer extends ServerEmitterBase {
   /** @see WireServerOptions */
   options: WireServerOptions
-  /** The open sockets as `ws` has them; undefined with `clientTracking: false`. */
+  /** The open sockets, as in `ws`; undefined with `clientTracking: false`. */
   readonly clients: Set<WebSocket>
-  /** The open sockets, whether they are tracked in `clients` or not. */
+  /** The open sockets, with any `clientTracking`. */
   readonly sockets: Set<WireSocket> = new Set()
 
-  /** @internal Whether a route has a `schema.send`, so that what is prepared may be a value. */
+  /** @internal Whether a route has `schema.send`: then `prepare()` accepts values. */
   takesValues = false
-  /** @internal What is counted of them. */
+  /** @internal */
   readonly measurements = new Metrics()
-  /** @internal Those of its sockets. */
+  /** @internal The asynchronous 'close' listeners of the sockets. */
   readonly closeListeners = new CloseListeners()
-  /** @internal What the log says of upgrades that were refused. */
+  /** @internal */
   readonly refusals: RefusalLog
   #state: 'running' | 'closing' | 'closed' = 'running'
   readonly #callbacks: Array<(error?: Error) => void> = []
   readonly #fail: (error: unknown) => void
 
-  /** @param fail gets what its listeners throw or reject with, but for those of 'connection', whose socket has an error handler */
-  constructor (options: WireServerOptions = {}, fail: (error: unknown) => void = () => {}, refusals = new RefusalLog()) {
+  /**
+   * @param fail receives errors of listeners. Rejections of 'connection' listeners go to the error handler of the
+   *   socket instead.
+   */
+  constructor (
+    options: WireServerOptions = {}, fail: (error: unknown) => void = () => {}, refusals = new RefusalLog()
+  ) {
     super({ captureRejections: true })
     this.#fail = fail
     this.refusals = refusals
@@ -139,16 +144,15 @@ export class WireServer extends ServerEmitterBase {
     this.clients = (options.clientTracking === false ? undefined : this.sockets) as Set<WebSocket>
   }
 
-  /** Whether a socket may not be opened any more. */
+  /** Whether handshakes are refused because `close()` was called. */
   get isClosing (): boolean {
     return this.#state !== 'running'
   }
 
   /**
-   * Makes a message that many sockets can be sent by `socket.send(message)`. Its bytes are copied now, and once more for
-   * each version and compression that a receiver needs; all receivers share them.
-   * Like `send()`, it is a value for the sockets of a route with `schema.send`, serialized once for each schema, and data
-   * for all others; with `{ binary }` it is data for all.
+   * Prepares a message for `socket.send(message)` to many sockets. The data is copied now, and encoded once for each
+   * protocol version and compression that a receiver needs. On a route with `schema.send` the message is a value,
+   * serialized once for each schema; on other routes, and with `{ binary }`, it is data.
    * @throws InvalidText, NotSendable
    */
   prepare (value: Value, options: MessageOptions = NO_OPTIONS): PreparedMessage {
@@ -163,9 +167,10 @@ export class WireServer extends ServerEmitterBase {
   }
 
   /**
-   * Sends a message to all open sockets. Sockets of the hixie drafts, which carry text only, get no binary one.
-   * Sockets of a route with `schema.send` take a value, as in `prepare()`. One that does not fit a receiver goes to none.
-   * @returns how many it was sent to
+   * Sends a message to all open sockets, except a binary message to hixie sockets, which carry text only. Values for
+   * routes with `schema.send` are serialized as in `prepare()`. If the value does not match one of the schemas, nothing
+   * is sent.
+   * @returns the number of sockets to which the message was sent
    * @throws InvalidText, NotSendable, ValueNotSent
    */
   broadcast (data: Value | PreparedMessage, options: BroadcastOptions = NO_OPTIONS): number {
@@ -180,7 +185,7 @@ export class WireServer extends ServerEmitterBase {
     }
     let count = 0
     if (message instanceof PreparedValue) {
-      // All forms are made before the first is sent.
+      // Serialize for every receiver before the first send: `receives()` calls `formFor()`.
       for (const socket of Array.from(this.sockets).filter(receives)) {
         if (socket.send(message, sendOptions) !== 'refused') count++
       }
@@ -192,14 +197,14 @@ export class WireServer extends ServerEmitterBase {
     return count
   }
 
-  /** Counts of sockets, messages, refusals and closes so far; they are added up at each call. */
+  /** Returns counters of sockets, messages, refusals and closes. They are computed at each call. */
   metrics (): WireMetrics {
     return this.measurements.read(this.sockets)
   }
 
   /**
-   * Opens no more sockets. Those that are open stay so: close them, or wait for their peers.
-   * @param callback called when the last of them is gone, or with an error when it was so before
+   * Stops accepting sockets. Open sockets are not closed.
+   * @param callback called when the last socket has closed, or with ServerNotRunning if the server is closed already
    */
   close (callback?: (error?: Error) => void): void {
     if (this.#state === 'closed') {
@@ -231,7 +236,7 @@ export class WireServer extends ServerEmitterBase {
     this.#contain(() => { this.emit('close') })
   }
 
-  // The last socket of a server closes it: what a callback throws must not keep the others from their end.
+  // Reports an exception, so that the remaining callbacks run.
   #contain (callback: () => void): void {
     try {
       callback()

@@ -5,31 +5,31 @@ import type { Protocol } from '../protocol/protocol.js'
 import type { Transport, WriteCallback } from '../transport/transport.js'
 import { isBlob, type SendResult } from './sendable.js'
 
-/** What is done with a message for a peer that reads slower than we send: see `backpressure` of the options. */
+/** What to do with a message for a slow peer: see the option `backpressure`. */
 export type BackpressurePolicy = 'close' | 'drop' | 'latest' | 'wait'
 
 export interface BackpressureSettings {
-  /** Bytes that may wait for one peer; one message may go past it. */
+  /** The number of bytes that may wait for one peer. One message may exceed it. */
   readonly limit: number
   readonly policy: BackpressurePolicy
 }
 
-/** A connection whose peer may be slow. */
+/** The connection, as far as its Backpressure uses it. */
 export interface SlowConnection {
   readonly transport: Transport
   readonly protocol: Protocol
   readonly isOpen: boolean
   close (code: number, reason: string): void
-  /** The socket is closed by this rule. */
+  /** Called before the policy 'close' closes the socket. */
   notifyTerminate (reason: string): void
   notifyDrop (data: string | Buffer, isBinary: boolean): void
 }
 
-/** The Sender as its Backpressure knows it. */
+/** The Sender, as far as its Backpressure uses it. */
 export interface SlowSender {
-  /** From how many bytes on a message meets the backpressure. */
+  /** Above this number of queued bytes, messages go through the Backpressure. */
   limit: number
-  /** Bytes that were sent and have not left. */
+  /** The number of bytes not sent yet. */
   readonly queuedAmount: number
   transmit (
     payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean,
@@ -41,7 +41,7 @@ export interface SlowSender {
   refuseClosed (callback: WriteCallback | undefined): 'refused'
 }
 
-/** A message as it was handed to `send()`. */
+/** The arguments of a `send()` call. */
 export interface Outgoing {
   readonly data: string | Buffer | PreparedMessage
   readonly isBinary: boolean
@@ -51,15 +51,16 @@ export interface Outgoing {
   readonly callback: WriteCallback | undefined
 }
 
-interface Caller {
+/** A call of `sent()` that waits for room. */
+interface WaitingCall {
   readonly length: number
-  readonly go: () => void
+  readonly run: () => void
 }
 
-// RFC 6455 §7.4 leaves 1013 to the registry: "try again later".
+// Registered with IANA as "Try Again Later".
 const TRY_AGAIN_LATER = 1013
 
-/** From which amount on the messages of a socket meet its Backpressure. Below it, a send costs one compare. */
+/** Returns the initial `limit` of a SlowSender. Below it, backpressure costs one comparison per message. */
 export function limitOf (settings: BackpressureSettings | undefined): number {
   if (settings === undefined) return Infinity
   return settings.policy === 'latest' ? ALWAYS : settings.limit
@@ -68,28 +69,28 @@ export function limitOf (settings: BackpressureSettings | undefined): number {
 const ALWAYS = -1
 
 /**
- * What becomes of the messages for a slow peer. A socket has one from the first time that its limit is reached.
+ * Applies the policy for slow peers. It is created when a socket first reaches its limit.
  *
- *                                 ┌── close ──▶ 1013, what waits is forgotten
- *   send() ── over the limit? ────┼── drop ───▶ refused, told by 'drop'
- *                                 └── wait ───▶ refused; sent() waits here ──── all has left ──▶ is sent
- *   send() ── stalled? ───────────── latest ──▶ kept, in place of the last of its kind ─────────▶ is sent
+ *                              ┌── 'close' ──▶ the queue is dropped, the socket closes with 1013
+ *   send() ── over limit? ─────┼── 'drop' ───▶ refused, emits 'drop'
+ *                              └── 'wait' ───▶ send() refuses; sent() waits ── the queue is empty ──▶ sent
+ *   send() ── peer is slow? ────── 'latest' ─▶ kept, replacing the last of its kind ── queue empty ──▶ sent
  *
- * A fragment cannot be taken out of a message that has begun to leave: then every policy closes.
+ * If a later fragment of a message cannot be sent, every policy closes the socket.
  */
 export class Backpressure {
-  /** How many messages were dropped. */
+  /** The number of messages dropped. */
   dropped = 0
 
   readonly #sender: SlowSender
   readonly #connection: SlowConnection
   readonly #settings: BackpressureSettings
-  /** Whether the fragments that come belong to a message whose first one was refused. */
+  /** Whether the next fragments belong to a message whose first one was refused. */
   #isRefusing = false
   readonly #kept = new Map<string, Outgoing>()
   #keptBytes = 0
-  readonly #callers: Caller[] = []
-  #callersBytes = 0
+  readonly #calls: WaitingCall[] = []
+  #callsBytes = 0
   #isReleaseDue = false
 
   constructor (sender: SlowSender, connection: SlowConnection, settings: BackpressureSettings) {
@@ -98,13 +99,13 @@ export class Backpressure {
     this.#settings = settings
   }
 
-  /** Bytes that wait here, and not in the transport. */
+  /** The number of bytes kept by the policy 'latest'. */
   get keptBytes (): number {
     return this.#keptBytes
   }
 
-  /** Whether more waits than may. Whatever the kernel takes does not. */
-  get isOver (): boolean {
+  /** Whether the queue is over the limit, after passing to the kernel as much as it takes. */
+  get isOverLimit (): boolean {
     const sender = this.#sender
     if (sender.queuedAmount <= this.#settings.limit) return false
     const { transport } = this.#connection
@@ -114,7 +115,7 @@ export class Backpressure {
     return sender.queuedAmount > this.#settings.limit
   }
 
-  /** Says what became of a message; undefined when it is to be sent now. */
+  /** Applies the policy to a message. Returns undefined if the message is to be sent now. */
   offer (message: Outgoing): SendResult | undefined {
     if (this.#isRefusing) {
       if (message.fin) this.#refuseFragments(false)
@@ -125,7 +126,7 @@ export class Backpressure {
       if (message.fin && !protocol.isSendingFragments) return this.#keepLatest(message)
       this.sendKept()
     }
-    if (this.#callers.length === 0 && !this.isOver) return undefined
+    if (this.#calls.length === 0 && !this.isOverLimit) return undefined
     if (this.#settings.policy === 'close' || protocol.isSendingFragments) return this.#close(message)
     if (!message.fin) this.#refuseFragments(true)
     return this.#reject(message)
@@ -160,8 +161,8 @@ export class Backpressure {
   #close (message: Outgoing): SendResult {
     const connection = this.#connection
     this.#refuse(message)
-    connection.notifyTerminate(`more than ${this.#settings.limit} bytes wait for the peer`)
-    // The close frame waits for the peer as well: closeTimeout cuts the connection. The memory is given back now.
+    connection.notifyTerminate(`more than ${this.#settings.limit} bytes are queued for the peer`)
+    // The close frame waits for the peer too, up to closeTimeout. Free the memory now.
     connection.transport.dropWaiting()
     connection.close(TRY_AGAIN_LATER, 'too slow')
     return 'refused'
@@ -171,19 +172,19 @@ export class Backpressure {
 
   #keepLatest (message: Outgoing): SendResult | undefined {
     const sender = this.#sender
-    if (this.#kept.size === 0 && !this.#connection.transport.isStalled && !this.isOver) return undefined
+    if (this.#kept.size === 0 && !this.#connection.transport.isStalled && !this.isOverLimit) return undefined
     const { kind } = message
     const previous = this.#kept.get(kind)
     const others = this.#keptBytes - (previous === undefined ? 0 : lengthOf(previous.data))
     if (others > 0 && others + sender.queuedAmount > this.#settings.limit) return this.#drop(message, this.#tooMuch())
     const { data, callback } = message
-    // Whoever sends bytes may use their memory again.
+    // The caller may reuse its buffer.
     const own: Outgoing = {
       ...message,
       data: Buffer.isBuffer(data) ? Buffer.from(data) : data,
       callback: callback === undefined ? undefined : inCallersContext(callback)
     }
-    // Behind those of other kinds, as it is newer.
+    // Delete first, so that the new message comes last.
     this.#kept.delete(kind)
     this.#kept.set(kind, own)
     this.#keptBytes = others + lengthOf(own.data)
@@ -192,7 +193,7 @@ export class Backpressure {
     return 'queued'
   }
 
-  /** Sends what is kept, the oldest first, until the peer is slow again. */
+  /** Sends the kept messages, the oldest first, until the peer is slow again. */
   #sendLatest (): void {
     const { transport } = this.#connection
     for (const [kind, message] of this.#kept) {
@@ -203,7 +204,7 @@ export class Backpressure {
     if (this.#kept.size > 0) this.#releaseLater()
   }
 
-  /** A close or a message in fragments begins: what is kept goes before it. */
+  /** Sends all kept messages, before a close or a message in fragments. */
   sendKept (): void {
     for (const [kind, message] of this.#kept) this.#send(kind, message)
   }
@@ -221,28 +222,28 @@ export class Backpressure {
       if (data instanceof PreparedMessage) sender.transmitPrepared(data, callback)
       else sender.transmit(data, isBinary, true, isCompressible, callback)
     } catch (error) {
-      // This version cannot carry it, and send() has returned: only 'drop' and the callback say so.
+      // This protocol version cannot carry the message. send() has returned, so only 'drop' and the callback report it.
       this.#drop(message, error as Error)
     }
   }
 
   // wait
 
-  /** Calls back when there is room for a message, or at once where the policy is another; after the close too. */
-  whenRoom<Data extends string | Buffer | Blob | PreparedMessage> (data: Data, go: (data: Data) => void): void {
+  /** Calls `run` when there is room for a message, or the socket closes; at once, unless the policy is 'wait'. */
+  whenRoom<Data extends string | Buffer | Blob | PreparedMessage> (data: Data, run: (data: Data) => void): void {
     const { policy, limit } = this.#settings
-    if (policy !== 'wait' || this.#callersBytes > limit || (this.#callers.length === 0 && !this.isOver)) {
-      go(data)
+    if (policy !== 'wait' || this.#callsBytes > limit || (this.#calls.length === 0 && !this.isOverLimit)) {
+      run(data)
       return
     }
-    // As in #keepLatest().
+    // The caller may reuse its buffer.
     const own = Buffer.isBuffer(data) ? Buffer.from(data) as Data : data
-    this.#wait(lengthOf(own), () => { go(own) })
+    this.#wait(lengthOf(own), () => { run(own) })
   }
 
-  #wait (length: number, go: () => void): void {
-    this.#callers.push({ length, go })
-    this.#callersBytes += length
+  #wait (length: number, run: () => void): void {
+    this.#calls.push({ length, run })
+    this.#callsBytes += length
     this.#sender.limit = ALWAYS
     this.#releaseLater()
   }
@@ -250,21 +251,20 @@ export class Backpressure {
   #callWaiting (): void {
     const sender = this.#sender
     sender.limit = this.#settings.limit
-    const waiting = this.#callers.splice(0)
-    this.#callersBytes = 0
-    while (waiting.length > 0 && (!this.#connection.isOpen || !this.isOver)) (waiting.shift() as Caller).go()
-    for (const { length, go } of waiting) this.#wait(length, go)
+    const waiting = this.#calls.splice(0)
+    this.#callsBytes = 0
+    while (waiting.length > 0 && (!this.#connection.isOpen || !this.isOverLimit)) (waiting.shift() as WaitingCall).run()
+    for (const { length, run } of waiting) this.#wait(length, run)
   }
 
-  // Once what waits in the transport has left, or never will.
-
+  /** Continues when the queue of the transport is empty, or the connection closes. */
   #releaseLater (): void {
     if (this.#isReleaseDue) return
     this.#isReleaseDue = true
     this.#sender.whenWritten(() => {
       this.#isReleaseDue = false
       if (this.#kept.size > 0) this.#sendLatest()
-      if (this.#callers.length > 0) this.#callWaiting()
+      if (this.#calls.length > 0) this.#callWaiting()
     })
   }
 }

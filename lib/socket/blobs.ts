@@ -1,33 +1,33 @@
 import { TaskQueue } from '../protocol/task-queue.js'
 
-/** Blobs that are sent: their bytes come later, so what is sent behind one waits for it. A socket has this from its first Blob on. */
+/** Sends Blobs, which are read asynchronously: everything sent after one waits for it. Created at the first Blob. */
 export class Blobs {
-  readonly #outbox = new TaskQueue()
+  readonly #tasks = new TaskQueue()
   readonly #fail: (error: unknown) => void
 
-  /** @param fail gets what a task throws, or a Blob that cannot be read, where nobody else is told */
+  /** @param fail called with errors of tasks, and of reading a Blob without a callback */
   constructor (fail: (error: unknown) => void) {
     this.#fail = fail
   }
 
-  /** Whether what is sent has to wait. */
+  /** Whether a Blob is being read, so messages have to wait. */
   get isReading (): boolean {
-    return this.#outbox.isHeld
+    return this.#tasks.isHeld
   }
 
-  /** Does something when all Blobs before it have been sent. */
+  /** Runs a task after all Blobs before it have been sent. */
   inTurn (task: () => void): void {
-    this.#outbox.run(() => { this.#contain(task) })
+    this.#tasks.run(() => { this.#contain(task) })
   }
 
-  /** Reads a Blob, in its turn. */
+  /** Reads a Blob after those before it. */
   read (blob: Blob, done: (bytes: Buffer) => void, failed: (error: Error) => void = this.#fail): void {
-    this.#outbox.run(() => {
-      this.#outbox.hold()
+    this.#tasks.run(() => {
+      this.#tasks.hold()
       blob.arrayBuffer()
         .then((bytes) => { this.#contain(() => { done(Buffer.from(bytes)) }) },
           (error: Error) => { this.#contain(() => { failed(error) }) })
-        .finally(() => { this.#outbox.release() })
+        .finally(() => { this.#tasks.release() })
     })
   }
 

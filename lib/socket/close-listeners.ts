@@ -3,9 +3,9 @@ import { isThenable } from './thenable.js'
 import { timers } from '../timers.js'
 
 /**
- * Emits 'close' as an EventEmitter does, which keeps for itself what its listeners return.
- * @param failed gets what an asynchronous listener rejects with
- * @param called gets what is still to come when the listeners have been called, also where one of them has thrown
+ * Emits 'close' and collects the promises that the listeners return, which EventEmitter does not expose.
+ * @param failed called when an asynchronous listener rejects
+ * @param called called with the promises, even if a listener throws
  */
 export function emitClose (
   emitter: EventEmitter, args: unknown[],
@@ -24,16 +24,16 @@ export function emitClose (
   return listeners.length > 0
 }
 
-/** The asynchronous listeners of 'close' that still run, for an application that closes what they need. */
+/** Tracks asynchronous 'close' listeners, so that an application can wait for them on shutdown. */
 export class CloseListeners {
-  // To each, when it is waited for no longer.
+  // Maps each promise to its deadline.
   readonly #running = new Map<Promise<unknown>, number>()
   #settled: (() => void) | undefined
 
-  /** @param timeout how long they may take, in milliseconds */
+  /** @param timeout how long the listeners may take, in milliseconds */
   add (running: Array<Promise<unknown>>, timeout: number): void {
     const now = timers.now()
-    // Those that never settle are not kept for as long as the application runs.
+    // Remove expired promises, because some never settle.
     for (const [promise, end] of this.#running) {
       if (end > now) break
       this.#running.delete(promise)
@@ -46,7 +46,7 @@ export class CloseListeners {
     })
   }
 
-  /** Resolves when all of them have settled, or their time is over. */
+  /** Resolves when all listeners have settled or timed out. */
   async settled (): Promise<void> {
     if (this.#running.size === 0) return
     const left = Math.max(...this.#running.values()) - timers.now()

@@ -7,17 +7,17 @@ import type { Protocol, Sink } from '../protocol/protocol.js'
 import { nextTick } from '../timers.js'
 import { Transport, type TransportEvents } from '../transport/transport.js'
 import type { WireSocketEvents } from './emitter.js'
-import type { Beating, Round } from './heartbeat.js'
+import type { MonitoredSocket, Round } from './heartbeat.js'
 import type { SocketInit, SocketSettings } from './init.js'
 import { Lifecycle } from './lifecycle.js'
 import type { SocketObserver } from './observer.js'
 import { HANDLER_PENDING, INFLATING } from './reading.js'
-import { Receiver, type Recipient } from './receiver.js'
+import { Receiver, type ReceiverHost } from './receiver.js'
 import type { BinaryType, MessageData } from './sendable.js'
 import { Sender, type SendingConnection } from './sender.js'
 import { isThenable } from './thenable.js'
 
-/** The socket as its connection knows it. */
+/** The socket, as far as its connection uses it. */
 export interface ConnectedSocket {
   readonly binaryType: BinaryType
   listenerCount (event: keyof WireSocketEvents): number
@@ -25,17 +25,17 @@ export interface ConnectedSocket {
 }
 
 /**
- * The parts behind a socket, and the wires between them.
+ * Connects the parts behind a socket.
  *
  *   stream ◀──▶ transport ◀──▶ protocol ──▶ receiver ──▶ listeners
  *                   ▲              ▲
- *                   └── sender ────┘◀── send()                 lifecycle: from the open to the one 'close'
+ *                   └── sender ────┘◀── send()                 Lifecycle: from the open to the one 'close'
  */
 export class Connection<Socket extends ConnectedSocket> extends Lifecycle
-  implements Sink, TransportEvents, Recipient, SendingConnection, Beating {
+  implements Sink, TransportEvents, ReceiverHost, SendingConnection, MonitoredSocket {
   readonly settings: SocketSettings
   readonly observer: SocketObserver<Socket>
-  /** What the observer gets with the socket. */
+  /** Passed to the observer with the socket. */
   readonly context: unknown
   readonly transport: Transport
   readonly protocol: Protocol
@@ -43,11 +43,11 @@ export class Connection<Socket extends ConnectedSocket> extends Lifecycle
   readonly receiver: Receiver
   readonly #socket: Socket
 
-  // What the heartbeat keeps here.
-  isHeard = false
+  // The state of the heartbeat: see MonitoredSocket.
+  hasReceived = false
   latency: number | undefined = undefined
   round: Round | undefined = undefined
-  mark = 0
+  lastOutput = 0
 
   constructor (socket: Socket, init: SocketInit<Socket>) {
     super()
@@ -62,7 +62,7 @@ export class Connection<Socket extends ConnectedSocket> extends Lifecycle
     this.protocol = init.createProtocol(this, this.transport)
   }
 
-  /** Runs the route's handler, and starts to read. */
+  /** Runs the route's handler and starts reading. */
   open (head: Buffer, handler: () => unknown): void {
     let pending: Promise<unknown> | undefined
     try {
@@ -91,8 +91,8 @@ export class Connection<Socket extends ConnectedSocket> extends Lifecycle
     return this.isOpen ? 1 : 2
   }
 
-  /** Whether the peer could be heard if it spoke. */
-  get isListening (): boolean {
+  /** Whether messages of the peer would be read. */
+  get isReading (): boolean {
     return this.isOpen && !this.receiver.isStopped
   }
 
@@ -110,18 +110,18 @@ export class Connection<Socket extends ConnectedSocket> extends Lifecycle
     this.protocol.abort()
   }
 
-  /** Stops the messages: what arrives waits, first here, then at the peer. */
+  /** Stops emitting messages. Further messages are queued up to a limit, then the peer has to wait. */
   pause (): void {
     if (!this.isEnded) this.receiver.pause()
   }
 
   resume (): void {
     this.receiver.resume()
-    // Later, so that no message comes within this call.
-    nextTick(goOn, this)
+    // Asynchronously, so that no message is emitted within this call.
+    nextTick(notifyTaken, this)
   }
 
-  // Lifecycle: what came before the close is delivered before it, while somebody may still ask for it.
+  // Lifecycle. Queued messages are delivered before 'close', as long as someone may still take them.
 
   protected override get isCloseHeld (): boolean {
     const { receiver } = this
@@ -129,7 +129,7 @@ export class Connection<Socket extends ConnectedSocket> extends Lifecycle
     return receiver.isPaused || receiver.has(HANDLER_PENDING) || this.hasListener
   }
 
-  protected override cut (): void {
+  protected override destroy (): void {
     this.transport.destroy()
   }
 
@@ -140,11 +140,11 @@ export class Connection<Socket extends ConnectedSocket> extends Lifecycle
   // TransportEvents
 
   bytes (length: number): number {
-    this.isHeard = true
+    this.hasReceived = true
     try {
       return this.protocol.receive(length)
     } catch (error) {
-      // Nothing does throw here. If anything did, the place in the stream would be lost.
+      // This should never happen. If it does, the position in the stream is unknown.
       this.fail(error)
       this.terminate()
       return length
@@ -161,8 +161,8 @@ export class Connection<Socket extends ConnectedSocket> extends Lifecycle
   }
 
   failed (error: Error): void {
-    // A peer may end the connection right behind its close and read nothing more: our answer then meets a reset, which
-    // is no failure (RFC 6455 §7.1.4 has the close received, and that is all that 'clean' asks for).
+    // After its close frame, a peer may reset the connection without reading our answer. That is no failure: the close
+    // is clean once a close frame was received (RFC 6455 §7.1.4).
     if (this.protocol.closeCode === ABNORMAL) this.fault(error)
   }
 
@@ -171,11 +171,11 @@ export class Connection<Socket extends ConnectedSocket> extends Lifecycle
     receiver.stopRate()
     this.disconnect()
     if (protocol.state !== 'closed') {
-      // A message that came before the end is still to be delivered.
+      // A message received before the end is still being decompressed.
       if (receiver.has(INFLATING)) return
       if (!receiver.isFull && transport.receiveRest()) return
     }
-    // What nobody had room for is lost with the connection.
+    // Bytes that did not fit into the queue are lost with the connection.
     transport.dropRest()
     this.finish()
     protocol.receiveEnd()
@@ -199,7 +199,7 @@ export class Connection<Socket extends ConnectedSocket> extends Lifecycle
     return topics?.isLive(this.#socket) === true ? topics.receiveFrame(this.#socket, data) : data
   }
 
-  /** To a client that speaks the live subprotocol, what begins with NUL is a frame: what is none goes inside one. */
+  /** In the live subprotocol, a message that begins with NUL is a frame, so a plain message that does is wrapped. */
   asFrame (payload: string | Buffer): string | Buffer {
     const { topics } = this.settings
     return topics?.isLive(this.#socket) === true ? topics.wrap(payload) : payload
@@ -212,15 +212,15 @@ export class Connection<Socket extends ConnectedSocket> extends Lifecycle
 
   pong (data: Buffer): void {
     if (pingChannel.hasSubscribers) this.publish(pingChannel, { kind: 'pong', direction: 'in', data })
-    // Answers to the heartbeat are not emitted: listeners wait for the answers to pings of the application.
-    if (this.settings.heartbeat?.isAnswer(this, data) === true) return
+    // Don't emit heartbeat pongs: listeners expect replies to their own pings.
+    if (this.settings.heartbeat?.acceptPong(this, data) === true) return
     this.#emit('pong', data)
   }
 
   fault (error: Fault | Error): void {
     if (errorChannel.hasSubscribers) this.publish(errorChannel, { error, source: 'peer' })
     this.#notify(() => { this.observer.onProtocolError?.(error, this.#socket, this.context) })
-    // An 'error' that nobody listens to would be thrown; the close that follows says enough.
+    // Without listeners, an 'error' would go to the error handler; the 'close' that follows is enough.
     if (this.#socket.listenerCount('error') > 0) this.#emit('error', error)
   }
 
@@ -239,7 +239,7 @@ export class Connection<Socket extends ConnectedSocket> extends Lifecycle
     this.transport.end()
   }
 
-  // Recipient
+  // ReceiverHost
 
   get binaryType (): BinaryType {
     return this.#socket.binaryType
@@ -266,13 +266,13 @@ export class Connection<Socket extends ConnectedSocket> extends Lifecycle
     this.#notify(() => { this.observer.onDiscard?.(this.#socket, this.context) })
   }
 
-  // What the observer and the listeners see. Nothing that they throw, or reject with, passes the socket.
+  // Notifications. Errors of the observer and of listeners go to `fail()`.
 
   publish<Report extends SocketReport> (channel: ReportChannel<Report>, details: Details<Report>): void {
     this.observer.publish?.(channel, details, this.#socket, this.context)
   }
 
-  /** A rule of ours is about to cut the connection, or to close the socket. */
+  /** Call this before destroying the connection, or closing the socket, because of a limit or timeout. */
   notifyTerminate (reason: string): void {
     this.#notify(() => { this.observer.onTerminate?.(reason, this.#socket, this.context) })
   }
@@ -298,17 +298,17 @@ export class Connection<Socket extends ConnectedSocket> extends Lifecycle
     }
   }
 
-  /** The handler or a listener threw this, or rejected with it. */
+  /** Passes an error of the handler or of a listener to the error handler of the route. */
   fail (error: unknown): void {
     try {
       this.transport.inContext(() => { this.observer.onError(error, this.#socket, this.context) })
     } catch {
-      // Nobody is left who could handle it.
+      // The error handler failed too.
       this.terminate()
     }
   }
 }
 
-function goOn (connection: { readonly transport: Transport, onTaken (): void }): void {
+function notifyTaken (connection: { readonly transport: Transport, onTaken (): void }): void {
   connection.transport.inContext(() => { connection.onTaken() })
 }

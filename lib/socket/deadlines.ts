@@ -1,20 +1,18 @@
 import { timers } from '../timers.js'
 
-/** 24.8 days, in milliseconds: a longer delay makes a Node timer fire at once. */
+/** The maximum delay of a Node timer in milliseconds, 24.8 days. With a longer one it fires at once. */
 export const MAX_DELAY = 2 ** 31 - 1
 
-/** What happens to those whose time has come. */
 type Expire<T> = (item: T) => void
 
-// So many moments at most are kept apart within the length of a delay.
+// A delay is divided into at most this many moments.
 const PRECISION = 512
 
 /**
- * Many deadlines and one timer, which runs only while there are some and keeps no process alive. Deadlines that lie close
- * together are one moment, at most a 256th of their delay too early; then to add and to delete is to add to a set and to
- * delete from it.
+ * Many deadlines with one timer, which runs only while there are deadlines and does not keep the process alive. Each is
+ * rounded down to a moment, at most a 256th of its delay early, so adding and deleting are set operations.
  *
- *   add() ─▶ moment ─▶ items          the timer is set to the first moment
+ *   add() ──▶ moment ──▶ set of items          the timer is set to the earliest moment
  */
 export class Deadlines<T> {
   readonly #expire: Expire<T>
@@ -28,7 +26,7 @@ export class Deadlines<T> {
 
   /**
    * @param delay in milliseconds
-   * @returns the moment, which `delete()` asks for
+   * @returns the moment, which `delete()` needs
    */
   add (item: T, delay: number): number {
     const grain = 2 ** Math.max(0, Math.ceil(Math.log2(delay / PRECISION)))

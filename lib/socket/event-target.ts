@@ -4,8 +4,8 @@ import { isSocketEventType, toEmitterListener, type EventListenerOf, type Socket
 
 type AnyFunction = (...args: unknown[]) => unknown
 
-/** The EventEmitter face, as far as it is used here. */
-interface Emitter {
+/** The EventEmitter face, as far as SocketTarget uses it. */
+export interface Emitter {
   on (event: 'message', listener: AnyFunction): unknown
   off (event: 'message', listener: AnyFunction): unknown
 }
@@ -16,9 +16,9 @@ interface Entry {
 }
 
 export interface ListenerOptions {
-  /** Whether it is removed when it is called. Default false. */
+  /** Whether to remove the listener when it is called. Default false. */
   once?: boolean | undefined
-  /** Removes it when it aborts. */
+  /** Removes the listener when aborted. */
   signal?: AbortSignal | undefined
 }
 
@@ -27,19 +27,23 @@ interface Handler {
   readonly notify: AnyFunction
 }
 
-/** The EventTarget face of a socket: its listeners are listeners of the EventEmitter face that make an event first. */
-export class SocketTarget<Socket extends Emitter> {
-  readonly #socket: Socket
+/** The listeners of an EventTarget, implemented as EventEmitter listeners that create an event object first. */
+export class SocketTarget<Socket> {
+  readonly #socket: Socket & Emitter
   readonly #listeners = new Map<unknown, readonly Entry[]>()
   readonly #handlers: { [Type in SocketEventType]?: Handler | undefined } = {}
 
-  constructor (socket: Socket) {
+  constructor (socket: Socket & Emitter) {
     this.#socket = socket
   }
 
   /** @throws BadListener */
-  add<Type extends SocketEventType> (type: Type, listener: EventListenerOf<Socket, Type>, isOnce: boolean, signal?: AbortSignal): void {
-    if (typeof listener !== 'function' && typeof listener?.handleEvent !== 'function') throw new BadListener(type, inspect(listener))
+  add<Type extends SocketEventType> (
+    type: Type, listener: EventListenerOf<Socket, Type>, isOnce: boolean, signal?: AbortSignal
+  ): void {
+    if (typeof listener !== 'function' && typeof listener?.handleEvent !== 'function') {
+      throw new BadListener(type, inspect(listener))
+    }
     if (!isSocketEventType(type) || signal?.aborted === true) return
     signal?.addEventListener('abort', () => { this.remove(type, listener) }, { once: true })
     const socket = this.#socket
@@ -69,18 +73,18 @@ export class SocketTarget<Socket extends Emitter> {
     return entry.listener
   }
 
-  /** The listener that was given by `onmessage = …`, or null. */
+  /** Returns the listener set by `onmessage = …` and the like, or null. */
   handler<Type extends SocketEventType> (type: Type): EventListenerOf<Socket, Type> | null {
     return (this.#handlers[type]?.listener as EventListenerOf<Socket, Type> | undefined) ?? null
   }
 
-  /** What is no function stands for none, as in the browser. */
+  /** Sets the listener of `onmessage = …` and the like. Anything but a function removes it, as in browsers. */
   setHandler<Type extends SocketEventType> (type: Type, listener: EventListenerOf<Socket, Type> | null): void {
     const before = this.#handlers[type]
     if (before !== undefined) this.#socket.off(type as 'message', before.notify)
     this.#handlers[type] = undefined
     if (typeof listener !== 'function') return
-    // Beside the same listener given to addEventListener().
+    // Not through add(): the same function may also be passed to addEventListener().
     const notify = toEmitterListener(type, listener)
     Object.assign(this.#handlers, { [type]: { listener, notify } })
     this.#socket.on(type as 'message', notify)

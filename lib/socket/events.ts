@@ -1,7 +1,7 @@
 import { isError } from '../is-error.js'
 import type { MessageData } from './sendable.js'
 
-/** What listeners of the EventTarget face receive: the fields of the WHATWG events, without their machinery. */
+/** The events of the EventTarget face: plain objects with the properties of the WHATWG events. */
 export interface EventOf<Target, Type extends string> {
   readonly type: Type
   readonly target: Target
@@ -10,7 +10,7 @@ export interface EventOf<Target, Type extends string> {
 export interface OpenEventOf<Target> extends EventOf<Target, 'open'> {}
 
 export interface MessageEventOf<Target> extends EventOf<Target, 'message'> {
-  /** Text as a string; binary as `binaryType` says. */
+  /** Text as a string, or binary data of the type set by `binaryType`. */
   readonly data: string | MessageData
 }
 
@@ -38,9 +38,10 @@ export type EventListenerOf<Target, Type extends SocketEventType> =
   | ((this: Target, event: EventMapOf<Target>[Type]) => unknown)
   | { handleEvent (event: EventMapOf<Target>[Type]): unknown }
 
-/** A listener that was given by `onmessage = …`, as it can be read: any event of its fields will do. */
+/** The type of `socket.onmessage` and the like when read: a function that accepts any event with these properties. */
 export type SocketEventHandler<Type extends SocketEventType> =
-  (event: Omit<EventMapOf<unknown>[Type], 'type' | 'target'> & { readonly type: string, readonly target: unknown }) => unknown
+  (event: Omit<EventMapOf<unknown>[Type], 'type' | 'target'> & { readonly type: string, readonly target: unknown }) =>
+  unknown
 
 type Arguments = readonly unknown[]
 
@@ -51,7 +52,7 @@ const makeEvent: {
   message: (target, [data, isBinary]) => ({
     type: 'message',
     target,
-    // On a route with a schema it is a value.
+    // With a schema, data is a value.
     data: isBinary !== true && Buffer.isBuffer(data) ? String(data) : data as MessageData
   }),
   close: (target, [code, reason]) => ({
@@ -70,8 +71,8 @@ const makeEvent: {
 }
 
 /**
- * A listener of the EventEmitter face that calls one of the EventTarget face. Its result is handed on, so that a
- * rejection is seen.
+ * Wraps an EventTarget listener for use with an EventEmitter. It returns the listener's result, so that rejections are
+ * captured.
  */
 export function toEmitterListener<Target, Type extends SocketEventType> (
   type: Type, listener: EventListenerOf<Target, Type>

@@ -8,58 +8,59 @@ import { MAX_DELAY } from './deadlines.js'
 import { timers } from '../timers.js'
 
 export interface HeartbeatSettings {
-  /** How long a peer may be silent before it gets a ping, in milliseconds. */
+  /** How long a peer may be silent before it is sent a ping, in milliseconds. */
   readonly interval: number
   /** How long it may take to answer, in milliseconds. */
   readonly timeout: number
-  /** How long a hixie socket, which knows no ping, may go without a message, in milliseconds; false for ever. */
+  /** How long a hixie socket, which has no ping, may go without a message, in milliseconds; false for no limit. */
   readonly idle: number | false
 }
 
-/** A socket that is looked after, with what is kept there of it. */
-export interface Beating {
+/** A socket monitored by a Heartbeat, including the heartbeat's state. */
+export interface MonitoredSocket {
   readonly transport: Transport
   readonly protocol: Protocol
   readonly observer: { onLatency? (latency: number): void }
   readonly isOpen: boolean
-  /** Whether the peer could be heard if it spoke. */
-  readonly isListening: boolean
+  /** Whether messages of the peer would be read. */
+  readonly isReading: boolean
   readonly sender: { readonly messagesSent: number }
-  /** Whether bytes came since the last look. */
-  isHeard: boolean
-  /** Milliseconds between the last ping and its answer. */
+  /** Whether bytes were received since the last check. */
+  hasReceived: boolean
+  /** The round-trip time of the last ping, in milliseconds. */
   latency: number | undefined
   round: Round | undefined
-  mark: number
+  /** At the last check: the number of messages sent by a hixie socket, or of unsent bytes of any other. */
+  lastOutput: number
   publish (channel: ReportChannel<PingReport>, details: Details<PingReport>): void
   notifyTerminate (reason: string): void
   terminate (): void
 }
 
-/** Sockets that are looked at together. A socket points at the one it is in, so it needs no timer and no object of its own. */
+/** Sockets that are checked together. Each socket refers to its round, so it needs no timer or other object. */
 export class Round {
-  readonly sockets = new Set<Beating>()
-  /** When it is their turn. */
+  readonly sockets = new Set<MonitoredSocket>()
+  /** The time of the next check. */
   readonly at: number
-  /** When they were sent a ping, and its payload; undefined for those that were not. */
-  readonly askedAt: number
+  /** The time and payload of the ping sent to these sockets; undefined payload if none was sent. */
+  readonly pingedAt: number
   readonly payload: Buffer | undefined
 
-  constructor (at: number, askedAt = 0, payload?: Buffer) {
+  constructor (at: number, pingedAt = 0, payload?: Buffer) {
     this.at = at
-    this.askedAt = askedAt
+    this.pingedAt = pingedAt
     this.payload = payload
   }
 }
 
-// A pong is ours when it begins with this, which nobody else knows.
+// The pongs of heartbeat pings begin with this secret.
 const TAG = randomBytes(8)
 const PAYLOAD_LENGTH = TAG.length + 4
 let pings = 0
 
 const heartbeats = new Map<string, Heartbeat>()
 
-/** The heartbeat of all sockets of the process that have the same settings. */
+/** Returns the heartbeat of all sockets with these settings. */
 export function heartbeatOf (settings: HeartbeatSettings): Heartbeat {
   const { interval, timeout, idle } = settings
   const key = `${interval} ${timeout} ${String(idle)}`
@@ -71,27 +72,27 @@ export function heartbeatOf (settings: HeartbeatSettings): Heartbeat {
 }
 
 /**
- * Finds peers that are gone without a word, with one timer for all, which keeps no process alive and stops with the
- * last socket. Sockets that were heard of since the last look are not pinged.
+ * Detects dead peers. All sockets share one timer, which stops with the last socket and does not keep the process
+ * alive. Peers that were alive since the last check are not pinged.
  *
- *              interval over, not heard                   timeout over, not heard
- *   listening ──────────────────────────▶ asked (a ping) ─────────────────────────▶ cut: 1006
- *       ▲                                   │
- *       └───────────────────────────────────┘ heard, or the pong: latency
+ *   unpinged ── not alive for `interval` ──▶ pinged ── not alive for `timeout` ──▶ destroyed: 1006
+ *       ▲                                      │
+ *       └── alive, or the pong: sets latency ──┘
  *
- *   hixie:  listening ── idle over, no message either way ──▶ cut
+ *   hixie ── no message either way for `idle` ──▶ destroyed: 1006
  *
- * A peer counts as heard when bytes of it came, when it took bytes that waited for it, and while we do not read from it.
+ * A peer is alive if bytes were received from it, or if it read bytes that were waiting for it. A peer whose socket is
+ * paused counts as alive, because its pong could not be read.
  */
 export class Heartbeat {
   readonly #settings: HeartbeatSettings
   readonly #now: () => number
-  /** Sockets that join within this time are looked at together, in milliseconds. */
+  /** Sockets that are added within this time share a round, in milliseconds. */
   readonly #step: number
-  // Each in the order of time, for all in it wait equally long.
-  readonly #listening: Round[] = []
-  readonly #asked: Round[] = []
-  readonly #mute: Round[] = []
+  // Each list is in chronological order, because all its rounds wait equally long.
+  readonly #unpinged: Round[] = []
+  readonly #pinged: Round[] = []
+  readonly #hixie: Round[] = []
   #size = 0
   #timer: NodeJS.Timeout | undefined
   #timerAt = 0
@@ -102,7 +103,7 @@ export class Heartbeat {
     this.#step = Math.min(settings.interval, settings.timeout) / 10
   }
 
-  /** How many sockets it looks after. */
+  /** The number of sockets. */
   get size (): number {
     return this.#size
   }
@@ -112,76 +113,76 @@ export class Heartbeat {
     return this.#timer !== undefined
   }
 
-  add (socket: Beating): void {
+  add (socket: MonitoredSocket): void {
     this.#size++
     if (isHixie(socket.protocol.version)) {
       keepAlive(socket.transport.stream, this.#settings.interval)
-      this.#wait(socket)
+      this.#scheduleIdleCheck(socket)
     } else {
-      this.#listen(socket)
+      this.#schedulePing(socket)
     }
   }
 
-  remove (socket: Beating): void {
+  remove (socket: MonitoredSocket): void {
     this.#leave(socket)
     if (--this.#size > 0) return
     timers.clearTimeout(this.#timer)
     this.#timer = undefined
-    this.#listening.length = this.#asked.length = this.#mute.length = 0
+    this.#unpinged.length = this.#pinged.length = this.#hixie.length = 0
   }
 
-  /** Whether a pong answers a ping of ours; if it is the last one, the time between them is the latency. */
-  isAnswer (socket: Beating, data: Buffer): boolean {
+  /** Handles a pong and sets `latency` if it answers the last ping. Returns false if it is none of the heartbeat. */
+  acceptPong (socket: MonitoredSocket, data: Buffer): boolean {
     if (data.length !== PAYLOAD_LENGTH || !data.subarray(0, TAG.length).equals(TAG)) return false
     const { round } = socket
     if (round?.payload?.equals(data) === true) {
-      socket.latency = this.#now() - round.askedAt
+      socket.latency = this.#now() - round.pingedAt
       socket.observer.onLatency?.(socket.latency)
-      socket.isHeard = false
-      this.#listen(socket)
+      socket.hasReceived = false
+      this.#schedulePing(socket)
     }
     return true
   }
 
-  /** Looks at those whose turn it is; the timer calls it. */
+  /** Checks the sockets that are due. Called by the timer. */
   beat (): void {
     const now = this.#now()
     timers.clearTimeout(this.#timer)
     this.#timer = undefined
-    for (const round of takeDue(this.#mute, now)) this.#lookAtMute(round)
-    const overdue = takeDue(this.#asked, now)
-    this.#ask(takeDue(this.#listening, now), now)
+    for (const round of takeDue(this.#hixie, now)) this.#checkHixie(round)
+    const overdue = takeDue(this.#pinged, now)
+    this.#pingSilent(takeDue(this.#unpinged, now), now)
     if (overdue.length > 0) {
-      // This may have been a busy moment: an answer that lies in the kernel is read before the next of these.
+      // The event loop may have been blocked. Read the pongs that have arrived meanwhile before destroying any socket.
       timers.setImmediate(() => {
-        for (const round of overdue) this.#cutSilent(round)
+        for (const round of overdue) this.#terminateSilent(round)
       })
     }
-    for (const rounds of [this.#listening, this.#asked, this.#mute]) this.#start(rounds)
+    for (const rounds of [this.#unpinged, this.#pinged, this.#hixie]) this.#startTimer(rounds)
   }
 
-  #ask (rounds: Round[], now: number): void {
-    let asked: Round | undefined
+  #pingSilent (rounds: Round[], now: number): void {
+    let pinged: Round | undefined
     for (const { sockets } of rounds) {
       for (const socket of sockets) {
-        if (isHeardOf(socket)) {
-          // Whoever is not read from cannot answer; but of one that is gone the system tells when it is sent something.
-          if (socket.isOpen && !socket.isListening && !socket.transport.isStalled) ping(socket, createPayload())
-          this.#listen(socket)
+        if (isAlive(socket)) {
+          // While reading is paused no pong arrives. Ping anyway: if the peer is gone, TCP reports it.
+          if (socket.isOpen && !socket.isReading && !socket.transport.isStalled) ping(socket, createPayload())
+          this.#schedulePing(socket)
         } else {
-          asked ??= new Round(now + this.#settings.timeout, now, createPayload())
-          enter(socket, asked)
-          ping(socket, asked.payload as Buffer)
+          pinged ??= new Round(now + this.#settings.timeout, now, createPayload())
+          joinRound(socket, pinged)
+          ping(socket, pinged.payload as Buffer)
         }
       }
     }
-    if (asked !== undefined) this.#asked.push(asked)
+    if (pinged !== undefined) this.#pinged.push(pinged)
   }
 
-  #cutSilent ({ sockets }: Round): void {
+  #terminateSilent ({ sockets }: Round): void {
     for (const socket of sockets) {
-      if (isHeardOf(socket)) {
-        this.#listen(socket)
+      if (isAlive(socket)) {
+        this.#schedulePing(socket)
       } else {
         this.#leave(socket)
         socket.notifyTerminate(`no answer to a ping within ${this.#settings.timeout} ms`)
@@ -190,10 +191,10 @@ export class Heartbeat {
     }
   }
 
-  #lookAtMute ({ sockets }: Round): void {
+  #checkHixie ({ sockets }: Round): void {
     for (const socket of sockets) {
-      if (isHeardOf(socket) || socket.sender.messagesSent !== socket.mark) {
-        this.#wait(socket)
+      if (isAlive(socket) || socket.sender.messagesSent !== socket.lastOutput) {
+        this.#scheduleIdleCheck(socket)
       } else {
         this.#leave(socket)
         socket.notifyTerminate(`no message within ${String(this.#settings.idle)} ms`)
@@ -202,34 +203,34 @@ export class Heartbeat {
     }
   }
 
-  #listen (socket: Beating): void {
-    this.#enter(socket, this.#listening, this.#settings.interval)
+  #schedulePing (socket: MonitoredSocket): void {
+    this.#join(socket, this.#unpinged, this.#settings.interval)
   }
 
-  #wait (socket: Beating): void {
+  #scheduleIdleCheck (socket: MonitoredSocket): void {
     const { idle } = this.#settings
     if (idle === false) return
-    socket.mark = socket.sender.messagesSent
-    this.#enter(socket, this.#mute, idle)
+    socket.lastOutput = socket.sender.messagesSent
+    this.#join(socket, this.#hixie, idle)
   }
 
-  #enter (socket: Beating, rounds: Round[], delay: number): void {
+  #join (socket: MonitoredSocket, rounds: Round[], delay: number): void {
     const at = this.#now() + delay
     let round = rounds.at(-1)
     if (round === undefined || round.at < at) {
       round = new Round(at + this.#step)
       rounds.push(round)
-      this.#start(rounds)
+      this.#startTimer(rounds)
     }
-    enter(socket, round)
+    joinRound(socket, round)
   }
 
-  #leave (socket: Beating): void {
+  #leave (socket: MonitoredSocket): void {
     socket.round?.sockets.delete(socket)
     socket.round = undefined
   }
 
-  #start ([first]: Round[]): void {
+  #startTimer ([first]: Round[]): void {
     if (first === undefined || (this.#timer !== undefined && this.#timerAt <= first.at)) return
     timers.clearTimeout(this.#timer)
     this.#timerAt = first.at
@@ -238,38 +239,38 @@ export class Heartbeat {
   }
 }
 
-function ping (socket: Beating, data: Buffer): void {
+function ping (socket: MonitoredSocket, data: Buffer): void {
   socket.protocol.ping(data)
   if (pingChannel.hasSubscribers) socket.publish(pingChannel, { kind: 'ping', direction: 'out', data })
 }
 
-function enter (socket: Beating, round: Round): void {
+function joinRound (socket: MonitoredSocket, round: Round): void {
   socket.round?.sockets.delete(socket)
   socket.round = round
   round.sockets.add(socket)
 }
 
-/** Takes the rounds out whose time has come. */
+/** Removes and returns the rounds that are due. */
 function takeDue (rounds: Round[], now: number): Round[] {
   const next = rounds.findIndex(({ at }) => at > now)
   return rounds.splice(0, next < 0 ? rounds.length : next)
 }
 
-/** Whether there was a sign of the peer since the last look. */
-function isHeardOf (socket: Beating): boolean {
-  if (socket.isHeard) {
-    socket.isHeard = false
+/** Whether the peer has been alive since the last check. */
+function isAlive (socket: MonitoredSocket): boolean {
+  if (socket.hasReceived) {
+    socket.hasReceived = false
     return true
   }
-  if (!socket.isListening) return true
-  return isHixie(socket.protocol.version) ? false : hasTaken(socket)
+  if (!socket.isReading) return true
+  return isHixie(socket.protocol.version) ? false : isDraining(socket)
 }
 
-// A slow peer need not get a ping that stands behind what waits for it: what waits gets less as long as it lives.
-function hasTaken (socket: Beating): boolean {
-  const before = socket.mark
-  socket.mark = unsentBytes(socket.transport.stream)
-  return before > 0 && socket.mark !== before
+// The ping to a slow peer waits behind other bytes. Such a peer is alive if the number of unsent bytes changes.
+function isDraining (socket: MonitoredSocket): boolean {
+  const before = socket.lastOutput
+  socket.lastOutput = unsentBytes(socket.transport.stream)
+  return before > 0 && socket.lastOutput !== before
 }
 
 function createPayload (): Buffer {

@@ -8,39 +8,39 @@ import type { Rate } from './rate-limiter.js'
 import type { SocketTopics } from './topics.js'
 import type { Inbound, Outbound } from './values.js'
 
-/** What the sockets of a route have in common, resolved when the route was registered. */
+/** The settings that the sockets of a route share, resolved when the route is registered. */
 export interface SocketSettings {
   /** How long a closing handshake may take, in milliseconds. */
   readonly closeTimeout: number
-  /** Whether to read and write in the way that Node does not make public. */
+  /** Whether to use direct I/O (lib/transport/direct.ts) where it works. */
   readonly directIO: boolean
-  /** Makes the values that listeners get of messages, where the route has `schema.message`. */
+  /** Parses messages into values, if the route has `schema.message`. */
   readonly inbound?: Inbound | undefined
-  /** Makes messages of the values that are sent, where the route has `schema.send`. */
+  /** Serializes values, if the route has `schema.send`. */
   readonly outbound?: Outbound | undefined
-  /** How many messages a socket may receive; undefined for any number. */
+  /** The message rate limit; undefined for none. */
   readonly messageRate?: Rate | undefined
-  /** Looks after silent peers. */
+  /** Detects dead peers; undefined to disable. */
   readonly heartbeat?: Heartbeat | undefined
-  /** What is done about slow peers; nothing where it is undefined. */
+  /** The policy for slow peers; undefined for none. */
   readonly backpressure?: BackpressureSettings | undefined
-  /** The topics that its sockets can follow. */
+  /** The topics of the application. */
   readonly topics?: SocketTopics | undefined
 }
 
-/** What a socket is made of; routes make them. */
+/** The arguments of the WireSocket constructor. */
 export interface SocketInit<Socket> {
   readonly stream: Duplex
   readonly settings: SocketSettings
   readonly observer: SocketObserver<Socket>
-  /** Path and query of the upgrade. */
+  /** The path and query of the upgrade request. */
   readonly url: string
-  /** The chosen subprotocol, '' for none. */
+  /** The negotiated subprotocol, '' for none. */
   readonly subprotocol: string
-  /** The extensions agreed on, '' for none. */
+  /** The negotiated extensions, '' for none. */
   readonly extensions: string
   createProtocol (sink: Sink, output: Output): Protocol
-  /** What the methods of the observer get with the socket. */
+  /** Passed to the methods of the observer with the socket. */
   readonly context: unknown
 }
 
@@ -50,6 +50,6 @@ export interface Traffic {
   bytesReceived: number
   messagesSent: number
   bytesSent: number
-  /** Messages that `backpressure` kept from a slow peer. */
+  /** Messages dropped by the `backpressure` policy. */
   messagesDropped: number
 }

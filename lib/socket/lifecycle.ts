@@ -7,32 +7,33 @@ const ENDED = 3
 const CLOSED = 4
 
 /**
- * The life of a connection, from its open to the one 'close'. It only ever goes forward:
+ * The states of a connection, from its open to the one 'close':
  *
- *                          startClosing()
- *   open ───────────────────────────────────────────▶ closing: the close timer runs
- *    │  the stream is gone                               │ the stream is gone, by itself or by the timer
- *    └───────────────────────▶ disconnected ◀────────────┘
- *                                   │ what came before that has been received, or is lost
- *                                   ▼
- *                                 ended: the timer is cleared, `readyState` is 3
- *                                   │ no message waits that somebody may still take
- *                                   ▼
- *                                 closed: 'close' has been emitted
+ *   open ── startClosing() ──▶ closing: the close timer runs
+ *     │                           │
+ *     │ stream closed             │ stream closed, possibly by the close timer
+ *     ▼                           ▼
+ *   disconnected ◀────────────────┘
+ *     │ all bytes received before were processed, or are lost
+ *     ▼
+ *   ended: the timer is cleared, `readyState` is 3
+ *     │ no queued message can be taken anymore
+ *     ▼
+ *   closed: 'close' has been emitted
  *
- * The protocol has a state of its own, that of the closing handshake. It is 'closed' when this is `ended`.
- * This is the base class of Connection, not a part of it: an object of its own would cost each idle socket 40 bytes.
+ * The protocol has its own state, that of the closing handshake. It is 'closed' when the connection is `ended`.
+ * This is a base class of Connection, because a separate object would cost each idle socket 40 bytes.
  */
 export abstract class Lifecycle {
   #state: typeof OPEN | typeof CLOSING | typeof DISCONNECTED | typeof ENDED | typeof CLOSED = OPEN
   #closeTimer: NodeJS.Timeout | undefined
 
-  /** Whether the stream is gone. */
+  /** Whether the stream is closed. */
   get isDisconnected (): boolean {
     return this.#state >= DISCONNECTED
   }
 
-  /** Whether nothing more is sent or received. */
+  /** Whether nothing can be sent or received anymore. */
   get isEnded (): boolean {
     return this.#state >= ENDED
   }
@@ -42,19 +43,19 @@ export abstract class Lifecycle {
     return this.#state === CLOSED
   }
 
-  /** The closing handshake has begun: the peer has `timeout` milliseconds for its part. */
+  /** Starts the close timer: `destroy()` is called after `timeout` milliseconds. */
   startClosing (timeout: number): void {
     if (this.#state !== OPEN) return
     this.#state = CLOSING
-    this.#closeTimer = timers.setTimeout(() => { this.cut() }, timeout)
+    this.#closeTimer = timers.setTimeout(() => { this.destroy() }, timeout)
   }
 
-  /** The stream is gone. */
+  /** Call this when the stream is closed. */
   disconnect (): void {
     if (this.#state < DISCONNECTED) this.#state = DISCONNECTED
   }
 
-  /** Nothing more is received. */
+  /** Call this when nothing more will be received. */
   finish (): void {
     if (this.#state < ENDED) this.#state = ENDED
   }
@@ -63,15 +64,16 @@ export abstract class Lifecycle {
     timers.clearTimeout(this.#closeTimer)
   }
 
-  /** Emits 'close', once, when nothing is in its way any more. */
+  /** Emits 'close', once, unless it is held. */
   tryEmitClose (): void {
     if (this.#state !== ENDED || this.isCloseHeld) return
     this.#state = CLOSED
     this.emitClose()
   }
 
-  /** Whether messages came before the close that somebody may still take. */
+  /** Whether queued messages may still be taken, so 'close' has to wait. */
   protected abstract get isCloseHeld (): boolean
-  protected abstract cut (): void
+  /** Destroys the connection. */
+  protected abstract destroy (): void
   protected abstract emitClose (): void
 }

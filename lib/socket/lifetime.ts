@@ -1,65 +1,80 @@
+import { inspect } from 'node:util'
+import { BadDate } from '../errors.js'
 import { Deadlines, MAX_DELAY } from './deadlines.js'
 
-/** A socket that closes at a time. */
-interface Mortal {
+/** A socket, as far as it is used here. */
+interface ClosableSocket {
   close (code: number, reason: string): void
 }
 
-/** How long the sockets of a route may be open, resolved when it was registered. */
+/** How long the sockets of a route may be open. */
 export interface Lifetime {
   /** In milliseconds. */
   readonly longest: number
-  /** By which fraction of that it may be shorter. */
+  /** The largest random reduction, as a fraction of `longest`. */
   readonly jitter: number
 }
 
-const lifetimes = new Deadlines<Mortal>((socket) => {
-  // What the application says of one socket stands in place of what its route says.
-  if (expiryOf(socket) === undefined) socket.close(1001, 'the lifetime of this connection is over: connect again')
+const lifetimes = new Deadlines<ClosableSocket>((socket) => {
+  // closeAt() of a socket replaces the lifetime of its route.
+  if (expiryOf(socket) === undefined) socket.close(1001, 'connection lifetime reached: reconnect')
 })
 
-/** Has a socket close when its time is over, some time within the jitter. Returns when that is, for `endLifetime()`. */
-export function beginLifetime (socket: Mortal, { longest, jitter }: Lifetime): number {
+/** Closes a socket at the end of its lifetime. Returns the moment, which `endLifetime()` needs. */
+export function beginLifetime (socket: ClosableSocket, { longest, jitter }: Lifetime): number {
   return lifetimes.add(socket, longest * (1 - jitter * Math.random()))
 }
 
-/** The socket has closed. */
-export function endLifetime (socket: Mortal, moment: number): void {
+/** Call this when a socket has closed. */
+export function endLifetime (socket: ClosableSocket, moment: number): void {
   lifetimes.delete(socket, moment)
 }
 
-/** When one socket closes, and how. */
+/** The date of `closeAt()` for one socket. */
 interface Expiry {
-  readonly socket: Mortal
+  readonly socket: ClosableSocket
   /** In milliseconds since 1970. */
   readonly at: number
   readonly code: number
   readonly reason: string
-  /** When it is looked at again. */
+  /** The moment of the next check; undefined if none is scheduled. */
   moment: number | undefined
 }
 
-// On the socket, where it costs those that have none nothing.
+// A property of the socket, so that it costs nothing in sockets without one.
 const expiry = Symbol('expiry')
 
 const expiries = new Deadlines<Expiry>((due) => { waitFor(due) })
 
-function expiryOf (socket: Mortal): Expiry | undefined {
+function expiryOf (socket: ClosableSocket): Expiry | undefined {
   return (socket as { [expiry]?: Expiry })[expiry]
 }
 
+// A day in 1973, in milliseconds since 1970. Smaller numbers must be timestamps in seconds, such as those of a JWT.
+const MIN_TIMESTAMP = 100_000_000_000
+
 /**
- * Has a socket close at a date, in place of what its route or an earlier call says.
+ * Returns a date in milliseconds since 1970.
+ * @throws BadDate
+ */
+export function toTimestamp (date: Date | number): number {
+  const at = Number(date)
+  if (Number.isNaN(at) || (typeof date === 'number' && date < MIN_TIMESTAMP)) throw new BadDate(inspect(date))
+  return at
+}
+
+/**
+ * Closes a socket at a date. This replaces the lifetime of its route and any earlier date.
  * @param at in milliseconds since 1970; Infinity for never
  */
-export function expireAt (socket: Mortal, at: number, code: number, reason: string): void {
+export function expireAt (socket: ClosableSocket, at: number, code: number, reason: string): void {
   forgetExpiry(socket)
   const due: Expiry = { socket, at, code, reason, moment: undefined }
   Object.assign(socket, { [expiry]: due })
   waitFor(due)
 }
 
-// Deadlines may be a little early, timers reach 24.8 days, and the clock may have been set meanwhile.
+// Checks the clock again, because deadlines can be a little early, cover at most 24.8 days, and ignore clock changes.
 function waitFor (due: Expiry): void {
   const left = due.at - Date.now()
   due.moment = undefined
@@ -67,8 +82,8 @@ function waitFor (due: Expiry): void {
   else if (left < Infinity) due.moment = expiries.add(due, Math.min(left, MAX_DELAY))
 }
 
-/** The socket has closed, or has another date. */
-export function forgetExpiry (socket: Mortal): void {
+/** Cancels the date of a socket. Call this when it has closed. */
+export function forgetExpiry (socket: ClosableSocket): void {
   const due = expiryOf(socket)
   if (due?.moment !== undefined) expiries.delete(due, due.moment)
 }

@@ -1,16 +1,16 @@
-/** A message that waits for somebody to take it. */
+/** A queued message. */
 export interface WaitingMessage {
   readonly data: Buffer
   readonly isBinary: boolean
 }
 
-// What an empty message costs in memory, so that a flood of them counts.
+// The memory of an empty message in bytes, so that a flood of them counts.
 const MESSAGE_OVERHEAD = 64
 
-// From so many places on, the places of messages that were taken are given back when they are half of all.
-const LEAST_TO_COMPACT = 32
+// From this many places on, the queue is compacted when half of them are empty.
+const MIN_PLACES_TO_COMPACT = 32
 
-/** Messages in the order they came, while nobody takes them. */
+/** Messages that have not been taken yet, in the order received. */
 export class MessageQueue {
   #messages: Array<WaitingMessage | undefined> = []
   #first = 0
@@ -20,7 +20,7 @@ export class MessageQueue {
     return this.#first === this.#messages.length
   }
 
-  /** Roughly the bytes of memory that wait here. */
+  /** The approximate memory of the messages, in bytes. */
   get weight (): number {
     return this.#weight
   }
@@ -36,17 +36,17 @@ export class MessageQueue {
     this.#weight -= message.data.length + MESSAGE_OVERHEAD
     this.#messages[this.#first++] = undefined
     if (this.isEmpty) this.clear()
-    else if (this.#first >= LEAST_TO_COMPACT && 2 * this.#first >= this.#messages.length) this.#compact()
+    else if (this.#first >= MIN_PLACES_TO_COMPACT && 2 * this.#first >= this.#messages.length) this.#compact()
     return message
   }
 
-  // A reader that takes them one by one may never see it empty.
+  // Needed because a slow consumer may never empty the queue.
   #compact (): void {
     this.#messages = this.#messages.slice(this.#first)
     this.#first = 0
   }
 
-  /** How many places are kept, those of messages that were taken among them. */
+  /** The number of places, including empty ones. */
   get places (): number {
     return this.#messages.length
   }

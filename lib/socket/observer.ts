@@ -1,25 +1,28 @@
 import type { Details, ReportChannel, SocketReport } from '../diagnostics.js'
 
 /**
- * Sees what happens to the sockets of a route. `context` is that of the SocketInit.
- * An error that one of these methods throws goes to `onError`; when that one throws, the connection is cut.
+ * Observes the sockets of a route. `context` is that of the SocketInit.
+ * Errors thrown by these methods go to `onError()`. If `onError()` throws, the connection is destroyed.
  */
 export interface SocketObserver<Socket> {
-  /** The handler or a listener threw this, or rejected with it. */
+  /** Called when the handler or a listener throws or rejects. */
   onError (error: unknown, socket: Socket, context: unknown): void
-  /** The peer broke a rule, or the connection failed. Called before the listeners of 'error'. */
+  /** Called when the peer violates the protocol or the connection fails, before the 'error' listeners. */
   onProtocolError? (error: Error, socket: Socket, context: unknown): void
-  /** Messages of a socket are discarded, because nobody takes them. */
+  /** Called when messages are discarded because nothing takes them. */
   onDiscard? (socket: Socket, context: unknown): void
-  /** A rule of ours cuts or closes a socket. */
+  /** Called before a limit or timeout closes the socket or destroys the connection. */
   onTerminate? (reason: string, socket: Socket, context: unknown): void
-  /** The peer answered a ping of the heartbeat after so many milliseconds. */
+  /**
+   * Called when the peer answers a heartbeat ping.
+   * @param latency the round-trip time in milliseconds
+   */
   onLatency? (latency: number): void
-  /** The listeners of 'close' have been called, and these of them are asynchronous. */
+  /** Called after the 'close' listeners, with the promises of those that are asynchronous. */
   onCloseListeners? (running: Array<Promise<unknown>>): void
-  /** The connection is gone. The listeners of 'close' may be called later. */
+  /** Called when the connection is closed. The 'close' listeners may be called later. */
   onClose (socket: Socket, code: number, reason: Buffer, context: unknown): void
-  /** Publishes to a diagnostics channel that has subscribers. */
+  /** Publishes a report to a diagnostics channel that has subscribers. */
   publish? <Report extends SocketReport>(
     channel: ReportChannel<Report>, details: Details<Report>, socket: Socket, context: unknown
   ): void

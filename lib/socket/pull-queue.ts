@@ -2,7 +2,20 @@ import { UncleanClose } from '../errors.js'
 
 type PullResult = IteratorResult<unknown, undefined>
 
-/** Hands the inbox to those who ask, in the order they ask. */
+/** Returns an async iterator over the messages of a Receiver. */
+export function iterate (receiver: { pull (): PullQueue, stopPulling (): void }): AsyncIterableIterator<unknown> {
+  const queue = receiver.pull()
+  return {
+    next: () => queue.pull() as Promise<IteratorResult<unknown, undefined>>,
+    return: async () => {
+      receiver.stopPulling()
+      return { done: true, value: undefined }
+    },
+    [Symbol.asyncIterator] () { return this }
+  }
+}
+
+/** Passes queued messages to the callers of `pull()`, in the order of the calls. */
 export class PullQueue {
   readonly #take: () => PullResult | undefined
   readonly #closeCode: () => number | undefined
@@ -10,7 +23,7 @@ export class PullQueue {
   readonly #waiting: Array<{ resolve: (result: PullResult) => void, reject: (error: Error) => void }> = []
   #thrown = false
 
-  /** @param taken called when something was taken and handed over: what it brings about may settle others */
+  /** @param taken called after each message taken. It may cause further messages to arrive. */
   constructor (take: () => PullResult | undefined, closeCode: () => number | undefined, taken: () => void) {
     this.#take = take
     this.#closeCode = closeCode
@@ -24,7 +37,7 @@ export class PullQueue {
     })
   }
 
-  /** Something has come, a message or the close. */
+  /** Call this when a message or the close has arrived. */
   settle (): void {
     for (;;) {
       const next = this.#waiting[0]

@@ -1,55 +1,55 @@
 import { MAX_DELAY } from './deadlines.js'
 import { timers } from '../timers.js'
 
-/** How many messages a socket may receive, resolved when its route was registered. */
+/** The limit on messages from one peer. */
 export interface Rate {
-  /** Messages per second, over time. */
+  /** Messages per second on average. */
   readonly rate: number
   /** Messages at once. */
   readonly burst: number
-  /** Whether one more is waited for, or closes the socket. */
+  /** Whether to pause reading at the limit. If false, exceeding it closes the socket. */
   readonly pauses: boolean
 }
 
-/** What a bucket does to its conversation. */
-export interface Throttled {
-  /** Receives nothing more for now. */
+/** The connection, as far as its RateLimiter uses it. */
+export interface ThrottledConnection {
+  /** Stops receiving. */
   throttle (): void
-  /** Receives on. */
+  /** Resumes receiving. */
   unthrottle (): void
   close (code: number, reason: string): void
 }
 
-// Messages that are let in one by one would each cost a timer, and a look at all that wait behind them.
-const SHORTEST_PAUSE = 50
+// In milliseconds. Without a minimum, each message of a throttled socket would need a timer of its own.
+const MIN_PAUSE = 50
 
 /**
- * The messages that a socket may still receive, a token each.
+ * A token bucket: each message consumes a token, and tokens return over time.
  *
- *   full ── message ──▶ … ── message ──▶ empty ┬─ 'pause': throttled until tokens are back ──▶ …
- *    ▲                    tokens return        └─ 'close': one message more closes with 1008
- *    └──────────────────────────┘
+ *   tokens left ── last token consumed ──▶ empty ─┬─ 'pause': throttled until tokens return ──▶ tokens left
+ *        ▲                                        ├─ 'close': the next message closes with 1008
+ *        └──────────── tokens return ─────────────┘
  *
- * There is a timer only while a socket is throttled.
+ * A timer runs only while the socket is throttled.
  */
 export class RateLimiter {
   readonly #settings: Rate
-  readonly #connection: Throttled
+  readonly #connection: ThrottledConnection
   #tokens: number
   #filledAt: number
   #timer: NodeJS.Timeout | undefined
   #isExceeded = false
 
-  constructor (settings: Rate, conversation: Throttled) {
+  constructor (settings: Rate, connection: ThrottledConnection) {
     this.#settings = settings
-    this.#connection = conversation
+    this.#connection = connection
     this.#tokens = settings.burst
     this.#filledAt = timers.now()
   }
 
   /**
-   * A message has come.
-   * @returns whether it may be told
+   * Consumes a token for a message.
+   * @returns whether the message may be delivered
    */
   tryConsume (): boolean {
     if (this.#isExceeded) return false
@@ -66,7 +66,7 @@ export class RateLimiter {
     return true
   }
 
-  /** Waits no longer: what is too much is then not told, since the conversation closes. */
+  /** Stops throttling. If the socket is closing, messages above the limit are then dropped. */
   stop (): void {
     if (this.#timer === undefined) return
     timers.clearTimeout(this.#timer)
@@ -81,19 +81,19 @@ export class RateLimiter {
     this.#filledAt = time
   }
 
-  // With 'pause' this happens only when the socket is closing already: then the close does nothing.
+  // With 'pause', this happens only if the socket is already closing, and close() does nothing.
   #exceed (): void {
     this.#isExceeded = true
     const { rate, burst } = this.#settings
-    this.#connection.close(1008, `more than ${burst} messages at once, or ${rate} a second`)
+    this.#connection.close(1008, `message rate exceeded: at most ${burst} at once, ${rate} per second`)
   }
 
   #wait (): void {
     const { rate, burst } = this.#settings
-    const missing = Math.min(burst, Math.max(1, rate * SHORTEST_PAUSE / 1_000)) - this.#tokens
+    const missing = Math.min(burst, Math.max(1, rate * MIN_PAUSE / 1_000)) - this.#tokens
     this.#timer = timers.setTimeout(() => {
       this.#fill()
-      // The clock of the timers may run ahead of the other, and there is a longest delay.
+      // The timer may fire early by the other clock, or at the maximum delay.
       if (this.#tokens < 1) this.#wait()
       else this.stop()
     }, Math.min(Math.ceil(missing * 1_000 / rate), MAX_DELAY))

@@ -1,31 +1,34 @@
-/** Paused by the application. */
+/** The application has paused the socket. */
 export const PAUSED = 1
-/** More messages wait than may. */
+/** The message queue is full. */
 export const QUEUE_FULL = 2
-/** The peer has sent as many messages as it may for now. */
+/** The peer has exceeded its message rate. */
 export const THROTTLED = 4
-/** A message is being decompressed elsewhere. */
+/** A message is being decompressed in the thread pool. */
 export const INFLATING = 8
 
-/** The handler of the route is not done. Reading goes on meanwhile; only the 'close' waits, behind the messages. */
+/** The handler of the route has not finished. Reading continues, but 'close' waits for queued messages to be taken. */
 export const HANDLER_PENDING = 16
 
-// The transport is paused. It stays so until `continueReading()` finds that nothing speaks against reading.
+// The transport is paused, until `continueReading()` finds no reason to stop.
 const STOPPED = 32
 
 const REASONS = PAUSED | QUEUE_FULL | THROTTLED | INFLATING
 
-/** What is read from. */
+/** The connection, as far as reading is concerned. */
 export interface ReadingHost {
   readonly transport: { pause (): void, resume (): void }
 }
 
 /**
- * Why reading is stopped: one bit for each reason. The transport is stopped and resumed nowhere else.
+ * The reasons why reading is stopped, one bit for each.
  *
- *   reading ── stopReading(reason) ──▶ stopped ── continueReading(), and no reason is left ──▶ reading
+ *   reading ── stopReading(reason) ──▶ stopped ── continueReading(), when no reason is left ──▶ reading
  *
- * This is the base class of Receiver, not a part of it: an object of its own would cost each idle socket 40 bytes.
+ * `clear(reason)` removes a reason but does not resume reading. Nothing else pauses the transport; `Transport.end()`
+ * resumes it to receive the end of the stream.
+ *
+ * This is a base class of Receiver, because a separate object would cost each idle socket 40 bytes.
  */
 export class Reading<Host extends ReadingHost> {
   protected readonly host: Host
@@ -40,12 +43,12 @@ export class Reading<Host extends ReadingHost> {
     return (this.#flags & flag) !== 0
   }
 
-  /** Clears a flag. Reading goes on with the next `continueReading()`. */
+  /** Clears a flag. Call `continueReading()` to resume reading. */
   clear (flag: number): void {
     this.#flags &= ~flag
   }
 
-  /** Whether nothing is read from the transport. */
+  /** Whether the transport is paused. */
   get isStopped (): boolean {
     return (this.#flags & STOPPED) !== 0
   }

@@ -2,58 +2,58 @@ import { messageInChannel, type Details, type MessageReport, type ReportChannel 
 import { nextTick, timers } from '../timers.js'
 import { MessageQueue } from './message-queue.js'
 import { PullQueue } from './pull-queue.js'
-import { RateLimiter, type Rate, type Throttled } from './rate-limiter.js'
+import { RateLimiter, type Rate, type ThrottledConnection } from './rate-limiter.js'
 import { PAUSED, QUEUE_FULL, Reading, THROTTLED, type ReadingHost } from './reading.js'
 import { toBinaryType, type BinaryType, type MessageData } from './sendable.js'
 import type { Inbound } from './values.js'
 
-/** Takes the messages of a Receiver. */
-export interface Recipient extends ReadingHost {
+/** The connection, as far as its Receiver uses it. */
+export interface ReceiverHost extends ReadingHost {
   readonly settings: {
-    /** Makes the values that are taken of messages, where the route has `schema.message`. */
+    /** Parses messages into values, if the route has `schema.message`. */
     readonly inbound?: Inbound | undefined
   }
   readonly binaryType: BinaryType
-  /** Whether somebody listens to 'message'. */
+  /** Whether 'message' has a listener. */
   readonly hasListener: boolean
-  /** The code of the close; undefined as long as messages may come. */
+  /** The close code; undefined while more messages may arrive. */
   readonly endCode: number | undefined
   emitMessage (data: MessageData, isBinary: boolean): void
   fail (error: unknown): void
-  /** Messages that waited have been taken. */
+  /** Called when queued messages have been taken or discarded. */
   onTaken (): void
-  /** Messages were discarded, and more will be, since nobody takes them. */
+  /** Called when messages start to be discarded because nothing takes them. */
   onDiscard (): void
   /**
-   * Takes a message that begins with NUL, where that is a frame of the live subprotocol.
-   * @returns the plain message, where it is or holds one
+   * Handles a message that begins with NUL, which is a frame if the client uses the live subprotocol.
+   * @returns the plain message, if it is one or contains one
    */
   takeFrame (data: Buffer): Buffer | undefined
   publish (channel: ReportChannel<MessageReport>, details: Details<MessageReport>): void
   close (code: number, reason: string): void
 }
 
-// More than this waits in the kernel, and then at the peer, not here.
+// When the queue holds more bytes than this, reading stops: further messages wait in the kernel and at the peer.
 const QUEUE_LIMIT = 65_536
 
-// How long a full queue waits for somebody to take it, in milliseconds. Meanwhile nothing is read: no close either, and
-// a peer could keep the socket of a route that listens to nothing for ever.
+// How long the messages of a full queue are kept if nothing takes them, in milliseconds. Meanwhile not even a close
+// frame is read, so without this timeout a peer could keep the socket of a route without a listener forever.
 const FULL_QUEUE_TIMEOUT = 10_000
 
-// The same, when the connection is gone: a handler may be waiting for the close, which is emitted behind what waits.
+// The same for a closed connection. It is shorter because the handler may be waiting for 'close', which comes last.
 const HELD_CLOSE_TIMEOUT = 1_000
 
-// In place of the value of a message that the schema of the route refuses.
+// Stands for the value of a message that the schema refuses.
 const REFUSED = Symbol('refused')
 
 /**
- * The way of the messages from the protocol to the application.
+ * Delivers messages from the protocol to the application.
  *
- *   message ──▶ counts ──▶ rate ──▶ 'message' listener, when there is one and the socket is not paused
- *                                └─▶ queue, until there is one, or `for await` asks ── nobody comes ──▶ discarded,
- *                                                                                                 like what follows
+ *   message ──▶ counters ──▶ rate limit ─┬─▶ 'message' listener, if there is one and the socket is not paused
+ *                                        └─▶ queue ─┬─▶ a later listener, or `for await`
+ *                                                   └─▶ discarded after a timeout, like all messages after it
  */
-export class Receiver extends Reading<Recipient> implements Throttled {
+export class Receiver extends Reading<ReceiverHost> implements ThrottledConnection {
   messagesReceived = 0
   bytesReceived = 0
   readonly #rate: RateLimiter | undefined
@@ -63,7 +63,7 @@ export class Receiver extends Reading<Recipient> implements Throttled {
   #isDiscarding = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor (recipient: Recipient, rate?: Rate) {
+  constructor (recipient: ReceiverHost, rate?: Rate) {
     super(recipient)
     this.#rate = rate === undefined ? undefined : new RateLimiter(rate, this)
   }
@@ -82,10 +82,10 @@ export class Receiver extends Reading<Recipient> implements Throttled {
     return this.deliver(data, isBinary) && !this.has(THROTTLED)
   }
 
-  /** @returns whether there is room for more */
+  /** @returns whether the queue has room for more */
   deliver (data: Buffer, isBinary: boolean): boolean {
     if (!this.isPaused && !this.isWaiting && this.host.hasListener) {
-      this.#hand(data, isBinary)
+      this.#emit(data, isBinary)
       return true
     }
     if (this.#isDiscarding && !this.isTaken) return true
@@ -94,8 +94,8 @@ export class Receiver extends Reading<Recipient> implements Throttled {
     if (this.#pullQueue !== undefined) this.#pullQueue.settle()
     if (queue.weight <= QUEUE_LIMIT) return true
     this.#expire(FULL_QUEUE_TIMEOUT)
-    // The chunk that is being read may hold thousands of messages, each of which costs more here than there, a
-    // compressed one up to maxPayload: those that nobody takes yet stay as they came.
+    // One chunk can hold thousands of messages. Leave unconsumed ones in wire form: decoded, each costs an object;
+    // inflated, up to `maxPayload`.
     this.stopReading(QUEUE_FULL)
     return false
   }
@@ -110,13 +110,13 @@ export class Receiver extends Reading<Recipient> implements Throttled {
     this.stopReading(PAUSED)
   }
 
-  /** Delivers what waits when this tick ends. Reading goes on with the next `continueReading()`. */
+  /** Delivers the queued messages at the end of this tick. Call `continueReading()` to resume reading. */
   resume (): void {
     this.clear(PAUSED)
     this.schedule()
   }
 
-  /** A listener has come, or may listen again: what waits is delivered to it when this tick ends. */
+  /** Delivers the queued messages to the listener at the end of this tick. */
   schedule (): void {
     if (this.#isScheduled || !this.isWaiting) return
     this.#isScheduled = true
@@ -129,14 +129,14 @@ export class Receiver extends Reading<Recipient> implements Throttled {
     while (!this.isPaused && this.host.hasListener) {
       const message = this.#queue?.take()
       if (message === undefined) break
-      this.#hand(message.data, message.isBinary)
+      this.#emit(message.data, message.isBinary)
     }
-    // The listener may have gone again.
+    // The listener may have been removed.
     if (this.isFull) this.#expire(FULL_QUEUE_TIMEOUT)
     this.host.onTaken()
   }
 
-  /** Hands the messages to those who ask, until `stopPulling()`. */
+  /** Delivers messages through the PullQueue, until `stopPulling()`. */
   pull (): PullQueue {
     this.#pullQueue ??= new PullQueue(() => this.#take(), () => this.host.endCode, () => { this.host.onTaken() })
     return this.#pullQueue
@@ -147,9 +147,9 @@ export class Receiver extends Reading<Recipient> implements Throttled {
     this.schedule()
   }
 
-  // What waits
+  // The queue
 
-  /** Whether there is no room for more: from the limit on, and until half of it is free again. */
+  /** Whether the queue is full: from the limit on, until it is half empty. */
   get isFull (): boolean {
     if (!this.has(QUEUE_FULL)) return false
     if ((this.#queue as MessageQueue).weight <= QUEUE_LIMIT / 2) this.clear(QUEUE_FULL)
@@ -160,17 +160,17 @@ export class Receiver extends Reading<Recipient> implements Throttled {
     return this.#queue !== undefined && !this.#queue.isEmpty
   }
 
-  /** Whether messages are asked for one by one. */
+  /** Whether an iterator takes the messages. */
   get isPulled (): boolean {
     return this.#pullQueue !== undefined
   }
 
-  /** Whether somebody takes the messages, or will: whoever pauses goes on one day. */
+  /** Whether something takes the messages, or will: a paused socket is expected to resume. */
   get isTaken (): boolean {
     return this.isPaused || this.isPulled || this.host.hasListener
   }
 
-  /** Discards what waits, and what follows, unless somebody takes it. */
+  /** Discards the queued messages, and further ones until something takes them. */
   discard (): void {
     this.#queue?.clear()
     this.#isDiscarding = true
@@ -180,7 +180,7 @@ export class Receiver extends Reading<Recipient> implements Throttled {
     if (!this.isFull) super.continueReading()
   }
 
-  // The rate
+  // The rate limit
 
   throttle (): void {
     this.stopReading(THROTTLED)
@@ -195,14 +195,14 @@ export class Receiver extends Reading<Recipient> implements Throttled {
     this.host.close(code, reason)
   }
 
-  /** Waits for no more messages to be allowed. */
+  /** Stops throttling. */
   stopRate (): void {
     this.#rate?.stop()
   }
 
   // The end
 
-  /** The socket closes. Where nobody asked for messages so far, the answer of the peer comes through. */
+  /** Call this when the socket starts closing. Messages that nothing takes are discarded, up to the close frame. */
   startClosing (): void {
     this.stopRate()
     if (this.isTaken) return
@@ -210,12 +210,12 @@ export class Receiver extends Reading<Recipient> implements Throttled {
     this.continueReading()
   }
 
-  /** No more will come. */
+  /** Call this when no more messages will arrive. */
   end (): void {
     this.#pullQueue?.settle()
   }
 
-  /** The close waits for somebody to take what came before it. */
+  /** Call this when 'close' has to wait for queued messages to be taken. */
   holdClose (): void {
     this.#expire(HELD_CLOSE_TIMEOUT)
   }
@@ -236,12 +236,12 @@ export class Receiver extends Reading<Recipient> implements Throttled {
 
   // Values
 
-  #hand (data: Buffer, isBinary: boolean): void {
+  #emit (data: Buffer, isBinary: boolean): void {
     const { host } = this
     const { inbound } = host.settings
     if (inbound !== undefined && !(isBinary && inbound.passesBinary)) {
       const value = this.#read(inbound, data, isBinary)
-      // The type of a message without a schema stands for all in the table of events.
+      // The event's type is that of a message without a schema.
       if (value !== REFUSED) host.emitMessage(value as MessageData, isBinary)
     } else {
       const { binaryType } = host
@@ -249,7 +249,7 @@ export class Receiver extends Reading<Recipient> implements Throttled {
     }
   }
 
-  // Text as a string and binary as a Buffer, or the value.
+  // Returns text as a string, binary as a Buffer, or the value by the schema.
   #take (): IteratorResult<unknown, undefined> | undefined {
     const { inbound } = this.host.settings
     for (;;) {

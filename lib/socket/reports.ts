@@ -1,4 +1,4 @@
-// The payloads of the channels with the type of their socket, as applications see them.
+// The payloads of the diagnostics channels, with the type of the socket.
 import type * as reports from '../diagnostics.js'
 import type { WireSocket } from './socket.js'
 

@@ -1,41 +1,41 @@
 import { types } from 'node:util'
+import { EMPTY_PAYLOAD } from '../codec/payload.js'
 import { NotSendable } from '../errors.js'
 
 /**
- * What can be sent. Anything but a string or a number is binary, unless `binary: false` says that it is UTF-8. A list of
- * buffers is joined, one of numbers is bytes; what is not there is an empty message.
+ * Data that can be sent. Strings and numbers are sent as text, anything else as binary unless `binary` is false. A list
+ * of buffers is joined; a list of numbers is taken as bytes. Null and undefined are an empty message.
  */
 export type Sendable =
-  | string | number | Buffer | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | readonly Uint8Array[] | readonly number[]
+  | string | number | Buffer | ArrayBuffer | SharedArrayBuffer | ArrayBufferView
+  | readonly Uint8Array[] | readonly number[]
 
 export interface SendOptions {
-  /** Whether the message is binary. Default: false for a string, true for all else. */
+  /** Whether the message is binary. Default: false for strings and numbers, otherwise true. */
   binary?: boolean | undefined
   /** Whether this is the last fragment of the message. Default true. */
   fin?: boolean | undefined
-  /** Whether it may be compressed, where that was agreed on. Default true. */
+  /** Whether the message may be compressed, if that was negotiated. Default true. */
   compress?: boolean | undefined
-  /** What the message tells of: with the policy 'latest' of `backpressure`, one waits for each kind. Default ''. */
+  /** With the `backpressure` policy 'latest', a slow peer gets only the newest message of each kind. Default ''. */
   kind?: string | undefined
-  /** Taken for compatibility: a server never masks. */
+  /** Accepted for compatibility and ignored: servers never mask. */
   mask?: boolean | undefined
 }
 
 export const NO_OPTIONS: SendOptions = {}
 
 /**
- * What became of a message when `send()` returns:
+ * The result of `send()`:
  *
- * - 'sent': it has left, or leaves when this tick ends; nothing is in its way.
- * - 'queued': it waits for the peer, which is slower than we are. Where no message is refused 'drain' follows, or 'close'.
- * - 'refused': it is not sent, because the socket is not open or too much waits already.
+ * - 'sent': the message has been sent, or will be at the end of this tick.
+ * - 'queued': the message waits for the slow peer ('drain' or 'close' follows), or for a Blob sent before it.
+ * - 'refused': the message is not sent, because the socket is not open or too many bytes are queued.
  */
 export type SendResult = 'sent' | 'queued' | 'refused'
 
-/** A binary message, in the form that `binaryType` says. */
+/** A binary message, of the type set by `binaryType`. */
 export type MessageData = Buffer | ArrayBuffer | Buffer[]
-
-const NOTHING = Buffer.alloc(0)
 
 const BINARY_TYPES = ['nodebuffer', 'arraybuffer', 'fragments'] as const
 
@@ -45,20 +45,20 @@ export function isBinaryType (value: unknown): value is BinaryType {
   return BINARY_TYPES.includes(value as BinaryType)
 }
 
-/** Whether this is a Blob or File: that of Node, or one that a test environment has in its place. */
+/** Whether a value is a Blob or File, either Node's or that of a test environment. */
 export function isBlob (value: unknown): value is Blob {
   if (typeof value !== 'object' || value === null) return false
   const { arrayBuffer, [Symbol.toStringTag]: tag } = value as Record<string | symbol, unknown>
   return typeof arrayBuffer === 'function' && (tag === 'Blob' || tag === 'File')
 }
 
-/** Whether data goes as a binary message when nobody says. */
+/** Whether data is sent as binary by default. */
 export function isBinaryByDefault (data: Sendable): boolean {
   return typeof data !== 'string' && typeof data !== 'number'
 }
 
 /**
- * The bytes of what is sent, uncopied where that can be.
+ * Returns the bytes of the data, without copying them if possible.
  * @throws NotSendable
  */
 export function toBuffer (data: Sendable): Buffer {
@@ -66,12 +66,12 @@ export function toBuffer (data: Sendable): Buffer {
   if (typeof data === 'string') return Buffer.from(data)
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   if (types.isAnyArrayBuffer(data)) return Buffer.from(data)
-  if (data == null) return NOTHING
+  if (data == null) return EMPTY_PAYLOAD
   if (typeof data === 'number') return Buffer.from(String(data))
   if (!Array.isArray(data)) throw new NotSendable(nameOf(data))
   if (data.every((item) => typeof item === 'number')) return Buffer.from(data)
   if (data.every((item) => types.isUint8Array(item))) return Buffer.concat(data)
-  throw new NotSendable('a list of other things')
+  throw new NotSendable('a list of other values')
 }
 
 function nameOf (value: object): string {

@@ -18,11 +18,11 @@ import type { Outbound } from './values.js'
 
 export type { SendResult }
 
-/** The connection as its Sender knows it. */
+/** The connection, as far as its Sender uses it. */
 export interface SendingConnection extends SlowConnection {
   asFrame (payload: string | Buffer): string | Buffer
   readonly settings: {
-    /** Makes messages of the values that are sent, where the route has `schema.send`. */
+    /** Serializes values, if the route has `schema.send`. */
     readonly outbound?: Outbound | undefined
     readonly backpressure?: BackpressureSettings | undefined
   }
@@ -37,19 +37,19 @@ type Callback = WriteCallback | undefined
 type Message = Sendable | Blob | PreparedMessage
 
 /**
- * The way of a message out.
+ * Sends messages.
  *
- *   send() ──▶ behind the Blobs that are being read ──▶ bytes, text or PreparedMessage ──▶ backpressure ──▶ protocol
+ *   send() ──▶ wait for Blobs ──▶ bytes, text or PreparedMessage ──▶ Backpressure, if over the limit ──▶ protocol
  */
 export class Sender implements SlowSender {
   messagesSent = 0
   bytesSent = 0
-  /** How much may wait before a message meets the Backpressure, in bytes. */
+  /** Above this number of queued bytes, messages go through the Backpressure. */
   limit: number
   readonly #connection: SendingConnection
-  /** Only for those whose limit was reached. */
+  /** Created when the limit is first reached. */
   #backpressure: Backpressure | undefined
-  /** Only for those that have sent a Blob. */
+  /** Created when the first Blob is sent. */
   #blobs: Blobs | undefined
 
   constructor (connection: SendingConnection) {
@@ -61,13 +61,13 @@ export class Sender implements SlowSender {
     const blobs = this.#blobs
     if (blobs === undefined || !blobs.isReading) return this.#send(data, options, callback)
     if (isBlob(data)) return this.#sendBlob(data, options, callback)
-    return this.#sendInTurn(blobs, data, options, callback)
+    return this.#sendAfterBlobs(blobs, data, options, callback)
   }
 
-  // Behind a Blob
+  // After a Blob
 
-  /** Sends behind a Blob that is being read. What cannot be sent throws here, as ever. */
-  #sendInTurn (blobs: Blobs, data: Sendable | PreparedMessage, options: Options, callback: Callback): SendResult {
+  /** Sends a message after the Blobs being read. Invalid data throws now. */
+  #sendAfterBlobs (blobs: Blobs, data: Sendable | PreparedMessage, options: Options, callback: Callback): SendResult {
     const done = ownCallback(options, callback)
     const { compress, fin, kind, binary } = optionsOf(options)
     if (data instanceof PreparedMessage) {
@@ -76,7 +76,7 @@ export class Sender implements SlowSender {
     }
     const { outbound } = this.#connection.settings
     const isValue = outbound !== undefined && binary === undefined
-    // Whoever sends a value or bytes may change them now.
+    // Serialize or copy now, because the caller may change the data.
     const payload = isValue ? outbound.write(data) : typeof data === 'string' ? data : Buffer.from(toBuffer(data))
     const isBinary = isValue ? false : binary ?? isBinaryByDefault(data)
     blobs.inTurn(() => { this.#send(payload, { binary: isBinary, fin, compress, kind }, done) })
@@ -91,8 +91,8 @@ export class Sender implements SlowSender {
     return 'queued'
   }
 
-  /** Begins the closing handshake, behind the Blobs that are being read. */
-  closeInTurn (code: number | undefined, reason: string | Buffer | undefined): void {
+  /** Starts the closing handshake, after the Blobs being read. */
+  close (code: number | undefined, reason: string | Buffer | undefined): void {
     if (this.#blobs === undefined || !this.#blobs.isReading) {
       this.#connection.close(code, reason)
       return
@@ -135,7 +135,7 @@ export class Sender implements SlowSender {
     return this.transmit(payload, isBinary, fin, isCompressible, callback)
   }
 
-  /** Sends a value by the schema of the route. */
+  /** Sends a value, serialized by `schema.send` of the route. */
   #sendValue (
     outbound: Outbound, value: unknown, isCompressible: boolean, callback: Callback, kind: string | undefined
   ): SendResult {
@@ -149,7 +149,7 @@ export class Sender implements SlowSender {
     return this.#sendPayload(text, false, true, isCompressible, callback, kind)
   }
 
-  /** Sends a message that others are sent too. */
+  /** Sends a message that is sent to other sockets too. */
   #sendPrepared (shared: PreparedMessage, callback: Callback, kind = ''): SendResult {
     if (!this.#connection.isOpen) return this.refuseClosed(callback)
     let message: PreparedMessage
@@ -173,7 +173,7 @@ export class Sender implements SlowSender {
     return frame === payload ? message : new PreparedMessage(frame, isBinary, isCompressible)
   }
 
-  /** Hands a message to the protocol. */
+  /** Passes a message to the protocol. */
   transmit (
     payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean, callback: Callback
   ): SendResult {
@@ -191,7 +191,7 @@ export class Sender implements SlowSender {
     return connection.transport.isStalled ? 'queued' : 'sent'
   }
 
-  /** Hands a message to the protocol that others are sent too. */
+  /** Passes a prepared message to the protocol. */
   transmitPrepared (message: PreparedMessage, callback: Callback): SendResult {
     const connection = this.#connection
     try {
@@ -211,7 +211,7 @@ export class Sender implements SlowSender {
     const connection = this.#connection
     if (!connection.isOpen) {
       this.refuseClosed(callback)
-    } else if (this.queuedAmount > this.limit && this.backpressure.isOver) {
+    } else if (this.queuedAmount > this.limit && this.backpressure.isOverLimit) {
       this.refuse(new BackpressureExceeded(this.limit), callback)
     } else {
       try {
@@ -225,7 +225,7 @@ export class Sender implements SlowSender {
     }
   }
 
-  // What waits
+  // Backpressure
 
   get backpressure (): Backpressure {
     const connection = this.#connection
@@ -237,49 +237,49 @@ export class Sender implements SlowSender {
     return this.#backpressure?.dropped ?? 0
   }
 
-  /** Bytes that were sent and have not left, but for those that are kept in case newer ones come. */
+  /** The number of bytes not sent yet, except the messages that the policy 'latest' keeps. */
   get queuedAmount (): number {
     const { transport, protocol } = this.#connection
     return transport.queuedAmount + protocol.compressing
   }
 
-  /** Bytes that wait for the peer, or for compression: not those that only wait for the end of the tick. */
+  /** The number of bytes that wait for the peer or for compression, not only for the end of the tick. */
   get bufferedAmount (): number {
     const { transport, protocol } = this.#connection
     return transport.bufferedAmount + protocol.compressing + (this.#backpressure?.keptBytes ?? 0)
   }
 
-  /** Sends what the backpressure keeps: a close follows. */
+  /** Sends the messages that the policy 'latest' keeps, before a close. */
   sendKept (): void {
     this.#backpressure?.sendKept()
   }
 
   /**
-   * Calls back when a message may be sent without being refused; at once, where the policy is not to wait.
-   * What is then sent by `go` is what the caller has in hand now.
+   * Calls `run` when the message can be sent without being refused; at once, unless the policy is 'wait'. The data is
+   * captured now, so the caller may change it.
    */
-  whenRoom (data: Message, options: SendOptions, go: (data: Message, options: SendOptions) => void): void {
+  whenRoom (data: Message, options: SendOptions, run: (data: Message, options: SendOptions) => void): void {
     if (data instanceof PreparedMessage) {
-      this.#whenRoom(data.formFor(this.#connection.settings.outbound), (message) => { go(message, options) })
+      this.#whenRoom(data.formFor(this.#connection.settings.outbound), (message) => { run(message, options) })
     } else if (isBlob(data)) {
-      this.#whenRoom(data, (blob) => { go(blob, { binary: true, ...options }) })
+      this.#whenRoom(data, (blob) => { run(blob, { binary: true, ...options }) })
     } else {
       const { outbound } = this.#connection.settings
       const isValue = outbound !== undefined && options.binary === undefined
       const payload = isValue ? outbound.write(data) : typeof data === 'string' ? data : toBuffer(data)
       const { binary = !isValue && isBinaryByDefault(data) } = options
-      this.#whenRoom(payload, (own) => { go(own, { ...options, binary }) })
+      this.#whenRoom(payload, (own) => { run(own, { ...options, binary }) })
     }
   }
 
-  #whenRoom<Data extends string | Buffer | Blob | PreparedMessage> (data: Data, go: (data: Data) => void): void {
-    if (this.queuedAmount > this.limit) this.backpressure.whenRoom(data, go)
-    else go(data)
+  #whenRoom<Data extends string | Buffer | Blob | PreparedMessage> (data: Data, run: (data: Data) => void): void {
+    if (this.queuedAmount > this.limit) this.backpressure.whenRoom(data, run)
+    else run(data)
   }
 
   // Callbacks
 
-  /** A callback whose errors go to the error handler of the route. */
+  /** Wraps a callback so that its errors go to the error handler of the route. */
   #contain (callback: WriteCallback): WriteCallback {
     const connection = this.#connection
     return (error) => {
@@ -292,32 +292,32 @@ export class Sender implements SlowSender {
     }
   }
 
-  /** Calls back when all that was sent so far has left, or with the error that kept it here. */
+  /** Calls back when everything sent so far has left the process, or with an error. */
   whenWritten (callback: WriteCallback): void {
     const connection = this.#connection
     const { protocol, transport } = connection
     const contained = protocol.compressing > 0 ? inCallersContext(this.#contain(callback)) : this.#contain(callback)
     protocol.whenOutput(() => {
-      // A message that was being compressed is not sent any more.
+      // The connection closed while the message was being compressed.
       if (protocol.state === 'closed') nextTick(contained, new NotOpen(connection.readyState))
       else transport.whenWritten(contained)
     })
   }
 
-  /** A message is not sent: the callback gets the error. */
+  /** Refuses a message: its callback gets the error. */
   refuse (error: Error, callback: Callback): 'refused' {
     if (callback !== undefined) nextTick(this.#contain(callback), error)
     return 'refused'
   }
 
-  /** A message is not sent, because the socket is not open. */
+  /** Refuses a message because the socket is not open. */
   refuseClosed (callback: Callback): 'refused' {
     return callback === undefined ? 'refused' : this.refuse(new NotOpen(this.#connection.readyState), callback)
   }
 
   /**
-   * A message cannot be sent at all.
-   * @throws the error, where there is no callback that gets it
+   * Refuses a message that this connection cannot carry.
+   * @throws the error, if there is no callback
    */
   #refuseInvalid (error: unknown, callback: Callback): 'refused' {
     if (callback === undefined) throw error
@@ -329,7 +329,7 @@ function optionsOf (options: Options): SendOptions {
   return typeof options === 'object' ? options ?? NO_OPTIONS : NO_OPTIONS
 }
 
-/** The callback of a message that is sent later, in the context of its caller. */
+/** Returns the callback of a message that is sent later, bound to the async context of the caller. */
 function ownCallback (options: Options, callback: Callback): Callback {
   const given = typeof options === 'function' ? options : callback
   return given === undefined ? undefined : inCallersContext(given)

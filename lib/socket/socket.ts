@@ -2,18 +2,19 @@ import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { inspect } from 'node:util'
+import { EMPTY_PAYLOAD } from '../codec/payload.js'
 import { PreparedMessage } from '../codec/prepared-message.js'
-import { BadDate, BadOption, NoTopics } from '../errors.js'
+import { BadOption } from '../errors.js'
 import { encodeClose } from '../protocol/close.js'
 import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../versions.js'
 import type { WriteCallback } from '../transport/transport.js'
 import { emitClose } from './close-listeners.js'
 import { Connection } from './connection.js'
-import { SocketEmitterBase, type AnyListener, type Listener, type WireSocketEvents } from './emitter.js'
-import { expireAt } from './lifetime.js'
-import type { Published, PublishOptions, SocketTopics } from './topics.js'
-import { SocketTarget, type ListenerOptions } from './event-target.js'
+import { Listeners, type AnyListener, type Listener, type WireSocketEvents } from './emitter.js'
+import { expireAt, toTimestamp } from './lifetime.js'
+import type { SocketTopics } from './topics.js'
+import { socketTopics, TopicsFace } from './topics-face.js'
 import type {
   CloseEventOf, ErrorEventOf, EventListenerOf, EventOf, MessageEventOf, OpenEventOf, SocketEventHandler, SocketEventType
 } from './events.js'
@@ -21,10 +22,11 @@ import type { SocketInit, Traffic } from './init.js'
 import {
   isBinaryType, NO_OPTIONS, toBuffer, type BinaryType, type Sendable, type SendOptions, type SendResult
 } from './sendable.js'
+import { iterate } from './pull-queue.js'
 import { createStream } from './stream.js'
 import type { Outbound } from './values.js'
 
-// The events of the EventTarget face, whose target is a WireSocket.
+// The events of the EventTarget face. Their target is a WireSocket.
 export interface SocketEvent<Type extends string = string> extends EventOf<WireSocket, Type> {}
 export interface OpenEvent extends OpenEventOf<WireSocket> {}
 export interface MessageEvent extends MessageEventOf<WireSocket> {}
@@ -34,28 +36,23 @@ export type SocketEventListener<Type extends SocketEventType> = EventListenerOf<
 
 export type { SendOptions, SocketEventHandler, SocketEventType, WireSocketEvents }
 
-/** The second is what the types of `ws` have here; it gets no error when all is well, too. */
+/** The second type is that of `ws`. On success, the callback gets no error either way. */
 export type ControlCallback = WriteCallback | ((error: Error) => void)
 
-/** What only the code that made a socket calls. */
+// Only for the code that creates sockets.
 export const open = Symbol('open')
 export const context = Symbol('context')
 export const outbound = Symbol('outbound')
 
-// Properties only of sockets that are asked for them, so that they cost the others no place.
+// Created on first access, so that they cost no memory in sockets that do not use them.
 const ID = Symbol('id')
 const DATA = Symbol('data')
 
-interface Extras {
+interface LazyProperties {
   [ID]?: string
   [DATA]?: object
 }
 
-/** In milliseconds since 1970, a day of 1973: a date before is one in seconds. */
-const LEAST_DATE = 100_000_000_000
-
-const NOTHING = Buffer.alloc(0)
-const NO_LISTENER_OPTIONS: ListenerOptions = {}
 const EMITTER_OPTIONS = { captureRejections: true }
 
 const CONNECTING = 0
@@ -63,38 +60,26 @@ const OPEN = 1
 const CLOSING = 2
 const CLOSED = 3
 
-/** Where an EventEmitter keeps its listeners: by default a dictionary of 216 bytes, with a shape known before 72. */
-class Listeners {
-  message = undefined
-  close = undefined
-  error = undefined
-  ping = undefined
-  pong = undefined
-  drain = undefined
-}
-Object.setPrototypeOf(Listeners.prototype, null)
-
 /**
- * One WebSocket of a client, with the faces of an EventEmitter, of a browser's WebSocket, of an async iterable and of a
- * Duplex. What goes on behind it is a Connection.
+ * A WebSocket connection of a client. It can be used as an EventEmitter, like a browser's WebSocket, as an async
+ * iterable, or as a Duplex.
  */
-export class WireSocket extends SocketEmitterBase {
+export class WireSocket extends TopicsFace<WireSocket> {
   static readonly CONNECTING = CONNECTING
   static readonly OPEN = OPEN
   static readonly CLOSING = CLOSING
   static readonly CLOSED = CLOSED
 
-  /** Path and query of the upgrade. */
+  /** The path and query of the upgrade request. */
   readonly url: string
-  /** The subprotocol agreed on, or ''. */
+  /** The negotiated subprotocol, or ''. */
   readonly protocol: string
-  /** The extensions agreed on, or ''. */
+  /** The negotiated extensions, or ''. */
   readonly extensions: string
   readonly #connection: Connection<WireSocket>
   #binaryType: BinaryType = 'nodebuffer'
-  #target: SocketTarget<WireSocket> | undefined
 
-  /** @internal Routes make sockets. */
+  /** @internal */
   constructor (init: SocketInit<WireSocket>) {
     super(EMITTER_OPTIONS)
     Object.assign(this, { _events: new Listeners() })
@@ -105,7 +90,7 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   /**
-   * Starts to read, and runs the route's handler.
+   * Runs the route's handler and starts reading.
    * @internal
    */
   [open] (head: Buffer, handler: () => unknown): void {
@@ -113,7 +98,7 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   /**
-   * What the route knows of this socket.
+   * The `context` of the SocketInit.
    * @internal
    */
   get [context] (): unknown {
@@ -121,11 +106,16 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   /**
-   * What makes values the messages of its route, if it has a `schema.send`.
+   * Serializes values by `schema.send` of the route; undefined without one.
    * @internal
    */
   get [outbound] (): Outbound | undefined {
     return this.#connection.settings.outbound
+  }
+
+  /** @internal */
+  get [socketTopics] (): SocketTopics | undefined {
+    return this.#connection.settings.topics
   }
 
   // The state
@@ -135,45 +125,45 @@ export class WireSocket extends SocketEmitterBase {
   get CLOSING (): typeof CLOSING { return CLOSING }
   get CLOSED (): typeof CLOSED { return CLOSED }
 
-  /** 1 (OPEN), 2 (CLOSING) or 3 (CLOSED); 0 (CONNECTING) only of a client, since the handshake is done when the server makes a socket. */
+  /** 1 (OPEN), 2 (CLOSING) or 3 (CLOSED). Only clients can be 0 (CONNECTING). */
   get readyState (): typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED {
     return this.#connection.readyState
   }
 
-  /** A short name that no other socket has, here or in another process. May be set. */
+  /** A short random name, unique across processes. It can be replaced. */
   get id (): string {
-    return ((this as Extras)[ID] ??= randomBytes(9).toString('base64url'))
+    return ((this as LazyProperties)[ID] ??= randomBytes(9).toString('base64url'))
   }
 
   set id (name: string) {
-    (this as Extras)[ID] = name
+    (this as LazyProperties)[ID] = name
   }
 
-  /** A place for what the application keeps of this socket: an empty object, until it is set. `app.ws<{ Data: … }>()` types it. */
+  /** Application data, initially an empty object. `app.ws<{ Data: … }>()` sets its type. */
   get data (): Record<string, unknown> {
-    return ((this as Extras)[DATA] ??= {}) as Record<string, unknown>
+    return ((this as LazyProperties)[DATA] ??= {}) as Record<string, unknown>
   }
 
   set data (data: object) {
-    (this as Extras)[DATA] = data
+    (this as LazyProperties)[DATA] = data
   }
 
-  /** Which protocol the peer speaks. */
+  /** The protocol version of the connection. */
   get version (): Version {
     return this.#connection.protocol.version
   }
 
-  /** Bytes that `send()` queued and that wait for the peer. What leaves when this tick ends does not count. */
+  /** The number of bytes that wait for the peer, not counting those that are sent at the end of this tick. */
   get bufferedAmount (): number {
     return this.#connection.sender.bufferedAmount
   }
 
-  /** The time that the last ping of the heartbeat and its answer took, in milliseconds; undefined before. */
+  /** The round-trip time of the last heartbeat ping, in milliseconds; undefined before the first pong. */
   get latency (): number | undefined {
     return this.#connection.latency
   }
 
-  /** How binary messages come. Default 'nodebuffer'. What is none of the types is passed over, as in the browser. */
+  /** The type of binary messages. Default 'nodebuffer'. Invalid values are ignored, as in browsers. */
   get binaryType (): BinaryType {
     return this.#binaryType
   }
@@ -186,14 +176,14 @@ export class WireSocket extends SocketEmitterBase {
     return this.#connection.receiver.isPaused
   }
 
-  /** What went each way so far. */
+  /** Messages and bytes received and sent so far. */
   get traffic (): Traffic {
     const { messagesReceived, bytesReceived } = this.#connection.receiver
     const { messagesSent, bytesSent, messagesDropped } = this.#connection.sender
     return { messagesReceived, bytesReceived, messagesSent, bytesSent, messagesDropped }
   }
 
-  /** The stream below, for packages that look at it. What is written to it breaks the conversation. */
+  /** The underlying stream, for packages that inspect it. Do not write to it. */
   get _socket (): Duplex {
     return this.#connection.transport.stream
   }
@@ -201,20 +191,24 @@ export class WireSocket extends SocketEmitterBase {
   // Sending
 
   /**
-   * Sends a message. After the close nothing is sent, and the callback gets an error.
-   * @returns whether it leaves now ('sent'), waits for the peer ('queued') or is not sent ('refused')
-   * @param callback called when the message has left, or with the error that kept it here
-   * @throws NotSupported or InvalidText where this version cannot carry it and there is no callback
+   * Sends a message. If the socket is not open, the message is dropped and the callback gets an error.
+   * @param callback called when the message has been sent, or with an error
+   * @returns 'sent' if the message is sent by the end of this tick, 'queued' if it waits, or 'refused'
+   * @throws NotSupported or InvalidText if this protocol version cannot carry the message and there is no callback
    */
   send (data: Sendable | Blob, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult
-  send (data: Sendable | Blob | PreparedMessage, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult
-  send (data: Sendable | Blob | PreparedMessage, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult {
+  send (
+    data: Sendable | Blob | PreparedMessage, options?: SendOptions | WriteCallback | null, callback?: WriteCallback
+  ): SendResult
+  send (
+    data: Sendable | Blob | PreparedMessage, options?: SendOptions | WriteCallback | null, callback?: WriteCallback
+  ): SendResult {
     return this.#connection.sender.send(data, options, callback)
   }
 
   /**
-   * Sends a message, and resolves when it has left. With the policy 'wait' of `backpressure` it first waits for room.
-   * Rejects with what kept it from leaving: the close, the policy, or what `send()` throws.
+   * Sends a message and resolves when it has been sent. With the `backpressure` policy 'wait', it waits until the peer
+   * has read enough. Rejects if the socket closes first, the message is dropped, or `send()` throws.
    */
   sent (data: Sendable | Blob | PreparedMessage, options: SendOptions = NO_OPTIONS): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -227,88 +221,48 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   /**
-   * Hands what was sent to the system now, not at the end of the tick: for a loop that does not return to the event loop.
-   * What is still being compressed, or waits for the peer, stays here.
+   * Passes queued messages to the operating system now, not at the end of the tick. Use it in a loop that does not
+   * return to the event loop. Messages that are being compressed or wait for the peer remain queued.
    */
   flush (): void {
     this.#connection.transport.flushNow()
   }
 
-  /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
+  /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; a callback gets the error instead */
   ping (data?: Sendable, mask?: boolean, callback?: WriteCallback): void
   ping (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void
   ping (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     this.#sendControl('ping', data, mask, callback)
   }
 
-  /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; with a callback, it gets the error. */
+  /** @throws NotSupported on a hixie socket, ControlTooLong over 125 bytes; a callback gets the error instead */
   pong (data?: Sendable, mask?: boolean, callback?: WriteCallback): void
   pong (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void
   pong (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
     this.#sendControl('pong', data, mask, callback)
   }
 
-  #sendControl (verb: 'ping' | 'pong', data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
+  #sendControl (
+    verb: 'ping' | 'pong', data?: Sendable | ControlCallback, mask?: boolean | ControlCallback,
+    callback?: ControlCallback
+  ): void {
     const done = [data, mask, callback].find((argument) => typeof argument === 'function')
-    const payload = data === undefined || typeof data === 'function' ? NOTHING : toBuffer(data)
+    const payload = data === undefined || typeof data === 'function' ? EMPTY_PAYLOAD : toBuffer(data)
     this.#connection.sender.sendControl(verb, payload, done as WriteCallback | undefined)
-  }
-
-  // Topics
-
-  /** The first topic that the socket follows, '' where it follows none. */
-  get topic (): string {
-    return this.topics[0] ?? ''
-  }
-
-  /** The topics that the socket follows. */
-  get topics (): string[] {
-    return this.#connection.settings.topics?.topicsOf(this) ?? []
-  }
-
-  /**
-   * Follows a topic: from now on its messages are sent to the client. Resolves when they come.
-   * @throws TopicInvalid, TooManyTopics
-   */
-  subscribe (topic: string): Promise<void> {
-    return this.#topics.subscribe(this, topic)
-  }
-
-  /** Follows a topic no longer. */
-  unsubscribe (topic: string): void {
-    this.#topics.unsubscribe(this, topic)
-  }
-
-  isSubscribed (topic: string): boolean {
-    return this.#topics.isSubscribed(this, topic)
-  }
-
-  /**
-   * Sends a message to all that follow a topic, on every process, but for this socket. Resolves once the engine has
-   * accepted it; see `app.topics.publish()` for what may be sent.
-   */
-  publish (topic: string, data: unknown, options?: PublishOptions): Promise<Published> {
-    return this.#topics.publish(this, topic, data, options)
-  }
-
-  get #topics (): SocketTopics {
-    const { topics } = this.#connection.settings
-    if (topics === undefined) throw new NoTopics()
-    return topics
   }
 
   // Closing
 
   /**
-   * Begins the closing handshake; the connection is cut when the peer does not answer within `closeTimeout`.
-   * May be called again: nothing happens then.
+   * Starts the closing handshake. If the peer does not answer within `closeTimeout`, the connection is destroyed.
+   * Further calls do nothing.
    * @throws BadCloseCode, CloseReasonTooLong
    */
   close (code?: number, reason?: string | Buffer): void {
-    this.#connection.sender.closeInTurn(code, reason)
+    this.#connection.sender.close(code, reason)
   }
 
-  /** Cuts the connection at once. */
+  /** Destroys the connection at once. */
   terminate (): void {
     this.#connection.terminate()
   }
@@ -321,16 +275,14 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   /**
-   * Closes the socket at a date, such as the end of a token, in place of the `maxLifetime` of its route. Called again, it
-   * sets another date; a date that has passed closes at once, and Infinity is never.
-   * @param date or milliseconds since 1970
-   * @param code by default 1008: what is at an end is the permission to be here, so to connect again as before is in vain
+   * Closes the socket at a given time, such as the expiry of a token. This replaces `maxLifetime` of the route and any
+   * earlier call. A time in the past closes at once; Infinity means never.
+   * @param date a Date, or milliseconds since 1970
+   * @param code Default 1008, which tells clients not to reconnect with the same credentials
    * @throws BadDate, BadCloseCode, CloseReasonTooLong
    */
-  closeAt (date: Date | number, code = 1008, reason = 'expired: connect again with new credentials'): void {
-    const at = Number(date)
-    // The times of a JWT are in seconds.
-    if (Number.isNaN(at) || (typeof date === 'number' && date < LEAST_DATE)) throw new BadDate(inspect(date))
+  closeAt (date: Date | number, code = 1008, reason = 'expired: reconnect with new credentials'): void {
+    const at = toTimestamp(date)
     encodeClose(code, reason)
     if (this.readyState !== CLOSED) expireAt(this, at, code, reason)
   }
@@ -338,21 +290,23 @@ export class WireSocket extends SocketEmitterBase {
   // Receiving
 
   /**
-   * The largest message received, in bytes: as the route says, until it is changed, say when a peer has said who it is.
-   * A change is for messages that begin after it.
-   * @throws BadOption, when set to what is no size
+   * The largest message accepted, in bytes. Initially that of the route; it can be changed, for example after a client
+   * has authenticated. A change applies to messages that begin later.
+   * @throws BadOption if set to anything but a whole number of bytes
    */
   get maxPayload (): number {
     return this.#connection.protocol.limits.maxPayload
   }
 
   set maxPayload (bytes: number) {
-    if (!Number.isSafeInteger(bytes) || bytes < 0) throw new BadOption('maxPayload', 'a whole number of bytes', inspect(bytes))
+    if (!Number.isSafeInteger(bytes) || bytes < 0) {
+      throw new BadOption('maxPayload', 'a whole number of bytes', inspect(bytes))
+    }
     const { protocol } = this.#connection
     protocol.limits = withMaxPayload(protocol.limits, bytes)
   }
 
-  /** Stops the messages: what arrives waits, first here, then at the peer. */
+  /** Stops emitting messages. Further messages are queued up to a limit, then the peer has to wait. */
   pause (): void {
     this.#connection.pause()
   }
@@ -362,33 +316,23 @@ export class WireSocket extends SocketEmitterBase {
   }
 
   /**
-   * The messages, one at a time: text as a string, binary as a Buffer. The peer is slowed down while nobody asks.
-   * Ends at a clean close, throws UncleanClose at an unclean one. The types of the routes say more than this one, which
-   * has to hold for the values of a schema as well.
+   * Iterates over the messages: text as strings, binary as Buffers, or the values of a schema. If the consumer is slow,
+   * the peer has to wait. The iterator ends on a clean close and throws UncleanClose on an unclean one.
    */
   [Symbol.asyncIterator] (): AsyncIterableIterator<unknown> {
-    const { receiver } = this.#connection
-    const puller = receiver.pull()
-    return {
-      next: () => puller.pull() as Promise<IteratorResult<unknown, undefined>>,
-      return: async () => {
-        receiver.stopPulling()
-        return { done: true, value: undefined }
-      },
-      [Symbol.asyncIterator] () { return this }
-    }
+    return iterate(this.#connection.receiver)
   }
 
   /**
-   * A Duplex over this socket: each chunk written is a message, what arrives is read as bytes; with a schema, each
-   * side that has one is in object mode.
+   * Returns a Duplex: each chunk written is sent as a message, and received messages are read as bytes. With
+   * `schema.message` or `schema.send`, that side is in object mode.
    */
   stream (): Duplex {
     const { inbound, outbound } = this.#connection.settings
     return createStream(this, inbound !== undefined, outbound !== undefined)
   }
 
-  // The EventEmitter face: a first 'message' listener gets what waited for it.
+  // The EventEmitter face. The first 'message' listener gets the queued messages.
 
   override on<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
   override on (event: string | symbol, listener: AnyListener<this>): this
@@ -412,7 +356,7 @@ export class WireSocket extends SocketEmitterBase {
     return this
   }
 
-  /** An 'error' of the application that nobody listens to is for the error handler of the route. */
+  /** An 'error' without listeners goes to the error handler of the route. */
   override emit<Event extends keyof WireSocketEvents> (event: Event, ...args: WireSocketEvents[Event]): boolean
   override emit (event: string | symbol, ...args: unknown[]): boolean
   override emit (event: string | symbol, ...args: unknown[]): boolean {
@@ -431,7 +375,7 @@ export class WireSocket extends SocketEmitterBase {
     })
   }
 
-  /** Only those that have listeners: the others are there for the shape. */
+  /** Excludes the events without listeners, which exist only for the fixed shape. */
   override eventNames (): Array<string | symbol> {
     return super.eventNames().filter((name) => this.listenerCount(name) > 0)
   }
@@ -439,30 +383,4 @@ export class WireSocket extends SocketEmitterBase {
   override [EventEmitter.captureRejectionSymbol] (error: Error, ..._event: unknown[]): void {
     this.#connection.fail(error)
   }
-
-  // The EventTarget face
-
-  /** @throws BadListener */
-  addEventListener<Type extends SocketEventType>(type: Type, listener: SocketEventListener<Type>, options?: ListenerOptions): void {
-    // The browser also takes a boolean, for a phase that there is none of here.
-    const { once = false, signal } = typeof options === 'object' ? options : NO_LISTENER_OPTIONS
-    this.#face.add(type, listener, once, signal)
-  }
-
-  removeEventListener<Type extends SocketEventType>(type: Type, listener: SocketEventListener<Type>): void {
-    this.#face.remove(type, listener)
-  }
-
-  get #face (): SocketTarget<WireSocket> {
-    return (this.#target ??= new SocketTarget<WireSocket>(this))
-  }
-
-  get onopen (): SocketEventHandler<'open'> | null { return this.#face.handler('open') as SocketEventHandler<'open'> | null }
-  set onopen (listener: SocketEventListener<'open'> | null) { this.#face.setHandler('open', listener) }
-  get onmessage (): SocketEventHandler<'message'> | null { return this.#face.handler('message') as SocketEventHandler<'message'> | null }
-  set onmessage (listener: SocketEventListener<'message'> | null) { this.#face.setHandler('message', listener) }
-  get onclose (): SocketEventHandler<'close'> | null { return this.#face.handler('close') as SocketEventHandler<'close'> | null }
-  set onclose (listener: SocketEventListener<'close'> | null) { this.#face.setHandler('close', listener) }
-  get onerror (): SocketEventHandler<'error'> | null { return this.#face.handler('error') as SocketEventHandler<'error'> | null }
-  set onerror (listener: SocketEventListener<'error'> | null) { this.#face.setHandler('error', listener) }
 }

@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream'
 import { NullInStream, UncleanClose } from '../errors.js'
 
-/** The socket as its stream knows it. */
+/** The socket, as far as its stream uses it. */
 export interface StreamedSocket {
   [Symbol.asyncIterator] (): AsyncIterator<unknown, unknown>
   send (data: string | Buffer, callback: (error?: Error) => void): unknown
@@ -11,9 +11,11 @@ export interface StreamedSocket {
 }
 
 /**
- * A Duplex over a socket: what is written is sent (a string as text, bytes as binary, each chunk a message), what
- * arrives is read as bytes. Ending it closes the socket with 1000, destroying it cuts the connection; an unclean
- * close destroys it with the error. With a schema values are read, or written, in place of bytes.
+ * Creates a Duplex over a socket. Each chunk written is sent as a message: strings as text, bytes as binary. Received
+ * messages are read as bytes. Ending the stream closes the socket with 1000; destroying it destroys the connection. An
+ * unclean close destroys the stream with an error.
+ * @param readsValues whether to read values of a schema, in object mode
+ * @param writesValues whether to write values of a schema, in object mode
  */
 export function createStream (socket: StreamedSocket, readsValues = false, writesValues = false): Duplex {
   const messages = socket[Symbol.asyncIterator]() as AsyncIterator<string | Buffer | null, undefined>
@@ -25,7 +27,7 @@ export function createStream (socket: StreamedSocket, readsValues = false, write
     read () {
       messages.next().then(
         ({ done, value }) => {
-          // An empty chunk would not be handed on, and read() not be called again.
+          // Pushing an empty chunk would emit nothing and not cause another read().
           if (done === true) this.push(null)
           else if (value === null) this.destroy(new NullInStream())
           else if (!readsValues && value.length === 0) this._read(0)
@@ -45,7 +47,7 @@ export function createStream (socket: StreamedSocket, readsValues = false, write
       callback(error)
     }
   })
-  // An error that nobody listens to would end the process. Whether a peer leaves by a close is not up to the application.
+  // An 'error' without listeners would end the process. An unclean close is not reported, since the peer caused it.
   stream.on('error', (error) => {
     if (stream.listenerCount('error') === 1 && !(error instanceof UncleanClose)) socket.emit('error', error)
   })

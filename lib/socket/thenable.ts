@@ -1,4 +1,4 @@
-/** Whether something may resolve or reject later, whoever's promise it is. */
+/** Whether a value is a promise of any implementation. */
 export function isThenable (value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -1,21 +1,21 @@
 export interface PublishOptions {
-  /** Whether the message is binary. Default: true for bytes, false for all else. */
+  /** Whether the message is binary. Default: true for bytes, otherwise false. */
   binary?: boolean | undefined
-  /** What the message is about: with the backpressure policy 'latest', a slow socket keeps the newest of each kind. */
+  /** With the `backpressure` policy 'latest', a slow peer gets only the newest message of each kind. Default ''. */
   kind?: string | undefined
-  /** Whether the message may be compressed, where that was agreed on. Default true. */
+  /** Whether the message may be compressed, if that was negotiated. Default true. */
   compress?: boolean | undefined
-  /** Names the message. A second message with the same id is the same one, and is dropped. Default: a new one. */
+  /** A unique id of the message. A second message with the same id is dropped. Default: a random id. */
   id?: string | undefined
 }
 
-/** What became of a message that was published. */
+/** The result of publishing a message. */
 export interface Published {
-  /** Where the message stands in its topic. */
+  /** The position of the message in its topic. */
   readonly cursor: string
 }
 
-/** The topics of an application, as its sockets know them. Each method gets the socket that asks. */
+/** The topics of an application, as far as sockets use them. Each method gets the socket that calls it. */
 export interface SocketTopics {
   /** @throws TopicInvalid, TooManyTopics */
   subscribe (socket: object, topic: string): Promise<void>
@@ -23,12 +23,12 @@ export interface SocketTopics {
   isSubscribed (socket: object, topic: string): boolean
   topicsOf (socket: object): string[]
   publish (socket: object, topic: string, data: unknown, options: PublishOptions | undefined): Promise<Published>
-  /** The socket is gone. */
+  /** Called when the socket has closed. */
   detach (socket: object): void
-  /** Whether the client speaks the live subprotocol, in which a message that begins with NUL is a frame. */
+  /** Whether the client uses the live subprotocol, in which a message that begins with NUL is a frame. */
   isLive (socket: object): boolean
-  /** Takes such a message. Returns the payload of a plain message that begins with NUL itself; undefined for all others. */
+  /** Handles a frame. If it wraps a plain message, returns that; otherwise undefined. */
   receiveFrame (socket: object, bytes: Buffer): Buffer | undefined
-  /** Puts a plain message that begins with NUL into a frame. */
+  /** Wraps a plain message that begins with NUL in a frame. */
   wrap (payload: string | Buffer): string | Buffer
 }

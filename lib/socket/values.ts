@@ -1,42 +1,41 @@
+import { EMPTY_PAYLOAD } from '../codec/payload.js'
 import { PreparedMessage, type ValueWriter } from '../codec/prepared-message.js'
 import { isBinaryByDefault, toBuffer, type Sendable } from './sendable.js'
 
-/** What `prepare()` and `broadcast()` take where routes have a `schema.send`: whatever has a JSON form. */
+/** The argument of `prepare()` and `broadcast()` if routes have a `schema.send`: any value that JSON can represent. */
 export type Value = Sendable | object | boolean | null
 
-/** What a route with `schema.message` does with a message. */
+/** Parses messages, for a route with `schema.message`. */
 export interface Inbound {
-  /** Whether binary messages are handed on as they are. */
+  /** Whether binary messages are passed on unchanged. */
   readonly passesBinary: boolean
   /**
-   * @returns the value of a message
-   * @throws RefusedMessage, AsyncSchema, and what a custom validator throws
+   * Parses and validates a message.
+   * @throws RefusedMessage, AsyncSchema, or an error of a custom validator
    */
   read (data: Buffer, isBinary: boolean): unknown
 }
 
-/** What a route with `schema.send` does with a value. */
+/** Serializes values, for a route with `schema.send`. */
 export interface Outbound {
   /**
-   * @returns the JSON text that is sent
+   * Returns the JSON text of a value.
    * @throws ValueNotSent
    */
   write (value: unknown): string
 }
 
-const NOTHING = Buffer.alloc(0)
-
 /**
- * One value for many: the sockets of each `schema.send` get the JSON text that the schema makes of it, those of other
- * routes get it as data. Each form is made when the first receiver needs it.
+ * One value for many receivers. Sockets of routes with `schema.send` get the JSON text by their schema; other sockets
+ * get the value as data. Each form is created when the first receiver needs it.
  */
 export class PreparedValue extends PreparedMessage {
   readonly #value: Value
   readonly #forms = new Map<ValueWriter | undefined, PreparedMessage>()
 
-  /** @param value must not change until all receivers have it */
+  /** @param value must not change until all receivers have been sent it */
   constructor (value: Value, isCompressible: boolean) {
-    super(NOTHING, false, isCompressible)
+    super(EMPTY_PAYLOAD, false, isCompressible)
     this.#value = value
   }
 
@@ -51,7 +50,9 @@ export class PreparedValue extends PreparedMessage {
   }
 
   #create (writer: ValueWriter | undefined): PreparedMessage {
-    if (writer !== undefined) return new PreparedMessage(Buffer.from(writer.write(this.#value)), false, this.isCompressible)
+    if (writer !== undefined) {
+      return new PreparedMessage(Buffer.from(writer.write(this.#value)), false, this.isCompressible)
+    }
     const data = this.#value as Sendable
     return new PreparedMessage(toBuffer(data), isBinaryByDefault(data), this.isCompressible)
   }

@@ -4,7 +4,9 @@ import type { SocketEmitter } from './emitter.js'
 import type { SocketEventHandler, SocketEventType } from './events.js'
 import type { BinaryType, Sendable } from './sendable.js'
 import type { SendResult } from './sender.js'
-import type { CloseEvent, ControlCallback, ErrorEvent, MessageEvent, OpenEvent, SendOptions, WireSocket } from './socket.js'
+import type {
+  CloseEvent, ControlCallback, ErrorEvent, MessageEvent, OpenEvent, SendOptions, WireSocket
+} from './socket.js'
 
 type DropInEvent<Event> = Omit<Event, 'type' | 'target'> & { readonly type: string, readonly target: WebSocket }
 
@@ -15,9 +17,11 @@ interface DropInEventMap {
   error: DropInEvent<ErrorEvent>
 }
 
-type DropInListener<Type extends SocketEventType> = ((event: DropInEventMap[Type]) => unknown) | { handleEvent (event: DropInEventMap[Type]): unknown }
+type DropInListener<Type extends SocketEventType> =
+  | ((event: DropInEventMap[Type]) => unknown)
+  | { handleEvent (event: DropInEventMap[Type]): unknown }
 
-/** What the WebSocket of `ws` has. */
+/** The members of the WebSocket of `ws`. */
 interface WebSocketMembers extends SocketEmitter {
   binaryType: BinaryType
   readonly bufferedAmount: number
@@ -40,8 +44,12 @@ interface WebSocketMembers extends SocketEmitter {
   get onerror (): SocketEventHandler<'error'> | null
   set onerror (listener: ((event: DropInEventMap['error']) => unknown) | null)
 
-  send (data: Sendable | Blob, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult | void
-  send (data: Sendable | Blob | PreparedMessage, options?: SendOptions | WriteCallback | null, callback?: WriteCallback): SendResult | void
+  send (
+    data: Sendable | Blob, options?: SendOptions | WriteCallback | null, callback?: WriteCallback
+  ): SendResult | void
+  send (
+    data: Sendable | Blob | PreparedMessage, options?: SendOptions | WriteCallback | null, callback?: WriteCallback
+  ): SendResult | void
   ping (data?: Sendable, mask?: boolean, callback?: (error: Error) => void): void
   ping (data?: Sendable | ControlCallback, mask?: boolean | ControlCallback, callback?: ControlCallback): void
   pong (data?: Sendable, mask?: boolean, callback?: (error: Error) => void): void
@@ -51,14 +59,17 @@ interface WebSocketMembers extends SocketEmitter {
   pause (): void
   resume (): void
 
-  addEventListener<Type extends SocketEventType> (type: Type, listener: DropInListener<Type>, options?: { once?: boolean | undefined }): void
+  addEventListener<Type extends SocketEventType> (
+    type: Type, listener: DropInListener<Type>, options?: { once?: boolean | undefined }
+  ): void
   removeEventListener<Type extends SocketEventType> (type: Type, listener: DropInListener<Type>): void
 }
 
 /**
- * A socket as code knows it that was written for `ws`. What a WireSocket has beyond is optional here, so that
- * `socket as ExtendedSocket` compiles for an interface of the application that extends the WebSocket of `ws`.
- * `id` and `data` are left out, since applications have given sockets properties of these names and of other types.
- * A handler that wants all of it annotates its parameter: `(socket: WireSocket) => …`.
+ * The type of a socket for code written for `ws`. The additional members of a WireSocket are optional, so that
+ * `socket as ExtendedSocket` compiles if the application's interface extends the WebSocket of `ws`. `id` and `data` are
+ * omitted, because applications define properties with these names and other types. To get all members, annotate the
+ * parameter of the handler: `(socket: WireSocket) => …`.
  */
-export interface WebSocket extends WebSocketMembers, Partial<Omit<WireSocket, keyof WebSocketMembers | 'id' | 'data'>> {}
+export interface WebSocket
+  extends WebSocketMembers, Partial<Omit<WireSocket, keyof WebSocketMembers | 'id' | 'data'>> {}

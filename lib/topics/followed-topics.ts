@@ -2,15 +2,15 @@ import { TooManyTopics } from '../errors.js'
 import type { WireSocket } from '../socket/socket.js'
 import type { LocalTopic } from './local-topic.js'
 
-// Up to so many topics, a list takes less memory than a set, and is as fast.
+// Up to this length, an array takes less memory than a Set, and is as fast.
 const LIST_LENGTH = 16
 
-/** Which topics each socket follows. Most have one, which stands for itself; some have a few, and few have many. */
+/** The topics that each socket follows: stored as a single topic, an array, or a Set. */
 export class FollowedTopics {
   readonly #ofSocket = new Map<WireSocket, LocalTopic | LocalTopic[] | Set<LocalTopic>>()
 
   /**
-   * @returns whether it did not follow the topic before
+   * @returns false if the socket follows the topic already
    * @throws TooManyTopics
    */
   add (socket: WireSocket, topic: LocalTopic, maxTopics: number): boolean {
@@ -29,7 +29,7 @@ export class FollowedTopics {
     return true
   }
 
-  /** @returns whether it followed the topic */
+  /** @returns whether the socket followed the topic */
   delete (socket: WireSocket, topic: LocalTopic): boolean {
     const topics = this.#ofSocket.get(socket)
     if (topics === undefined) return false
@@ -37,7 +37,7 @@ export class FollowedTopics {
     if (!Array.isArray(topics)) return topics.delete(topic)
     const index = topics.indexOf(topic)
     if (index === -1) return false
-    // Their order means nothing.
+    // The order does not matter.
     const last = topics.pop() as LocalTopic
     if (index < topics.length) topics[index] = last
     return true

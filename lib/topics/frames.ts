@@ -1,36 +1,36 @@
 /**
- * The frames of the live subprotocol. This file imports nothing: server and client share it, and docs/protocol.md
- * describes it for clients in other languages.
+ * The frames of the live subprotocol. Server and client share this file, so it imports nothing. docs/protocol.md
+ * describes the frames for clients in other languages.
  *
- * A WebSocket message that begins with NUL (U+0000) is a frame: NUL, a JSON object (the head), and, for a frame with a
- * payload, a line feed and the payload as it is. Any other message is a plain payload, as without the subprotocol. A frame
- * with a binary payload is a binary message, every other frame is text; its head is UTF-8 either way.
+ * A WebSocket message that begins with NUL (U+0000) is a frame. It consists of NUL and a JSON object in UTF-8, the
+ * head. If it has a payload, a line feed and the payload follow. A frame with a binary payload is a binary message, any
+ * other is text. Messages without NUL are plain payloads, as without the subprotocol.
  *
  *   client                                     server
- *     │     ◀── hello { heartbeat, protocol }      │   at once, as its first message
- *     │  resume { topics: { T: cursor } } ──▶      │   the answer, as the first message of the client
- *     │     ◀── subscribed { topic, cursor, isGap }│   once for each topic, then everything behind `cursor`
+ *     │     ◀── hello { heartbeat, protocol }      │   the first message of the server
+ *     │  resume { topics: { T: cursor } } ──▶      │   the first message of the client
+ *     │     ◀── subscribed { topic, cursor, isGap }│   once per topic, then all messages after `cursor`
  *     │     ◀── message { topic, cursor, prev }    │
  *     │     ◀── gap, join, leave, unsubscribed     │
- *     │     ◀── ping                               │   when nothing else was sent for half of `heartbeat`
- *     │  ping ──▶   ◀── ping                       │   the client asks whether the connection is alive
- *     │     ◀── send ──▶                           │   a plain message that begins with NUL itself
+ *     │     ◀── ping                               │   at an interval shorter than half of `heartbeat`
+ *     │  ping ──▶   ◀── ping                       │   the client checks whether the connection is alive
+ *     │     ◀── send ──▶                           │   a plain message that itself begins with NUL
  */
 
-/** The name of the subprotocol, as `Sec-WebSocket-Protocol` has it. */
+/** The name of the subprotocol in `Sec-WebSocket-Protocol`. */
 export const LIVE_PROTOCOL = 'live.fastify-wire.v1'
 
-/** What a message of the server is about. `topic` and the cursors are opaque strings. */
+/** The head of a frame of the server. Topics and cursors are opaque strings. */
 export type ServerFrame =
   /**
-   * The first frame. A client that hears nothing for `heartbeat` milliseconds may take the connection for dead; 0 for
-   * no such promise. `protocol`: the application's subprotocol, where the client offered others beside this one.
+   * The first frame. If the client receives nothing for `heartbeat` milliseconds, the connection is probably dead; 0
+   * means that the server does not promise this. `protocol` is the application's subprotocol, if one was negotiated.
    */
   | { readonly type: 'hello', readonly heartbeat: number, readonly protocol?: string }
   /**
-   * The topic is followed: the next message has `cursor` as its `prev`. This is the
-   * cursor of `resume`, or where that named none, the newest. `isGap`: messages behind the cursor of `resume` are gone, and
-   * `cursor` is another. `members`: the members present, where the topic has presence.
+   * The socket follows the topic, and the next message has `cursor` as its `prev`. `cursor` is the cursor of `resume`,
+   * or the newest one if `resume` has none. If `isGap` is true, messages after the cursor of `resume` are lost, and
+   * `cursor` is a later one. `members` lists the present members, if the topic has presence.
    */
   | {
     readonly type: 'subscribed'
@@ -40,15 +40,15 @@ export type ServerFrame =
     readonly members?: readonly LiveMember[]
   }
   | { readonly type: 'unsubscribed', readonly topic: string }
-  /** With a payload. `prev` is the cursor of the message before it in the topic. */
+  /** Has a payload. `prev` is the cursor of the previous message of the topic. */
   | { readonly type: 'message', readonly topic: string, readonly cursor: string, readonly prev: string }
-  /** Messages between the last one and `cursor` are gone; the next message has `cursor` as its `prev`. */
+  /** Messages between the last one and `cursor` are lost. The next message has `cursor` as its `prev`. */
   | { readonly type: 'gap', readonly topic: string, readonly cursor: string }
   | { readonly type: 'join', readonly topic: string, readonly member: LiveMember }
   | { readonly type: 'leave', readonly topic: string, readonly member: LiveMember }
-  /** Nothing but a sign of life; also the answer to a `ping` of the client. */
+  /** A sign of life, and the answer to a `ping` of the client. */
   | { readonly type: 'ping' }
-  /** With a payload: a plain message that begins with NUL itself. */
+  /** Has a payload: a plain message that itself begins with NUL. */
   | { readonly type: 'send' }
 
 export interface LiveMember {
@@ -56,16 +56,16 @@ export interface LiveMember {
   readonly [property: string]: unknown
 }
 
-/** What a message of the client is about. */
+/** The head of a frame of the client. */
 export type ClientFrame =
   /**
-   * The last cursor of each topic the client followed. Sent as the answer to `hello`, and later for single topics whose
-   * messages do not chain; the server answers with `subscribed` each time.
+   * The last cursor of each topic that the client follows. Sent as the answer to `hello`, and later for a topic whose
+   * message has an unexpected `prev`. The server answers with `subscribed` each time.
    */
   | { readonly type: 'resume', readonly topics: Readonly<Record<string, string>> }
-  /** The server answers with `ping` at once. */
+  /** The server answers with `ping`. */
   | { readonly type: 'ping' }
-  /** With a payload: a plain message that begins with NUL itself. */
+  /** Has a payload: a plain message that itself begins with NUL. */
   | { readonly type: 'send' }
 
 export type LiveFrame = ServerFrame | ClientFrame
@@ -73,7 +73,7 @@ export type LiveFrame = ServerFrame | ClientFrame
 /** The frames that have a payload. */
 export type PayloadFrame = Extract<LiveFrame, { readonly type: 'message' | 'send' }>
 
-/** A frame as it was read. */
+/** A decoded frame. */
 export interface ReceivedFrame<Head extends LiveFrame> {
   readonly head: Head
   /** '' for a frame without a payload. */
@@ -85,7 +85,7 @@ export function isFrame (message: string | Uint8Array): boolean {
   return typeof message === 'string' ? message.charCodeAt(0) === 0 : message[0] === 0
 }
 
-/** The message that carries a frame: binary for a binary payload, else text. */
+/** Encodes a frame: as a string, or as bytes if the payload is binary. */
 export function encodeFrame (head: Exclude<LiveFrame, PayloadFrame>): string
 export function encodeFrame (head: PayloadFrame, payload: string): string
 export function encodeFrame (head: PayloadFrame, payload: Uint8Array): Uint8Array<ArrayBuffer>
@@ -101,22 +101,22 @@ export function encodeFrame (head: LiveFrame, payload?: string | Uint8Array): st
   return bytes
 }
 
-/** Reads a frame of the server, as `readClientFrame()` reads those of a client. */
+/** Reads a frame of the server, in the way of `readClientFrame()`. */
 export function readServerFrame (message: string | Uint8Array<ArrayBuffer>): ReceivedFrame<ServerFrame> | undefined {
   return readFrame(message, SERVER_FIELDS) as ReceivedFrame<ServerFrame> | undefined
 }
 
 /**
- * Reads a frame of a client. Returns undefined, and never throws, for a message that is no frame, for a malformed one, and
- * for a type that is not known here. A binary payload is a view of `message`. Members that are not known are kept.
+ * Reads a frame of a client. Never throws: returns undefined for a plain message, a malformed frame, and an unknown
+ * type. A binary payload is a view of `message`. Unknown properties of the head are kept.
  */
 export function readClientFrame (message: string | Uint8Array<ArrayBuffer>): ReceivedFrame<ClientFrame> | undefined {
   const frame = readFrame(message, CLIENT_FIELDS) as ReceivedFrame<ClientFrame> | undefined
-  const isValid = frame?.head.type !== 'resume' || Object.values(frame.head.topics).every((cursor) => typeof cursor === 'string')
-  return isValid ? frame : undefined
+  if (frame?.head.type !== 'resume') return frame
+  return Object.values(frame.head.topics).every((cursor) => typeof cursor === 'string') ? frame : undefined
 }
 
-/** The members that a head must have, by examples of their types. */
+/** The required properties of a head, each with a value of its type. */
 type Fields = Readonly<Record<string, unknown>>
 
 const SERVER_FIELDS: { readonly [type in ServerFrame['type']]: Fields } = {
@@ -142,13 +142,13 @@ function readFrame (
     const end = isText ? message.indexOf('\n') : message.indexOf(10)
     const start = message.slice(1, end < 0 ? message.length : end)
     const head = JSON.parse(typeof start === 'string' ? start : new TextDecoder('utf-8', { fatal: true }).decode(start))
-    // What has no fields to check is not a type, or a name that every object inherits.
+    // `hasOwn`, because a peer may send the name of an inherited property.
     const fields = Object.hasOwn(types, head.type) && Object.entries(types[head.type]!)
-    // Frames with a payload have a line feed, even before an empty one; the others have none.
+    // Frames with a payload have a line feed, even if the payload is empty; others have none.
     if (!fields || (end >= 0) !== (head.type === 'message' || head.type === 'send')) return
     if (fields.some(([name, example]) => head[name] === null || typeof head[name] !== typeof example)) return
     return { head, payload: end < 0 ? '' : isText ? message.slice(end + 1) : message.subarray(end + 1) }
   } catch {
-    // No JSON, no UTF-8, or no object.
+    // Neither JSON, UTF-8 nor an object.
   }
 }

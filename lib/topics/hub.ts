@@ -1,5 +1,4 @@
 import type { Accepted, Engine, EngineState, HistoryPage, Member, TopicMessage } from '../engine/engine.js'
-import { isHixie } from '../versions.js'
 import type { WireSocket } from '../socket/socket.js'
 import type { Feed, FeedOwner } from './feed.js'
 import { FollowedTopics } from './followed-topics.js'
@@ -8,57 +7,56 @@ import type { LiveSessionOwner } from './live-session.js'
 import { LiveSessions } from './live-sessions.js'
 import type { TopicCounts } from '../server/metrics.js'
 import { LocalTopic, type TopicListener } from './local-topic.js'
+import { TopicMembers, type MemberObserver } from './members.js'
 import { LocalPresence, type PresenceSettings } from './presence.js'
 import { Publisher } from './publisher.js'
 import { RecentIds } from './recent-ids.js'
-import { prepareFrame, TopicDelivery } from './topic-frames.js'
+import { prepareFrame } from './topic-frames.js'
 import { readTopic } from './topic-names.js'
 import type { TopicRuleBook } from './topic-rules.js'
 import { timers } from '../timers.js'
 
 export interface HubSettings extends PresenceSettings {
-  /** The most topics of one socket. */
+  /** The maximum number of topics that one socket follows. */
   readonly maxTopics: number
-  /** The longest name of a topic, in bytes. */
+  /** The maximum length of a topic's name, in bytes. */
   readonly maxTopicLength: number
-  /** How often a live socket gets a sign of life, in milliseconds. */
+  /** The interval of pings to live sockets, in milliseconds. */
   readonly liveInterval: number
-  /** How long a topic that nobody follows any more is kept, in milliseconds; up to twice that. */
-  readonly linger: number
+  /** How long a topic without followers is kept, in milliseconds; up to twice as long. */
+  readonly unusedTopicTimeout: number
 }
 
-/** What a hub reports. */
-export interface HubObserver {
+/** Receives the events of a hub. */
+export interface HubObserver extends MemberObserver {
   state (state: EngineState, error: Error | undefined): void
   gap (topic: string, cursor: string): void
-  joined (topic: string, member: LiveMember): void
-  left (topic: string, member: LiveMember): void
-  /** A listener, or the engine in the background, failed. */
+  /** A listener, or a background operation of the engine, has failed. */
   failed (error: unknown): void
 }
 
-// How long after a failure the history is read again, in milliseconds.
+// In milliseconds.
 const RETRY_DELAY = 1_000
 
-// A server that lost its data may take a message that was in flight for a new one.
+// If the server of an engine loses its data, it may accept a message twice. The hub drops the second one.
 const IDS_REMEMBERED = 10_000
 
-/** What is known of a socket when it opens. */
+/** The topics of a socket that opens. */
 export interface Attachment {
-  /** The topics that it follows from the beginning. */
+  /** The topics that the socket follows when it opens. */
   readonly topics: readonly string[]
-  /** Whom it stands for, in each of them. */
+  /** The member that the socket represents in each of them. */
   readonly member?: Member | undefined
-  /** Whether it speaks the live subprotocol, and the application's subprotocol beside that ('' for none). */
+  /** The application's subprotocol ('' for none) if the socket speaks the live subprotocol, otherwise undefined. */
   readonly live?: string | undefined
 }
 
 /**
- * The topics of one process: between the engine, which orders their messages, and the sockets that follow them.
+ * The topics of one process. The hub connects the engine, which orders the messages, to the sockets that follow topics.
  *
- *   publish() ──▶ engine ──▶ feed of the topic (whole, in order) ──▶ sockets, listeners
+ *   publish() ──▶ engine ──▶ feed of the topic (complete and in order) ──▶ sockets, listeners
  *
- * A message of this process takes the same way as that of another: nothing passes the engine's order by.
+ * Messages of this process also go through the engine, so that all processes see the same order.
  */
 export class TopicHub implements FeedOwner, LiveSessionOwner {
   readonly rules: TopicRuleBook
@@ -71,12 +69,13 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   readonly #publisher: Publisher
   readonly #ids = new RecentIds(IDS_REMEMBERED)
   readonly #presence: LocalPresence | undefined
+  readonly #members: TopicMembers
   #delivered = 0
   #gaps = 0
   #state: EngineState = 'down'
   #isClosed = false
-  #whenReady: Array<() => void> = []
-  #lingerTimer: NodeJS.Timeout | undefined
+  #onReady: Array<() => void> = []
+  #unusedTopicTimer: NodeJS.Timeout | undefined
 
   constructor (engine: Engine, rules: TopicRuleBook, settings: HubSettings, observer: HubObserver) {
     this.rules = rules
@@ -85,22 +84,24 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     this.#observer = observer
     this.#sessions = new LiveSessions(this, settings.liveInterval)
     this.#publisher = new Publisher(engine)
-    this.#presence = engine.presence && new LocalPresence(engine.presence, settings, (error) => { observer.failed(error) })
+    const { presence } = engine
+    this.#presence = presence && new LocalPresence(presence, settings, (error) => { observer.failed(error) })
+    this.#members = new TopicMembers(presence, rules, observer)
   }
 
   open (): Promise<void> {
     return this.#engine.open({
       message: (topic, message) => { this.#topics.get(topic)?.feed.receive(message) },
       state: (state, error) => { this.#changeState(state, error) },
-      joined: (topic, { info }) => { this.#notifyMember('join', topic, JSON.parse(info) as LiveMember) },
-      left: (topic, { info }) => { this.#notifyMember('leave', topic, JSON.parse(info) as LiveMember) }
+      joined: (topic, { info }) => { this.#notifyMember('join', topic, info) },
+      left: (topic, { info }) => { this.#notifyMember('leave', topic, info) }
     })
   }
 
-  /** What was published so far is still accepted; then the engine is let go. */
+  /** Waits until pending messages were published, then closes the engine. */
   async close (): Promise<void> {
     this.#isClosed = true
-    timers.clearInterval(this.#lingerTimer)
+    timers.clearInterval(this.#unusedTopicTimer)
     this.#sessions.stop()
     await this.#publisher.settled()
     this.#presence?.stop()
@@ -116,7 +117,14 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   get counts (): TopicCounts {
     let subscriptions = 0
     for (const { followers } of this.#topics.values()) subscriptions += followers
-    return { state: this.#state, topics: this.#topics.size, subscriptions, published: this.#publisher.published, delivered: this.#delivered, gaps: this.#gaps }
+    return {
+      state: this.#state,
+      topics: this.#topics.size,
+      subscriptions,
+      published: this.#publisher.published,
+      delivered: this.#delivered,
+      gaps: this.#gaps
+    }
   }
 
   /** @throws TopicInvalid */
@@ -127,10 +135,10 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   // Publishing
 
   /**
-   * @param topic a name that was read
-   * @param except a socket that does not get the message
-   * @param id given to a message that is published again
-   * @param isCompressible whether it may be compressed for those who take that
+   * @param topic a name from `readName()`
+   * @param except a socket that does not receive the message
+   * @param id the id of an earlier attempt to publish the same message
+   * @param isCompressible whether the message may be compressed
    */
   publish (
     topic: string, data: Buffer, isBinary: boolean, kind = '', except?: WireSocket, id?: string, isCompressible = true
@@ -141,7 +149,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
 
   // Following
 
-  /** A socket is open: from now on it follows these topics. */
+  /** Makes an open socket follow its initial topics. */
   attach (socket: WireSocket, { topics, member, live }: Attachment): void {
     if (live !== undefined) this.#sessions.open(socket, live)
     for (const topic of topics) {
@@ -150,7 +158,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     }
   }
 
-  /** A socket is gone. */
+  /** Removes a closed socket. */
   detach (socket: WireSocket): void {
     for (const topic of this.#followed.of(socket)) topic.delete(socket)
     this.#followed.forget(socket)
@@ -159,9 +167,9 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   }
 
   /**
-   * Resolves when messages of the topic come.
-   * @param name a name that was read
-   * Rejects with TooManyTopics.
+   * Resolves when the subscription is active.
+   * @param name a name from `readName()`
+   * @throws TooManyTopics, as a rejection
    */
   subscribe (socket: WireSocket, name: string): Promise<void> {
     const topic = this.#topicNamed(name)
@@ -192,7 +200,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     return this.#followed.of(socket).map(({ name }) => name)
   }
 
-  /** Server code follows a topic. Returns what ends that. */
+  /** Follows a topic in server code. Resolves when the subscription is active, with a function that ends it. */
   async listen (name: string, listener: TopicListener): Promise<() => void> {
     const topic = this.#topicNamed(name)
     const listeners = topic.listeners ??= new Set()
@@ -214,33 +222,36 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
       known.isStale = false
       return known
     }
-    const topic = new LocalTopic(name, this, this.#subscribeEngine(name))
+    const topic: LocalTopic = new LocalTopic(name, this, this.#subscribeEngine(name, () => this.#topics.get(name) === topic))
     this.#topics.set(name, topic)
-    this.#lingerTimer ??= timers.setInterval(() => { this.#dropStale() }, this.#settings.linger).unref()
+    const { unusedTopicTimeout } = this.#settings
+    this.#unusedTopicTimer ??= timers.setInterval(() => { this.#dropStale() }, unusedTopicTimeout).unref()
     return topic
   }
 
-  // A subscription that fails is made when the engine is ready again, as far as somebody still wants it.
-  async #subscribeEngine (name: string): Promise<string> {
+  // Retries until the topic is dropped.
+  async #subscribeEngine (name: string, isWanted: () => boolean): Promise<string> {
     for (;;) {
       try {
         return await this.#engine.subscribe(name)
       } catch (error) {
-        if (this.#isClosed || !this.#topics.has(name)) return ''
+        if (this.#isClosed) return ''
         await this.retry(error)
+        if (!isWanted()) return ''
       }
     }
   }
 
+  /** Reports an error. Resolves when the engine is ready, or after a delay if it is. */
   retry (error: unknown): Promise<void> {
     this.#observer.failed(error)
     return new Promise((resolve) => {
-      if (this.#state === 'down') this.#whenReady.push(resolve)
+      if (this.#state === 'down') this.#onReady.push(resolve)
       else timers.setTimeout(resolve, RETRY_DELAY).unref()
     })
   }
 
-  // A topic is dropped a little after its last socket has left, since the next one may come at once.
+  // A topic without followers is dropped at the second check, because a follower may return soon.
   #dropStale (): void {
     for (const [name, topic] of this.#topics) {
       if (topic.isFollowed) {
@@ -254,8 +265,8 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
       }
     }
     if (this.#topics.size > 0) return
-    timers.clearInterval(this.#lingerTimer)
-    this.#lingerTimer = undefined
+    timers.clearInterval(this.#unusedTopicTimer)
+    this.#unusedTopicTimer = undefined
   }
 
   // FeedOwner
@@ -272,46 +283,18 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   message ({ topic: name }: Feed, message: TopicMessage): void {
     const topic = this.#topics.get(name)
     if (topic === undefined || !this.#ids.add(keyOf(name, message.id), message.cursor)) return
-    this.#fanOut(topic, message, this.#publisher.takeException(message.id))
-    topic.sent = message.cursor
+    this.#delivered += topic.deliver(message, this.#publisher.takeExcluded(message.id))
     if (topic.listeners !== undefined) this.#callListeners(topic.listeners, message)
   }
 
   gap ({ topic: name }: Feed, cursor: string): void {
     this.#gaps++
     this.#observer.gap(name, cursor)
-    const topic = this.#topics.get(name)
-    if (topic !== undefined) {
-      topic.sent = cursor
-      topic.skipped = undefined
-    }
-    this.#sendToLive(topic, { type: 'gap', topic: name, cursor })
+    this.#topics.get(name)?.sendGap(cursor)
   }
 
   unfilled (feed: Feed, error: unknown): void {
     this.retry(error).then(() => feed.refill())
-  }
-
-  #fanOut (topic: LocalTopic, message: TopicMessage, except: WireSocket | undefined): void {
-    const { kind, isBinary } = message
-    const delivery = new TopicDelivery(topic.name, message, topic.sent)
-    const options = kind === '' ? undefined : { kind }
-    for (const socket of topic.sockets) {
-      // The hixie drafts carry text only.
-      if (socket === except || (isBinary && isHixie(socket.version))) continue
-      if (socket.send(delivery.plain, options) !== 'refused') this.#delivered++
-    }
-    const { live, skipped } = topic
-    if (live === undefined) return
-    for (const socket of live) {
-      if (socket === except) continue
-      const sent = skipped?.get(socket)
-      const { live } = sent === undefined ? delivery : new TopicDelivery(topic.name, message, sent)
-      if (socket.send(live, options) !== 'refused') this.#delivered++
-    }
-    // Its chain goes on without this message.
-    const sent = except !== undefined && live.has(except) ? skipped?.get(except) ?? topic.sent : ''
-    topic.skipped = sent === '' ? undefined : new Map([[except as WireSocket, sent]])
   }
 
   #callListeners (listeners: Iterable<TopicListener>, message: TopicMessage): void {
@@ -324,12 +307,6 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     }
   }
 
-  #sendToLive (topic: LocalTopic | undefined, frame: Parameters<typeof prepareFrame>[0]): void {
-    if (topic?.live === undefined || topic.live.size === 0) return
-    const message = prepareFrame(frame)
-    for (const socket of topic.live) socket.send(message)
-  }
-
   // The engine's state
 
   #changeState (state: EngineState, error: Error | undefined): void {
@@ -337,12 +314,12 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     this.#state = state
     this.#observer.state(state, error)
     if (state === 'down') return
-    const waiting = this.#whenReady
-    this.#whenReady = []
-    for (const go of waiting) go()
+    const callbacks = this.#onReady
+    this.#onReady = []
+    for (const callback of callbacks) callback()
     for (const topic of this.#topics.values()) {
       topic.feed.refill()
-      this.#compareMembers(topic)
+      this.#members.refresh(topic)
     }
     this.#presence?.rejoin()
   }
@@ -354,41 +331,17 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
 
   // Members
 
-  /** Who is there, on all processes; undefined where the topic has no members. */
+  /** @see TopicMembers.read */
   readMembers (name: string): Promise<LiveMember[]> | undefined {
-    const { presence } = this.#engine
-    if (presence === undefined || !this.rules.find(name).hasPresence) return undefined
-    return presence.members(name).then((members) => members.map(({ info }) => JSON.parse(info) as LiveMember))
+    return this.#members.read(name)
   }
 
   members (topic: LocalTopic): Promise<LiveMember[]> | undefined {
-    return this.readMembers(topic.name)?.then((members) => {
-      topic.members = new Map(members.map((member) => [member.id, member]))
-      return members
-    })
+    return this.#members.readAndRemember(topic)
   }
 
-  // While the engine was down, somebody may have come or gone.
-  #compareMembers (topic: LocalTopic): void {
-    const { members: known } = topic
-    if (known === undefined) return
-    this.readMembers(topic.name)?.then((members) => {
-      const present = new Set(members.map(({ id }) => id))
-      for (const member of members) if (!known.has(member.id)) this.#notifyMember('join', topic.name, member)
-      for (const [id, member] of known) if (!present.has(id)) this.#notifyMember('leave', topic.name, member)
-    }).catch((error: unknown) => { this.#observer.failed(error) })
-  }
-
-  #notifyMember (type: 'join' | 'leave', name: string, member: LiveMember): void {
-    const topic = this.#topics.get(name)
-    if (topic !== undefined) {
-      topic.presenceVersion++
-      if (type === 'join') topic.members?.set(member.id, member)
-      else topic.members?.delete(member.id)
-    }
-    this.#sendToLive(topic, { type, topic: name, member })
-    if (type === 'join') this.#observer.joined(name, member)
-    else this.#observer.left(name, member)
+  #notifyMember (type: 'join' | 'leave', name: string, info: string): void {
+    this.#members.notify(type, name, this.#topics.get(name), JSON.parse(info) as LiveMember)
   }
 }
 

@@ -4,33 +4,33 @@ import type { LiveMember } from './frames.js'
 import type { LocalTopic } from './local-topic.js'
 import { prepareFrame, TopicDelivery } from './topic-frames.js'
 
-/** What a session asks of the hub. */
+/** The hub, as a session uses it. */
 export interface LiveSessionOwner {
   read (topic: string, after: string, limit: number): Promise<HistoryPage>
-  /** Undefined where the topic has no members. */
+  /** Returns undefined if the topic has no presence. */
   members (topic: LocalTopic): Promise<readonly LiveMember[]> | undefined
   isSubscribed (socket: WireSocket, topic: string): boolean
   /** Whether a client that had all messages up to `known` had this one, under another cursor. */
   isRepeated (topic: string, message: TopicMessage, known: string): boolean
-  /** Reports an error of the engine. Resolves when it is worth another try. */
+  /** Reports an error of the engine, and resolves when the operation may be retried. */
   retry (error: unknown): Promise<void>
 }
 
 const PAGE_LENGTH = 200
 
-// How often a session waits for others: for a process that is behind the client, or for the coming and going of members.
+// How often a session retries if this process is behind the client, or if members join and leave meanwhile.
 const MAX_TRIES = 5
 
 /**
- * One socket that speaks the live subprotocol.
+ * A socket that speaks the live subprotocol.
  *
- *   waiting ── resume ──▶ for each topic: read what was missed ──▶ in step: gets each message as it comes
+ *   waiting ── resume ──▶ for each topic: read the missed messages ──▶ up to date: receives each new message
  */
 export class LiveSession {
   readonly #socket: WireSocket
   readonly #owner: LiveSessionOwner
   readonly #resumed: Promise<void>
-  #resume: () => void = () => {}
+  #resume!: () => void
   readonly #cursors = new Map<string, string>()
   readonly #following = new Set<LocalTopic>()
 
@@ -41,8 +41,9 @@ export class LiveSession {
   }
 
   /**
-   * The client says which message of each topic it had last: each topic goes on behind that.
-   * @param followed the topics that the socket follows; those that it is in step with are begun again where the client says so
+   * Handles a `resume` frame: each named topic continues after the client's cursor.
+   * @param cursors the client's last cursor of each topic
+   * @param followed the topics that the socket follows
    */
   resume (cursors: ReadonlyMap<string, string>, followed: readonly LocalTopic[]): void {
     for (const [topic, cursor] of cursors) this.#cursors.set(topic, cursor)
@@ -50,7 +51,7 @@ export class LiveSession {
     for (const topic of followed) if (cursors.has(topic.name)) this.follow(topic)
   }
 
-  /** Brings the socket into step with a topic. Resolves when it is, or when it left. */
+  /** Brings the socket up to date with a topic. Resolves when it is, or when it no longer follows the topic. */
   async follow (topic: LocalTopic): Promise<void> {
     if (this.#following.has(topic)) return
     this.#following.add(topic)
@@ -61,7 +62,7 @@ export class LiveSession {
       await topic.ready
       const cursor = this.#cursors.get(topic.name)
       this.#cursors.delete(topic.name)
-      // From the same cursor: a client drops what it has already.
+      // A retry starts from the same cursor. The client drops messages that it has.
       while (this.#isFollowing(topic)) {
         try {
           await this.#catchUp(topic, cursor)
@@ -76,7 +77,7 @@ export class LiveSession {
     }
   }
 
-  // Everything from the last look at the feed to `addLive()` happens in one go, so that no message comes between.
+  // From `feed.since()` to `addLive()` there is no await, so that no message can come between.
   async #catchUp (topic: LocalTopic, cursor: string | undefined): Promise<void> {
     const { feed } = topic
     const socket = this.#socket
@@ -90,9 +91,9 @@ export class LiveSession {
       const version = topic.presenceVersion
       const members = isAnnounced ? undefined : await this.#owner.members(topic)
       if (!this.#isFollowing(topic)) return
-      // Somebody joined or left while the list was read.
+      // A member joined or left while the list was read.
       if (version !== topic.presenceVersion && tries++ < MAX_TRIES) continue
-      // Where the client brought no cursor, it begins with what comes now.
+      // Without a cursor, the client starts with the next message.
       if (cursor === undefined) {
         at = feed.last
         sent = topic.sent
@@ -117,7 +118,7 @@ export class LiveSession {
         at = page.messages.at(-1)!.cursor
         sent = await this.#sendPage(this.#deliveriesOf(topic, page.messages, sent, cursor)) ?? sent
       } else if (!page.isGap) {
-        // The client has what this process has not heard of yet.
+        // The client is ahead of this process.
         if (tries++ < MAX_TRIES) {
           await feed.refill()
         } else {
@@ -151,12 +152,12 @@ export class LiveSession {
     this.#socket.send(prepareFrame(members === undefined ? frame : { ...frame, members }))
   }
 
-  /** Waits for the peer to take a page before the next one is read. Resolves with the last cursor sent. */
+  /** Sends a page of messages. Resolves with the last cursor when the peer has read enough for the next page. */
   async #sendPage (deliveries: readonly TopicDelivery[]): Promise<string | undefined> {
     const last = deliveries.at(-1)
     if (last === undefined) return undefined
     for (const delivery of deliveries) if (delivery !== last) this.#socket.send(delivery.live)
-    // A socket that closes meanwhile is noticed by whoever goes on.
+    // If the socket has closed, #isFollowing() notices.
     await this.#socket.sent(last.live).catch(() => {})
     return last.message.cursor
   }

@@ -6,19 +6,19 @@ import type { ServerFrame } from './frames.js'
 import { prepareFrame } from './topic-frames.js'
 import { timers } from '../timers.js'
 
-// A client that hears nothing for so many intervals may take its connection for dead.
+// After this many intervals without a message, a client should consider the connection dead.
 const MISSED_INTERVALS = 2.5
 
 const PING = prepareFrame({ type: 'ping' })
 
-/** The sockets of this process that speak the live subprotocol. One timer serves them all. */
+/** The sockets of this process that speak the live subprotocol. They share one timer. */
 export class LiveSessions {
   readonly #owner: LiveSessionOwner
   readonly #interval: number
   readonly #sessions = new Map<WireSocket, LiveSession>()
   #timer: NodeJS.Timeout | undefined
 
-  /** @param interval how often each socket gets a sign of life, in milliseconds */
+  /** @param interval the interval of pings, in milliseconds */
   constructor (owner: LiveSessionOwner, interval: number) {
     this.#owner = owner
     this.#interval = interval
@@ -47,9 +47,9 @@ export class LiveSessions {
   }
 
   /**
-   * Takes a message that begins with NUL.
+   * Handles a message that begins with NUL.
    * @param followed the topics that the socket follows
-   * @returns the payload of a plain message that begins with NUL itself; undefined for all others
+   * @returns the payload of a `send` frame; undefined for any other frame
    */
   receive (socket: WireSocket, bytes: Buffer, followed: readonly LocalTopic[]): Buffer | undefined {
     const session = this.#sessions.get(socket)
@@ -59,7 +59,10 @@ export class LiveSessions {
       return undefined
     }
     const { head, payload } = frame
-    if (head.type === 'send') return Buffer.from((payload as Uint8Array).buffer, (payload as Uint8Array).byteOffset, payload.length)
+    if (head.type === 'send') {
+      const { buffer, byteOffset, length } = payload as Uint8Array
+      return Buffer.from(buffer, byteOffset, length)
+    }
     if (head.type === 'ping') socket.send(PING)
     else session.resume(new Map(Object.entries(head.topics)), followed)
     return undefined

@@ -2,35 +2,37 @@ import type { TopicMessage } from '../engine/engine.js'
 import type { WireSocket } from '../socket/socket.js'
 import { Feed, type FeedOwner } from './feed.js'
 import type { LiveMember } from './frames.js'
+import { prepareFrame, TopicDelivery } from './topic-frames.js'
+import { isHixie } from '../versions.js'
 
-/** Takes the messages of a topic in server code. */
+/** Receives the messages of a topic in server code. */
 export type TopicListener = (data: Buffer, message: TopicMessage) => void
 
-/** A topic that this process follows, and who follows it here. */
+/** A topic that this process follows, with its sockets and listeners. */
 export class LocalTopic {
   readonly name: string
   readonly feed: Feed
-  /** Resolves when the engine's subscription is in force. */
+  /** Resolves when the engine has subscribed. */
   readonly ready: Promise<void>
-  /** The sockets that get the payload of each message as it comes. */
+  /** The sockets that receive plain payloads. */
   readonly sockets = new Set<WireSocket>()
-  /** Those that speak the live subprotocol, and are in step. */
+  /** The sockets that speak the live subprotocol and are up to date. */
   live: Set<WireSocket> | undefined
   /**
-   * The cursor of the last message or gap that live sockets were sent. A message that they had before, under another cursor,
-   * is not among these: the chain that they see goes on without it.
+   * The cursor of the last message or gap that was sent to the live sockets. A message that is dropped because the sockets
+   * had it before, under another cursor, does not change it: the chain that they see continues without that message.
    */
   sent = ''
-  /** The live sockets that the last messages were not for, each with the cursor that it was sent before. */
+  /** The live socket that was excluded from the last messages, with the cursor that was sent to it before. */
   skipped: Map<WireSocket, string> | undefined
   listeners: Set<TopicListener> | undefined
-  /** How many sockets read what they missed, before they join the others. */
+  /** The number of live sockets that are reading missed messages. */
   resuming = 0
-  /** Who is there, as far as a live socket of this process wants to know. */
+  /** The members, known once a live socket of this process has asked for them. */
   members: Map<string, LiveMember> | undefined
-  /** Counts the joins and leaves seen, so that a list of members that was read meanwhile is known to be old. */
+  /** Incremented at each join and leave, to detect that a list of members is outdated. */
   presenceVersion = 0
-  /** Whether nobody followed the topic when it was last looked at. */
+  /** Whether the topic had no followers at the last check. */
   isStale = false
 
   constructor (name: string, owner: FeedOwner, subscribed: Promise<string>) {
@@ -42,7 +44,7 @@ export class LocalTopic {
     })
   }
 
-  /** How many sockets follow the topic here. */
+  /** The number of sockets of this process that follow the topic. */
   get followers (): number {
     return this.sockets.size + (this.live?.size ?? 0) + this.resuming
   }
@@ -59,5 +61,49 @@ export class LocalTopic {
 
   get isFollowed (): boolean {
     return this.followers > 0 || this.listeners !== undefined
+  }
+
+  /**
+   * Sends a message to the sockets.
+   * @returns how many sockets accepted it
+   */
+  deliver (message: TopicMessage, except: WireSocket | undefined): number {
+    const { kind, isBinary } = message
+    const delivery = new TopicDelivery(this.name, message, this.sent)
+    const options = kind === '' ? undefined : { kind }
+    let count = 0
+    for (const socket of this.sockets) {
+      // The hixie drafts carry text only.
+      if (socket === except || (isBinary && isHixie(socket.version))) continue
+      if (socket.send(delivery.plain, options) !== 'refused') count++
+    }
+    const { live, skipped } = this
+    if (live !== undefined) {
+      for (const socket of live) {
+        if (socket === except) continue
+        const sent = skipped?.get(socket)
+        const { live } = sent === undefined ? delivery : new TopicDelivery(this.name, message, sent)
+        if (socket.send(live, options) !== 'refused') count++
+      }
+      // The chain of this socket continues without the message.
+      const isLive = except !== undefined && live.has(except)
+      this.skipped = isLive ? new Map([[except, skipped?.get(except) ?? this.sent]]) : undefined
+    }
+    this.sent = message.cursor
+    return count
+  }
+
+  /** Tells the live sockets that messages before `cursor` are gone. */
+  sendGap (cursor: string): void {
+    this.sent = cursor
+    this.skipped = undefined
+    this.sendToLive({ type: 'gap', topic: this.name, cursor })
+  }
+
+  /** Sends a frame without a payload to the live sockets. */
+  sendToLive (frame: Parameters<typeof prepareFrame>[0]): void {
+    if (this.live === undefined || this.live.size === 0) return
+    const message = prepareFrame(frame)
+    for (const socket of this.live) socket.send(message)
   }
 }

@@ -2,28 +2,28 @@ import type { EnginePresence, Member } from '../engine/engine.js'
 import { Deadlines } from '../socket/deadlines.js'
 import type { WireSocket } from '../socket/socket.js'
 
-/** Somebody who is there by the sockets of this process. */
+/** A member that sockets of this process represent. */
 interface LocalMember {
   readonly topic: string
   readonly member: Member
   sockets: number
-  /** When its grace is over; undefined while it has sockets. */
+  /** When its grace period ends; undefined while it has sockets. */
   deadline: number | undefined
 }
 
 export interface PresenceSettings {
-  /** How long a process may be silent before its members leave, in milliseconds. */
+  /** How long after the last sign of life of a process its members leave, in milliseconds. */
   readonly lease: number
-  /** How long after its last socket a member stays, in milliseconds: a reconnect is neither a leave nor a join. */
+  /** How long a member stays after its last socket has closed, in milliseconds, so that a reconnect is not a leave. */
   readonly grace: number
 }
 
 /**
- * The members that this process holds.
+ * The members that the sockets of this process represent.
  *
- *   absent ── first socket ──▶ joined ── last socket gone ──▶ in grace ── grace over ──▶ absent
- *                                ▲                               │
- *                                └──────── another socket ───────┘
+ *   absent ── first socket ──▶ joined ── last socket closes ──▶ in grace ── grace ends ──▶ absent
+ *                                ▲                                 │
+ *                                └───────── another socket ────────┘
  */
 export class LocalPresence {
   readonly #engine: EnginePresence
@@ -39,7 +39,7 @@ export class LocalPresence {
     this.#fail = fail
   }
 
-  /** A socket stands for a member of a topic until it is gone. */
+  /** Adds a socket that represents a member of a topic until `leave()`. */
   join (socket: WireSocket, topic: string, member: Member): void {
     const held = this.#hold(topic, member)
     const ofSocket = this.#ofSockets.get(socket)
@@ -68,12 +68,12 @@ export class LocalPresence {
     return held
   }
 
-  /** The engine is back, and may have forgotten who was there. */
+  /** Joins all members again, because the engine may have lost them while it was down. */
   rejoin (): void {
     for (const { topic, member } of this.#members.values()) this.#joinEngine(topic, member)
   }
 
-  /** Keeps the members until their lease is over: their clients go on at another process. */
+  /** Stops without a leave: clients that reconnect to another process within the lease stay joined. */
   stop (): void {
     for (const held of this.#members.values()) this.#endGrace(held)
     this.#members.clear()

@@ -7,7 +7,7 @@ export class RecentIds {
   #cursors = new Map<string, string>()
   #older = new Map<string, string>()
 
-  /** @param size how many are remembered at least; at most twice as many */
+  /** @param size the minimum number of ids remembered; the maximum is twice as many */
   constructor (size: number) {
     this.#size = size
   }

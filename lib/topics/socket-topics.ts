@@ -4,7 +4,7 @@ import { encodeFrame } from './frames.js'
 import type { TopicHub } from './hub.js'
 import type { Topics } from './topics.js'
 
-/** What the sockets of a registration can do with its topics. */
+/** Implements the topic methods of the sockets of a registration. */
 export function createSocketTopics (hub: TopicHub, topics: Topics): SocketTopics {
   return {
     subscribe: async (socket: WireSocket, topic) => { await hub.subscribe(socket, hub.readName(topic)) },

@@ -2,14 +2,14 @@ import { PreparedMessage } from '../codec/prepared-message.js'
 import type { TopicMessage } from '../engine/engine.js'
 import { encodeFrame, type ServerFrame } from './frames.js'
 
-/** A message of the live subprotocol. */
+/** A prepared frame of the live subprotocol. */
 class LiveFrame extends PreparedMessage {
   override get isFrame (): boolean {
     return true
   }
 }
 
-/** The forms in which a message of a topic leaves this process: each is encoded once, for all its receivers. */
+/** A message of a topic, encoded once for all its receivers in each form. */
 export class TopicDelivery {
   readonly message: TopicMessage
   readonly #topic: string
@@ -24,12 +24,13 @@ export class TopicDelivery {
     this.message = message
   }
 
-  /** For a socket that does not speak the live subprotocol: the payload as it is. */
+  /** The payload, for sockets without the live subprotocol. */
   get plain (): PreparedMessage {
-    return (this.#plain ??= new PreparedMessage(this.message.data, this.message.isBinary, this.message.isCompressible ?? true))
+    const { data, isBinary, isCompressible = true } = this.message
+    return (this.#plain ??= new PreparedMessage(data, isBinary, isCompressible))
   }
 
-  /** For a socket that does: with its topic, its cursor and that of its predecessor. */
+  /** The payload with its topic and cursors, for live sockets. */
   get live (): PreparedMessage {
     return (this.#live ??= this.#encodeLive())
   }
@@ -42,7 +43,7 @@ export class TopicDelivery {
   }
 }
 
-/** A frame without a payload. */
+/** Prepares a frame without a payload. */
 export function prepareFrame (frame: Exclude<ServerFrame, { type: 'message' | 'send' }>): PreparedMessage {
   return new LiveFrame(Buffer.from(encodeFrame(frame)), false, true)
 }

@@ -1,13 +1,12 @@
 import { TopicInvalid } from '../errors.js'
 
 const ESCAPE = /%[0-9a-f]{2}/gi
-// RFC 3986 §2.3: an escape of one of these means the same as the character.
+// RFC 3986 §2.3: an escaped unreserved character is equivalent to the character.
 const UNRESERVED = /^[\w.~-]$/
 const NOT_IN_URLS = /[^\x21-\x7e]+/g
 
 /**
- * The topic of a URL: its path, without the query, each character written in one way (RFC 3986 §6.2.2). A topic that is
- * no path is what it is.
+ * Returns the topic of a URL: its normalized path (RFC 3986 §6.2.2). Names that do not begin with '/' are not changed.
  */
 export function normalizeTopic (name: string): string {
   if (!name.startsWith('/')) return name
@@ -22,6 +21,7 @@ function normalizeEscape (escape: string): string {
 }
 
 /**
+ * Validates and normalizes the name of a topic.
  * @param maxLength in bytes of UTF-8
  * @throws TopicInvalid
  */
@@ -29,6 +29,8 @@ export function readTopic (name: unknown, maxLength: number): string {
   if (typeof name !== 'string' || name === '') throw new TopicInvalid('a string that is not empty')
   if (!name.isWellFormed()) throw new TopicInvalid('well-formed Unicode')
   const topic = normalizeTopic(name)
-  if (Buffer.byteLength(topic) > maxLength) throw new TopicInvalid(`at most ${maxLength} bytes (the option maxTopicLength)`)
+  if (Buffer.byteLength(topic) > maxLength) {
+    throw new TopicInvalid(`at most ${maxLength} bytes (the option maxTopicLength)`)
+  }
   return topic
 }

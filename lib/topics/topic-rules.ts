@@ -1,16 +1,16 @@
 import findMyWay from 'find-my-way'
 import type { Retention } from '../engine/engine.js'
 
-/** What holds for a topic. */
+/** The rules of a topic. */
 export interface TopicRules {
   readonly retention: Retention
   /** Whether the topic has members. */
   readonly hasPresence: boolean
-  /** Makes text of a value, by `schema.send` of the route whose URL the topic is. */
+  /** Serializes a value by `schema.send` of the route whose URL is the topic. */
   readonly write?: ((value: unknown) => string) | undefined
 }
 
-/** Finds the rules of a topic: by its exact name, or by the route pattern that its path matches. */
+/** Finds the rules of a topic by its exact name, or by the route pattern that it matches. */
 export class TopicRuleBook {
   readonly #defaults: TopicRules
   readonly #exact = new Map<string, TopicRules>()
@@ -22,7 +22,7 @@ export class TopicRuleBook {
     this.#router = findMyWay(matching)
   }
 
-  /** Later rules for the same pattern take the place of earlier ones. */
+  /** Defines the rules of a pattern or an exact name. Later rules replace earlier ones. */
   define (pattern: string, rules: Partial<TopicRules>): void {
     if (!pattern.startsWith('/')) {
       this.defineExact(pattern, rules)
@@ -30,7 +30,7 @@ export class TopicRuleBook {
     }
     const all = { ...this.#defaults, ...rules }
     const known = this.#router.findRoute('GET', pattern)
-    if (known === null) this.#router.on('GET', pattern, nothing, { rules: all })
+    if (known === null) this.#router.on('GET', pattern, noop, { rules: all })
     else (known.store as { rules: TopicRules }).rules = all
   }
 
@@ -47,5 +47,5 @@ export class TopicRuleBook {
   }
 }
 
-/* c8 ignore next -- this router is asked, and never calls */
-function nothing (): void {}
+/* c8 ignore next -- this router finds routes, but never calls their handlers */
+function noop (): void {}

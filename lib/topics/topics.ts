@@ -8,11 +8,11 @@ import type { LiveMember } from './frames.js'
 import type { TopicHub } from './hub.js'
 import type { TopicListener } from './local-topic.js'
 
-/** How much of a topic is kept. */
+/** How much history of a topic is kept. */
 export interface HistoryOptions {
-  /** The most messages. Default 100. */
+  /** The maximum number of messages. Default 100. */
   size?: number | undefined
-  /** How long after its last message a topic is kept, in milliseconds. Default 60,000. */
+  /** How long the history is kept after the last message, in milliseconds. Default 60,000. */
   ttl?: number | undefined
 }
 
@@ -23,25 +23,25 @@ export interface TopicDefinition {
 }
 
 export interface ReadHistoryOptions {
-  /** The cursor behind which to begin. Default: where the last `limit` messages begin. */
+  /** The cursor after which to start. Default: return the last `limit` messages. */
   after?: string | undefined
-  /** The most messages. Default 100. */
+  /** The maximum number of messages. Default 100. */
   limit?: number | undefined
 }
 
 export interface TopicHistory {
   /** Oldest first. */
   readonly messages: readonly TopicMessage[]
-  /** Whether messages between `after` and the first of these are gone. */
+  /** Whether messages between `after` and the first returned message are lost. */
   readonly isGap: boolean
-  /** The cursor of the newest message of the topic, '' where there is none. */
+  /** The cursor of the newest message of the topic; '' if there is none. */
   readonly cursor: string
 }
 
 export interface TopicEvents {
-  /** The engine is usable again, or is not. */
+  /** The state of the engine has changed. */
   state: [state: EngineState, error: Error | undefined]
-  /** Messages of a topic are gone, before they were seen by this process. */
+  /** This process has missed messages of a topic, which are no longer in the history. */
   gap: [topic: string, cursor: string]
   join: [topic: string, member: LiveMember]
   leave: [topic: string, member: LiveMember]
@@ -53,44 +53,56 @@ const DEFAULT_LIMIT = 100
 
 export const DEFAULT_RETENTION: Retention = { size: 100, ttl: 60_000 }
 
-/** What the topics of an application can do: `app.topics`. */
+/** The topics of an application: `app.topics`. */
 export class Topics extends EventEmitter<TopicEvents> {
   readonly #hub: TopicHub
   #firstPublish: (() => void) | undefined
+  readonly #fail: (error: unknown) => void
 
   /**
-   * @internal The plugin makes it.
-   * @param firstPublish called when something is published for the first time
+   * @internal
+   * @param fail called with the rejections of asynchronous listeners
+   * @param firstPublish called before the first message is published
    */
-  constructor (hub: TopicHub, firstPublish?: () => void) {
-    super()
+  constructor (hub: TopicHub, fail: (error: unknown) => void, firstPublish?: () => void) {
+    super({ captureRejections: true })
     this.#hub = hub
     this.#firstPublish = firstPublish
+    this.#fail = fail
   }
 
-  /** Whether the engine can be reached. */
+  override [EventEmitter.captureRejectionSymbol] (error: Error, ..._event: unknown[]): void {
+    this.#fail(error)
+  }
+
+  /** The state of the engine. */
   get state (): EngineState {
     return this.#hub.state
   }
 
   /**
-   * Sends a message to all that follow a topic, on every process. Resolves once the engine has accepted it.
-   * @param data a string, bytes, or a value: by `schema.send` of the route whose URL the topic is, else as JSON
-   * @throws TopicInvalid, what the serializer throws, and what the engine rejects with
+   * Publishes a message to all followers of a topic, in all processes. Resolves when the engine has accepted it.
+   * @param data a string, bytes, or a value, which is serialized by `schema.send` of the route whose URL is the topic,
+   *   or else as JSON
+   * @throws TopicInvalid, and errors of the serializer and the engine
    */
   async publish (topic: string, data: unknown, options: PublishOptions = NO_OPTIONS): Promise<Accepted> {
     return this.#publish(topic, data, options, undefined)
   }
 
   /**
-   * The same, but a socket does not get the message.
+   * Publishes a message to all followers of a topic except a socket.
    * @internal
    */
-  async publishFrom (socket: WireSocket, topic: string, data: unknown, options: PublishOptions = NO_OPTIONS): Promise<Accepted> {
+  async publishFrom (
+    socket: WireSocket, topic: string, data: unknown, options: PublishOptions = NO_OPTIONS
+  ): Promise<Accepted> {
     return this.#publish(topic, data, options, socket)
   }
 
-  #publish (name: string, data: unknown, options: PublishOptions, except: WireSocket | undefined): Promise<Accepted> {
+  #publish (
+    name: string, data: unknown, options: PublishOptions, except: WireSocket | undefined
+  ): Promise<Accepted> {
     const topic = this.#hub.readName(name)
     if (this.#firstPublish !== undefined) {
       this.#firstPublish()
@@ -106,7 +118,7 @@ export class Topics extends EventEmitter<TopicEvents> {
   }
 
   /**
-   * Follows a topic in server code. Resolves, when messages come, with a function that ends it.
+   * Follows a topic in server code. Resolves when the subscription is active, with a function that ends it.
    * @throws TopicInvalid
    */
   async subscribe (topic: string, listener: TopicListener): Promise<() => void> {
@@ -114,16 +126,18 @@ export class Topics extends EventEmitter<TopicEvents> {
   }
 
   /**
-   * Reads messages of a topic, as far as they are kept.
+   * Reads messages from the history of a topic.
    * @throws TopicInvalid
    */
-  async history (topic: string, { after, limit = DEFAULT_LIMIT }: ReadHistoryOptions = NO_OPTIONS): Promise<TopicHistory> {
+  async history (
+    topic: string, { after, limit = DEFAULT_LIMIT }: ReadHistoryOptions = NO_OPTIONS
+  ): Promise<TopicHistory> {
     const { messages, isGap, head } = await this.#hub.read(this.#hub.readName(topic), after, limit)
     return { messages, isGap, cursor: head }
   }
 
   /**
-   * Who is there, on all processes. Nobody where the topic has no presence.
+   * Returns the members of a topic, of all processes: an empty array if the topic has no presence.
    * @throws TopicInvalid
    */
   async members (topic: string): Promise<readonly LiveMember[]> {
@@ -131,15 +145,17 @@ export class Topics extends EventEmitter<TopicEvents> {
   }
 
   /**
-   * Says how much is kept of topics that have no route, and whether they have members.
-   * @param pattern as the URL of a route ('/rooms/:id'), or an exact name that does not begin with '/'
+   * Sets the history and the presence of topics without a route.
+   * @param pattern a URL pattern such as '/rooms/:id', or an exact name that does not begin with '/'
    */
   define (pattern: string, { history = NO_OPTIONS, presence = false }: TopicDefinition): void {
     this.#hub.rules.define(pattern, { retention: retentionOf(history), hasPresence: presence })
   }
 }
 
-export function retentionOf ({ size = DEFAULT_RETENTION.size, ttl = DEFAULT_RETENTION.ttl }: HistoryOptions = NO_OPTIONS): Retention {
+export function retentionOf (
+  { size = DEFAULT_RETENTION.size, ttl = DEFAULT_RETENTION.ttl }: HistoryOptions = NO_OPTIONS
+): Retention {
   return { size, ttl }
 }
 
@@ -147,7 +163,7 @@ function isPayload (data: unknown): boolean {
   return typeof data === 'string' || ArrayBuffer.isView(data) || isAnyArrayBuffer(data)
 }
 
-/** The bytes at the time of the call: they stay in the history, and the buffer they come from may be used again. */
+/** Copies the bytes: the history keeps them, and the caller may reuse its buffer. */
 function copyOf (data: unknown): Buffer {
   if (typeof data === 'string') return Buffer.from(data)
   if (ArrayBuffer.isView(data)) return Buffer.from(Buffer.from(data.buffer, data.byteOffset, data.byteLength))

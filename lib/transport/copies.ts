@@ -1,14 +1,14 @@
 import { nextTick } from '../timers.js'
 
-const NOTHING: Buffer = Buffer.alloc(0)
+const EMPTY_BUFFER: Buffer = Buffer.alloc(0)
 
-// The copy that was made last. A loop that sends the same bytes to many slow sockets makes one for all of them.
+// The last copy, so that a loop that sends the same bytes to many slow sockets copies them once.
 let source: Buffer | undefined
-let copy = NOTHING
+let copy = EMPTY_BUFFER
 
-/** A copy that is not written to. */
+/** Returns a copy that never changes. */
 export function copyOf (bytes: Buffer): Buffer {
-  // The memory may have been used again meanwhile.
+  // The application may have changed the bytes since.
   if (source === bytes && copy.equals(bytes)) return copy
   if (source === undefined) nextTick(release)
   source = bytes
@@ -19,5 +19,5 @@ export function copyOf (bytes: Buffer): Buffer {
 
 function release (): void {
   source = undefined
-  copy = NOTHING
+  copy = EMPTY_BUFFER
 }

@@ -7,18 +7,18 @@ import { getSystemErrorName } from 'node:util'
 import { timers } from '../timers.js'
 
 /**
- * What Node has, and does not make public, for accepted sockets. This file alone knows of it. It is used only where
- * every piece was found and has passed a test at start, and the option `directIO` turns it off.
+ * Direct I/O: faster ways to read and write accepted sockets that are not part of Node's public API. Only this file
+ * uses them, and only if all of them pass a test at startup. The option `directIO` disables them.
  *
- * - Reading into one given buffer. `net.Socket` does it for sockets that its constructor is told of (`onread`), and
- *   keeps that in three slots; for an accepted socket nothing but these slots can turn it on. Else each read allocates
- *   64 KiB, shrinks it and passes a Readable: 8.4 µs, not 7.1, of an echo of 64 bytes.
- * - Writing without a Writable around it: one call of the handle, which most often sends everything at once.
- * - Writing no more than the kernel takes: the descriptor of a handle can be written to like that of a file.
+ * - Reading into a given buffer. net.Socket supports this for sockets that it creates (`onread`) and keeps the settings
+ *   in three slots; only these slots can enable it for an accepted socket. Without it, each read allocates 64 KiB,
+ *   shrinks them and passes a Readable: an echo of 64 bytes takes 8.4 µs instead of 7.1.
+ * - Writing without a Writable: one call of the handle, which usually sends everything at once.
+ * - Writing only as much as the kernel takes: a handle's descriptor can be written to like that of a file.
  *
- * The test needs nothing from outside of the process: it talks over a socket of the Unix domain with an abstract name, or
- * a named pipe of Windows. Its handles have their methods from the same native class as those of TCP, and a stream whose
- * handle has other methods than the tested ones is written to in the public way.
+ * The test needs nothing outside the process: it connects through an abstract Unix domain socket, or a named pipe on
+ * Windows. Their handles inherit the methods of the same native class as those of TCP. A stream whose handle has other
+ * methods is written to through the public API.
  */
 
 /** The native side of a TCP connection or pipe. */
@@ -26,20 +26,20 @@ export interface DirectHandle {
   writeBuffer (request: WriteRequest | null, bytes: Buffer): WriteStarted
   writev (request: WriteRequest | null, parts: readonly Buffer[], areBuffers: true): WriteStarted
   useUserBuffer (buffer: Buffer): void
-  /** Negative, or missing, where there is none. */
+  /** Negative or missing if the handle has no descriptor. */
   readonly fd?: number
 }
 
-/** A write that the kernel did not take at once; the handle calls `oncomplete` when it is done. */
+/** A write that the kernel did not take at once. The handle calls `oncomplete` when it is done. */
 interface WriteRequest {
   oncomplete: ((status: number) => void) | undefined
-  /** Keeps the bytes from being collected meanwhile. */
+  /** Keeps the bytes from being garbage collected. */
   buffer: Buffer | readonly Buffer[] | undefined
-  /** -1 for a request that no handle has taken. */
+  /** -1 if no handle has used the request. */
   getAsyncId (): number
 }
 
-/** 0, an error number, or, of a handle that was given no request, the request of a write that is under way. */
+/** 0, an error number, or the request of a pending write if the handle created it. */
 type WriteStarted = number | WriteRequest
 
 type Callback = (this: Duplex, length: number) => boolean
@@ -48,14 +48,14 @@ interface Slots {
   readonly buffer: symbol
   readonly callback: symbol
   readonly generator: symbol
-  /** What a write is given; null from Node 26 on, whose handles make a request where one is needed. */
+  /** The class of requests; null in Node 26 and later, where handles create them when needed. */
   readonly Request: (new () => WriteRequest) | null
-  /** TLS and other handles have other methods: what they do is not what was tested. */
+  /** The methods tested. TLS and other handles have different ones. */
   readonly writeBuffer: DirectHandle['writeBuffer']
   readonly writev: DirectHandle['writev']
 }
 
-/** A stream as seen by this file. */
+/** The internals of a stream. */
 interface Internals {
   _handle?: DirectHandle | null
   [slot: symbol]: unknown
@@ -63,72 +63,75 @@ interface Internals {
 
 const internalsOf = (stream: Duplex): Internals => stream as unknown as Internals
 
-// Enough to fill the buffers of the kernel, so that a write has to wait.
-const MORE_THAN_FITS = 16_777_216
+// More than fits into the kernel's buffers, so the write is pending.
+const PENDING_WRITE_SIZE = 16_777_216
 
-// What has not answered in this time, in milliseconds, does not work, and the server is to start all the same.
+// In milliseconds. If the test has not passed by then, the server starts without direct I/O.
 const TEST_TIMEOUT = 3_000
 
-// Names of sockets that are neither files nor ports. In front of them is what makes them so.
+// The prefixes of socket names that use neither files nor ports.
 const NAMESPACES: Partial<Record<NodeJS.Platform, string>> = { linux: '\0', android: '\0', win32: '\\\\.\\pipe\\' }
 
-// As many buffers as the kernel takes in one call.
-const MOST_PARTS = 1_024
+// The most buffers per call of writev() (IOV_MAX).
+const MAX_PARTS = 1_024
 
 let slots: Slots | undefined
-// A write that is done at once does not use its request up.
-let spare: WriteRequest | undefined
+// The request of a write that finished at once can be reused.
+let spareRequest: WriteRequest | undefined
 let tested: Promise<boolean> | undefined
 
-/** Looks for the slots and tests them, once in a process. Resolves to whether they work; it takes three seconds at most. */
+/** Finds and tests the slots, once per process. Resolves within three seconds, to whether direct I/O works. */
 export function prepareDirectIO (): Promise<boolean> {
-  tested ??= inTime(findSlots).then((found) => {
+  tested ??= withTimeout(findSlots).then((found) => {
     slots = found
     return true
   }, () => false)
   return tested
 }
 
-/** Has a stream read into `buffer`, and call back with the length. False where that cannot be done. */
+/** Makes a stream read into `buffer` and call back with the length. Returns false if that is not possible. */
 export function readInto (stream: Duplex, buffer: Buffer, callback: Callback): boolean {
   return slots !== undefined && install(slots, stream, buffer, callback)
 }
 
-/** The handle of a stream that `writeDirectly()` may be called with. */
+/** Returns the handle of a stream for `writeDirectly()`, or undefined if only the public API works for it. */
 export function directHandle (stream: Duplex): DirectHandle | undefined {
   const handle = internalsOf(stream)._handle
-  return slots !== undefined && handle?.writeBuffer === slots.writeBuffer && handle.writev === slots.writev ? handle : undefined
+  const isTested = slots !== undefined && handle?.writeBuffer === slots.writeBuffer && handle.writev === slots.writev
+  return isTested ? handle : undefined
 }
 
-/** What became of a write: everything has left, it leaves later and calls back, or the connection refused it. */
+/** Whether the bytes were sent, will be sent later, or were refused by the connection. */
 export type WriteResult = 'done' | 'pending' | 'refused'
 
-/** @param written called, with 0 or an error number, only when the write is pending */
-export function writeDirectly (handle: DirectHandle, bytes: Buffer | readonly Buffer[], written: (status: number) => void): WriteResult {
+/** @param written called only if the write is pending, with 0 or an error number */
+export function writeDirectly (
+  handle: DirectHandle, bytes: Buffer | readonly Buffer[], written: (status: number) => void
+): WriteResult {
   return write((slots as Slots).Request, handle, bytes, written)
 }
 
-/** Whether `writeNow()` may be called with a handle; those of Windows have no descriptor. */
+/** Whether `writeNow()` supports a handle. On Windows, handles have no descriptor. */
 export function canWriteNow ({ fd = -1 }: DirectHandle): boolean {
   return fd >= 0
 }
 
 /**
- * Hands as much to the kernel as it takes now. Only for a handle with no write under way.
- * @returns how many bytes it took
+ * Writes as much as the kernel takes now. The handle must have no pending write.
+ * @returns the number of bytes written
  */
 export function writeNow ({ fd = -1 }: DirectHandle, parts: readonly Buffer[]): number {
   if (fd < 0) return 0
   let taken = 0
   try {
-    for (let at = 0; at < parts.length; at += MOST_PARTS) {
-      const some = parts.length > MOST_PARTS ? parts.slice(at, at + MOST_PARTS) : parts
+    for (let at = 0; at < parts.length; at += MAX_PARTS) {
+      const some = parts.length > MAX_PARTS ? parts.slice(at, at + MAX_PARTS) : parts
       const length = writevSync(fd, some)
       taken += length
       if (length < lengthOf(some)) break
     }
   } catch {
-    // It takes nothing, or the connection is broken: an ordinary write waits, or says so.
+    // The kernel takes nothing, or the connection is broken: an ordinary write will wait or fail.
   }
   return taken
 }
@@ -139,18 +142,20 @@ function lengthOf (parts: readonly Buffer[]): number {
   return length
 }
 
-/** The error that a stream would have told of a write that ended so; null where it went well. */
+/** Returns the error that a stream would emit for the status of a write; null for 0. */
 export function writeError (status: number): Error | null {
   if (status === 0) return null
   const code = getSystemErrorName(status)
   return Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' })
 }
 
-function write (Request: Slots['Request'], handle: DirectHandle, bytes: Buffer | readonly Buffer[], written: (status: number) => void): WriteResult {
-  const given = Request === null ? null : spare ??= new Request()
+function write (
+  Request: Slots['Request'], handle: DirectHandle, bytes: Buffer | readonly Buffer[], written: (status: number) => void
+): WriteResult {
+  const given = Request === null ? null : spareRequest ??= new Request()
   const started = Buffer.isBuffer(bytes) ? handle.writeBuffer(given, bytes) : handle.writev(given, bytes, true)
   if (started === 0 && (given === null || given.getAsyncId() === -1)) return 'done'
-  spare = undefined
+  spareRequest = undefined
   const request = typeof started === 'number' ? given : started
   if (request === null || (started !== 0 && started !== request)) return 'refused'
   request.buffer = bytes
@@ -160,10 +165,10 @@ function write (Request: Slots['Request'], handle: DirectHandle, bytes: Buffer |
 
 type ReadSlots = Pick<Slots, 'buffer' | 'callback' | 'generator'>
 
-/** A slot is found by what the constructor puts there, not by its name. */
+/** Finds the slots by the values that the constructor puts there, not by their names. */
 function findReadSlots (): ReadSlots {
   const buffer = Buffer.alloc(1)
-  // Any two functions: nothing is read, so nobody calls them.
+  // Any two functions: nothing is read, so they are never called.
   const generator = Buffer.alloc
   const callback = Boolean
   const withBuffer = internalsOf(new Socket({ onread: { buffer, callback } } as object))
@@ -177,7 +182,7 @@ function findReadSlots (): ReadSlots {
 
 function slotOf (socket: Internals, value: unknown): symbol {
   const slot = Object.getOwnPropertySymbols(socket).find((symbol) => socket[symbol] === value)
-  if (slot === undefined) throw new Error('This version of Node keeps it elsewhere')
+  if (slot === undefined) throw new Error('This version of Node has no such slot')
   return slot
 }
 
@@ -194,16 +199,19 @@ function install (slots: ReadSlots, stream: Duplex, buffer: Buffer, callback: Ca
 async function findSlots (signal: AbortSignal): Promise<Slots> {
   const found = findReadSlots()
   const namespace = NAMESPACES[process.platform]
-  if (namespace === undefined) throw new Error('No connection can be made within the process')
+  if (namespace === undefined) throw new Error('This platform has no sockets within the process')
   const path = `${namespace}fastify-wire-${randomBytes(16).toString('hex')}`
-  // A worker of node:cluster would ask the primary for it.
+  // Without `exclusive`, a worker of node:cluster would ask the primary for the server.
   const server = createServer().listen({ path, exclusive: true })
   const ends: Socket[] = []
   try {
     await once(server, 'listening', { signal })
     const client = new Socket().on('error', ignore)
     ends.push(client)
-    const [accepted] = await Promise.all([once(server, 'connection', { signal }), once(client.connect(path), 'connect', { signal })])
+    const [accepted] = await Promise.all([
+      once(server, 'connection', { signal }),
+      once(client.connect(path), 'connect', { signal })
+    ])
     const [other] = accepted as [Socket]
     ends.push(other.on('error', ignore))
     return await Promise.race([testSlots(found, other, client), aborted(signal)])
@@ -213,10 +221,10 @@ async function findSlots (signal: AbortSignal): Promise<Slots> {
   }
 }
 
-/* c8 ignore next -- whether a broken connection tells an error is up to the kernel */
+/* c8 ignore next -- whether a broken connection emits an error depends on the kernel */
 function ignore (): void {}
 
-async function inTime<Result> (task: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+async function withTimeout<Result> (task: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
   const controller = new AbortController()
   const timer = timers.setTimeout(() => { controller.abort() }, TEST_TIMEOUT)
   try {
@@ -228,10 +236,10 @@ async function inTime<Result> (task: (signal: AbortSignal) => Promise<Result>): 
 
 async function aborted (signal: AbortSignal): Promise<never> {
   await once(signal, 'abort')
-  throw new Error('This version of Node does not call back')
+  throw new Error('The test timed out')
 }
 
-/** Talks over a connection of the process to itself, in the way that is to be used. */
+/** Tests the slots on a connection within the process. */
 async function testSlots (found: ReadSlots, accepted: Socket, client: Socket): Promise<Slots> {
   const all = { ...found, ...findWriteSlots(accepted) }
   await testReading(all, accepted, client)
@@ -239,7 +247,7 @@ async function testSlots (found: ReadSlots, accepted: Socket, client: Socket): P
   return all
 }
 
-/** The class of a request has no name that can be reached: it is taken from a write of a stream. */
+/** Takes the class of requests from a write of a stream, because it cannot be imported. */
 function findWriteSlots (socket: Socket): Pick<Slots, 'Request' | 'writeBuffer' | 'writev'> {
   const handle = internalsOf(socket)._handle as DirectHandle
   const { writeBuffer, writev } = handle
@@ -250,7 +258,7 @@ function findWriteSlots (socket: Socket): Pick<Slots, 'Request' | 'writeBuffer' 
   }
   socket.write(Buffer.from('first'))
   Reflect.deleteProperty(handle, 'writeBuffer')
-  if (Request === undefined || handle.writeBuffer !== writeBuffer) throw new Error('This version of Node writes in another way')
+  if (Request === undefined || handle.writeBuffer !== writeBuffer) throw new Error('Streams write in another way')
   return { Request, writeBuffer, writev }
 }
 
@@ -264,7 +272,7 @@ async function testReading (slots: Slots, accepted: Socket, client: Socket): Pro
   })
   accepted.resume()
   client.write('read')
-  if (await received !== 'read') throw new Error('This version of Node reads in another way')
+  if (await received !== 'read') throw new Error('Direct reading does not work')
 }
 
 async function testWriting ({ Request }: Slots, accepted: Socket, client: Socket): Promise<void> {
@@ -274,13 +282,13 @@ async function testWriting ({ Request }: Slots, accepted: Socket, client: Socket
   client.pause()
   const small = write(Request, handle, [Buffer.from('a'), Buffer.from('b')], ignore)
   const now = writeNow(handle, [Buffer.from('c'), Buffer.from('d')])
-  // Where there is no descriptor, nothing is ever written to it.
+  // Handles without a descriptor never use writeNow().
   if (now === 0) write(Request, handle, Buffer.from('cd'), ignore)
   const status = await new Promise<number>((resolve) => {
-    const large = write(Request, handle, Buffer.alloc(MORE_THAN_FITS), resolve)
+    const large = write(Request, handle, Buffer.alloc(PENDING_WRITE_SIZE), resolve)
     if (small !== 'done' || large !== 'pending') resolve(-1)
     client.resume()
   })
-  // The first bytes were written to find out how.
-  if (status !== 0 || !received.includes('firstabcd')) throw new Error('This version of Node writes in another way')
+  // findWriteSlots() has written 'first'.
+  if (status !== 0 || !received.includes('firstabcd')) throw new Error('Direct writing does not work')
 }

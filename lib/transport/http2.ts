@@ -2,41 +2,42 @@ import type { ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { timers } from '../timers.js'
 
-// What a stream of HTTP/2 asks for, since it shares its connection with others.
+// Streams of HTTP/2 need special treatment, because they share a connection.
 
 // RFC 9113 §7
 const CANCEL = 8
 
-// How long a client may take to end its side after ours, in milliseconds.
-const PATIENCE = 1_000
+// How long a client may keep its side open after ours has ended, in milliseconds.
+const END_TIMEOUT = 1_000
 
 export function isHttp2Stream (stream: Duplex): stream is ServerHttp2Stream {
   return 'rstCode' in stream
 }
 
 /**
- * Cuts a stream of any kind. RFC 8441 §5 has CANCEL stand for the reset of a TCP connection; one that is only destroyed
- * says NO_ERROR, which is an ordinary end.
+ * Destroys a stream of any kind. RFC 8441 §5 maps a TCP reset to CANCEL; destroying an HTTP/2 stream sends NO_ERROR,
+ * which is an ordinary end.
  */
-export function cut (stream: Duplex): void {
+export function destroyStream (stream: Duplex): void {
   if (isHttp2Stream(stream)) stream.close(CANCEL)
   stream.destroy()
 }
 
 /**
- * Ends our side of a stream of any kind. A client of HTTP/2 may keep its own side open for ever, and tell of the end only
- * when the stream is gone (undici does): after a moment it is told to stop (RFC 9113 §8.1).
+ * Ends our side of a stream of any kind. An HTTP/2 client may keep its side open and report the end only when the
+ * stream is closed, as undici does, so the stream is closed after a timeout (RFC 9113 §8.1).
  */
-export function end (stream: Duplex, patience = PATIENCE): void {
+export function endStream (stream: Duplex, timeout = END_TIMEOUT): void {
   stream.end()
   if (!isHttp2Stream(stream)) return
-  const timer = timers.setTimeout(() => { stream.close() }, patience)
+  const timer = timers.setTimeout(() => { stream.close() }, timeout)
   stream.once('close', () => { timers.clearTimeout(timer) })
 }
 
-/** A figure that changes while the peer takes what waits for it; 0 where nothing waits. */
+/** Returns a number that changes while the peer reads queued bytes; 0 if none are queued. */
 export function progressOf (stream: ServerHttp2Stream): number {
   const { session, writableLength } = stream
-  // A window that opens brings bytes of the peer, and lets bytes of ours go.
-  return session === undefined || writableLength === 0 ? 0 : writableLength + session.socket.bytesRead + session.socket.bytesWritten
+  if (session === undefined || writableLength === 0) return 0
+  // When the peer opens the window, it sends bytes and receives ours.
+  return writableLength + session.socket.bytesRead + session.socket.bytesWritten
 }

@@ -2,16 +2,16 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { isHttp2Stream, progressOf } from './http2.js'
 
-// What the connection below tells of the peer when no byte of it comes.
+// Signs of life from a peer that sends nothing.
 
-/** The native side of a stream; Node's own idle timeout of a socket looks at the same figure. */
+/** The native side of a stream. The idle timeout of net.Socket uses the same property. */
 interface WithHandle {
   _handle?: { readonly writeQueueSize?: unknown } | null
 }
 
 /**
- * Bytes written that the kernel has not taken: they get fewer as the peer reads. 0 where nothing is known. Over HTTP/2
- * what waits cannot be seen getting fewer: there it is another figure that changes with it.
+ * Returns the number of bytes written that the kernel has not taken: it decreases as the peer reads, and is 0 if
+ * unknown. Over HTTP/2, which does not reveal it, this is another number that changes as the peer reads.
  */
 export function unsentBytes (stream: Duplex): number {
   if (isHttp2Stream(stream)) return progressOf(stream)
@@ -19,7 +19,10 @@ export function unsentBytes (stream: Duplex): number {
   return typeof size === 'number' ? size : stream.writableLength
 }
 
-/** Has the kernel ask a silent peer whether it is there, as far as there is a kernel below. */
+/**
+ * Enables TCP keep-alive, if the stream is a TCP socket.
+ * @param delay how long the peer may be silent, in milliseconds
+ */
 export function keepAlive (stream: Duplex, delay: number): void {
   if (stream instanceof Socket) stream.setKeepAlive(true, delay)
 }

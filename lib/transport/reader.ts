@@ -3,28 +3,28 @@ import * as receiveBuffer from '../codec/receive-buffer.js'
 import { remaining } from '../codec/budget.js'
 import { readInto } from './direct.js'
 import { Rest } from './rest.js'
-import { beginShare, endShare, waitInLine, type InLine } from './turns.js'
+import { beginShare, endShare, waitForTurn, type TurnTaker } from './turns.js'
 
-/** Takes what was read. */
-export interface ByteReceiver extends InLine {
+/** Processes the bytes that were read. */
+export interface ByteReceiver extends TurnTaker {
   /**
-   * Takes the first `length` bytes of the receive buffer, or as many of them as it may, before it returns.
-   * @returns how many it took
+   * Processes the first `length` bytes of the receive buffer synchronously, or some of them.
+   * @returns the number of bytes processed
    */
   receive (length: number): number
-  /** What was sent meanwhile may leave. */
+  /** Called after `receive()`: sends the answers. */
   received (): void
-  /** Bytes that were read and not taken yet. While there are some nothing else is read. */
+  /** Bytes that were read but not processed yet. While it is set, nothing else is read. */
   rest: Rest | undefined
-  /** Whether it takes nothing at present, whatever its turn. */
+  /** Whether no bytes are accepted at present. */
   readonly isPaused: boolean
-  /** Reads no more: a rest has to be received first. */
+  /** Stops reading until `restReceived()`. */
   stopReading (): void
-  /** The rest was received or, behind the end of the stream, as much of it as could be. */
-  caughtUp (): void
+  /** Called when the rest was processed or, after the end of the stream, as much of it as possible. */
+  restReceived (): void
 }
 
-/** Where a stream finds who reads it: functions that all streams share take the place of closures for each. */
+/** The property of a stream that holds its receiver. It lets all streams share their listeners, without closures. */
 export const receiver = Symbol('receiver')
 
 interface ReadStream extends Duplex {
@@ -33,60 +33,60 @@ interface ReadStream extends Duplex {
 
 const window = receiveBuffer.bytes.subarray(0, receiveBuffer.RECEIVE_BUFFER_SIZE)
 
-// While one socket's bytes are in the receive buffer, nobody else's may land there.
-let isTaken = false
+// While the receive buffer holds bytes of one socket, bytes of others have to wait.
+let isBufferInUse = false
 const waiting: Array<{ target: ByteReceiver, bytes: Buffer }> = []
 
-/** Has the bytes of a stream land in the receive buffer: at once where Node can be made to, else from its 'data' events. */
+/** Reads a stream into the receive buffer: directly if possible, otherwise by copying its 'data' chunks. */
 export function startReading (stream: Duplex, target: ByteReceiver, directly: boolean): void {
   const reading = stream as ReadStream
   reading[receiver] = target
-  // What came while the hooks ran lies in the stream.
+  // The stream has buffered the bytes that arrived while hooks ran.
   for (let bytes = stream.read() as Buffer | null; bytes !== null; bytes = stream.read()) receiveBytes(target, bytes)
-  if (!directly || !readInto(stream, window, receivePage)) stream.on('data', receiveData)
+  if (!directly || !readInto(stream, window, receiveInPlace)) stream.on('data', receiveData)
 }
 
-/** Hands bytes over that lie elsewhere. Within another chunk they wait until it is done. */
+/** Receives bytes from another buffer. If a chunk is being processed, they wait until it is done. */
 export function receiveBytes (target: ByteReceiver, bytes: Buffer): void {
   waiting.push({ target, bytes })
-  if (!isTaken) receiveWaiting()
+  if (!isBufferInUse) receiveWaiting()
 }
 
-/** Receives a share of the rest; the turn of its socket has come. */
+/** Processes a share of the rest, in the turn of its socket. */
 export function receiveRest (target: ByteReceiver): void {
   const { rest } = target
-  // It was dropped meanwhile.
+  // The rest was dropped meanwhile.
   if (rest === undefined) return
   rest.isQueued = false
-  // Whoever is paused asks for a turn when it goes on. Behind the end of a stream nothing can be left for later.
+  // A paused socket queues its rest again when it resumes. After the end of the stream it must be processed anyway.
   if (target.isPaused && !rest.isClosed) return
-  isTaken = true
+  isBufferInUse = true
   try {
     takeRest(target, rest)
   } finally {
-    leavePage()
+    freeReceiveBuffer()
   }
 }
 
-/** Has the rest of a socket received when its turn comes. */
+/** Queues the rest of a socket for its next turn. */
 export function queueRest (target: ByteReceiver, rest: Rest): void {
   if (rest.isQueued) return
   rest.isQueued = true
-  waitInLine(target)
+  waitForTurn(target)
 }
 
-// Whatever is thrown, the receive buffer is free again and nobody waits for ever.
-function leavePage (): void {
-  isTaken = false
+// Called even if something throws, so that the waiting sockets continue.
+function freeReceiveBuffer (): void {
+  isBufferInUse = false
   if (waiting.length > 0) receiveWaiting()
 }
 
 function receiveWaiting (): void {
-  isTaken = true
+  isBufferInUse = true
   try {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) takeBytes(next.target, next.bytes)
   } finally {
-    leavePage()
+    freeReceiveBuffer()
   }
 }
 
@@ -94,25 +94,25 @@ function receiveData (this: ReadStream, bytes: Buffer): void {
   receiveBytes(this[receiver] as ByteReceiver, bytes)
 }
 
-function receivePage (this: ReadStream, length: number): boolean {
-  isTaken = true
+function receiveInPlace (this: ReadStream, length: number): boolean {
+  isBufferInUse = true
   try {
-    takePage(this[receiver] as ByteReceiver, length)
+    takeInPlace(this[receiver] as ByteReceiver, length)
   } finally {
-    leavePage()
+    freeReceiveBuffer()
   }
   return true
 }
 
-function takePage (target: ByteReceiver, length: number): void {
+function takeInPlace (target: ByteReceiver, length: number): void {
   if (target.rest !== undefined) {
-    // A connection that does not stop at once, as one of TLS, whose records were all decrypted.
+    // A TLS connection does not stop at once: it emits all records already decrypted.
     target.rest.push(Buffer.from(receiveBuffer.bytes.subarray(0, length)))
     return
   }
   const share = beginShare()
   const taken = target.receive(length)
-  // The receive buffer is read into again: the one copy that is made of the rest of a chunk.
+  // The only copy of the rest, because the receive buffer will be overwritten.
   const rest = taken < length ? Buffer.from(receiveBuffer.bytes.subarray(taken, length)) : undefined
   target.received()
   if (endShare(target, share) || rest !== undefined) keep(target, rest)
@@ -132,19 +132,19 @@ function takeBytes (target: ByteReceiver, bytes: Buffer): void {
 
 function takeRest (target: ByteReceiver, rest: Rest): void {
   const share = beginShare()
-  let isHeld = false
-  // It is another one, or none, when the connection was cut meanwhile.
-  while (!isHeld && remaining() > 0 && !rest.isEmpty && target.rest === rest) {
-    const length = rest.land()
+  let isBlocked = false
+  // The rest is replaced or removed if the connection is destroyed meanwhile.
+  while (!isBlocked && remaining() > 0 && !rest.isEmpty && target.rest === rest) {
+    const length = rest.copyWindow()
     const taken = target.receive(length)
     rest.skip(length, taken)
-    isHeld = taken < length
+    isBlocked = taken < length
   }
   target.received()
   const isOver = endShare(target, share)
   if (target.rest !== rest) return
-  const isDone = rest.isEmpty || (rest.isClosed && isHeld)
-  if (isDone && !isOver) target.caughtUp()
+  const isDone = rest.isEmpty || (rest.isClosed && isBlocked)
+  if (isDone && !isOver) target.restReceived()
   else if (rest.isClosed || !target.isPaused) queueRest(target, rest)
 }
 

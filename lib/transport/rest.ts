@@ -1,19 +1,19 @@
 import * as receiveBuffer from '../codec/receive-buffer.js'
 
-// How many bytes are copied to the receive buffer at least. More are when all of those before were taken, so what is copied stays
-// within a small multiple of what is taken, however little that is each time.
-const SMALLEST_WINDOW = 4_096
+// The least number of bytes copied to the receive buffer at once. The window grows while all of its bytes are
+// processed, so the bytes copied stay within a small multiple of the bytes processed.
+const MIN_WINDOW = 4_096
 
 /**
- * Bytes that were read and not taken yet, with the place where to go on. They stay where they are: only the window that
- * is received next is copied to the receive buffer.
+ * Bytes that were read but not processed yet. They stay in place: only the window that is processed next is copied to
+ * the receive buffer.
  *
- *   chunk ──▶ │ taken │ window │ not looked at │ ──▶ next chunk …
+ *   chunk ──▶ │ processed │ window │ not seen yet │ ──▶ next chunk …
  */
 export class Rest {
-  /** Whether its turn is already asked for. */
+  /** Whether the socket waits for its turn. */
   isQueued = false
-  // What the stream told meanwhile, which comes behind these bytes.
+  // Events of the stream that are handled after these bytes.
   hasEnded = false
   failure: Error | undefined
   isClosed = false
@@ -21,26 +21,32 @@ export class Rest {
   #chunks: Buffer[] = []
   #first = 0
   #at = 0
-  #window = SMALLEST_WINDOW
+  #window = MIN_WINDOW
 
   get isEmpty (): boolean {
     return this.#first === this.#chunks.length
   }
 
-  /** Adds bytes behind the others. They must not change from now on. */
+  /** Appends bytes, which must not change anymore. */
   push (bytes: Buffer): void {
     if (bytes.length > 0) this.#chunks.push(bytes)
   }
 
   /** Copies the next window to the receive buffer, and returns its length. */
-  land (): number {
+  copyWindow (): number {
     const chunk = this.#chunks[this.#first]
     return chunk === undefined ? 0 : chunk.copy(receiveBuffer.bytes, 0, this.#at, this.#at + this.#window)
   }
 
-  /** Of a window of this length so many bytes were taken. */
+  /**
+   * Removes processed bytes.
+   * @param length the length of the window
+   * @param taken how many of its bytes were processed
+   */
   skip (length: number, taken: number): void {
-    this.#window = taken === length ? Math.min(2 * this.#window, receiveBuffer.RECEIVE_BUFFER_SIZE) : Math.max(2 * taken, SMALLEST_WINDOW)
+    this.#window = taken === length
+      ? Math.min(2 * this.#window, receiveBuffer.RECEIVE_BUFFER_SIZE)
+      : Math.max(2 * taken, MIN_WINDOW)
     this.#at += taken
     if (this.#at < (this.#chunks[this.#first] as Buffer).length) return
     this.#at = 0

@@ -1,20 +1,20 @@
 import { nextTick } from '../timers.js'
 import { SharedFrames } from './shared-frames.js'
 
-/** A transport as this file knows it. */
+/** A transport, as far as it is used here. */
 export interface Flushable {
-  /** Sends what waits for the end of the tick, or of the chunk that is being read. */
+  /** Sends the bytes queued during this tick, or during the chunk being read. */
   flush (): void
 }
 
-// Those with something to send at the end of the tick, and those that are being flushed.
+// The transports to flush at the end of the tick, and those being flushed.
 let scheduled: Flushable[] = []
 let flushing: readonly Flushable[] = []
-// Sends at the end of the chunk, without being scheduled.
+// The transport whose chunk is being read. It is flushed at the end of the chunk, without being scheduled.
 let reading: Flushable | undefined
 let open = 0
 
-/** Flushes a transport when this tick ends. */
+/** Flushes a transport at the end of this tick. */
 export function flushLater (transport: Flushable): void {
   if (scheduled.push(transport) === 1) nextTick(flushScheduled)
 }
@@ -27,12 +27,12 @@ function flushScheduled (): void {
   SharedFrames.release()
 }
 
-/** Says whose bytes are being read, or that nobody's are. */
+/** Sets the transport whose bytes are being read, if any. */
 export function setReading (transport: Flushable | undefined): void {
   reading = transport
 }
 
-// `process.exit()` ends the tick in which something was sent: one listener, as long as there are sockets.
+// `process.exit()` ends the tick before the flush. While there are sockets, one listener flushes them on exit.
 
 export function transportOpened (): void {
   if (open++ === 0) process.on('exit', flushAll)

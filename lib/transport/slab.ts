@@ -3,25 +3,25 @@ import { markAsUntransferable } from 'node:worker_threads'
 export const SLAB_SIZE = 65_536
 
 /**
- * Where all transports write in turn: frames of one socket that follow each other lie side by side and leave as one
- * write, and an idle socket owns no buffer. When all regions have left it is written from its start again, so that it
- * stays in the cache. A full one is left to those whose bytes are in it.
+ * The buffer that all transports encode into, so an idle socket owns none. Consecutive frames of one socket form a
+ * region, which is sent as one write. When all regions have been sent, the slab is reused from its start, which keeps
+ * it in the CPU cache. A full slab is replaced; its regions keep it alive.
  */
 export let slab = createSlab()
 let used = 0
 let regions = 0
 
-/** Whether a region ends where the slab is written next. */
+/** Whether the region that ends at this offset is the last one, so that it can grow. */
 export function isLast (end: number): boolean {
   return end === used
 }
 
-/** Makes the last region longer. */
+/** Extends the last region to a new end. */
 export function extend (end: number): void {
   used = end
 }
 
-/** @returns where a new region of the slab begins; there may be a new slab */
+/** Opens a region, in a new slab if necessary, and returns its offset. */
 export function openRegion (length: number): number {
   if (used + length > SLAB_SIZE) {
     slab = createSlab()
@@ -34,12 +34,12 @@ export function openRegion (length: number): number {
   return start
 }
 
-/** The bytes of a region have left. */
+/** Call this when a region has been sent. */
 export function closeRegion (): void {
   if (--regions === 0) used = 0
 }
 
-// A stream of the application is written views of it, and may hand those to a worker.
+// A stream of the application receives views of the slab, and might transfer them to a worker.
 function createSlab (): Buffer {
   const created = Buffer.allocUnsafeSlow(SLAB_SIZE)
   markAsUntransferable(created.buffer)

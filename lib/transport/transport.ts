@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
-import { currentContext, NOBODY } from './async-context.js'
-import { cut } from './http2.js'
+import { currentContext, ROOT_CONTEXT } from './async-context.js'
+import { destroyStream } from './http2.js'
 import {
   queueRest, receiveBytes, receiver, receiveRest, startReading, type ByteReceiver
 } from './reader.js'
@@ -11,20 +11,20 @@ import { WriteQueue } from './write-queue.js'
 
 export type { WriteCallback }
 
-/** What happens to the stream of a transport. */
+/** Receives the events of a transport. */
 export interface TransportEvents {
   /**
-   * Bytes of the peer, the first `length` of the receive buffer.
-   * @returns how many were taken; the others come again, unless reading is paused
+   * Called with bytes of the peer: the first `length` bytes of the receive buffer.
+   * @returns the number of bytes processed. The others are passed again, in a later turn or when reading resumes.
    */
   bytes (length: number): number
-  /** The peer ended its side. */
+  /** Called when the peer has ended its side. */
   ended (): void
-  /** What had to wait for the peer has left. */
+  /** Called when the bytes that had to wait for the peer have been sent. */
   drained (): void
-  /** The stream failed; 'closed' follows. */
+  /** Called when the stream has failed; `closed()` follows. */
   failed (error: Error): void
-  /** The stream is gone. Comes once, and again after `receiveRest()`. */
+  /** Called when the stream is closed, and again after `receiveRest()`. */
   closed (): void
 }
 
@@ -33,31 +33,31 @@ interface ReadStream extends Duplex {
 }
 
 /**
- * A live stream after the 101: what is read goes to the TransportEvents, what is written waits in the WriteQueue.
+ * A live stream after the 101. Bytes read go to the TransportEvents; bytes written wait in the WriteQueue.
  *
- *   stream ──▶ reader ──▶ bytes() ──▶ what was not taken: rest ──▶ bytes() again, in a later turn
- *     ▲                     │
- *     └──── WriteQueue ◀────┘ answers
+ *   stream ──▶ reader ──▶ bytes() ── not processed: rest ──▶ bytes() again, in a later turn
+ *     ▲                      │
+ *     └───── WriteQueue ◀────┘ answers
  */
 export class Transport extends WriteQueue implements ByteReceiver {
   readonly #events: TransportEvents
-  /** Whether reading is paused by whoever takes the bytes. */
+  /** Whether reading is paused by `pause()`. */
   isPaused = false
   /** @internal */
   rest: Rest | undefined = undefined
   /** @internal */
   turn = 0
 
-  /** Where listeners are called; undefined where no AsyncLocalStorage had a store. */
+  /** The async context of listeners; undefined if no AsyncLocalStorage had a store. */
   readonly #context = currentContext()
 
-  /** @param directly whether to use what Node does not make public, where it works */
+  /** @param directly whether to use direct I/O where it works */
   constructor (stream: Duplex, events: TransportEvents, directly: boolean) {
     super(stream, directly)
     this.#events = events
   }
 
-  /** Starts to read: first `head`, which came with the handshake, then the stream. */
+  /** Starts reading: first `head`, the bytes that arrived with the handshake, then the stream. */
   open (head: Buffer, directly: boolean): void {
     const stream: ReadStream = this.stream
     stream[receiver] = this
@@ -67,16 +67,16 @@ export class Transport extends WriteQueue implements ByteReceiver {
     stream.on('close', onClose)
     if (head.length > 0) receiveBytes(this, head)
     startReading(stream, this, directly)
-    // Waiting for the bytes behind a head may have paused it.
+    // The head may have paused the socket or left a rest.
     if (this.isPaused || this.rest !== undefined) stream.pause()
     else stream.resume()
-    // The peer may have left while hooks ran.
+    // The peer may have ended the stream while hooks ran.
     if (stream.readableEnded) this.streamEnded()
   }
 
   /** Runs a task in the async context of this socket. */
   inContext (task: () => void): void {
-    (this.#context ?? NOBODY).runInAsyncScope(task)
+    (this.#context ?? ROOT_CONTEXT).runInAsyncScope(task)
   }
 
   protected override writeQueueDrained (): void {
@@ -85,7 +85,7 @@ export class Transport extends WriteQueue implements ByteReceiver {
 
   // Reading
 
-  /** @internal The reader calls these. */
+  /** @internal Called by the reader, like the next four methods. */
   receive (length: number): number {
     this.isReading = true
     setReading(this)
@@ -114,7 +114,7 @@ export class Transport extends WriteQueue implements ByteReceiver {
   }
 
   /** @internal */
-  caughtUp (): void {
+  restReceived (): void {
     const rest = this.rest as Rest
     if (rest.isEmpty) {
       this.rest = undefined
@@ -137,8 +137,8 @@ export class Transport extends WriteQueue implements ByteReceiver {
   }
 
   /**
-   * Receives what is left of a stream that is gone, paused or not, and then calls `closed()` again.
-   * @returns whether anything is left
+   * Processes the rest of a closed stream, even if reading is paused, and then calls `closed()` again.
+   * @returns whether there is a rest
    */
   receiveRest (): boolean {
     if (this.rest === undefined) return false
@@ -147,7 +147,7 @@ export class Transport extends WriteQueue implements ByteReceiver {
     return true
   }
 
-  /** Forgets what is left. */
+  /** Discards the rest. */
   dropRest (): void {
     const { rest } = this
     this.rest = undefined
@@ -156,22 +156,22 @@ export class Transport extends WriteQueue implements ByteReceiver {
 
   // The end
 
-  /** Sends what is queued and ends this side; what still arrives is read on. */
+  /** Ends this side after the queued bytes. Reading continues, even if it was paused. */
   end (): void {
     if (this.endWriting()) this.resume()
   }
 
-  /** Cuts the connection. What can leave at once does, as it would have without waiting for the end of the tick. */
+  /** Destroys the connection. Bytes queued in this tick are sent first, as far as the kernel takes them. */
   destroy (): void {
     this.flushQueue()
     this.dropQueue()
     this.dropRest()
-    cut(this.stream)
+    destroyStream(this.stream)
   }
 
-  /** @internal The stream's own events. */
+  /** @internal Called by the listeners of the stream, like the next two methods. */
   streamEnded (): void {
-    // What was read before it comes first; what is paused has not seen the end yet.
+    // Process the rest first. A paused socket handles the end when it resumes.
     if (this.rest === undefined && !this.isPaused) this.inContext(() => { this.#events.ended() })
     else (this.rest ??= new Rest()).hasEnded = true
   }
@@ -190,7 +190,7 @@ export class Transport extends WriteQueue implements ByteReceiver {
   }
 }
 
-// Shared by all streams, so that an idle socket holds no closures.
+// Listeners shared by all streams, so that an idle socket needs no closures.
 
 function onEnd (this: ReadStream): void {
   this[receiver]?.streamEnded()

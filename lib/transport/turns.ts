@@ -3,72 +3,73 @@ import { grant, remaining } from '../codec/budget.js'
 import { timers } from '../timers.js'
 
 /**
- * Shares the event loop between sockets, so that no peer holds it up by what it sends. Work is counted in the units of
- * the budget, about a microsecond each.
+ * Shares the event loop between sockets, so that no peer can block it. Work is counted in units of the budget, about a
+ * microsecond each.
  *
- *   bytes are read ──▶ a share of work ──all taken──▶ read on
- *                             │ used up
- *                             ▼
- *                     the rest waits in line ──▶ next turn of the loop: a share for each in line, until the turn is full
- *                             ▲                                   │ used up again
- *                             └───────────────────────────────────┘
+ *   bytes are read ──▶ a share of work ── all processed ──▶ read on
+ *                            │ share used up
+ *                            ▼
+ *                     the socket waits in the queue ──▶ next turn of the loop: a share for each socket in the queue,
+ *                            ▲                          until the turn is full
+ *                            │                               │
+ *                            └────── share used up ──────────┘
  */
-export interface InLine {
-  /** In which turn it received last. */
+export interface TurnTaker {
+  /** The turn in which the socket last received bytes. */
   turn: number
-  /** Receives its share, in a later turn of the loop. */
+  /** Processes a share, in a later turn of the loop. */
   takeTurn (): void
 }
 
-/** What one socket may do in one go. */
+/** The work of one socket at a time, in units of the budget. */
 export const SHARE = 512
 
-/** What all sockets in line may do in one turn of the loop, together with what was read in it. */
+/** The work of all sockets in one turn of the loop, whether read or queued, in units of the budget. */
 export const TURN = 2_048
 
-/** What a socket may do whose bytes are read in a turn that is full: peers that send little do not wait for those that send much. */
-export const LEAST_SHARE = 64
+/** The SHARE of a socket whose bytes are read in a full turn, so that small senders need not wait for large ones. */
+export const MIN_SHARE = 64
 
-/** How long the sockets in line may take in one turn, in milliseconds, for listeners that are slower than a unit supposes. */
-const LONGEST_TURN = 4
+/** The time limit for queued sockets in one turn, in milliseconds, in case listeners take longer than their units. */
+const MAX_TURN_TIME = 4
 
-// Less work than this may be counted to a later turn: a quiet server has no turns to count.
-const NOTICED = 256
+// Less work than this, in units of the budget, does not start a new turn. A quiet server needs no setImmediate().
+const MIN_COUNTED_WORK = 256
 
-// Taken now: a test may replace it, and nothing would be received any more.
+// Captured now: if a test replaced it, sockets would stop receiving.
 const nextTurn = timers.setImmediate
 
-// What runs in a turn belongs to no request: each of its sockets was in line by itself.
+// Turns belong to no request, so they run in a context of their own.
 const resource = new AsyncResource('FastifyWireTurn')
 
 let turn = 1
 let used = 0
 let isScheduled = false
-let line: InLine[] = []
+let queue: TurnTaker[] = []
 
-/** Grants a share of work, and returns its size. */
+/** Grants a share of work and returns its size. */
 export function beginShare (): number {
-  const share = used < TURN ? SHARE : LEAST_SHARE
+  const share = used < TURN ? SHARE : MIN_SHARE
   grant(share)
   return share
 }
 
 /**
- * The share is over.
- * @returns whether more bytes of the same socket have to wait for another turn
+ * Ends a share.
+ * @returns whether further bytes of this socket have to wait for another turn
  */
-export function endShare (socket: InLine, share: number): boolean {
+export function endShare (socket: TurnTaker, share: number): boolean {
   const left = remaining()
   used += share - left
-  if (used >= NOTICED && !isScheduled) schedule()
+  if (used >= MIN_COUNTED_WORK && !isScheduled) schedule()
   const isOver = left <= 0 || (used >= TURN && socket.turn === turn)
   socket.turn = turn
   return isOver
 }
 
-/** Has a socket take its turn after those that are in line already. */
-export function waitInLine (socket: InLine): void {
-  line.push(socket)
+/** Adds a socket to the queue. */
+export function waitForTurn (socket: TurnTaker): void {
+  queue.push(socket)
   if (!isScheduled) schedule()
 }
 
@@ -85,19 +86,19 @@ function runTurn (): void {
   isScheduled = false
   turn++
   used = 0
-  if (line.length === 0) return
-  const sockets = line
-  line = []
-  const end = timers.now() + LONGEST_TURN
+  if (queue.length === 0) return
+  const sockets = queue
+  queue = []
+  const end = timers.now() + MAX_TURN_TIME
   let served = 0
   try {
     while (served < sockets.length && used < TURN) {
-      (sockets[served++] as InLine).takeTurn()
+      (sockets[served++] as TurnTaker).takeTurn()
       if (timers.now() > end) used = Math.max(used, TURN)
     }
   } finally {
-    // Those whose turn did not come go before those who wait for another one.
-    if (served < sockets.length) line = [...sockets.slice(served), ...line]
-    if (line.length > 0 && !isScheduled) schedule()
+    // Sockets that were not served go before those that were queued again.
+    if (served < sockets.length) queue = [...sockets.slice(served), ...queue]
+    if (queue.length > 0 && !isScheduled) schedule()
   }
 }

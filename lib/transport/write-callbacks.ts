@@ -4,15 +4,15 @@ import { inCallersContext } from './async-context.js'
 export type WriteCallback = (error?: Error) => void
 
 /**
- * A callback that waits for bytes to leave. Mostly they have when the tick ends: then it is called by a tick of its own
- * caller, and so in its context. Only one that waits longer pays for keeping that.
+ * A callback that waits for bytes to be sent. Usually they are sent by the end of the tick: then it is called through
+ * the caller's own nextTick(), and so in the caller's async context. A callback that waits longer is bound to it.
  *
- *   tick of the caller ──▶ left? ──yes──▶ called
- *                            └──no──▶ bound to its context ── settle() ──▶ called
+ *   end of the tick ──▶ settled? ── yes ──▶ called
+ *                           └────── no ──▶ bound to the context ── settle() ──▶ called
  */
 export class WaitingCallback {
   #callback: WriteCallback
-  /** The one to be called before. */
+  /** The callback to call before this one. */
   #previous: WaitingCallback | undefined
   #error: Error | null | undefined
   #isBound = false
@@ -24,7 +24,7 @@ export class WaitingCallback {
     nextTick(endTick, this)
   }
 
-  /** The bytes have left, or never will. Never calls back within this call. */
+  /** Call this when the bytes were sent, or with the error if they never will be. Calls back asynchronously. */
   settle (error: Error | null): void {
     this.#error = error
     if (this.#isBound) nextTick(call, this)
@@ -63,7 +63,7 @@ function endTick (waiting: WaitingCallback): void {
   waiting.endTick()
 }
 
-/** The bytes that all of these wait for have left, or never will. */
+/** Settles several callbacks. */
 export function settleAll (callbacks: readonly WaitingCallback[], error: Error | null): void {
   for (const callback of callbacks) callback.settle(error)
 }

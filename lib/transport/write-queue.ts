@@ -4,81 +4,82 @@ import { ConnectionClosed } from '../errors.js'
 import { nextTick } from '../timers.js'
 import { copyOf } from './copies.js'
 import { canWriteNow, directHandle, writeDirectly, writeError, writeNow, type DirectHandle } from './direct.js'
-import { end } from './http2.js'
+import { endStream } from './http2.js'
 import { flushLater, type Flushable } from './schedule.js'
 import { SharedFrames } from './shared-frames.js'
 import { closeRegion, extend, isLast, openRegion, slab, SLAB_SIZE } from './slab.js'
 import { settleAll, WaitingCallback, type WriteCallback } from './write-callbacks.js'
 import { writeTo } from './write.js'
 
-const NOTHING = Buffer.alloc(0)
+const NO_CHUNK = Buffer.alloc(0)
 
-// Room that a stalled transport takes at a time, so that what waits does not hold the slab.
+// A stalled transport allocates buffers of this size, so that its waiting bytes do not hold the slab.
 const BACKLOG_SIZE = 16_384
 
-// So much does not wait for the end of the tick: a read brings no more, so answers to one still leave in one write.
-const FLUSH_FROM = 262_144
+// This many bytes do not wait for the end of the tick. A read returns no more, so the answers to one still leave in one
+// write.
+const EARLY_FLUSH_SIZE = 262_144
 
 const OPEN = 0
 const ENDING = 1
 const ENDED = 2
 
 /**
- * The bytes that go out. Everything written while a chunk of input is read leaves in one write when the chunk is done,
- * everything else at the end of the tick. Three things do not wait for that: bytes of the caller that are too many to be
- * copied, more than FLUSH_FROM, and `flushNow()`. What the kernel does not take then stays here, until the tick ends.
- * One write is under way at a time; what comes meanwhile waits here.
+ * The outgoing bytes. Bytes queued while a chunk of input is processed are sent in one write after it, all others at
+ * the end of the tick. There are three exceptions: borrowed bytes, EARLY_FLUSH_SIZE bytes or more, and `flushNow()`.
+ * Only one asynchronous write is pending at a time; bytes queued meanwhile wait for it.
  *
- *   reserve(), append(), share() → region, parts or run → flush() → handle or stream
- *   borrow() → flushNow() → kernel ──not taken──▶ ▲                    │ did not fit
- *                                                 └──── written() ◀────┘
+ *   reserve(), append(), share() ──▶ region, parts or shared frames ── flush() ──▶ write ── taken ──▶ sent
+ *   borrow(), flushNow() ──▶ kernel ── not taken ──▶ ▲                               │ pending
+ *                                                    └───────── #written() ◀─────────┘
  *
- *   open ── endWriting() ──▶ ending: what waits leaves ──▶ ended: this side of the stream, or all of it
+ *   open ── endWriting() ──▶ ending: sends what is queued ──▶ ended
+ *     └───────── dropQueue(), the stream is destroyed ──────────▲
  *
- * This is the base class of Transport, not a part of it: an object of its own would cost each idle socket 40 bytes.
+ * This is a base class of Transport, because a separate object would cost each idle socket 40 bytes.
  */
 export abstract class WriteQueue implements Output, Flushable {
   readonly stream: Duplex
   readonly #handle: DirectHandle | undefined
 
-  // What waits: either a run, or parts and behind them the region of `chunk` from #start to #end.
-  chunk: Buffer = NOTHING
+  // The queue: either shared frames, or parts followed by the region of `chunk` from #start to #end.
+  chunk: Buffer = NO_CHUNK
   #start = 0
   #end = 0
-  #run: SharedFrames | undefined
+  #shared: SharedFrames | undefined
   #parts: Buffer[] | undefined
   #partsLength = 0
-  #flushFrom = FLUSH_FROM
+  #earlyFlushSize = EARLY_FLUSH_SIZE
   #callbacks: WaitingCallback[] | undefined
 
-  // What is under way.
+  // The pending write.
   #isWriting = false
   #writingLength = 0
   #writingCallbacks: WaitingCallback[] | undefined
   #onWritten: ((status?: number | Error | null) => void) | undefined
-  /** Whether what is sent now waits for the peer: `writeQueueDrained()` is called when all has left. */
+  /** Whether bytes written now have to wait for the peer. When all are sent, `writeQueueDrained()` is called. */
   isStalled = false
 
   #isScheduled = false
-  /** Whether a chunk of input is being read: its end flushes, so nothing has to be scheduled. */
+  /** Whether a chunk of input is being processed. The queue is flushed after it, so nothing has to be scheduled. */
   protected isReading = false
   #phase: typeof OPEN | typeof ENDING | typeof ENDED = OPEN
 
-  /** @param directly whether to use what Node does not make public, where it works */
+  /** @param directly whether to use direct I/O where it works */
   constructor (stream: Duplex, directly: boolean) {
     this.stream = stream
     this.#handle = directly ? directHandle(stream) : undefined
   }
 
-  /** What had to wait for the peer has left. */
+  /** Called when the bytes that had to wait for the peer have been sent. */
   protected abstract writeQueueDrained (): void
 
-  /** Bytes queued that have not left. */
+  /** Bytes that have not been sent. */
   get queuedAmount (): number {
-    return this.#partsLength + (this.#end - this.#start) + (this.#run?.length ?? 0) + this.#writingLength
+    return this.#partsLength + (this.#end - this.#start) + (this.#shared?.length ?? 0) + this.#writingLength
   }
 
-  /** Bytes that wait for the peer, not only for the end of the tick. */
+  /** Bytes that have not been sent and wait for the peer, not only for the end of the tick. */
   get bufferedAmount (): number {
     return this.isStalled || this.#isWriting ? this.queuedAmount : 0
   }
@@ -86,9 +87,10 @@ export abstract class WriteQueue implements Output, Flushable {
   // Queueing
 
   reserve (length: number): number {
-    if (this.#run !== undefined) this.#openRun(this.#run)
+    if (this.#shared !== undefined) this.#unshare(this.#shared)
     const end = this.#end
-    // Behind a region of an earlier slab lie those of others; an own chunk of that size is full.
+    // A region can grow if it is the last one in the current slab, or has a chunk of its own. A chunk of SLAB_SIZE is
+    // an earlier slab, where regions of other sockets follow.
     const mayGrow = this.chunk === slab ? isLast(end) : end > 0 && this.chunk.length !== SLAB_SIZE
     if (mayGrow && end + length <= this.chunk.length) {
       this.#end = end + length
@@ -96,7 +98,7 @@ export abstract class WriteQueue implements Output, Flushable {
       return end
     }
     this.#closeRegion()
-    if (this.#partsLength >= this.#flushFrom) this.#flushEarly()
+    if (this.#partsLength >= this.#earlyFlushSize) this.#flushEarly()
     if (this.#isWriting || this.isStalled || length > SLAB_SIZE) this.#openOwnRegion(length)
     else this.#openSlabRegion(length)
     if (!this.#isScheduled && !this.isReading) this.#schedule()
@@ -104,52 +106,52 @@ export abstract class WriteQueue implements Output, Flushable {
   }
 
   append (bytes: Buffer): void {
-    if (this.#run !== undefined) this.#openRun(this.#run)
+    if (this.#shared !== undefined) this.#unshare(this.#shared)
     this.#closeRegion()
     this.#push(bytes)
-    if (this.#partsLength >= this.#flushFrom) this.#flushEarly()
+    if (this.#partsLength >= this.#earlyFlushSize) this.#flushEarly()
     else if (!this.#isScheduled && !this.isReading) this.#schedule()
   }
 
-  /** Queues bytes whose memory is the caller's after this call: what the kernel does not take within it is copied. */
+  /** Sends bytes that the caller may change afterwards. Copies those that the kernel does not take at once. */
   borrow (bytes: Buffer): void {
     if (this.#isWriting || this.isStalled || !this.#canWriteNow) {
       this.append(copyOf(bytes))
       return
     }
-    if (this.#run !== undefined) this.#openRun(this.#run)
+    if (this.#shared !== undefined) this.#unshare(this.#shared)
     this.#closeRegion()
     this.#push(bytes)
     this.#writeNow(this.#handle as DirectHandle, bytes)
   }
 
-  /** Queues a frame that others are sent too. */
+  /** Queues a frame that is sent to other sockets too. */
   share (frame: Buffer): void {
-    if (this.#run !== undefined) {
-      this.#run = this.#run.with(frame)
-      if (this.#run.length >= FLUSH_FROM) this.#flushEarly()
+    if (this.#shared !== undefined) {
+      this.#shared = this.#shared.with(frame)
+      if (this.#shared.length >= EARLY_FLUSH_SIZE) this.#flushEarly()
     } else if (this.#parts === undefined && this.#end === this.#start) {
-      this.#run = SharedFrames.of(frame)
+      this.#shared = SharedFrames.of(frame)
       if (!this.#isScheduled && !this.isReading) this.#schedule()
     } else {
       this.append(frame)
     }
   }
 
-  /** Calls back when all that is queued now has left, or with the error that kept it here. Never within this call. */
+  /** Calls back when everything queued so far has been sent, or with an error. Always asynchronous. */
   whenWritten (callback: WriteCallback): void {
     if (this.isWriteEnded) nextTick(callback, new ConnectionClosed())
-    else if (!this.#isEmpty()) this.#wait(this.#callbacks ??= [], callback)
-    else if (this.#isWriting) this.#wait(this.#writingCallbacks ??= [], callback)
+    else if (!this.#isEmpty()) this.#addCallback(this.#callbacks ??= [], callback)
+    else if (this.#isWriting) this.#addCallback(this.#writingCallbacks ??= [], callback)
     else nextTick(callback)
   }
 
-  #wait (callbacks: WaitingCallback[], callback: WriteCallback): void {
+  #addCallback (callbacks: WaitingCallback[], callback: WriteCallback): void {
     callbacks.push(new WaitingCallback(callback, callbacks.at(-1) ?? this.#writingCallbacks?.at(-1)))
   }
 
   #isEmpty (): boolean {
-    return this.#parts === undefined && this.#end === this.#start && this.#run === undefined
+    return this.#parts === undefined && this.#end === this.#start && this.#shared === undefined
   }
 
   #openSlabRegion (length: number): void {
@@ -167,12 +169,12 @@ export abstract class WriteQueue implements Output, Flushable {
   #closeRegion (): void {
     if (this.#end > this.#start) this.#push(this.chunk.subarray(this.#start, this.#end))
     this.#start = this.#end = 0
-    this.chunk = NOTHING
+    this.chunk = NO_CHUNK
   }
 
-  #openRun (run: SharedFrames): void {
-    this.#run = undefined
-    for (const frame of run.parts) this.#push(frame)
+  #unshare (shared: SharedFrames): void {
+    this.#shared = undefined
+    for (const frame of shared.parts) this.#push(frame)
   }
 
   #push (bytes: Buffer): void {
@@ -187,7 +189,7 @@ export abstract class WriteQueue implements Output, Flushable {
 
   // Writing
 
-  /** Sends what waits, unless a write is under way: the tick ends, or the chunk that was read. */
+  /** Sends the queued bytes, unless a write is pending. Called at the end of the tick or of a chunk of input. */
   flush (): void {
     this.#isScheduled = false
     this.flushQueue()
@@ -196,46 +198,47 @@ export abstract class WriteQueue implements Output, Flushable {
     if (!this.stream.destroyed) this.writeQueueDrained()
   }
 
-  /** Hands as much to the kernel as it takes now. The rest is offered again at the next call, or when the tick ends. */
+  /** Sends as much as the kernel takes now. The rest is sent by the next call, or at the end of the tick. */
   flushNow (): void {
     if (this.#isEmpty() || this.#isWriting || this.isWriteEnded) return
     if (!this.#canWriteNow) {
       this.flushQueue()
       return
     }
-    if (this.#run !== undefined) this.#openRun(this.#run)
+    if (this.#shared !== undefined) this.#unshare(this.#shared)
     this.#closeRegion()
     this.#writeNow(this.#handle as DirectHandle)
   }
 
   #flushEarly (): void {
     this.flushNow()
-    // To offer it again costs more the more waits.
-    this.#flushFrom = this.#partsLength + FLUSH_FROM
+    // The more bytes wait, the more another attempt costs.
+    this.#earlyFlushSize = this.#partsLength + EARLY_FLUSH_SIZE
     if (!this.#isScheduled && !this.isReading && !this.#isEmpty()) this.#schedule()
   }
 
-  /** Has the rest leave as the peer reads. It is not offered to the kernel again before. */
+  /** Starts an asynchronous write of the queued bytes, which ends when the peer has read enough. */
   waitForPeer (): void {
     this.flushQueue()
   }
 
   get #canWriteDirectly (): boolean {
-    return this.#handle !== undefined && this.stream.writableLength === 0 && !this.stream.destroyed && !this.isWriteEnded
+    const { stream } = this
+    return this.#handle !== undefined && stream.writableLength === 0 && !stream.destroyed && !this.isWriteEnded
   }
 
   get #canWriteNow (): boolean {
     return this.#canWriteDirectly && canWriteNow(this.#handle as DirectHandle)
   }
 
-  /** @param borrowed the last of the parts, whose memory is not ours */
+  /** @param borrowed the last part, which the caller may change afterwards */
   #writeNow (handle: DirectHandle, borrowed?: Buffer): void {
     const parts = this.#parts as Buffer[]
     const taken = writeNow(handle, parts)
     if (taken === this.#partsLength) {
       this.#parts = undefined
       this.#partsLength = 0
-      this.#flushFrom = FLUSH_FROM
+      this.#earlyFlushSize = EARLY_FLUSH_SIZE
       const callbacks = this.#callbacks
       this.#callbacks = undefined
       if (callbacks !== undefined) settleAll(callbacks, null)
@@ -252,7 +255,7 @@ export abstract class WriteQueue implements Output, Flushable {
     if (!this.#isScheduled && !this.isReading) this.#schedule()
   }
 
-  /** Begins a write of all that waits, unless one is under way. */
+  /** Starts a write of all queued bytes, unless one is pending. */
   protected flushQueue (): void {
     if (this.#isEmpty()) return
     if (this.#isWriting) {
@@ -267,24 +270,24 @@ export abstract class WriteQueue implements Output, Flushable {
     this.#callbacks = undefined
     this.#writingCallbacks = callbacks
     if (this.#parts !== undefined) this.#flushParts()
-    else if (this.#run !== undefined) this.#flushRun(this.#run)
+    else if (this.#shared !== undefined) this.#flushShared(this.#shared)
     else this.#flushRegion()
   }
 
   #flushRegion (): void {
     const { chunk } = this
     const bytes = chunk.subarray(this.#start, this.#end)
-    // A stream in memory may bring an answer, and that another message, before its write returns.
+    // Reset first: a stream in memory may deliver an answer, which causes another send(), before its write() returns.
     this.#start = this.#end = 0
-    this.chunk = NOTHING
+    this.chunk = NO_CHUNK
     this.#write(bytes, bytes.length)
-    // What is still under way keeps its region, and with it the slab.
+    // A pending write keeps its region, and so the slab.
     if (chunk === slab && !this.#isWriting) closeRegion()
   }
 
-  #flushRun (run: SharedFrames): void {
-    this.#run = undefined
-    this.#write(run.bytes ?? run.parts, run.length)
+  #flushShared (shared: SharedFrames): void {
+    this.#shared = undefined
+    this.#write(shared.bytes ?? shared.parts, shared.length)
   }
 
   #flushParts (): void {
@@ -293,12 +296,12 @@ export abstract class WriteQueue implements Output, Flushable {
     const length = this.#partsLength
     this.#parts = undefined
     this.#partsLength = 0
-    this.#flushFrom = FLUSH_FROM
+    this.#earlyFlushSize = EARLY_FLUSH_SIZE
     this.#write(parts.length === 1 ? parts[0] as Buffer : parts, length)
   }
 
   #write (bytes: Buffer | Buffer[], length: number): void {
-    // What others wrote to the stream goes first.
+    // Not possible while bytes that others wrote to the stream are waiting.
     if (this.#canWriteDirectly) {
       this.#onWritten ??= (status) => { this.#written(status) }
       const result = writeDirectly(this.#handle as DirectHandle, bytes, this.#onWritten)
@@ -311,7 +314,7 @@ export abstract class WriteQueue implements Output, Flushable {
         this.#writingLength = length
         return
       }
-      // Refused: the stream will be as well, and knows how to fail.
+      // If the handle refuses the write, the stream will fail too, and emits the error.
     }
     this.#writeToStream(bytes, length)
   }
@@ -325,13 +328,13 @@ export abstract class WriteQueue implements Output, Flushable {
     if (stream.writableNeedDrain) this.isStalled = true
   }
 
-  // The handle gives a number, the stream an error.
+  // The handle passes a number, the stream an error.
   #written (status: number | Error | null | undefined): void {
     this.#isWriting = false
     this.#writingLength = 0
     const error = typeof status === 'number' ? writeError(status) : status ?? null
     this.#callBack(error)
-    // A stream fails by itself, a handle does not.
+    // A stream destroys itself on an error, but not when its handle was used directly.
     if (error !== null) this.stream.destroy(error)
     this.flush()
     if (!this.#isWriting && this.#phase === ENDING) this.#endStream()
@@ -344,13 +347,13 @@ export abstract class WriteQueue implements Output, Flushable {
     settleAll(callbacks, error)
   }
 
-  /** Forgets what has not begun to leave; who waits for it gets an error. */
+  /** Drops the bytes that no write has started to send. Their callbacks get an error. */
   dropWaiting (): void {
-    // The kernel may have taken the beginning of a frame: its end has to follow.
+    // The kernel may have taken the first part of a frame, so the rest must be sent.
     if (this.isStalled && !this.isWriteEnded) this.flushQueue()
     this.#start = this.#end = this.#partsLength = 0
-    this.chunk = NOTHING
-    this.#run = this.#parts = undefined
+    this.chunk = NO_CHUNK
+    this.#shared = this.#parts = undefined
     const callbacks = this.#callbacks
     if (callbacks === undefined) return
     this.#callbacks = undefined
@@ -359,14 +362,14 @@ export abstract class WriteQueue implements Output, Flushable {
 
   // The end
 
-  /** Whether nothing more is written. */
+  /** Whether nothing can be written anymore. */
   get isWriteEnded (): boolean {
     return this.#phase === ENDED
   }
 
   /**
-   * Ends this side of the stream when what waits has left.
-   * @returns whether that begins now
+   * Ends this side of the stream after the queued bytes.
+   * @returns false if it was called before, or the stream is destroyed
    */
   protected endWriting (): boolean {
     if (this.#phase !== OPEN) return false
@@ -378,10 +381,10 @@ export abstract class WriteQueue implements Output, Flushable {
 
   #endStream (): void {
     this.#phase = ENDED
-    end(this.stream)
+    endStream(this.stream)
   }
 
-  /** Writes nothing more: the stream is gone. Callbacks of what has not left get an error. */
+  /** Drops all bytes, because the stream is destroyed. Their callbacks get an error. */
   protected dropQueue (): void {
     this.#phase = ENDED
     if (this.#writingCallbacks !== undefined) this.#callBack(new ConnectionClosed())

@@ -1,12 +1,12 @@
 import type { Duplex } from 'node:stream'
 import { isHttp2Stream } from './http2.js'
 
-/** The most that is given to a stream of HTTP/2 at a time, in bytes. */
+/** The most bytes written to an HTTP/2 stream at a time. */
 export const PIECE_SIZE = 65_536
 
 type Written = (error?: Error | null) => void
 
-/** Writes in one go, as far as the stream allows that. */
+/** Writes bytes at once, or in pieces to an HTTP/2 stream. */
 export function writeTo (stream: Duplex, bytes: Buffer | readonly Buffer[], length: number, written: Written): void {
   if (length > PIECE_SIZE && isHttp2Stream(stream)) {
     writeInPieces(stream, bytes, written)
@@ -22,8 +22,8 @@ export function writeTo (stream: Duplex, bytes: Buffer | readonly Buffer[], leng
 }
 
 /**
- * Writes piece by piece, each when the last one has left. A session of HTTP/2 counts what its streams were given, and with 10 MiB
- * of that (`maxSessionMemory`) it refuses every new stream: one slow socket would lock its client out.
+ * Writes piece by piece, each after the last one was sent. An HTTP/2 session counts the bytes written to its streams
+ * and refuses new streams above 10 MiB (`maxSessionMemory`): one slow socket would lock out its client.
  */
 function writeInPieces (stream: Duplex, bytes: Buffer | readonly Buffer[], written: Written): void {
   const parts = Buffer.isBuffer(bytes) ? [bytes] : bytes

@@ -7,8 +7,8 @@ interface AbortedRequest extends IncomingMessage {
 }
 
 /**
- * Has a request say that its client has left, once, as Node does for requests that are no upgrades: `request.signal` and
- * `onRequestAbort` of Fastify go by it.
+ * Marks a request as aborted, once, as Node does for requests other than upgrades. Fastify's `request.signal` and
+ * `onRequestAbort` depend on it.
  */
 export function abortRequest (request: AbortedRequest): void {
   if (request[aborted] === true) return

@@ -5,45 +5,44 @@ import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 import { timers } from '../timers.js'
 
-// How long a peer that has been answered for the last time may take to end its side, in milliseconds: so long it holds
-// up the server.
-const LINGER = 5_000
-// The same once the application closes.
-const LINGER_WHILE_CLOSING = 500
+// How long a peer may take to end its side after the last response, in milliseconds. It delays the close of the server.
+const END_TIMEOUT = 5_000
+// The same while the application closes.
+const END_TIMEOUT_WHILE_CLOSING = 500
 
-/** What Node keeps on a connection, which types do not know. */
+/** A connection with the private fields of Node that its types omit. */
 interface Connection extends Duplex {
-  /** The response that a connection has now: it takes one at a time. */
+  /** The response that is using the connection. */
   _httpMessage?: ServerResponse | null
-  /** Of a TLS socket, the connection below it. */
+  /** The connection below a TLS socket. */
   _parent?: Duplex
 }
 
 /**
- * The connections of the servers of an application that have not become sockets. A server waits for all of them when it
- * closes, but it looks no more after those that send nothing, half a head, or half a TLS handshake, and after sessions of
- * HTTP/2 that are idle.
+ * The connections of an application's servers that are not WebSockets. When a server closes, it waits for all of them,
+ * but no longer applies its timeouts to idle connections, incomplete heads, incomplete TLS handshakes and idle HTTP/2
+ * sessions.
  *
- *   connected ── 101, or somebody else's upgrade ──▶ forgotten
+ *   connected ── 101, or an upgrade of another listener ──▶ forgotten
  *
- *   close(): idle for `patience` ──▶ destroyed
- *            request under way ── answered ──▶ destroyed when it is looked for next
+ *   close(): idle for `timeout` ──▶ destroyed
+ *            request in progress ── answered ──▶ destroyed at the next check
  */
 export class Connections {
-  /** The connections, with the session of those that speak HTTP/2. */
+  /** The open connections, each with its HTTP/2 session if it has one. */
   readonly #open = new Map<Connection, ServerHttp2Session | undefined>()
-  /** Those that were answered for the last time. */
+  /** The connections that have had their last response. */
   readonly #ending = new Set<Duplex>()
-  readonly #linger: number
+  readonly #endTimeout: number
   readonly #forget: (this: Duplex) => void
-  /** The connection that was just accepted: its session follows within the same event. */
+  /** The connection accepted last. Node emits 'session' for it within the same event. */
   #accepted: Duplex | undefined
   #isClosing = false
   #timer: NodeJS.Timeout | undefined
 
-  /** @param patience how long a peer that was refused may take to end a connection, in milliseconds, if that is less than 5 s */
-  constructor (patience = LINGER) {
-    this.#linger = Math.min(LINGER, patience)
+  /** @param endTimeout how long a refused peer may take to end its connection, in milliseconds, at most 5,000 */
+  constructor (endTimeout = END_TIMEOUT) {
+    this.#endTimeout = Math.min(END_TIMEOUT, endTimeout)
     const open = this.#open
     const ending = this.#ending
     this.#forget = function () {
@@ -52,41 +51,40 @@ export class Connections {
     }
   }
 
-  /** How many there are. */
   get size (): number {
     return this.#open.size
   }
 
   /**
-   * Notes the connections of a server from now on.
+   * Tracks the connections that a server accepts from now on.
    * @returns a function that stops it
    */
   watch (server: Server): () => void {
-    // Before the server makes a session of it.
-    server.prependListener('connection', this.#connected)
-    if (server instanceof TlsServer) server.prependListener('secureConnection', this.#secured)
-    server.on('session', this.#began)
+    // Before the server's own listener, which creates the session.
+    server.prependListener('connection', this.#onConnection)
+    if (server instanceof TlsServer) server.prependListener('secureConnection', this.#onSecureConnection)
+    server.on('session', this.#onSession)
     return () => {
-      server.off('connection', this.#connected)
-      server.off('secureConnection', this.#secured)
-      server.off('session', this.#began)
+      server.off('connection', this.#onConnection)
+      server.off('secureConnection', this.#onSecureConnection)
+      server.off('session', this.#onSession)
     }
   }
 
-  readonly #connected = (connection: Connection): void => {
+  readonly #onConnection = (connection: Connection): void => {
     this.#accepted = connection
     if (this.#open.has(connection)) return
     this.#open.set(connection, undefined)
     connection.on('close', this.#forget)
   }
 
-  readonly #secured = (connection: Connection): void => {
-    // Now the connection is this one, and what is under way on it is seen here only.
+  readonly #onSecureConnection = (connection: Connection): void => {
+    // Node keeps `_httpMessage` on the TLS socket, so track that in place of the connection below it.
     if (connection._parent !== undefined) this.forget(connection._parent)
-    this.#connected(connection)
+    this.#onConnection(connection)
   }
 
-  readonly #began = (session: ServerHttp2Session): void => {
+  readonly #onSession = (session: ServerHttp2Session): void => {
     const connection = this.#accepted
     this.#accepted = undefined
     if (connection === undefined || !this.#open.has(connection)) return
@@ -94,18 +92,18 @@ export class Connections {
     if (this.#isClosing) session.close()
   }
 
-  /** A connection is looked after by somebody else from now on. */
+  /** Stops tracking a connection, which has another owner now. */
   forget (connection: Duplex): void {
     if (this.#open.delete(connection)) connection.off('close', this.#forget)
   }
 
-  /** Ends a connection on which the last answer has been written. */
+  /** Ends a connection after its last response. */
   end (connection: Duplex): void {
-    // What the peer still sends is read and dropped: unread bytes would turn the end into a reset, and the answer be lost.
+    // Read and drop further input: unread bytes turn the end into a reset, which can destroy the response on its way.
     connection.end()
     connection.resume()
-    const linger = this.#isClosing ? Math.min(this.#linger, LINGER_WHILE_CLOSING) : this.#linger
-    const timer = timers.setTimeout(() => { connection.destroy() }, linger)
+    const timeout = this.#isClosing ? Math.min(this.#endTimeout, END_TIMEOUT_WHILE_CLOSING) : this.#endTimeout
+    const timer = timers.setTimeout(() => { connection.destroy() }, timeout)
     connection.once('end', () => { connection.destroy() })
     connection.once('close', () => { timers.clearTimeout(timer) })
     this.#ending.add(connection)
@@ -113,33 +111,35 @@ export class Connections {
   }
 
   /**
-   * Takes no more streams on sessions, and destroys the connections without a request under way.
-   * @param patience how long they may go on before, in milliseconds
+   * Closes the HTTP/2 sessions, which then accept no new streams, and destroys the connections without a request in
+   * progress: after `timeout`, and again at that interval.
+   * @param timeout in milliseconds
    */
-  close (patience: number): void {
+  close (timeout: number): void {
     this.#isClosing = true
     for (const session of this.#open.values()) session?.close()
     const ending = [...this.#ending]
-    timers.setTimeout(() => { for (const connection of ending) connection.destroy() }, Math.min(patience, LINGER_WHILE_CLOSING)).unref()
-    this.#destroyIdle(patience)
+    const destroyEnding = (): void => { for (const connection of ending) connection.destroy() }
+    timers.setTimeout(destroyEnding, Math.min(timeout, END_TIMEOUT_WHILE_CLOSING)).unref()
+    this.#destroyIdle(timeout)
   }
 
-  /** Looks after them no more. */
+  /** Stops the checks that `close()` started. */
   stop (): void {
     timers.clearTimeout(this.#timer)
   }
 
-  #destroyIdle (patience: number): void {
+  #destroyIdle (timeout: number): void {
     this.#timer = timers.setTimeout(() => {
       for (const [connection, session] of this.#open) {
         if (!isBusy(connection, session)) connection.destroy()
       }
-      this.#destroyIdle(patience)
-    }, patience).unref()
+      this.#destroyIdle(timeout)
+    }, timeout).unref()
   }
 }
 
-/** Whether a request is under way. A session that has been closed is destroyed when its last stream is gone. */
+/** Whether a request is in progress. A closed session is destroyed when its last stream has ended. */
 function isBusy (connection: Connection, session: ServerHttp2Session | undefined): boolean {
   return session === undefined ? connection._httpMessage != null : !session.destroyed
 }

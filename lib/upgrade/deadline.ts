@@ -3,27 +3,26 @@ import type { Upgrade } from './response.js'
 import { answerUnavailable } from './unavailable.js'
 import { timers } from '../timers.js'
 
-/** The upgrade that a deadline is for. */
-export type Answerable = Pick<Upgrade, 'hasBegun' | 'refuse'>
+type UnansweredUpgrade = Pick<Upgrade, 'hasBegun' | 'refuse'>
 
 /**
- * The time that the answer of an upgrade may take.
+ * The time limit for the answer to an upgrade.
  *
- *   running ── stop() ──▶ answered
- *      ├── time over, client late ──▶ its wait is given up, running once more
- *      ├── time over, answer begun ──▶ refuse() cuts
- *      └── time over ──▶ 503, `isOver`: what is answered now has to be dropped
+ *   running ── stop() ──▶ stopped
+ *      ├── expires, waiting for the client ──▶ giveUp(), running again
+ *      ├── expires, answer has begun ──▶ refuse() destroys the connection
+ *      └── expires ──▶ 503; `isOver`: later answers are dropped
  */
 export class Deadline {
-  readonly #upgrade: Answerable
+  readonly #upgrade: UnansweredUpgrade
   #timeout = 0
   #timer: NodeJS.Timeout | undefined
   #isOver = false
   #isStopped = false
-  /** Gives up the wait for bytes of the client, while there is one. */
+  /** Set while the server waits for bytes of the client: ends that wait. */
   giveUp: (() => void) | undefined
 
-  constructor (upgrade: Answerable) {
+  constructor (upgrade: UnansweredUpgrade) {
     this.#upgrade = upgrade
   }
 
@@ -36,20 +35,20 @@ export class Deadline {
     return this.#isOver
   }
 
-  /** Whether the answer has left, so that nothing is bounded any more. */
+  /** Whether the answer was sent or the connection closed. */
   get isStopped (): boolean {
     return this.#isStopped
   }
 
   /**
-   * Does nothing where the answer has left already.
+   * Does nothing after `stop()`.
    * @param timeout in milliseconds
-   * @param expired called with the 503
+   * @param onExpired called before the 503 is sent
    */
-  start (timeout: number, expired: () => void): void {
+  start (timeout: number, onExpired: () => void): void {
     if (this.#isStopped) return
     this.#timeout = timeout
-    this.#timer = timers.setTimeout(() => { this.#expire(expired) }, timeout)
+    this.#timer = timers.setTimeout(() => { this.#expire(onExpired) }, timeout)
   }
 
   stop (): void {
@@ -57,18 +56,18 @@ export class Deadline {
     timers.clearTimeout(this.#timer)
   }
 
-  #expire (expired: () => void): void {
+  #expire (onExpired: () => void): void {
     const { giveUp } = this
     if (!this.#upgrade.hasBegun) {
       if (giveUp !== undefined) {
-        this.start(this.#timeout, expired)
+        this.start(this.#timeout, onExpired)
         giveUp()
         return
       }
       try {
-        expired()
+        onExpired()
       } catch {
-        // A log that throws is no reason to leave the client without an answer, nor to end the process.
+        // A logger may throw. Answer the client all the same.
       }
     }
     answerUnavailable(this.#upgrade, new HandshakeUnanswered(this.#timeout))

@@ -1,16 +1,16 @@
 import type { Server } from 'node:http'
 
-// What Node gives a server that is told nothing else.
+// Node's defaults.
 const DEFAULT_HEADERS_TIMEOUT = 60_000
 const DEFAULT_CHECKING_INTERVAL = 30_000
 
-/** As types do not know it: Node reads it when the server begins to listen. */
+/** A server with the field that Node reads when it begins to listen, which its types omit. */
 type CheckedServer = Server & { connectionsCheckingInterval?: number }
 
 /**
- * Bounds how long a connection may take over the head of a request, or say nothing at all, where the application left
- * Node's minute. A handshake cannot be told from another request before its head is there, so this holds for all of them.
- * Node looks after its connections in an interval only, so they last up to a quarter longer.
+ * Limits how long a connection may take to send the head of a request, unless the application has changed Node's
+ * default of one minute. The limit holds for all requests, because a handshake is not recognized before its head is
+ * complete. Node checks its connections at an interval, so a connection can last up to a quarter longer.
  * @param timeout in milliseconds
  */
 export function boundHeads (server: CheckedServer, timeout: number): void {

@@ -1,34 +1,27 @@
-import {
-  ServerResponse, validateHeaderName, validateHeaderValue, type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders,
-  type Server
-} from 'node:http'
+import { ServerResponse, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { Server as TlsServer } from 'node:tls'
 import type { Duplex } from 'node:stream'
 import { HandshakeTimeout } from '../errors.js'
-import { isWebSocketUpgrade, type Answer, type Handshake } from '../handshake/handshake.js'
+import type { Answer, Handshake } from '../handshake/handshake.js'
 import { abortRequest } from './abort.js'
-import { Connections } from './connections.js'
+import type { Connections } from './connections.js'
 import { Deadline } from './deadline.js'
-import { takePrecedence } from './precedence.js'
 import {
-  carry, whenOver, type GivenHeaders, type Opened, type RefusalHeaders, type Upgrade, type UpgradeFailed
+  attachUpgrade, onceFinished, type FailureHandler, type GivenHeaders, type Opened, type RefusalHeaders, type Upgrade
 } from './response.js'
+import { encodeSwitchingHead, validateHeader } from './switching-head.js'
 import { answerFailure } from './unavailable.js'
 
-// A 101 has no body to describe, and no trailers.
-const OF_A_BODY: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'content-type', 'trailer'])
-
-/** What an upgrade needs of the server that it came to. */
+/** What the upgrades of one server share. */
 export interface UpgradeContext {
   readonly connections: Connections
-  readonly failed: UpgradeFailed
+  readonly onFailure: FailureHandler
 }
 
 /**
- * An upgrade over HTTP/1.1. A 101 is written here and not by Node's response, so that its head and the body that some
- * drafts have leave in one write, and whatever a runtime or a hook takes for a part of an answer with a body stays out of
- * it. After an answer that is no 101 the connection ends.
+ * An upgrade over HTTP/1.1. This class writes the 101 itself instead of using Node's response. That way the head leaves
+ * in one write with the body that hixie-76 has, and headers which describe a body are left out. After any other status
+ * the connection ends.
  */
 export class Http1Upgrade implements Upgrade {
   readonly response: ServerResponse
@@ -37,14 +30,14 @@ export class Http1Upgrade implements Upgrade {
   readonly #request: IncomingMessage
   readonly #stream: Duplex
   readonly #context: UpgradeContext
-  /** What came behind the head of the request. */
+  /** The bytes that arrived after the head of the request. */
   #early: Buffer
   #answer: Answer | undefined
   #opened: Opened | undefined
-  /** The head of the 101, as Latin-1, once it is known. */
-  #acceptance: string | undefined
+  /** The head of the 101, as Latin-1, once it was encoded. */
+  #acceptedHead: string | undefined
   #hasBegun = false
-  #tellsDrain = false
+  #forwardsDrain = false
   readonly #deadline = new Deadline(this)
 
   constructor (request: IncomingMessage, stream: Duplex, early: Buffer, context: UpgradeContext) {
@@ -54,7 +47,7 @@ export class Http1Upgrade implements Upgrade {
     this.#context = context
     this.#stream = stream
     this.#early = early
-    carry(response, this)
+    attachUpgrade(response, this)
     response.shouldKeepAlive = false
     response.writeHead = (status: number, reason?: string | GivenHeaders, headers?: GivenHeaders) => {
       this.#writeHead(status, reason, headers)
@@ -66,14 +59,14 @@ export class Http1Upgrade implements Upgrade {
       return response
     }
     response.flushHeaders = () => { this.#flushHeaders() }
-    // A duplex does where a net.Socket is expected: the response only writes to it.
+    // Any duplex works here: the response only writes to it.
     response.assignSocket(stream as Socket)
     response.on('finish', this.#onFinish)
   }
 
   /**
-   * Listens to the stream from now on. Its events come in later ticks: an upgrade that is accepted at once, as most are,
-   * is spared the listeners.
+   * Starts to listen for the end of the stream. Stream events arrive in later ticks, so an upgrade that was accepted
+   * synchronously, as most are, needs no listeners.
    */
   watch (): void {
     if (this.isAccepted && this.#opened === undefined) return
@@ -83,13 +76,13 @@ export class Http1Upgrade implements Upgrade {
 
   readonly #onDrain = (): void => { this.response.emit('drain') }
 
-  // A client that ends its side is told from one that has left when it is written to; Node takes it for one that has.
+  // Until the server writes, a half-closed connection looks like a lost one. Like Node, treat it as lost.
   readonly #onGone = (): void => {
     if (this.#stream.destroyed) this.#deadline.stop()
     try {
       abortRequest(this.#request)
     } catch (error) {
-      this.#context.failed(error)
+      this.#context.onFailure(error)
     }
   }
 
@@ -104,13 +97,13 @@ export class Http1Upgrade implements Upgrade {
     this.#deadline.stop()
     stream.off('end', this.#onGone)
     stream.off('close', this.#onGone)
-    if (this.#tellsDrain) stream.off('drain', this.#onDrain)
-    // Another response may have taken the place of this one.
+    if (this.#forwardsDrain) stream.off('drain', this.#onDrain)
+    // The stream may belong to another response by now.
     const socket = stream as Socket & { _httpMessage?: unknown }
     if (socket._httpMessage === this.response) ServerResponse.prototype.detachSocket.call(this.response, socket)
   }
 
-  /** Whether the client is still there. */
+  /** Whether the connection is open. */
   get isConnected (): boolean {
     return !this.#stream.destroyed
   }
@@ -120,15 +113,15 @@ export class Http1Upgrade implements Upgrade {
   }
 
   get isAccepted (): boolean {
-    return this.#acceptance !== undefined
+    return this.#acceptedHead !== undefined
   }
 
   get isAnswered (): boolean {
     return this.#deadline.isStopped
   }
 
-  whenOver (callback: () => void): void {
-    whenOver(this, this.#stream, callback)
+  onceFinished (callback: () => void): void {
+    onceFinished(this, this.#stream, callback)
   }
 
   limitTime (timeout: number, expired: () => void): void {
@@ -142,7 +135,7 @@ export class Http1Upgrade implements Upgrade {
       return
     }
     for (const name of response.getHeaderNames()) response.removeHeader(name)
-    // A hook may have said what the status of its own answer means.
+    // A hook may have set a status message for another status.
     response.statusMessage = ''
     response.writeHead(status, headers)
     response.end(body)
@@ -185,7 +178,7 @@ export class Http1Upgrade implements Upgrade {
     this.#opened = opened
   }
 
-  // Looked up at each call: tracing packages replace it on the prototype, and Express the prototype itself.
+  // Looked up at each call: tracing packages patch the prototype, and Express replaces it.
   get #prototype (): ServerResponse {
     return Object.getPrototypeOf(this.response) as ServerResponse
   }
@@ -193,55 +186,62 @@ export class Http1Upgrade implements Upgrade {
   #writeHead (status: number, reason: string | GivenHeaders | undefined, headers: GivenHeaders | undefined): void {
     if (this.#deadline.isOver || this.isAccepted) return
     const given = typeof reason === 'object' ? reason : headers
-    if (status === 101 && this.#answer !== undefined) this.#writeAcceptance(this.#answer, given)
+    // After the head of a refusal, Node throws for a 101 as for any second head.
+    if (this.#isAcceptedBy(status)) this.#setAcceptedHead(this.#answer as Answer, given)
     else this.#writeRefusal(status, typeof reason === 'string' ? reason : undefined, given)
     this.#hasBegun = true
+  }
+
+  /** Whether this status, sent now, accepts the handshake. */
+  #isAcceptedBy (status: number): boolean {
+    return status === 101 && this.#answer !== undefined && !this.#hasBegun
   }
 
   #writeRefusal (status: number, reason: string | undefined, given: GivenHeaders | undefined): void {
     const { response } = this
     const { statusCode, statusMessage } = response
     try {
-      // Node would find out when it has forgotten what the answer had to be.
+      // Validate first: Node validates only after it has changed the status.
       if (given != null && !Array.isArray(given)) for (const name in given) validateHeader(name, given[name])
-      Reflect.apply(this.#prototype.writeHead, response, reason === undefined ? [status, given] : [status, reason, given])
+      const args = reason === undefined ? [status, given] : [status, reason, given]
+      Reflect.apply(this.#prototype.writeHead, response, args)
     } catch (error) {
-      // It is answered once more, with another status.
+      // The error handler answers again, with another status.
       response.statusCode = statusCode
       response.statusMessage = statusMessage
       throw error
     }
   }
 
-  #writeAcceptance ({ reason, headers }: Answer, given: GivenHeaders | undefined): void {
+  #setAcceptedHead ({ reason, headers }: Answer, given: GivenHeaders | undefined): void {
     const { response } = this
-    const acceptance = writeAcceptance(response, reason, headers, given)
-    this.#acceptance = acceptance
+    const head = encodeSwitchingHead(response, reason, headers, given)
+    this.#acceptedHead = head
     response.statusCode = 101
     response.statusMessage = reason
-    // What `headersSent` of Node looks at.
-    ;(response as WrittenResponse)._header = acceptance
-    // Whatever its prototype has, or a package has defined.
-    if (!response.headersSent) Object.defineProperty(response, 'headersSent', YES)
+    // Node's `headersSent` reads this field.
+    ;(response as WrittenResponse)._header = head
+    // A package may have replaced the getter.
+    if (!response.headersSent) Object.defineProperty(response, 'headersSent', TRUE_PROPERTY)
   }
 
   #flushHeaders (): void {
     if (this.isAccepted) return
-    if (this.#answer === undefined || this.response.statusCode !== 101) this.#prototype.flushHeaders.call(this.response)
-    else this.response.writeHead(101)
+    if (this.#isAcceptedBy(this.response.statusCode)) this.response.writeHead(101)
+    else this.#prototype.flushHeaders.call(this.response)
   }
 
   // A 101 has no body.
   #write (args: unknown[]): boolean {
     if (this.#deadline.isOver || this.isAccepted) return false
-    this.#tellDrain()
+    this.#forwardDrain()
     return Reflect.apply(this.#prototype.write, this.response, args) as boolean
   }
 
-  // Whoever writes piece by piece waits for it. The server that would tell it has let go of the connection.
-  #tellDrain (): void {
-    if (this.#tellsDrain) return
-    this.#tellsDrain = true
+  // Streamed refusals wait for 'drain'. After an upgrade Node's server no longer emits it, so forward it here.
+  #forwardDrain (): void {
+    if (this.#forwardsDrain) return
+    this.#forwardsDrain = true
     this.#stream.on('drain', this.#onDrain)
   }
 
@@ -249,7 +249,7 @@ export class Http1Upgrade implements Upgrade {
     const { response } = this
     if (this.#deadline.isOver) return
     if (!this.isAccepted) {
-      if (this.#answer === undefined || response.statusCode !== 101 || this.#hasBegun) {
+      if (!this.#isAcceptedBy(response.statusCode)) {
         Reflect.apply(this.#prototype.end, response, args)
         return
       }
@@ -260,11 +260,11 @@ export class Http1Upgrade implements Upgrade {
     this.#opened = undefined
     const stream = this.#stream
     const body = this.#answer?.body?.toString('latin1') ?? ''
-    // Head and body of the answer in one packet, since some clients of the drafts read both at once.
-    stream.write(this.#acceptance + body, 'latin1', (error) => { if (error == null) response.emit('finish') })
-    // What `writableEnded` of Node looks at.
+    // One write for head and body: some hixie-76 clients expect both in one packet.
+    stream.write(this.#acceptedHead + body, 'latin1', (error) => { if (error == null) response.emit('finish') })
+    // Node's `writableEnded` reads this field.
     response.finished = true
-    if (!response.writableEnded) Object.defineProperty(response, 'writableEnded', YES)
+    if (!response.writableEnded) Object.defineProperty(response, 'writableEnded', TRUE_PROPERTY)
     this.#release()
     if (!stream.destroyed) this.#open(opened)
   }
@@ -274,172 +274,20 @@ export class Http1Upgrade implements Upgrade {
     this.#context.connections.forget(stream)
     try {
       opened(stream, this.#early)
-      // Whoever has the stream now listens to its errors.
-      stream.off('error', ignore)
+      // The socket has its own listener now.
+      stream.off('error', ignoreError)
     } catch (error) {
-      answerFailure(this, error, this.#context.failed, () => { stream.destroy() })
+      answerFailure(this, error, this.#context.onFailure, () => { stream.destroy() })
     }
   }
 }
 
-const YES: PropertyDescriptor = { value: true, writable: true, configurable: true }
+const TRUE_PROPERTY: PropertyDescriptor = { value: true, writable: true, configurable: true }
 
-/** A response, with what Node keeps of it and types do not know. */
+/** The 'error' listener of a stream that neither Node's server nor a socket listens to. */
+export function ignoreError (): void {}
+
+/** A response with a private field of Node that its types omit. */
 interface WrittenResponse extends ServerResponse {
   _header?: string | null
-}
-
-/**
- * The head of a 101: the answer as it is, since clients of the drafts compare its first lines byte by byte, then what hooks
- * set on the raw response, then what they set on the reply, which goes before it.
- */
-function writeAcceptance (
-  response: ServerResponse, reason: string, headers: readonly string[], given: GivenHeaders | undefined
-): string {
-  let head = `HTTP/1.1 101 ${reason}\r\n`
-  for (let i = 0; i < headers.length; i += 2) head += writeHeader(headers[i] as string, headers[i + 1] as string)
-  const names = response.getHeaderNames()
-  const onReply = given != null && !Array.isArray(given) ? Object.keys(given) : []
-  if (names.length > 0 || onReply.length > 0) {
-    const taken = new Set(OF_A_BODY)
-    for (let i = 0; i < headers.length; i += 2) taken.add((headers[i] as string).toLowerCase())
-    const replaced = new Set(onReply.map((name) => name.toLowerCase()))
-    for (const name of names) {
-      if (!replaced.has(name) && !taken.has(name)) head += writeHeader(name, response.getHeader(name) as OutgoingHttpHeader)
-    }
-    for (const name of onReply) {
-      const value = (given as OutgoingHttpHeaders)[name]
-      if (value !== undefined && !taken.has(name.toLowerCase())) head += writeHeader(name, value)
-    }
-  }
-  return head + '\r\n'
-}
-
-function writeHeader (name: string, value: OutgoingHttpHeader): string {
-  validateHeader(name, value)
-  if (!Array.isArray(value)) return `${name}: ${value}\r\n`
-  return value.map((one) => `${name}: ${one}\r\n`).join('')
-}
-
-function validateHeader (name: string, value: OutgoingHttpHeader | undefined): void {
-  validateHeaderName(name)
-  if (!Array.isArray(value)) validateHeaderValue(name, value as string)
-  else for (const one of value) validateHeaderValue(name, one)
-}
-
-/** What an application does with an upgrade. */
-type Routing = (request: IncomingMessage, upgrade: Http1Upgrade) => void
-
-/**
- * Answers the upgrades of a server. With another 'upgrade' listener beside it, only those that `isOurs` says. What is
- * thrown meanwhile is answered with 500, and reported to `failed`.
- * @param connections those of the server, which closes when they are gone
- * @returns a function that stops listening
- */
-export function listenForUpgrades (
-  server: Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean, failed: UpgradeFailed = ignore, connections = new Connections()
-): () => void {
-  const context: UpgradeContext = { connections, failed }
-  const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-    // Node has let go of the connection: a reset at any moment must not end the process, whoever answers.
-    stream.on('error', ignore)
-    inTurn(request, stream, () => { answer(request, stream, head) })
-  }
-  const answer = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-    let upgrade: Http1Upgrade | undefined
-    try {
-      const isAlone = server.listenerCount('upgrade') === 1
-      if (isWebSocketUpgrade(request.headers)) {
-        if (isTaken(stream) || (!isAlone && !isOurs(request))) {
-          connections.forget(stream)
-          return
-        }
-        // The bounds of a request are not those of a conversation. A duplex that somebody hands to the server has none.
-        const socket = stream as Duplex & Partial<Pick<Socket, 'setTimeout' | 'setNoDelay'>>
-        socket.setTimeout?.(0)
-        socket.setNoDelay?.(true)
-        precedence.take(request)
-        upgrade = new Http1Upgrade(request, stream, head, context)
-        try {
-          routing(request, upgrade)
-        } finally {
-          upgrade.watch()
-        }
-      } else if (isAlone) {
-        handBack(server, request, stream, head)
-      } else {
-        connections.forget(stream)
-      }
-    } catch (error) {
-      answerFailure(upgrade, error, failed, () => { stream.destroy() })
-    }
-  }
-  server.on('upgrade', onUpgrade)
-  const precedence = takePrecedence(server)
-  const restore = letOthersPass(server)
-  return () => {
-    server.off('upgrade', onUpgrade)
-    precedence.stop()
-    restore()
-  }
-}
-
-/** A server of Node 22.21, 24.9 or later. */
-interface AskingServer {
-  shouldUpgradeCallback? (request: IncomingMessage): boolean
-}
-
-/**
- * Where a server asks which requests are upgrades, it is told: with nobody else there, what is not for a WebSocket is
- * an ordinary request (RFC 9110 §7.8). Other servers hand such a request over, and it is handed back.
- */
-function letOthersPass (server: Server & AskingServer): () => void {
-  const before = server.shouldUpgradeCallback
-  if (before === undefined) return ignore
-  server.shouldUpgradeCallback = (request) => isWebSocketUpgrade(request.headers) || (server.listenerCount('upgrade') > 1 && before.call(server, request))
-  return () => { server.shouldUpgradeCallback = before }
-}
-
-function ignore (): void {}
-
-interface AnsweredStream extends Duplex {
-  /** The response that a stream has now: it takes one at a time. */
-  _httpMessage?: ServerResponse | null
-}
-
-/** Whether a listener before us has answered. */
-function isTaken (stream: AnsweredStream): boolean {
-  return stream.destroyed || stream._httpMessage != null
-}
-
-/** An upgrade may come in one piece with the requests before it (RFC 9112 §9.3.2): they are answered first. */
-function inTurn (request: IncomingMessage, stream: AnsweredStream, answer: () => void): void {
-  const earlier = stream._httpMessage
-  if (earlier == null || earlier.req === request) {
-    answer()
-    return
-  }
-  // The server that would do this has let go of the connection.
-  const onDrain = (): void => { earlier.emit('drain') }
-  stream.on('drain', onDrain)
-  earlier.once('finish', () => {
-    stream.off('drain', onDrain)
-    if (stream.writable) inTurn(request, stream, answer)
-  })
-}
-
-/**
- * An upgrade to something that nobody here speaks (h2c, say) is an ordinary request (RFC 9110 §7.8): the server reads
- * it once more, without the header that made it an upgrade.
- */
-function handBack (server: Server, request: IncomingMessage, stream: Duplex, head: Buffer): void {
-  let text = `${request.method as string} ${request.url as string} HTTP/${request.httpVersion}\r\n`
-  const lines = request.rawHeaders
-  for (let i = 0; i + 1 < lines.length; i += 2) {
-    const name = lines[i] as string
-    if (name.toLowerCase() !== 'upgrade') text += `${name}: ${lines[i + 1] as string}\r\n`
-  }
-  stream.off('error', ignore)
-  stream.unshift(Buffer.concat([Buffer.from(text + '\r\n', 'latin1'), head]))
-  server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', stream)
 }

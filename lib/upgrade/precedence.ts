@@ -1,22 +1,22 @@
 import type { IncomingMessage, Server } from 'node:http'
 
 export interface Precedence {
-  /** An upgrade is answered: the listeners that follow do not get it. */
+  /** Marks an upgrade as answered: later listeners do not receive it. */
   take (request: IncomingMessage): void
   stop (): void
 }
 
 /**
- * Keeps the upgrades that are answered from the listeners behind ours. Some take whatever comes below their prefix, as
- * @fastify/http-proxy does with '/', and a second response for one connection is an exception that nobody catches.
- * Listeners before ours get all of them, as ever; a server without listeners behind ours is left as it is.
+ * Hides answered upgrades from the 'upgrade' listeners that were added after ours. Some of those answer every URL below
+ * their prefix, as @fastify/http-proxy does with '/', and a second response on one connection is an uncaught exception.
+ * Earlier listeners receive all upgrades as usual. A server without later listeners is not changed.
  */
 export function takePrecedence (server: Server): Precedence {
   let taken: IncomingMessage | undefined
   let restore: (() => void) | undefined
-  // The one that is added now is behind ours.
   const onNewListener = (name: string | symbol): void => {
-    if (name === 'upgrade') restore ??= filterUpgrades(server, (request) => request === taken, () => { taken = undefined })
+    if (name !== 'upgrade') return
+    restore ??= filterUpgrades(server, (request) => request === taken, () => { taken = undefined })
   }
   server.on('newListener', onNewListener)
   return {
@@ -28,13 +28,15 @@ export function takePrecedence (server: Server): Precedence {
   }
 }
 
-/** Has 'upgrade' stop at the listener that takes it. */
-function filterUpgrades (server: Server, isTaken: (request: IncomingMessage) => boolean, forget: () => void): () => void {
+/** Replaces `emit()` so that an 'upgrade' event stops after the listener that takes it. */
+function filterUpgrades (
+  server: Server, isTaken: (request: IncomingMessage) => boolean, forget: () => void
+): () => void {
   const before = Object.getOwnPropertyDescriptor(server, 'emit')
   const own = server.emit
   const emit = function (this: Server, name: string, ...args: unknown[]): boolean {
     if (name !== 'upgrade') {
-      // Tracing packages replace it on the prototype.
+      // Looked up at each call: tracing packages patch the prototype.
       const next: unknown = before === undefined ? (Object.getPrototypeOf(server) as Server).emit : own
       return Reflect.apply(next as typeof server.emit, server, [name, ...args]) as boolean
     }

@@ -2,149 +2,156 @@ import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import { timers } from '../timers.js'
 
-// What a peer may send before it has to wait for us to have read it, in bytes. HTTP/2 begins with 64 KiB, which over a
-// distance of 100 ms is 640 KiB a second. As much can wait in memory for each socket that is paused.
+// Flow control windows, in bytes. The default of HTTP/2, 64 KiB, limits a connection with 100 ms of latency to 640 KiB
+// per second. A paused socket can hold a whole window in memory.
 const STREAM_WINDOW = 262_144
 const SESSION_WINDOW = 1_048_576
 const DEFAULT_WINDOW = 65_535
 
-// How long a peer may take to close a connection that is over, and to answer a ping on one that is not, in milliseconds.
-const PATIENCE = 5_000
+// How long a peer may take to close a finished connection, and to answer the ping before that, in milliseconds.
+const CLOSE_TIMEOUT = 5_000
 
-/** What is kept of a session that had a handshake. */
-interface Carrier {
+/** A session that had a handshake. */
+interface TrackedSession {
   readonly session: ServerHttp2Session
-  /** What it runs on, as far as that is known. */
+  /** Undefined if the session existed before `onConnection` was installed. */
   readonly connection: Socket | undefined
-  /** How many sockets are open on it. */
+  /** The number of open sockets. */
   sockets: number
-  /** What its idle timeout was before there were sockets, in milliseconds. */
-  timeout: number
-  /** How long the peer may take to close it when it is over, in milliseconds. */
-  patience: number
-  /** That to the ping of HTTP/2 which is sent when it closes: whoever is there gives it. */
-  answer: 'none' | 'awaited' | 'given'
-  linger: NodeJS.Timeout | undefined
+  /** The idle timeout that the session had before its first socket, in milliseconds. */
+  idleTimeout: number
+  /** How long the peer may take to close the finished connection, in milliseconds. */
+  closeTimeout: number
+  /** The state of the HTTP/2 ping that is sent when the session closes. */
+  ping: 'none' | 'sent' | 'answered'
+  closeTimer: NodeJS.Timeout | undefined
 }
 
-const carrier = Symbol('carrier')
+const trackedSession = Symbol('trackedSession')
 
-/** A stream finds its session here when it is gone. */
-interface CarriedStream extends ServerHttp2Stream {
-  [carrier]?: Carrier
+/** A stream with a socket. */
+interface SocketStream extends ServerHttp2Stream {
+  [trackedSession]?: TrackedSession
 }
 
 /**
- * The connections of HTTP/2 that carry sockets, and other streams beside them.
+ * The HTTP/2 sessions that carry sockets, beside other streams.
  *
  *   handshake ──▶ idle timeout runs ── first socket opens ──▶ no idle timeout, larger windows
  *                        ▲                                              │
- *                        └────────── last socket is gone ◀──────────────┘
+ *                        └─────────── last socket closes ◀──────────────┘
  *
- *   close():  PING, GOAWAY ── last stream is gone ──▶ FIN ── the peer does not close ──▶ destroyed
+ *   close():  PING, GOAWAY ── last stream closes ──▶ FIN ── the peer does not close ──▶ destroyed
  *                └── no answer ──▶ destroyed
  */
 export class Sessions {
-  readonly #carriers = new Map<ServerHttp2Session, Carrier>()
-  /** The connection that was just accepted: its session follows within the same event. */
+  readonly #tracked = new Map<ServerHttp2Session, TrackedSession>()
+  /** The connection accepted last. Node emits 'session' for it within the same event. */
   #accepted: Socket | undefined
   readonly #connections = new WeakMap<ServerHttp2Session, Socket>()
-  /** Once it closes, that of those which come late as well. */
-  #patience: number | undefined
+  /** Set by `close()`, for sessions that are tracked later as well. */
+  #closeTimeout: number | undefined
 
-  /** A connection was accepted. To be told before the server makes a session of it. */
-  readonly connected = (connection: Socket): void => { this.#accepted = connection }
+  /** The listener for accepted connections. It must run before the server's own, which creates the session. */
+  readonly onConnection = (connection: Socket): void => { this.#accepted = connection }
 
-  /** A session was made of the last connection. */
-  readonly began = (session: ServerHttp2Session): void => {
+  /** The listener for 'session'. */
+  readonly onSession = (session: ServerHttp2Session): void => {
     if (this.#accepted !== undefined) this.#connections.set(session, this.#accepted)
     this.#accepted = undefined
   }
 
-  /** What a session runs on, as far as that is known. */
+  /** Returns the connection of a session; undefined if the session existed before `onConnection` was installed. */
   connectionOf (session: ServerHttp2Session): Socket | undefined {
     return this.#connections.get(session)
   }
 
-  /** A handshake came. */
-  note (session: ServerHttp2Session): void {
-    if (this.#carriers.has(session)) return
-    const added: Carrier = { session, connection: this.connectionOf(session), sockets: 0, timeout: 0, patience: PATIENCE, answer: 'none', linger: undefined }
-    this.#carriers.set(session, added)
+  /** Tracks the session of a handshake. */
+  track (session: ServerHttp2Session): void {
+    if (this.#tracked.has(session)) return
+    const tracked: TrackedSession = {
+      session,
+      connection: this.connectionOf(session),
+      sockets: 0,
+      idleTimeout: 0,
+      closeTimeout: CLOSE_TIMEOUT,
+      ping: 'none',
+      closeTimer: undefined
+    }
+    this.#tracked.set(session, tracked)
     session.once('close', () => {
-      timers.clearTimeout(added.linger)
-      this.#carriers.delete(session)
+      timers.clearTimeout(tracked.closeTimer)
+      this.#tracked.delete(session)
     })
-    if (this.#patience === undefined) widen(session)
-    else end(added, this.#patience)
+    if (this.#closeTimeout === undefined) enlargeWindows(session)
+    else closeSession(tracked, this.#closeTimeout)
   }
 
-  /** A socket was opened on a stream. */
-  enter (stream: CarriedStream): void {
-    const entered = this.#carriers.get(stream.session as ServerHttp2Session)
-    if (entered === undefined) return
-    if (entered.sockets++ === 0) {
-      // Neither an idle socket nor its session is to end because nothing is said.
-      entered.timeout = (entered.session as { timeout?: number }).timeout ?? 0
-      entered.session.setTimeout(0)
+  /** Counts a socket that was opened on a stream, until the stream closes. */
+  addSocket (stream: SocketStream): void {
+    const tracked = this.#tracked.get(stream.session as ServerHttp2Session)
+    if (tracked === undefined) return
+    if (tracked.sockets++ === 0) {
+      // The heartbeat checks sockets. An idle one must not end the session.
+      tracked.idleTimeout = (tracked.session as { timeout?: number }).timeout ?? 0
+      tracked.session.setTimeout(0)
     }
-    stream[carrier] = entered
-    stream.on('close', leave)
+    stream[trackedSession] = tracked
+    stream.on('close', removeSocket)
   }
 
   /**
-   * Takes no more streams on them, and ends each when its last stream is gone.
-   * @param patience how long a peer may then take to close the connection, in milliseconds
+   * Closes the sessions: they accept no new streams, and end with their last stream.
+   * @param timeout how long a peer may then take to close the connection, in milliseconds
    */
-  close (patience = PATIENCE): void {
-    this.#patience = patience
-    for (const closing of this.#carriers.values()) end(closing, patience)
+  close (timeout = CLOSE_TIMEOUT): void {
+    this.#closeTimeout = timeout
+    for (const tracked of this.#tracked.values()) closeSession(tracked, timeout)
   }
 }
 
-// Shared by all streams, so that an idle socket holds no closure.
-function leave (this: CarriedStream): void {
-  const left = this[carrier] as Carrier
-  if (--left.sockets > 0) return
-  if (!left.session.closed) left.session.setTimeout(left.timeout)
-  // The socket had to be cut, and nobody was there all the time.
-  else if (left.answer === 'awaited' && this.rstCode !== 0) left.connection?.destroy()
-  else linger(left)
+// Shared by all streams, so that an idle socket needs no closure.
+function removeSocket (this: SocketStream): void {
+  const tracked = this[trackedSession] as TrackedSession
+  if (--tracked.sockets > 0) return
+  if (!tracked.session.closed) tracked.session.setTimeout(tracked.idleTimeout)
+  // The stream was reset and the ping has no answer: the peer is gone.
+  else if (tracked.ping === 'sent' && this.rstCode !== 0) tracked.connection?.destroy()
+  else startCloseTimer(tracked)
 }
 
-function end (closing: Carrier, patience: number): void {
-  closing.patience = patience
-  ask(closing)
-  closing.session.close()
-  if (closing.sockets === 0) linger(closing)
+function closeSession (tracked: TrackedSession, timeout: number): void {
+  tracked.closeTimeout = timeout
+  sendPing(tracked)
+  tracked.session.close()
+  if (tracked.sockets === 0) startCloseTimer(tracked)
 }
 
-function ask (closing: Carrier): void {
-  if (closing.session.destroyed) return
-  closing.answer = 'awaited'
-  // With an error when the session ends before.
-  closing.session.ping((error) => { if (error === null) closing.answer = 'given' })
+function sendPing (tracked: TrackedSession): void {
+  if (tracked.session.destroyed) return
+  tracked.ping = 'sent'
+  // The callback gets an error if the session ends first.
+  tracked.session.ping((error) => { if (error === null) tracked.ping = 'answered' })
 }
 
-// A session that is closed waits for its peer to close the connection too, and with bytes for it that cannot leave it
-// does not even get there; a server waits for its sessions, for ever.
-function linger (closing: Carrier): void {
-  timers.clearTimeout(closing.linger)
-  closing.linger = timers.setTimeout(() => {
-    if (closing.session.destroyed || closing.answer === 'awaited') {
-      closing.connection?.destroy()
+// A closed session waits for the peer to close the connection, without a limit, and the server waits for the session.
+function startCloseTimer (tracked: TrackedSession): void {
+  timers.clearTimeout(tracked.closeTimer)
+  tracked.closeTimer = timers.setTimeout(() => {
+    if (tracked.session.destroyed || tracked.ping === 'sent') {
+      tracked.connection?.destroy()
       return
     }
-    // Other streams may go on. (A second ping would not be sent: Node has closed the session.)
-    linger(closing)
-  }, closing.patience).unref()
+    // Other streams may be open. (Node sends no second ping on a closed session.)
+    startCloseTimer(tracked)
+  }, tracked.closeTimeout).unref()
 }
 
-/** Lets more come at a time, where the application has not said how much. */
-function widen (session: ServerHttp2Session): void {
+/** Enlarges the flow control windows that still have their defaults. */
+function enlargeWindows (session: ServerHttp2Session): void {
   if (session.pendingSettingsAck) {
-    // What holds is not known before, and there may be no more settings under way than `maxOutstandingSettings`.
-    session.once('localSettings', () => { widen(session) })
+    // Until then the current settings are unknown, and `maxOutstandingSettings` limits how many may be pending.
+    session.once('localSettings', () => { enlargeWindows(session) })
     return
   }
   const { localSettings, state } = session

@@ -410,7 +410,7 @@ t.test('a peer that is cut while much waits for it is told to who sent it', asyn
   const { peer, socket } = await converse(t, { backpressure: false })
   peer.stream.pause()
   const sent = socket.sent(Buffer.alloc(4_194_304))
-  const refused = t.rejects(sent, /closed before the data left/)
+  const refused = t.rejects(sent, /closed before the data was sent/)
   const closed = closeOf(socket)
   await turn()
   socket.terminate()
@@ -442,14 +442,14 @@ t.test('a silent peer is cut, and one that is slow is not', async (t) => {
   t.equal(await closeOf(silent.socket), 1006)
   t.equal(await silent.peer.closed(), CANCEL)
 
-  const { peer, socket } = await converse(t, { heartbeat: { interval: 50, timeout: 50 }, backpressure: false })
+  const { peer, socket } = await converse(t, { heartbeat: { interval: 400, timeout: 400 }, backpressure: false })
   peer.stream.pause()
   let isClosed = false
   socket.once('close', () => { isClosed = true })
   socket.send(Buffer.alloc(8_388_608))
   const start = performance.now()
   let received = 0
-  while (performance.now() - start < 400) {
+  while (performance.now() - start < 2_000) {
     // It takes a little now and then: less than a window, and no answer to a ping comes through.
     const bytes = peer.stream.read(65_536) as Buffer | null
     received += bytes?.length ?? 0

@@ -6,7 +6,7 @@ import { LiveSocket, type LiveSocketOptions } from '../../client/live-socket.mjs
 import type { WireSocket } from '../../index.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { stayAwake } from '../fixtures/awake.js'
-import { ScriptedEngine } from '../fixtures/scripted-engine.js'
+import { ScriptedEngine, ScriptedPresence } from '../fixtures/scripted-engine.js'
 
 stayAwake(t)
 
@@ -114,6 +114,29 @@ t.test('a value is serialised by the schema of the route whose URL the topic is,
   await t.rejects(app.topics.publish('/v1/points/1', null), { code: 'FST_WIRE_SEND_SCHEMA' })
 })
 
+t.test('a socket at the root of a prefix has the rules of its topic with the slash and without it', async (t) => {
+  const app = await createApp(t)
+  const schema = { send: { type: 'object', properties: { x: { type: 'integer' } } } }
+  await app.register(async (app) => {
+    app.ws('/', { topic: true, schema }, () => {})
+  }, { prefix: '/both' })
+  await app.register(async (app) => {
+    app.get('/', { websocket: true, topic: true, schema } as object, () => {})
+  }, { prefix: '/drop-in' })
+  await app.register(async (app) => {
+    app.ws('/', { topic: true, schema, prefixTrailingSlash: 'no-slash' }, () => {})
+  }, { prefix: '/one' })
+  await app.ready()
+  const texts: string[] = []
+  for (const topic of ['/both', '/both/', '/drop-in', '/drop-in/', '/one', '/one/']) {
+    await app.topics.subscribe(topic, (data) => { texts.push(`${topic} ${String(data)}`) })
+    await app.topics.publish(topic, { x: 1, y: 2 })
+  }
+  t.same(texts, [
+    '/both {"x":1}', '/both/ {"x":1}', '/drop-in {"x":1}', '/drop-in/ {"x":1}', '/one {"x":1}', '/one/ {"x":1,"y":2}'
+  ])
+})
+
 t.test('a client that speaks the live subprotocol resumes where it was when the server restarts', async (t) => {
   const engine = new ScriptedEngine()
   const serve = async (port = 0) => {
@@ -163,6 +186,62 @@ t.test('members join once, and leave when the last of their sockets is gone', as
   t.equal(page.seen.filter((text) => text === 'join ben').length, 1)
 })
 
+t.test('a member may have a number for its id, which is the same member as that of the text', async (t) => {
+  const app = await createApp(t)
+  app.ws('/a', { topic: true, presence: ({ query }) => ({ ...query as object, id: 7 as unknown as string }) }, () => {})
+  app.ws('/b', { topic: '/a', presence: () => ({ id: '7' }) }, () => {})
+  await app.injectWS('/a?name=ada')
+  await app.injectWS('/b')
+  t.same(await app.topics.members('/a'), [{ id: '7', name: 'ada' }])
+})
+
+t.test('what listeners of app.topics throw or reject with is logged, and keeps nobody from the event', async (t) => {
+  const engine = new ScriptedEngine(new ScriptedPresence())
+  const lines: Array<{ msg: string, err: { message: string } }> = []
+  const app = await createApp(t, { engine }, { logger: { level: 'error', stream: { write: (line: string) => { lines.push(JSON.parse(line)) } } } })
+  app.ws('/a', { topic: true, presence: () => ({ id: 'me' }) }, () => {})
+  const page = new LivePage(`ws://127.0.0.1:${await listen(app)}/a`)
+  await page.until('subscribed')
+  app.topics.on('join', () => { throw new Error('of join') })
+  app.topics.on('leave', async () => { throw new Error('of leave') })
+  app.topics.on('state', () => { throw new Error('of state') })
+  engine.events.joined('/a', { id: 'ben', info: '{"id":"ben"}' })
+  engine.events.left('/a', { id: 'ben', info: '{"id":"ben"}' })
+  engine.events.state('down')
+  await page.until('leave ben')
+  t.same(lines.map(({ msg, err }) => `${msg}: ${err.message}`).sort(), [
+    'a listener of app.topics failed: of join', 'a listener of app.topics failed: of leave', 'a listener of app.topics failed: of state'
+  ])
+})
+
+t.test('what the engine fails with in the background is logged', async (t) => {
+  const engine = new ScriptedEngine()
+  const lines: string[] = []
+  const app = await createApp(t, { engine }, { logger: { level: 'error', stream: { write: (line: string) => { lines.push(line) } } } })
+  app.ws('/a', { topic: true }, () => {})
+  engine.events.state('down')
+  engine.failure = new Error('no connection')
+  await app.injectWS('/a')
+  engine.failure = undefined
+  t.match(lines.map((line) => JSON.parse(line) as object), [{ msg: 'topics failed', err: { message: 'no connection' } }])
+})
+
+t.test('an application that is one of several processes is warned once that its topics stay in this one, unless it has an engine', async (t) => {
+  const warningsOf = async (options: object): Promise<string[]> => {
+    const lines: string[] = []
+    const app = await createApp(t, options, { logger: { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } } })
+    t.same(lines, [], 'nobody publishes yet')
+    await app.topics.publish('a', 1)
+    await app.topics.publish('a', 2)
+    return lines.map((line) => (JSON.parse(line) as { msg: string }).msg)
+  }
+  t.same(await warningsOf({}), [])
+  t.intercept(process, 'env', { value: { ...process.env, instances: '2' } })
+  const warning = 'topics reach the sockets of this process only, and it is one of several: give fastify-wire the option engine'
+  t.same(await warningsOf({}), [warning])
+  t.same(await warningsOf({ engine: new ScriptedEngine() }), [])
+})
+
 t.test('what begins with NUL reaches live clients as it is, sent alone or to all', async (t) => {
   const app = await createApp(t)
   app.ws('/', (socket) => { socket.on('message', () => { socket.send('\0sent') }) })
@@ -192,10 +271,10 @@ t.test('a gap is told to clients, to the log, to listeners of the topics and on 
   await page.until('gap')
   await page.until('kept')
   t.same(gaps, [{ topic: '/a', cursor: 'c1' }, '/a'])
-  t.match(lines.join(''), /messages of a topic are gone/)
+  t.match(lines.join(''), /messages of a topic were lost/)
   engine.events.state('down', new Error('connection lost'))
   t.equal(app.topics.state, 'down')
-  t.match(lines.join(''), /the engine of the topics is down/)
+  t.match(lines.join(''), /the topic engine is down/)
 })
 
 t.test('an option that cannot be is refused with what it may be', async (t) => {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Assembler } from '../../lib/codec/assembler.js'
 import * as receiveBuffer from '../../lib/codec/receive-buffer.js'
+import { mostHeld } from '../fixtures/deflate.js'
 
 /** Appends bytes by way of the page. */
 const append = (assembly: Assembler, bytes: Buffer, announced = 0): void => {
@@ -22,7 +23,7 @@ t.test('a message of one-byte pieces holds no more than its own memory', async (
   for (let i = 0; i < 5_000; i++) append(assembly, Buffer.from('x'))
   const message = assembly.take()
   t.equal(message.toString(), 'x'.repeat(5_000))
-  t.ok(message.buffer.byteLength <= 8_192)
+  t.ok(message.buffer.byteLength <= mostHeld(5_000))
 })
 
 t.test('the room of what was announced is made once, when an eighth of it is there', async (t) => {
@@ -37,7 +38,7 @@ t.test('the room of what was announced is made once, when an eighth of it is the
 t.test('a length that is only announced takes no room', async (t) => {
   const assembly = new Assembler()
   append(assembly, Buffer.alloc(1_000), 1_000_000_000)
-  t.equal(assembly.take().buffer.byteLength <= 8_192, true)
+  t.ok(assembly.take().buffer.byteLength <= mostHeld(1_000))
 })
 
 t.test('what was taken is not touched by the next message', async (t) => {

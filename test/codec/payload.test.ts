@@ -1,7 +1,7 @@
 import t from 'tap'
 import * as receiveBuffer from '../../lib/codec/receive-buffer.js'
 import { takeBinary, takeText } from '../../lib/codec/payload.js'
-import { turnKey } from '../../lib/codec/unmask.js'
+import { rotateKey } from '../../lib/codec/unmask.js'
 
 const KEY = 0x7856_3412
 
@@ -42,5 +42,5 @@ t.test('text that is not UTF-8 is not taken', async (t) => {
 
 t.test('a payload that goes on has its key turned', async (t) => {
   const end = lay(Buffer.from('one two'), 0)
-  t.equal(takeBinary(0, 3, KEY).toString() + takeBinary(3, end, turnKey(KEY, 3)).toString(), 'one two')
+  t.equal(takeBinary(0, 3, KEY).toString() + takeBinary(3, end, rotateKey(KEY, 3)).toString(), 'one two')
 })

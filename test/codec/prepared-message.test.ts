@@ -90,6 +90,10 @@ t.test('a message of bytes is the same for the sockets of all routes', async (t)
   t.equal(message.formFor({ write: String }), message)
 })
 
+t.test('a message is no frame of the live subprotocol, however it begins', async (t) => {
+  t.equal(new PreparedMessage(Buffer.from('\0{"type":"ping"}'), false, true).isFrame, false)
+})
+
 t.test('a text is encoded as it is given', async (t) => {
   const message = new PreparedMessage('grün', false, false)
   t.equal(message.payload.toString(), 'grün')

@@ -434,10 +434,10 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
     const [living, watching] = [await start(make()), await start(make())]
     try {
       await watching.engine.subscribe(topic)
-      await living.engine.presence!.join(topic, ann, 300)
+      await living.engine.presence!.join(topic, ann, 1500)
       // Another process that goes shows that the time was over.
       const gone = await start(make())
-      await gone.engine.presence!.join(topic, bob, 1000)
+      await gone.engine.presence!.join(topic, bob, 2500)
       await gone.engine.close()
       assert.deepEqual((await watching.events.presence(topic, 3)).map((each) => each.slice(0, 4)), ['+ann', '+bob', '-bob'])
       assert.deepEqual(await watching.engine.presence!.members(topic), [ann])

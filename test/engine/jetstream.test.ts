@@ -1,7 +1,49 @@
+import type { Msg } from '@nats-io/transport-node'
 import t from 'tap'
-import { JetStreamError } from '../../lib/engine/jetstream.js'
+import { JetStream, JetStreamError, type StoredMessage, type StreamConfig } from '../../lib/engine/jetstream.js'
+import { FakeNats } from '../fixtures/fake-nats.js'
 
 t.test('an answer that is an error says its status and code', async (t) => {
   t.match(new JetStreamError({ code: 404, err_code: 10037, description: 'no message found' }), { status: 404, code: 10037, message: 'no message found' })
   t.match(new JetStreamError({ code: 503, description: 'unavailable' }), { status: 503, code: 0 })
+})
+
+t.test('a stream that is there is taken, and another answer is an error', async (t) => {
+  const nats = new FakeNats()
+  const jetStream = new JetStream(nats.connection, 's')
+  const config = { name: 's' } as StreamConfig
+  nats.answer = (subject) => subject.includes('.CREATE.') ? { error: { code: 400, err_code: 10058, description: 'stream name already in use' } } : { config, created: 'c' }
+  t.match(await jetStream.ensureStream(config), { config, created: 'c' })
+  nats.answer = () => ({ error: { code: 503, err_code: 10023, description: 'insufficient resources' } })
+  await t.rejects(jetStream.ensureStream(config), { status: 503, code: 10023 })
+})
+
+/** Reads what a stream delivers, under reply subjects that a server gives. */
+const read = async (...deliveries: Array<Error | string>): Promise<StoredMessage[]> => {
+  const nats = new FakeNats()
+  nats.answer = (subject, body) => {
+    if (!subject.includes('CONSUMER.CREATE')) return undefined
+    const inbox = (body as { config: { deliver_subject: string } }).config.deliver_subject
+    setImmediate(() => {
+      for (const delivery of deliveries) {
+        if (typeof delivery === 'string') nats.deliver(inbox, 'data', { reply: delivery })
+        else nats.callbacks.get(inbox)!(delivery, {} as Msg)
+      }
+    })
+    return { name: 'consumer', num_pending: deliveries.length, delivered: { consumer_seq: 0 } }
+  }
+  return await new JetStream(nats.connection, 's').from('subject', 0)
+}
+
+t.test('a delivery says its sequence, its time and what is behind it, with a domain and an account as without them', async (t) => {
+  const messages = await read(
+    '$JS.ACK.s.consumer.1.41.1.1700000000123456789.1',
+    '$JS.ACK.domain.account.s.consumer.1.42.2.1700000000456456789.0.random'
+  )
+  t.match(messages, [{ sequence: 41, time: 1_700_000_000_123, behind: 1 }, { sequence: 42, time: 1_700_000_000_456, behind: 0 }])
+  t.equal(String(messages[0]?.data), 'data')
+})
+
+t.test('a delivery that fails ends the read with its error', async (t) => {
+  await t.rejects(read(new Error('permissions violation')), { message: 'permissions violation' })
 })

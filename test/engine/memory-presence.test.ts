@@ -29,3 +29,13 @@ t.test('nothing is reported after close(), and nobody is there', async (t) => {
   await presence.join('t', { id: 'a', info: '' })
   await presence.leave('t', 'a')
 })
+
+t.test('members who join before the engine is open are there, though nobody hears of it', async (t) => {
+  const presence = new MemoryPresence()
+  const events = new Recorder()
+  await presence.join('t', { id: 'a', info: '1' })
+  presence.open(events, () => true)
+  t.strictSame(await presence.members('t'), [{ id: 'a', info: '1' }])
+  await presence.leave('t', 'a')
+  t.strictSame(await events.presence('t', 1), ['-a1'])
+})

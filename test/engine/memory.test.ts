@@ -1,6 +1,7 @@
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 import { memoryEngine } from '../../lib/engine/memory.js'
+import { timers } from '../../lib/timers.js'
 import { engineContract } from './contract.js'
 import { Recorder, publication, texts } from './recorder.js'
 import type { Engine } from '../../lib/engine/engine.js'
@@ -128,24 +129,32 @@ t.test('ids are forgotten after 20,000 others at the latest', async (t) => {
   t.equal((await events.messages('a', 2)).length, 2)
 })
 
-t.test('histories whose time is over are dropped though nobody reads them', async (t) => {
-  mock.timers.enable({ apis: ['setInterval', 'Date'] })
+t.test('histories whose time is over are dropped though nobody reads them, by a timer that ends with the last of them', async (t) => {
+  mock.timers.enable({ apis: ['Date'] })
   t.teardown(() => mock.timers.reset())
-  const engine = memoryEngine({ maxBytes: 5000 })
+  const sweeps = new Set<() => void>()
+  t.intercept(timers, 'setInterval', {
+    value: (sweep: () => void) => {
+      sweeps.add(sweep)
+      return { unref: () => sweep }
+    }
+  })
+  t.intercept(timers, 'clearInterval', { value: (sweep: () => void) => { sweeps.delete(sweep) } })
+  const engine = memoryEngine({ maxBytes: 5_000 })
   await open(t, engine)
-  await engine.publish('brief', publication('x'.repeat(1000)), { size: 10, ttl: 15_000 })
-  const { cursor } = await engine.publish('long', publication('x'), { size: 10, ttl: 40_000 })
-  mock.timers.tick(10_000)
-  t.equal((await engine.read('brief', undefined, 10)).messages.length, 1)
-  mock.timers.tick(10_000)
-  t.equal((await engine.read('brief', undefined, 10)).messages.length, 0)
-  t.equal((await engine.read('long', undefined, 10)).messages.length, 1)
+  await engine.publish('long', publication('x'.repeat(1_000)), { size: 10, ttl: 40_000 })
+  await engine.publish('brief', publication('x'.repeat(2_000)), { size: 10, ttl: 15_000 })
+  t.equal(sweeps.size, 1, 'one timer for all')
   mock.timers.tick(20_000)
-  t.match(await engine.read('long', undefined, 10), { messages: [], head: cursor })
-  await engine.subscribe('brief')
-  await engine.publish('brief', publication('y'), { size: 10, ttl: 1000 })
-  mock.timers.tick(10_000)
-  t.equal((await engine.read('brief', undefined, 10)).messages.length, 0)
+  for (const sweep of sweeps) sweep()
+  t.equal(sweeps.size, 1)
+  await engine.publish('another', publication('x'.repeat(2_000)), { size: 10, ttl: 10_000 })
+  t.equal((await engine.read('long', undefined, 10)).messages.length, 1, 'there was room again')
+  mock.timers.tick(20_000)
+  for (const sweep of sweeps) sweep()
+  t.equal(sweeps.size, 0)
+  await engine.publish('again', publication('x'), { size: 10, ttl: 10_000 })
+  t.equal(sweeps.size, 1)
 })
 
 t.test('the limits of the memory engine are positive integers', async (t) => {

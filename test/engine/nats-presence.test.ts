@@ -1,7 +1,82 @@
-import t from 'tap'
-import { memberEvent } from '../../lib/engine/nats-presence.js'
+import { headers } from '@nats-io/transport-node'
+import t, { type Test } from 'tap'
+import type { StreamConfig } from '../../lib/engine/jetstream.js'
+import { memberEvent, NatsPresence } from '../../lib/engine/nats-presence.js'
+import { timers } from '../../lib/timers.js'
+import { FakeNats, WRONG_LAST_SEQUENCE } from '../fixtures/fake-nats.js'
+import { turn } from '../fixtures/memory.js'
 
 t.test('a record says what it reports', async (t) => {
   const record = { topic: 't', id: 'ann', info: '{}', holders: [], event: '-' }
   t.strictSame(memberEvent(Buffer.from(JSON.stringify(record))), { event: '-', member: { id: 'ann', info: '{}' } })
+})
+
+/** A presence over a server that answers as a test says, its timers and what it has published. */
+async function setUp (t: Test) {
+  const timeouts: Array<[delay: number, callback: () => void]> = []
+  const intervals: Array<() => void> = []
+  t.intercept(timers, 'setTimeout', {
+    value: (callback: () => void, delay: number) => {
+      timeouts.push([delay, callback])
+      return { unref () {} }
+    }
+  })
+  t.intercept(timers, 'setInterval', {
+    value: (callback: () => void) => {
+      intervals.push(callback)
+      return { unref () { return this } }
+    }
+  })
+  const nats = new FakeNats()
+  const presence = new NatsPresence('p', { name: 's', subjects: [], storage: 'memory' } as unknown as StreamConfig)
+  await presence.restore(nats.connection, headers)
+  t.teardown(() => { presence.close() })
+  const published = (): string[] => nats.requests.map(([subject]) => subject).filter((subject) => subject.startsWith('p.'))
+  return { nats, presence, timeouts, intervals, published }
+}
+
+t.test('a join that a server refuses for now is tried again half a second later', async (t) => {
+  const { nats, presence, timeouts, published } = await setUp(t)
+  let failures = 1
+  nats.answer = (subject) => {
+    if (subject.startsWith('p.m.') && failures-- > 0) throw new Error('timeout')
+    return undefined
+  }
+  await presence.join('t', { id: 'ann', info: '{}' }, 60_000)
+  t.same(published().filter((subject) => subject.startsWith('p.m.')), ['p.m.t.ann'])
+  t.equal(timeouts.length, 1)
+  t.equal(timeouts[0]![0], 500)
+  timeouts[0]![1]()
+  while (published().filter((subject) => subject.startsWith('p.m.')).length < 2) await turn()
+  await turn()
+  t.equal(timeouts.length, 1, 'it is done')
+})
+
+t.test('a member whose record is gone, or whom others hold, leaves without a word', async (t) => {
+  const { nats, presence, published } = await setUp(t)
+  for (const record of [undefined, { topic: 't', id: 'ann', info: '{}', holders: ['another'], event: '+' }]) {
+    await presence.join('t', { id: 'ann', info: '{}' }, 60_000)
+    const before = published().length
+    nats.answer = (subject) => {
+      if (record === undefined || !subject.includes('.MSG.GET.')) return undefined
+      return { message: { seq: 5, time: '2026-01-01T00:00:00Z', data: Buffer.from(JSON.stringify(record)).toString('base64') } }
+    }
+    await presence.leave('t', 'ann')
+    t.equal(published().length, before)
+  }
+})
+
+t.test('a lease that is found to be over when the engine is closed is not taken anew', async (t) => {
+  const { nats, presence, intervals, published } = await setUp(t)
+  await presence.join('t', { id: 'ann', info: '{}' }, 60_000)
+  let settle = (): void => {}
+  nats.answer = () => new Promise((resolve) => { settle = () => { resolve(WRONG_LAST_SEQUENCE) } })
+  const before = published().length
+  intervals.at(-1)!()
+  await turn()
+  t.equal(published().length, before + 1, 'the renewal')
+  presence.close()
+  settle()
+  await turn()
+  t.equal(published().length, before + 1)
 })

@@ -1,9 +1,12 @@
-import { connect } from '@nats-io/transport-node'
+import { connect, headers } from '@nats-io/transport-node'
 import t, { type Test } from 'tap'
 import { natsEngine } from '../../lib/engine/nats.js'
 import { natsProgram, startNats } from '../fixtures/nats-server.js'
 import { engineContract } from './contract.js'
 import { engineFaults } from './faults.js'
+import { timers } from '../../lib/timers.js'
+import { FakeNats } from '../fixtures/fake-nats.js'
+import { turn } from '../fixtures/memory.js'
 import { Recorder, publication, texts } from './recorder.js'
 
 if (natsProgram === null && process.env.CI !== 'true') {
@@ -36,6 +39,15 @@ async function open (t: Test, options: Parameters<typeof natsEngine>[0]): Promis
   await engine.open(events)
   return { engine, events }
 }
+
+/** A message as the stream has it: the line with its tag and its history, and an envelope without id and kind. */
+const STORED = `tag 100 60000\n${'\0'.repeat(9)}x`
+
+const mocks: { connect: () => Promise<unknown> } = { connect: async () => undefined }
+
+/** The engine with another package in place of its own, whose connections are those of `mocks`. */
+const mockNats = (t: Test): Promise<typeof import('../../lib/engine/nats.js')> =>
+  t.mockImport('../../lib/engine/nats.js', { '@nats-io/transport-node': { connect: () => mocks.connect(), headers } })
 
 t.test('a ready connection is used, and not closed', async (t) => {
   const connection = await connect({ servers: server.url })
@@ -108,4 +120,169 @@ t.test('what makes no sense is refused', async (t) => {
   for (const options of [{ stream: 'a.b' }, { prefix: '*' }, { maxPerTopic: 0 }, { maxAge: 1.5 }, { replicas: -1 }, { publishTimeout: 0 }]) {
     t.throws(() => natsEngine(options), { code: 'FST_WIRE_OPTION' })
   }
+})
+
+t.test('a message that is not taken yet is sent again until it is, and one that is refused is not', async (t) => {
+  const nats = new FakeNats()
+  const { engine } = await open(t, { connection: nats.connection })
+  const replies: Array<object | string> = ['', { error: { code: 503, description: 'temporarily unavailable' } }, { seq: 7 }]
+  let tries = 0
+  let inbox = ''
+  nats.onPublish = (reply) => {
+    if (++tries === 1) throw new Error('the connection closes')
+    inbox = reply.slice(0, reply.lastIndexOf('.'))
+    // One that nobody waits for any more.
+    nats.deliver(`${inbox}.none`, { seq: 6 })
+    nats.deliver(reply, replies.shift()!)
+  }
+  t.match((await engine.publish('t', publication('a'), KEEP)).cursor, /^7\./)
+  t.equal(tries, 4)
+  replies.push({ error: { code: 400, description: 'message size exceeds maximum allowed' } })
+  await t.rejects(engine.publish('t', publication('b'), KEEP), { code: 'FST_WIRE_ENGINE_REFUSED', message: /exceeds maximum/ })
+  t.equal(tries, 5)
+})
+
+t.test('what JetStream says of a topic that it cannot read is the error, and a server that says nothing is down', async (t) => {
+  const nats = new FakeNats()
+  const { engine } = await open(t, { connection: nats.connection })
+  nats.answer = (subject) => subject.includes('.MSG.GET.') ? { error: { code: 500, err_code: 10023, description: 'insufficient resources' } } : undefined
+  await t.rejects(engine.subscribe('t'), { message: 'insufficient resources', status: 500 })
+  await t.rejects(engine.read('t', undefined, 10), { message: 'insufficient resources' })
+  nats.answer = () => { throw new Error('timeout') }
+  await t.rejects(engine.subscribe('t'), { code: 'FST_WIRE_ENGINE_DOWN' })
+})
+
+t.test('what still comes of a topic that is not followed any more is passed by, and so is what the stream did not send', async (t) => {
+  const nats = new FakeNats()
+  const { engine, events } = await open(t, { connection: nats.connection })
+  const headers = { 'Nats-Sequence': '1', 'Nats-Last-Sequence': '0' }
+  const joined = (id: string): object => ({ topic: 't', id, info: '', holders: ['x'], event: '+' })
+  await engine.subscribe('t')
+  nats.deliver('wire.d.t', STORED)
+  t.equal(events.delivered('t').length, 0, 'without headers')
+  await engine.unsubscribe('t')
+  nats.deliver('wire.d.t', STORED, { headers })
+  nats.deliver('wire.e.t.ann', joined('ann'))
+  await engine.subscribe('t')
+  nats.deliver('wire.e.t.bob', joined('bob'))
+  t.strictSame(await events.presence('t', 1), ['+bob'])
+  t.equal(events.delivered('t').length, 0)
+  await engine.close()
+  nats.deliver('wire.d.t', STORED, { headers })
+  nats.deliver('wire.e.t.ann', joined('ann'))
+  t.equal((await events.presence('t', 1)).length, 1)
+})
+
+t.test('the first message of a topic follows its beginning, also when it comes before the subscription is confirmed', async (t) => {
+  const nats = new FakeNats()
+  const { engine, events } = await open(t, { connection: nats.connection })
+  const beginning = await engine.subscribe('empty')
+  nats.answer = (subject) => {
+    if (subject.includes('.MSG.GET.')) nats.deliver('wire.d.t', STORED, { headers: { 'Nats-Sequence': '1', 'Nats-Last-Sequence': '0' } })
+    return undefined
+  }
+  await engine.subscribe('t')
+  t.match(events.delivered('t'), [{ cursor: '1.tag', prev: beginning }])
+})
+
+t.test('a connection that comes when the engine is closed already is closed, unless it was given', async (t) => {
+  const given = new FakeNats()
+  const engine = natsEngine({ connection: given.connection })
+  const opening = engine.open(new Recorder())
+  await engine.close()
+  await opening
+  t.equal(given.closed, 0)
+  t.equal(given.callbacks.size, 0)
+  const own = new FakeNats()
+  let connected = (_connection: unknown): void => {}
+  const asked = new Promise<void>((resolve) => {
+    mocks.connect = () => {
+      resolve()
+      return new Promise((resolve) => { connected = resolve })
+    }
+  })
+  const { natsEngine: create } = await mockNats(t)
+  const late = create()
+  const lateOpening = late.open(new Recorder())
+  await asked
+  await late.close()
+  connected(own.connection)
+  await lateOpening
+  t.equal(own.closed, 1)
+})
+
+t.test('a server that refuses the credentials cannot be used, one that cannot be reached is tried again', async (t) => {
+  const { natsEngine: create } = await mockNats(t)
+  mocks.connect = async () => { throw Object.assign(new Error('bad password'), { name: 'AuthorizationError' }) }
+  await t.rejects(create().open(new Recorder()), { code: 'FST_WIRE_ENGINE_UNSUITABLE', message: /bad password/ })
+  let tries = 0
+  mocks.connect = async () => {
+    if (++tries < 3) throw new Error('connection refused')
+    return new FakeNats().connection
+  }
+  const engine = create()
+  const events = new Recorder()
+  t.teardown(() => engine.close())
+  await engine.open(events)
+  await events.reported('ready', 1)
+  t.strictSame(events.states, ['down', 'ready'])
+})
+
+t.test('a try that fails when the engine is closed is the last one', async (t) => {
+  const delays: number[] = []
+  const { setTimeout } = timers
+  t.intercept(timers, 'setTimeout', {
+    value: (callback: () => void, delay: number) => {
+      delays.push(delay)
+      return setTimeout(callback, 0)
+    }
+  })
+  const nats = new FakeNats()
+  let tries = 0
+  let fail = (): void => {}
+  const asked = new Promise<void>((resolve) => {
+    nats.answer = () => {
+      if (++tries === 1) throw new Error('not yet')
+      resolve()
+      return new Promise((_resolve, reject) => { fail = () => { reject(new Error('closed')) } })
+    }
+  })
+  const engine = natsEngine({ connection: nats.connection })
+  await engine.open(new Recorder())
+  await asked
+  await engine.close()
+  fail()
+  await turn()
+  t.strictSame(delays, [100])
+})
+
+t.test('a stream that is not there yet when the server is back is looked for again', async (t) => {
+  const nats = new FakeNats()
+  const { events } = await open(t, { connection: nats.connection })
+  let tries = 0
+  nats.answer = (subject) => {
+    if (!subject.includes('.STREAM.CREATE.') || ++tries > 2) return undefined
+    throw new Error('no responders')
+  }
+  nats.report('disconnect')
+  nats.report('disconnect')
+  nats.report('reconnect')
+  await events.reported('ready', 2)
+  t.strictSame(events.states, ['ready', 'down', 'ready'])
+  nats.answer = (subject) => subject.includes('.STREAM.CREATE.') ? { config: {}, created: '' } : undefined
+  const { length } = nats.requests
+  nats.report('disconnect')
+  nats.report('reconnect')
+  await events.reported('down', 2)
+  await turn()
+  t.equal(nats.requests.length, length + 1, 'a stream that does not republish is not asked for again')
+})
+
+t.test('without the package of the connection it is said which one is missing', async (t) => {
+  Object.defineProperty(mocks, 'connect', { configurable: true, enumerable: true, get: () => { throw new Error('Cannot find package') } })
+  t.teardown(() => { Object.defineProperty(mocks, 'connect', { configurable: true, enumerable: true, writable: true, value: undefined }) })
+  const { natsEngine: create } = await t.mockImport<typeof import('../../lib/engine/nats.js')>('../../lib/engine/nats.js', { '@nats-io/transport-node': mocks })
+  await t.rejects(create().open(new Recorder()), {
+    code: 'FST_WIRE_ENGINE_PACKAGE', message: /@nats-io\/transport-node/, cause: { message: 'Cannot find package' }
+  })
 })

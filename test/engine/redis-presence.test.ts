@@ -1,7 +1,7 @@
 import t from 'tap'
 import { RedisKeys } from '../../lib/engine/redis-keys.js'
 import { RedisPresence } from '../../lib/engine/redis-presence.js'
-import { JOIN, LEAVE, RENEW } from '../../lib/engine/redis-scripts.js'
+import { CLAIM, JOIN, LEAVE, RENEW } from '../../lib/engine/redis-scripts.js'
 
 t.test('what cannot be done is done when the connection is back, unless something newer came', async (t) => {
   let isDown = true
@@ -23,4 +23,25 @@ t.test('what cannot be done is done when the connection is back, unless somethin
   presence.close()
   await t.rejects(presence.join('t', { id: 'eve', info: '' }, 60_000), /down/)
   presence.close()
+})
+
+t.test('of processes that are gone, one clears up: what another has claimed is left to it, what it left behind is taken over', async (t) => {
+  const calls: string[] = []
+  const presence = new RedisPresence('', new RedisKeys(''), async (script, _key, _keys, args) => {
+    if (script === RENEW) return ['1', 'half-done!', 'of-another']
+    if (script === CLAIM) calls.push(`claim ${args.join(' ')}`)
+    if (script === CLAIM) return args[0] === 'of-another' ? 0 : 1
+    if (script === LEAVE) calls.push(`leave ${args[0]}`)
+    return 1
+  }, async (_key, args) => {
+    calls.push(args.join(' '))
+    return args[0] === 'SMEMBERS' ? ['t'] : 1
+  })
+  t.teardown(() => { presence.close() })
+  await presence.join('t', { id: 'ann', info: '' }, 60_000)
+  t.strictSame(calls.slice(0, 6), [
+    'claim half-done! half-done!', 'SMEMBERS held:half-done', 'leave half-done', 'DEL held:half-done', 'ZREM leases half-done!',
+    'claim of-another of-another!'
+  ])
+  t.notMatch(calls.slice(6).join(), /of-another/)
 })

@@ -2,6 +2,7 @@ import { createClient } from '@redis/client'
 import t, { type Test } from 'tap'
 import { redisEngine } from '../../lib/engine/redis.js'
 import { redisProgram, startRedis } from '../fixtures/redis-server.js'
+import { fakeClient, FakeRedisCluster, goodReply } from '../fixtures/fake-redis.js'
 import { Recorder, publication, texts, until } from './recorder.js'
 import { engineContract } from './contract.js'
 
@@ -133,4 +134,98 @@ t.test('what makes no sense is refused', async (t) => {
   t.throws(() => redisEngine({ url: 'redis://a', client: createClient() }), { code: 'FST_WIRE_OPTION' })
   const engine = redisEngine({ url: server.url.replace('://', '://nobody:wrong@') })
   await t.rejects(engine.open(new Recorder()), { code: 'FST_WIRE_ENGINE_UNSUITABLE', message: /WRONGPASS/ })
+})
+
+t.test('a server that is too old is refused, with its version', async (t) => {
+  const { client, connections } = fakeClient(() => 'redis_version:6.2.14\r\nredis_mode:standalone')
+  await t.rejects(redisEngine({ client }).open(new Recorder()), { code: 'FST_WIRE_ENGINE_UNSUITABLE', message: /version 6\.2\.14, and 7\.0/ })
+  t.strictSame(connections.map(({ destroyed }) => destroyed), [1, 1], 'its connections are let go')
+})
+
+t.test('a server that does not say its version is used', async (t) => {
+  const { client } = fakeClient(([command]) => {
+    if (command === 'INFO') throw new Error('NOPERM this user has no permissions to run the \'info\' command')
+    return '1-0'
+  })
+  const { engine } = await open(t, { client })
+  t.match((await engine.publish('t', publication('a'), KEEP)).cursor, /^1-0\./)
+})
+
+t.test('a subscription whose topic cannot be read is ended, and what still comes of its channel is passed by', async (t) => {
+  let isWrong = true
+  const { client, connections } = fakeClient((args) => {
+    if (args[0] === 'EVALSHA' && isWrong) throw new Error('WRONGTYPE Operation against a key holding the wrong kind of value')
+    return goodReply(args)
+  })
+  const { engine, events } = await open(t, { client })
+  const subscriber = connections[1]!
+  const subscribing = engine.subscribe('t')
+  const listener = subscriber.channels.get('wire:{t}')!
+  await t.rejects(subscribing, /WRONGTYPE/)
+  t.equal(subscriber.channels.size, 0)
+  listener(Buffer.from('+["ann","{}"]'))
+  isWrong = false
+  await engine.subscribe('t')
+  listener(Buffer.from('+["bob","{}"]'))
+  subscriber.channels.get('wire:{t}')!(Buffer.from('+["eve","{}"]'))
+  t.strictSame(await events.presence('t', 1), ['+eve{}'])
+})
+
+t.test('a cluster that was given is duplicated with its own socket options, and those of the engine', async (t) => {
+  const cluster = new FakeRedisCluster(goodReply)
+  await open(t, { client: cluster })
+  t.match(cluster.overrides, { defaults: { socket: { tls: true, socketTimeout: 9_000 } } })
+})
+
+t.test('subscriptions of a cluster that were lost unnoticed have the history read again, but not while a node is down', async (t) => {
+  const cluster = new FakeRedisCluster(goodReply)
+  const { events } = await open(t, { client: cluster })
+  const node = { host: 'a', port: 1 }
+  const other = { host: 'b', port: 2 }
+  cluster.emit('node-error', new Error('lost'), node)
+  cluster.emit('node-ready', node)
+  t.strictSame(events.states, ['ready', 'down', 'ready'])
+  cluster.emit('node-ready', node)
+  t.strictSame(events.states.slice(3), ['down', 'ready'])
+  cluster.emit('node-error', new Error('lost'), other)
+  cluster.emit('node-ready', node)
+  t.strictSame(events.states.slice(5), ['down'])
+})
+
+t.test('the nodes of a cluster are sent the script again when too many topics are known to have it', async (t) => {
+  const sent = new Map<string, string[]>()
+  const cluster = new FakeRedisCluster((args) => {
+    const [command, , , stream] = args as [string, string, string, string]
+    sent.set(stream, [...sent.get(stream) ?? [], command])
+    return goodReply(args)
+  })
+  const { engine } = await open(t, { client: cluster })
+  const publish = async (topic: string): Promise<void> => { await engine.publish(topic, publication('x'), KEEP) }
+  await publish('first')
+  await publish('first')
+  for (let i = 0; i < 10_000; i++) await publish(`t${i}`)
+  await publish('first')
+  t.strictSame(sent.get('wire:{first}'), ['EVAL', 'EVALSHA', 'EVAL'])
+})
+
+t.test('without the package of the client it is said which one is missing', async (t) => {
+  const missing = {}
+  Object.defineProperty(missing, 'createClient', { enumerable: true, get: () => { throw new Error('Cannot find package') } })
+  const { createRedisLink } = await t.mockImport<typeof import('../../lib/engine/redis-clients.js')>('../../lib/engine/redis-clients.js', {
+    '@redis/client': missing
+  })
+  await t.rejects(createRedisLink({}), { code: 'FST_WIRE_ENGINE_PACKAGE', message: /@redis\/client/, cause: { message: 'Cannot find package' } })
+})
+
+t.test('a read that the end of the engine overtakes rejects with that', async (t) => {
+  let fail = (): void => {}
+  const { client } = fakeClient((args) => {
+    if (args[0] !== 'XREVRANGE') return goodReply(args)
+    return new Promise((_resolve, reject) => { fail = () => { reject(new Error('the client is closed')) } })
+  })
+  const { engine } = await open(t, { client })
+  const reading = engine.read('t', undefined, 10)
+  await engine.close()
+  fail()
+  await t.rejects(reading, { code: 'FST_WIRE_ENGINE_CLOSED' })
 })

@@ -141,10 +141,10 @@ t.test('a version that is not spoken is refused with those that are', async t =>
 
 t.test('a refused version is named, and so is what the URL speaks', async t => {
   t.throws(() => readHandshake(request({ ...MODERN, 'sec-websocket-version': '9' }), ['13', 'hixie-76']), {
-    message: 'This URL does not speak the WebSocket version "9"; it speaks 13, hixie-76'
+    message: 'This URL does not support the WebSocket version "9"; it supports 13, hixie-76'
   })
   t.throws(() => readHandshake(request(HIXIE_75), ['13', '8']), {
-    message: 'The handshake has no Sec-WebSocket-Version header; this URL speaks 13, 8'
+    message: 'The handshake has no Sec-WebSocket-Version header; this URL supports 13, 8'
   })
 })
 

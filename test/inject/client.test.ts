@@ -130,7 +130,7 @@ t.test('what belongs to the answer is read off, wherever it is cut', async (t) =
     far.connect(near)
     const client = new InjectedSocket(near, '/demo', 'hixie-76')
     const bytes = Buffer.concat([proof, message])
-    const opened = new Promise<void>((resolve) => { client.enter({ 'websocket-protocol': 'one' }, bytes.subarray(0, cut), proof.length, resolve) })
+    const opened = new Promise<void>((resolve) => { client.accept({ 'websocket-protocol': 'one' }, bytes.subarray(0, cut), proof.length, resolve) })
     if (cut < bytes.length) far.write(bytes.subarray(cut))
     await opened
     t.equal(client.protocol, 'one')

@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import cookie from '@fastify/cookie'
 import t from 'tap'
 import { fastifyWire, type InjectError, type Version } from '../../index.js'
-import { injectSocket, lendContext } from '../../lib/inject/inject.js'
+import { injectSocket, applyContext } from '../../lib/inject/inject.js'
 import { createHttp2App } from '../fixtures/http2.js'
 import { createApp } from '../fixtures/app.js'
 
@@ -156,7 +156,7 @@ t.test('what a context has besides is found on the request, unless a request has
   const client = await app.injectWS('/demo', { user: { id: 7 }, method: 'POST', url: '/else', protocols: ['a'] } as object)
   t.same(JSON.parse(String((await once(client, 'message'))[0])), [{ id: 7 }, 'GET', '/demo', false])
   const request = { socket: { context: { user: 7 } } } as unknown as IncomingMessage
-  lendContext(request)
+  applyContext(request)
   t.notOk('user' in request, 'a connection of others has none')
   client.terminate()
 })
@@ -168,7 +168,7 @@ t.test('a refusal has the URL, and what the answer says as its cause', async (t)
   app.ws('/odd', { onRequest: async (_request, reply) => reply.code(401).send({ odd: true }) }, () => {})
   const refused = (url: string): Promise<unknown> => app.injectWS(url).catch((error: unknown) => error)
   t.match(await refused('/nowhere'), { message: 'Unexpected server response: 404', url: '/nowhere', cause: { message: 'Route GET:/nowhere not found' } })
-  t.match(await refused('/resource'), { url: '/resource', cause: { code: 'FST_WIRE_NO_SOCKET', message: /no socket at "\/resource"/ } })
+  t.match(await refused('/resource'), { url: '/resource', cause: { code: 'FST_WIRE_NO_SOCKET', message: /no WebSocket at "\/resource"/ } })
   for (const url of ['/html', '/odd']) t.match(await refused(url), { url, cause: undefined })
 })
 
@@ -197,12 +197,14 @@ for (const secure of [false, true]) {
 t.test('an end without a close is one over HTTP/2 as well', async (t) => {
   const app = await createHttp2App(t)
   const closed = new Promise<number>((resolve) => { app.ws('/demo', (socket) => { socket.on('close', resolve) }) })
-  app.ws('/cut', (socket) => { socket.terminate() })
+  // From Node.js 26 the reset of a stream overtakes the headers that were written in the same tick.
+  app.ws('/cut', (socket) => { socket.on('message', () => { socket.terminate() }) })
   const messages: string[] = []
   const client = await app.injectWS('/demo', { http2: true }, { onInit: (client) => { client.on('message', (data) => { messages.push(String(data)) }) } })
   client.terminate()
   t.equal(await closed, 1006)
   const cut = await app.injectWS('/cut', { http2: true })
+  cut.send('cut me')
   t.equal((await once(cut, 'close'))[0], 1006)
 })
 

@@ -8,5 +8,8 @@ const [major, minor] = process.versions.node.split('.').map(Number)
 if (major > 25 || (major === 24 && minor >= 13)) module.registerHooks(sync)
 else module.register('./hooks.js', import.meta.url)
 
+// tap would load itself into every process that a test starts: compilers, bundlers, other test runners.
+globalThis[Symbol.for('process-on-spawn@*:singletonId')]?.listeners.splice(0)
+
 // A file that is run alone has the time that it has under tap, which .taprc says.
-process.env.TAP_TIMEOUT ??= '300'
+process.env.TAP_TIMEOUT ??= '600'

@@ -25,6 +25,6 @@ t.test('what is wrong is refused with its name, what it may be and what it was',
 
 t.test('so is what there is no option for', async (t) => {
   t.throws(() => objectOf<{ limit?: number, policy?: string }>('backpressure', { limits: 5 } as object, ['limit', 'policy']), {
-    code: 'FST_WIRE_UNKNOWN_OPTION', message: 'There is no option "backpressure.limits"; there are "backpressure.limit", "backpressure.policy"'
+    code: 'FST_WIRE_UNKNOWN_OPTION', message: 'Unknown option "backpressure.limits": the options are "backpressure.limit", "backpressure.policy"'
   })
 })

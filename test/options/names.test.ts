@@ -22,5 +22,5 @@ t.test('no option of a Fastify route passes for a slip of ours', async (t) => {
 })
 
 t.test('a slip is refused with what was meant', async (t) => {
-  t.throws(() => { refuseMisspelt({ config: {}, messages: {} }, ['message'], 'schema.') }, { code: 'FST_WIRE_MISSPELT_OPTION', message: 'There is no option "schema.messages": did you mean "schema.message"?' })
+  t.throws(() => { refuseMisspelt({ config: {}, messages: {} }, ['message'], 'schema.') }, { code: 'FST_WIRE_MISSPELT_OPTION', message: 'Unknown option "schema.messages": did you mean "schema.message"?' })
 })

@@ -24,16 +24,16 @@ t.test('arguments that are none, or in another order, are refused', async (t) =>
 
 t.test('what a socket has not is refused, with the reason', async (t) => {
   const cases: Array<[object, code: string, message: RegExp]> = [
-    [{ shutdown: {} }, 'FST_WIRE_ROUTE_OPTION', /"shutdown": it is for all routes, give it to app\.register/],
+    [{ shutdown: {} }, 'FST_WIRE_ROUTE_OPTION', /"shutdown": it applies to all routes, pass it to app\.register/],
     [{ directIO: false }, 'FST_WIRE_ROUTE_OPTION', /"directIO"/],
     [{ preClose: handler }, 'FST_WIRE_ROUTE_OPTION', /"preClose"/],
     [{ options: {} }, 'FST_WIRE_ROUTE_OPTION', /"options"/],
     [{ method: 'POST' }, 'FST_WIRE_ROUTE_OPTION', /"method": a handshake is a GET request/],
-    [{ websocket: true }, 'FST_WIRE_ROUTE_OPTION', /"websocket": what app\.ws\(\) declares is a socket already/],
+    [{ websocket: true }, 'FST_WIRE_ROUTE_OPTION', /"websocket": app\.ws\(\) always declares a WebSocket route/],
     [{ path: '/b' }, 'FST_WIRE_ROUTE_OPTION', /"path"/],
     [{ idleTimeout: 60 }, 'FST_WIRE_ROUTE_OPTION', /"idleTimeout": write heartbeat: \{ interval, timeout \}, in milliseconds/],
-    [{ verifyClient: handler }, 'FST_WIRE_ROUTE_OPTION', /"verifyClient": a hook decides who may connect/],
-    [{ message: handler }, 'FST_WIRE_ROUTE_OPTION', /"message": listeners are added in the handler/],
+    [{ verifyClient: handler }, 'FST_WIRE_ROUTE_OPTION', /"verifyClient": check the request in a hook/],
+    [{ message: handler }, 'FST_WIRE_ROUTE_OPTION', /"message": add listeners in the handler/],
     [{ url: '/b' }, 'FST_WIRE_ROUTE_OPTION', /"url"/],
     [{ handler }, 'FST_WIRE_ROUTE_OPTION', /"handler"/],
     [{ wsHandler: handler }, 'FST_WIRE_ROUTE_OPTION', /"wsHandler"/],

@@ -11,7 +11,7 @@ const LARGE = 70_000
 const setUp = (keepsContext = false, settings = SETTINGS) => {
   const sink = new RecordingSink()
   const compression = new Compression(sink, agreed(keepsContext), settings)
-  const settled = (): Promise<void> => new Promise((resolve) => { compression.inTurn(resolve) })
+  const settled = (): Promise<void> => new Promise((resolve) => { compression.whenOutput(resolve) })
   return { sink, compression, settled }
 }
 
@@ -51,13 +51,13 @@ t.test('what is sent after a large message waits for its turn, and is counted', 
     const small = Buffer.from('small')
     const order: string[] = []
     compression.send(TEXT, true, large, true)
-    compression.inTurn(() => { order.push('large') })
+    compression.whenOutput(() => { order.push('large') })
     compression.send(TEXT, true, small, true)
     small.fill('!')
     compression.send(TEXT, true, medium, true)
     compression.sendMessage(new PreparedMessage(Buffer.from('for many'), false, true))
     compression.send(BINARY, true, large, true)
-    compression.inTurn(() => { order.push('large again') })
+    compression.whenOutput(() => { order.push('large again') })
     compression.send(TEXT, true, Buffer.from('last'), true)
     t.same(order, [])
     t.equal(sink.pieces, 0)
@@ -150,7 +150,7 @@ const failLate = async (t: Test, act: (compression: Compression) => void): Promi
   const sink = new RecordingSink()
   const compression = new Failing(sink, agreed(false), SETTINGS)
   act(compression)
-  await new Promise<void>((resolve) => { compression.inTurn(resolve) })
+  await new Promise<void>((resolve) => { compression.whenOutput(resolve) })
   return readFrames(sink.written)
 }
 

@@ -39,7 +39,7 @@ t.test('only pages of the same origin may connect, and clients that are no brows
   t.equal(hooks(), 3)
   t.same(lines, [])
   for (const origin of ['http://evil.example', 'https://example.com', 'http://example.com:8080', 'null', '']) {
-    t.match(await ask({ Origin: origin }), { status: 403, code: 'FST_WIRE_ORIGIN', message: `Pages of the origin "${origin}" may not connect here` })
+    t.match(await ask({ Origin: origin }), { status: 403, code: 'FST_WIRE_ORIGIN', message: `The origin "${origin}" is not allowed to connect` })
   }
   t.equal(hooks(), 3, 'a refusal comes before the hooks of the route')
 })

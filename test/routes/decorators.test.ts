@@ -16,7 +16,7 @@ const register = async (app: FastifyInstance, options: WireOptions = {}): Promis
 t.test('where app.ws is taken, registering says by which option ours is renamed', async (t) => {
   const app = create(t)
   app.decorate('ws', (() => 'theirs') as unknown as FastifyInstance['ws'])
-  await t.rejects(register(app), { code: 'FST_WIRE_DECORATOR', message: /^app\.ws is taken.*decorator: 'socket'/ })
+  await t.rejects(register(app), { code: 'FST_WIRE_DECORATOR', message: /^app\.ws is already used.*decorator: 'socket'/ })
 })
 
 t.test('the option decorator renames app.ws', async (t) => {
@@ -32,7 +32,7 @@ t.test('the option decorator renames app.ws', async (t) => {
 t.test('a request.ws of the application stays as it is where the option is given', async (t) => {
   const app = create(t)
   app.decorateRequest('ws', true)
-  await t.rejects(register(app), { code: 'FST_WIRE_DECORATOR', message: /^request\.ws is taken/ })
+  await t.rejects(register(app), { code: 'FST_WIRE_DECORATOR', message: /^request\.ws is already used/ })
   const other = create(t)
   other.decorateRequest('ws', true)
   await register(other, { decorator: 'socket' })
@@ -41,7 +41,7 @@ t.test('a request.ws of the application stays as it is where the option is given
 })
 
 t.test('a decorator must be a name that is free', async (t) => {
-  await t.rejects(register(create(t), { decorator: 'get' }), { code: 'FST_WIRE_DECORATOR', message: /^app\.get is taken/ })
+  await t.rejects(register(create(t), { decorator: 'get' }), { code: 'FST_WIRE_DECORATOR', message: /^app\.get is already used/ })
   for (const decorator of ['', 5]) await t.rejects(register(create(t), { decorator } as WireOptions), { code: 'FST_WIRE_OPTION', message: /"decorator"/ })
 })
 

@@ -5,7 +5,7 @@ import { pingChannel } from '../../lib/diagnostics.js'
 import { MessageInvalid, UncleanClose, UnmaskedFrame } from '../../lib/errors.js'
 import { resolveDropInSettings, resolveSettings, type Settings } from '../../lib/options/resolve.js'
 import type { SocketErrorHandler } from '../../lib/options/options.js'
-import { createContext, createObserver, createSocketSettings, socketOpened } from '../../lib/routes/observer.js'
+import { createContext, createObserver, createSocketSettings, reportOpen } from '../../lib/routes/observer.js'
 import { MessageSchemas } from '../../lib/routes/schema.js'
 import { WireServer } from '../../lib/server/server.js'
 import { beginLifetime } from '../../lib/socket/lifetime.js'
@@ -51,7 +51,7 @@ t.test('that messages are dropped unheard is a warning', async (t) => {
   const { calls, socket, observer, open, request } = setUp(resolveSettings({}))
   Object.assign(request.log, { warn: (...args: unknown[]) => { calls.push(['warn', ...args]) } })
   observer.onDiscard?.(socket, open())
-  t.same(calls, [['warn', { socket: { route: '/demo/:id', version: '13', ip: '192.0.2.7' } }, 'messages dropped: nobody listens to them']])
+  t.same(calls, [['warn', { socket: { route: '/demo/:id', version: '13', ip: '192.0.2.7' } }, 'messages dropped: the socket has no message listener']])
 })
 
 t.test('the address is asked for only where something is logged', async (t) => {
@@ -177,7 +177,7 @@ t.test('its sockets may receive as many messages as the route says', async (t) =
 t.test('why a socket was cut is logged', async (t) => {
   const { calls, socket, observer, open } = setUp(resolveSettings({}))
   observer.onTerminate?.('it was silent', Object.assign(socket, { bufferedAmount: 7 }), open())
-  t.match(calls, [['info', { socket: { version: '13', reason: 'it was silent', bufferedAmount: 7 }, duration: Number }, 'socket cut']])
+  t.match(calls, [['info', { socket: { version: '13', reason: 'it was silent', bufferedAmount: 7 }, duration: Number }, 'socket terminated']])
   t.equal(createSocketSettings(resolveSettings({ heartbeat: false }), registrationOf(new WireServer())).heartbeat, undefined)
 })
 
@@ -196,10 +196,10 @@ t.test('an open socket is counted, logged for those who look closely, and told',
   const { calls, socket, request, server, open } = setUp(resolveSettings({}))
   const facts = { socket: { route: '/demo/:id', version: '13', ip: '192.0.2.7', protocol: 'chat', extensions: '' } }
   Object.assign(socket, { protocol: 'chat', extensions: '' })
-  socketOpened(server, socket, request, open())
+  reportOpen(server, socket, request, open())
   t.same(calls, [['debug', facts, 'socket opened']])
   const seen = follow(t, 'open')
-  socketOpened(server, socket, request, open(false))
+  reportOpen(server, socket, request, open(false))
   t.equal(calls.length, 1)
   t.match(seen, [{ ...FACTS, socket, request }])
   t.match(server.metrics(), { total: { opened: 2 }, routes: [{ route: '/demo/:id', version: '13' }] })
@@ -224,4 +224,16 @@ t.test('the heartbeat of a route is measured', async (t) => {
   const { observer, server } = setUp(resolveSettings({}))
   observer.onLatency?.(5)
   t.equal(server.metrics().latency.count, 1)
+})
+
+t.test('the asynchronous close listeners of a route are waited for by its server', async (t) => {
+  const { observer, server } = setUp(resolveSettings({}))
+  let finish = (): void => {}
+  observer.onCloseListeners?.([new Promise<void>((resolve) => { finish = resolve })])
+  let isSettled = false
+  const settled = server.closeListeners.settled().then(() => { isSettled = true })
+  await new Promise((resolve) => { setImmediate(resolve) })
+  t.equal(isSettled, false)
+  finish()
+  await settled
 })

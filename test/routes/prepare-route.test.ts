@@ -28,3 +28,17 @@ t.test('a socket opens after the hooks of its route, and reads messages by its s
   }
   t.same(hooks, ['onRequest', 'onRequest'])
 })
+
+t.test('what is published to the topic of a route is text by its schema, whichever way the route was declared', async (t) => {
+  const app = await createApp(t)
+  const schema = { send: { type: 'object', properties: { x: { type: 'integer' } } } }
+  app.ws('/own', { schema, topic: true }, () => {})
+  app.get('/shared', { schema, topic: true, websocket: true } as object, () => {})
+  await app.ready()
+  for (const url of ['/own', '/shared']) {
+    const texts: string[] = []
+    await app.topics.subscribe(url, (data) => { texts.push(String(data)) })
+    await app.topics.publish(url, { x: 1, y: 2 })
+    t.same(texts, ['{"x":1}'], url)
+  }
+})

@@ -2,10 +2,12 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import { fastifyWire, type InjectContext, type WireOptions } from '../../index.js'
-import { refuseWhileClosing, watchUpgrade } from '../../lib/routes/refusals.js'
+import { NoSocket } from '../../lib/errors.js'
+import { logNotFound, logRefusal, refuseWhileClosing, watchUpgrade } from '../../lib/routes/refusals.js'
+import { RefusalLog } from '../../lib/server/refusal-log.js'
 import { WireServer } from '../../lib/server/server.js'
 import type { Upgrade } from '../../lib/upgrade/response.js'
 import { createApp, listen } from '../fixtures/app.js'
@@ -213,4 +215,29 @@ t.test('where Fastify logs no requests, refusals that are the fault of a client 
   await app.close()
   t.match(lines, [{ refused: { code: 'FST_WIRE_CONNECTIONS' } }])
   t.equal(lines.length, 1)
+})
+
+t.test('an error goes on as it is, whatever it is; the log of a request that is no upgrade is left to Fastify', async (t) => {
+  const log = { info: () => {} } as unknown as FastifyBaseLogger
+  const request = { log } as FastifyRequest
+  const reply = { log, raw: {} } as FastifyReply
+  for (const error of [undefined, null, 'text', new Error('mine'), new NoSocket('/demo')]) t.equal(logRefusal(request, reply, error), error)
+  t.equal(request.log, log)
+})
+
+t.test('an upgrade that is refused twice is logged for the first reason', async (t) => {
+  const lines: unknown[] = []
+  const log = { info: (fields: object) => { lines.push(fields) } } as unknown as FastifyBaseLogger
+  const server = new WireServer({}, () => {}, new RefusalLog(log))
+  t.teardown(() => { server.refusals.end() })
+  const response = Object.assign(new EventEmitter(), { statusCode: 404 })
+  watchUpgrade(server, { url: '/' } as IncomingMessage, { response, hasBegun: true, isAccepted: false } as unknown as Upgrade)
+  const request = { log } as FastifyRequest
+  const reply = { log, raw: response as unknown } as FastifyReply
+  logRefusal(request, reply, new NoSocket('/demo'))
+  const { log: quiet } = request
+  logNotFound(request, reply)
+  t.equal(request.log, quiet)
+  response.emit('finish')
+  t.match(lines, [{ refused: { code: 'FST_WIRE_NO_SOCKET', statusCode: 404 } }])
 })

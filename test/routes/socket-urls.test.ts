@@ -5,8 +5,8 @@ t.test('the most specific URL that holds a socket tells how it was declared', as
   const urls = new SocketUrls(undefined)
   urls.add('/rooms/:room', 'shared', 1_000)
   urls.add('/*', 'constrained', 2_000)
-  t.same(urls.find('/rooms/7?a=b'), { marked: 'shared', handshakeTimeout: 1_000 })
-  t.same(urls.find('/other'), { marked: 'constrained', handshakeTimeout: 2_000 })
+  t.same(urls.find('/rooms/7?a=b'), { routeKind: 'shared', handshakeTimeout: 1_000 })
+  t.same(urls.find('/other'), { routeKind: 'constrained', handshakeTimeout: 2_000 })
   t.ok(urls.holds('/rooms/:room'))
   t.notOk(urls.holds('/rooms/7'))
   t.notOk(urls.holds(undefined))
@@ -18,14 +18,14 @@ t.test('of two routes at one URL, the one under the constraint counts, and the l
   urls.add('/a', 'shared', 1_000)
   urls.add('/a', 'constrained', 3_000)
   urls.add('/a', 'shared', 2_000)
-  t.same(urls.find('/a/'), { marked: 'constrained', handshakeTimeout: 3_000 })
+  t.same(urls.find('/a/'), { routeKind: 'constrained', handshakeTimeout: 3_000 })
 })
 
 t.test('frozen constraint strategies of the application are left alone', async (t) => {
   const strategy = Object.freeze({ name: 'version', storage: () => new Map(), deriveConstraint: () => 'a', validate: () => true })
   const urls = new SocketUrls(Object.freeze({ constraints: Object.freeze({ version: strategy }), caseSensitive: false }))
   urls.add('/a', 'shared', 1_000)
-  t.same(urls.find('/A'), { marked: 'shared', handshakeTimeout: 1_000 })
+  t.same(urls.find('/A'), { routeKind: 'shared', handshakeTimeout: 1_000 })
 })
 
 t.test('functions of the application\'s router are not called for a URL that is looked up here', async (t) => {

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import t from 'tap'
-import { isUpgrade, markUpgrade, upgradeConstraint, type Marked } from '../../lib/routes/upgrade-constraint.js'
+import { isUpgrade, markUpgrade, upgradeConstraint, type RouteKind } from '../../lib/routes/upgrade-constraint.js'
 
 t.test('only an upgrade is one, and it meets the constraint but where routes without it hold the socket', async (t) => {
-  const urls = { find: (url: string) => url === '/none' ? undefined : { marked: url.slice(1) as Marked } }
+  const urls = { find: (url: string) => url === '/none' ? undefined : { routeKind: url.slice(1) as RouteKind } }
   const requests = ['/constrained', '/shared', '/none'].map((url) => ({ url }) as IncomingMessage)
   t.same(requests.map(isUpgrade), [false, false, false])
   t.same(requests.map(upgradeConstraint.deriveConstraint), [undefined, undefined, undefined])

@@ -150,7 +150,7 @@ t.test('an upgrade to a URL without a socket is a real 404', async (t) => {
   app.get('/only', async () => 'resource')
   app.setNotFoundHandler((request, reply) => reply.code(404).send({ message: `nothing at ${request.url}` }))
   const port = await listen(app)
-  for (const [path, message] of [['/only', 'There is no socket at "/only", which answers plain HTTP requests only'], ['/none', 'nothing at /none']] as const) {
+  for (const [path, message] of [['/only', 'There is no WebSocket at "/only": this URL accepts plain HTTP requests only'], ['/none', 'nothing at /none']] as const) {
     const client = new RawClient(t, port)
     client.write(upgradeHead(path))
     const answer = await client.readAnswer()

@@ -1,31 +1,31 @@
 import t from 'tap'
-import { addressOf, ConnectionLimits, createLimits, takePlace } from '../../lib/server/connection-limits.js'
+import { addressOf, ConnectionLimits, createLimits, acquireConnection } from '../../lib/server/connection-limits.js'
 
 const maxima = (maxConnections?: number, maxConnectionsPerAddress?: number) => ({ maxConnections, maxConnectionsPerAddress })
 
 t.test('one connection more than there may be is refused, until one is gone', async (t) => {
   const limits = createLimits(maxima(2))
-  const [first] = [takePlace(limits, '192.0.2.1'), takePlace(limits, '192.0.2.2')]
-  t.throws(() => takePlace(limits, '192.0.2.3'), { code: 'FST_WIRE_CONNECTIONS', statusCode: 503, headers: { 'retry-after': '10' } })
+  const [first] = [acquireConnection(limits, '192.0.2.1'), acquireConnection(limits, '192.0.2.2')]
+  t.throws(() => acquireConnection(limits, '192.0.2.3'), { code: 'FST_WIRE_CONNECTIONS', statusCode: 503, headers: { 'retry-after': '10' } })
   first()
-  takePlace(limits, '192.0.2.3')
+  acquireConnection(limits, '192.0.2.3')
   t.equal(limits[0]?.count, 2)
 })
 
 t.test('one address may have as many as it may, whatever others have', async (t) => {
   const limits = createLimits(maxima(undefined, 1))
-  const leave = takePlace(limits, '192.0.2.1')
-  takePlace(limits, '192.0.2.2')
-  t.throws(() => takePlace(limits, '192.0.2.1'), { code: 'FST_WIRE_CONNECTIONS_ADDRESS', statusCode: 429, headers: { 'retry-after': '10' } })
+  const leave = acquireConnection(limits, '192.0.2.1')
+  acquireConnection(limits, '192.0.2.2')
+  t.throws(() => acquireConnection(limits, '192.0.2.1'), { code: 'FST_WIRE_CONNECTIONS_ADDRESS', statusCode: 429, headers: { 'retry-after': '10' } })
   leave()
-  takePlace(limits, '192.0.2.1')
+  acquireConnection(limits, '192.0.2.1')
 })
 
 t.test('a place is taken within all limits or within none', async (t) => {
   const server = new ConnectionLimits(maxima(10))
   const route = new ConnectionLimits(maxima(1))
-  const leave = takePlace([server, route], '192.0.2.1')
-  t.throws(() => takePlace([server, route], '192.0.2.1'), { code: 'FST_WIRE_CONNECTIONS' })
+  const leave = acquireConnection([server, route], '192.0.2.1')
+  t.throws(() => acquireConnection([server, route], '192.0.2.1'), { code: 'FST_WIRE_CONNECTIONS' })
   t.equal(server.count, 1)
   leave()
   t.same([server.count, route.count, server.countOf('192.0.2.1'), route.countOf('192.0.2.1')], [0, 0, 0, 0])
@@ -33,7 +33,7 @@ t.test('a place is taken within all limits or within none', async (t) => {
 
 t.test('an address is counted down as it was counted up', async (t) => {
   const limits = new ConnectionLimits(maxima(undefined, 3))
-  const leave = [takePlace([limits], '192.0.2.1'), takePlace([limits], '192.0.2.1')]
+  const leave = [acquireConnection([limits], '192.0.2.1'), acquireConnection([limits], '192.0.2.1')]
   t.equal(limits.countOf('192.0.2.1'), 2)
   leave[0]!()
   t.equal(limits.countOf('192.0.2.1'), 1)
@@ -41,8 +41,8 @@ t.test('an address is counted down as it was counted up', async (t) => {
 
 t.test('a connection without an address counts in all only', async (t) => {
   const limits = createLimits(maxima(2, 1))
-  const leave = [takePlace(limits, undefined), takePlace(limits, undefined)]
-  t.throws(() => takePlace(limits, undefined), { code: 'FST_WIRE_CONNECTIONS' })
+  const leave = [acquireConnection(limits, undefined), acquireConnection(limits, undefined)]
+  t.throws(() => acquireConnection(limits, undefined), { code: 'FST_WIRE_CONNECTIONS' })
   for (const one of leave) one()
   t.equal(limits[0]?.count, 0)
 })

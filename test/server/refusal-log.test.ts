@@ -1,14 +1,12 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
 import { RefusalLog, withoutRequestLines } from '../../lib/server/refusal-log.js'
+import { FakeClock } from '../fixtures/clock.js'
 
-/** A log that keeps its lines, and calls back with each. */
-function createLog (onLine: (line: unknown[]) => void = () => {}): { log: FastifyBaseLogger, lines: unknown[][] } {
+/** A log that keeps its lines. */
+function createLog (): { log: FastifyBaseLogger, lines: unknown[][] } {
   const lines: unknown[][] = []
-  const write = (level: string) => (...args: unknown[]): void => {
-    lines.push([level, ...args])
-    onLine([level, ...args])
-  }
+  const write = (level: string) => (...args: unknown[]): void => { lines.push([level, ...args]) }
   return { log: { level: 'info', info: write('info'), warn: write('warn'), error: write('error') } as unknown as FastifyBaseLogger, lines }
 }
 
@@ -30,26 +28,20 @@ t.test('the first refusal for a reason has a line, the others of the window are 
 })
 
 t.test('each window has one line for what was counted, and one without refusals ends the count', async (t) => {
-  let wake = (): void => {}
-  const { log, lines } = createLog(() => { wake() })
-  const refusals = new RefusalLog(log, undefined, 5)
-  // The timers of the log keep no process alive.
-  const alive = setInterval(() => {}, 1_000)
-  const next = (): Promise<void> => new Promise((resolve) => { wake = resolve })
+  const clock = new FakeClock(t)
+  const { log, lines } = createLog()
+  const refusals = new RefusalLog(log)
   refusals.add(refusal('FST_WIRE_CLOSING'))
+  t.notOk([...clock.timers.values()].some(({ isRef }) => isRef), 'its timers keep no process alive')
   for (const count of [1, 2]) {
-    const written = next()
     for (let i = 0; i < count; i++) refusals.add(refusal('FST_WIRE_CLOSING'))
-    await written
+    clock.advance(1_000)
   }
   t.same(lines.map((line) => line.at(-1)), ['upgrade refused', '1 more upgrade refused', '2 more upgrades refused'])
-  const isFirstAgain = (): boolean => {
-    refusals.add(refusal('FST_WIRE_CLOSING'))
-    return lines.at(-1)?.at(-1) === 'upgrade refused'
-  }
-  // A window without any passes some time.
-  while (!isFirstAgain()) await new Promise((resolve) => { setTimeout(resolve, 20) })
-  clearInterval(alive)
+  clock.advance(1_000)
+  t.equal(clock.timers.size, 0)
+  refusals.add(refusal('FST_WIRE_CLOSING'))
+  t.equal(lines.at(-1)?.at(-1), 'upgrade refused')
   refusals.end()
 })
 
@@ -63,6 +55,14 @@ t.test('a refusal is logged by its request, with what was found out about it', a
   refusals.end()
   t.same(own.lines, [['warn', { refused: { code: 'FST_WIRE_ORIGIN', statusCode: 503, origin: 'https://a.example' } }, 'upgrade refused: add it']])
   t.match(lines, [['warn', { refused: { count: 1 } }]])
+})
+
+t.test('what was found out is logged short and without what a line of JSON would escape, a number as it is', async (t) => {
+  const { log, lines } = createLog()
+  const refusals = new RefusalLog(log)
+  refusals.add({ ...refusal('FST_WIRE_HANDSHAKE_UNANSWERED'), details: { url: `/"${'x'.repeat(100)}`, timeout: 30 } })
+  refusals.end()
+  t.match(lines, [['warn', { refused: { url: `/?${'x'.repeat(58)}`, timeout: 30 } }]])
 })
 
 t.test('where requests are not logged, only what an operator can mend is', async (t) => {

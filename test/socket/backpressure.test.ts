@@ -1,6 +1,6 @@
 import t from 'tap'
 import { PreparedMessage } from '../../lib/codec/prepared-message.js'
-import { limitOf, type BackpressurePolicy } from '../../lib/socket/backpressure.js'
+import { Backpressure, limitOf, type BackpressurePolicy, type SlowConnection, type SlowSender } from '../../lib/socket/backpressure.js'
 import type { SendResult } from '../../lib/socket/sender.js'
 import type { WireSocket } from '../../lib/socket/socket.js'
 import { closeOf } from '../fixtures/client.js'
@@ -62,7 +62,7 @@ t.test('close: the socket closes with 1013, what waits is given back at once, an
   t.equal(socket.send(HALF), 'refused')
   t.ok(socket.bufferedAmount < 100)
   t.equal(socket.readyState, socket.CLOSING)
-  t.same(cuts, ['more than 1000 bytes wait for the peer'])
+  t.same(cuts, ['more than 1000 bytes are queued for the peer'])
   t.equal(await waiting, 'FST_WIRE_CONNECTION_CLOSED')
   t.equal(await closeOf(socket), 1006)
   t.same(memory.drops, [])
@@ -249,6 +249,18 @@ t.test('wait: send() is refused, and sent() waits for room, in order', async (t)
   t.equal(socket.send('e'), 'sent')
 })
 
+t.test('wait: a Blob waits for room by its size', async (t) => {
+  const memory = await stalled('wait')
+  const { socket, release } = memory
+  socket.send(HALF)
+  socket.send(HALF)
+  const blob = socket.sent(new Blob(['x'.repeat(LIMIT + 1)]))
+  await t.rejects(socket.sent('behind a Blob that is more than may wait'), { code: 'FST_WIRE_BACKPRESSURE' })
+  release()
+  await blob
+  t.same(texts(memory).map(({ length }) => length), ['under way', HALF, HALF, 'x'.repeat(LIMIT + 1)].map(({ length }) => length))
+})
+
 t.test('wait: those for whom there is no room yet wait on', async (t) => {
   const memory = await stalled('wait', 20_000)
   const { socket, release } = memory
@@ -303,4 +315,15 @@ t.test('what waits to be compressed counts', async (t) => {
   t.equal(socket.send(large), 'refused')
   t.equal(drops.length, 1)
   socket.terminate()
+})
+
+t.test('what the kernel takes at once does not wait, and nothing is left to the peer', async (t) => {
+  let queuedAmount = LIMIT + 1
+  const calls: string[] = []
+  const transport = { flushNow: () => { calls.push('flushNow'); queuedAmount = 0 }, waitForPeer: () => { calls.push('waitForPeer') } }
+  const backpressure = new Backpressure(
+    { get queuedAmount () { return queuedAmount } } as unknown as SlowSender, { transport } as unknown as SlowConnection, { limit: LIMIT, policy: 'drop' }
+  )
+  t.equal(backpressure.isOverLimit, false)
+  t.same(calls, ['flushNow'])
 })

@@ -4,6 +4,7 @@ import { PreparedMessage } from '../../lib/codec/prepared-message.js'
 import { Heartbeat } from '../../lib/socket/heartbeat.js'
 import type { SocketObserver } from '../../lib/socket/observer.js'
 import type { WireSocket } from '../../lib/socket/socket.js'
+import type { SocketTopics } from '../../lib/socket/topics.js'
 import { closeOf } from '../fixtures/client.js'
 import { clientFrame } from '../fixtures/frames.js'
 import { createMemorySocket, turn } from '../fixtures/memory.js'
@@ -172,4 +173,22 @@ t.test('what comes and goes is published, where somebody follows', async (t) => 
   t.match(seen.at(-1), ['fastify-wire:drop', { data: 'one too many', ...text }])
   finish()
   socket.terminate()
+})
+
+t.test('of a live client, a message that begins with NUL is a frame, which may hold a message', async (t) => {
+  const topics = { isLive: () => true, receiveFrame: (_socket: object, bytes: Buffer) => bytes.length === 1 ? undefined : bytes.subarray(1) } as unknown as SocketTopics
+  let seen: unknown[] = []
+  const { stream, socket } = createMemorySocket({ settings: { topics }, handler: (socket) => { seen = record(socket) } })
+  stream.push(Buffer.concat([clientFrame(1, '\0'), clientFrame(1, '\0inside'), clientFrame(1, 'plain')]))
+  await turn()
+  t.same(seen, ['inside', 'plain'])
+  t.equal(socket.traffic.messagesReceived, 3)
+})
+
+t.test('of any other client, a message that begins with NUL is what it is', async (t) => {
+  let seen: unknown[] = []
+  const { stream } = createMemorySocket({ handler: (socket) => { seen = record(socket) } })
+  stream.push(clientFrame(1, '\0plain'))
+  await turn()
+  t.same(seen, ['\0plain'])
 })

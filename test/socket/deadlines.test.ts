@@ -1,36 +1,12 @@
 import t, { type Test } from 'tap'
 import { Deadlines } from '../../lib/socket/deadlines.js'
-import { timers as clockwork } from '../../lib/timers.js'
+import { FakeClock } from '../fixtures/clock.js'
 
-// A clock of its own for each test: timers fire when they are told to.
 const setUp = (t: Test) => {
-  let now = 1_000
-  const timers = new Map<number, { at: number, callback: () => void, isRef: boolean }>()
-  let last = 0
-  t.intercept(clockwork, 'setTimeout', {
-    value: (callback: () => void, delay: number) => {
-      const timer = { at: now + delay, callback, isRef: true }
-      const id = ++last
-      timers.set(id, timer)
-      return { id, unref () { timer.isRef = false; return this } }
-    }
-  })
-  t.intercept(clockwork, 'clearTimeout', { value: (timer?: { id: number }) => { if (timer !== undefined) timers.delete(timer.id) } })
-  t.intercept(clockwork, 'now', { value: () => now })
-  const advance = (ms: number): void => {
-    const end = now + ms
-    for (;;) {
-      const [id, next] = Array.from(timers).sort(([, a], [, b]) => a.at - b.at)[0] ?? []
-      if (id === undefined || next === undefined || next.at > end) break
-      timers.delete(id)
-      now = next.at
-      next.callback()
-    }
-    now = end
-  }
+  const clock = new FakeClock(t)
   const expired: string[] = []
   const deadlines = new Deadlines<string>((item) => { expired.push(item) })
-  return { timers, advance, expired, deadlines, back: (ms: number) => { now -= ms } }
+  return { timers: clock.timers, advance: (ms: number) => { clock.advance(ms) }, expired, deadlines, back: (ms: number) => { clock.now -= ms } }
 }
 
 t.test('each expires when its time has come, by one timer', async (t) => {

@@ -2,6 +2,7 @@ import t from 'tap'
 import { beginLifetime, endLifetime, expireAt, forgetExpiry } from '../../lib/socket/lifetime.js'
 import type { WireSocket } from '../../lib/socket/socket.js'
 import { closeOf } from '../fixtures/client.js'
+import { FakeClock } from '../fixtures/clock.js'
 import { createMemorySocket, turn } from '../fixtures/memory.js'
 
 t.test('a socket closes with 1001 when its time is over, and is told to connect again', async (t) => {
@@ -23,7 +24,7 @@ t.test('a socket closes with 1001 when its time is over, and is told to connect 
   await turn()
   const [frame] = frames()
   t.equal(frame!.payload.readUInt16BE(), 1001)
-  t.equal(frame!.payload.toString('utf8', 2), 'the lifetime of this connection is over: connect again')
+  t.equal(frame!.payload.toString('utf8', 2), 'connection lifetime reached: reconnect')
   const closed = closeOf(socket)
   stream.destroy()
   await closed
@@ -32,7 +33,7 @@ t.test('a socket closes with 1001 when its time is over, and is told to connect 
 
 t.test('its end is spread over the jitter, and never later than the longest', async (t) => {
   const { socket, stream } = createMemorySocket()
-  const now = performance.now()
+  const { now } = new FakeClock(t)
   const moments = Array.from({ length: 200 }, () => {
     const moment = beginLifetime(socket, { longest: 100_000, jitter: 0.5 })
     endLifetime(socket, moment)
@@ -62,7 +63,7 @@ t.test('a socket closes at a date, and not before', async (t) => {
   const { socket, stream } = createMemorySocket()
   const at = Date.now() + 40
   socket.closeAt(new Date(at))
-  t.same(await closing(socket), [1008, 'expired: connect again with new credentials'])
+  t.same(await closing(socket), [1008, 'expired: reconnect with new credentials'])
   t.ok(Date.now() >= at)
   stream.destroy()
 })

@@ -1,13 +1,15 @@
 import t, { type Test } from 'tap'
 import { RateLimiter, type Rate } from '../../lib/socket/rate-limiter.js'
-import { timers as clockwork } from '../../lib/timers.js'
+import { replaceTimers } from '../fixtures/clock.js'
 
 const setUp = (t: Test, settings: Rate) => {
   let now = 5_000
   let timer: { callback: () => void, delay: number } | undefined
-  t.intercept(clockwork, 'setTimeout', { value: (callback: () => void, delay: number) => (timer = { callback, delay }) })
-  t.intercept(clockwork, 'clearTimeout', { value: () => { timer = undefined } })
-  t.intercept(clockwork, 'now', { value: () => now })
+  replaceTimers(t, {
+    setTimeout: (callback: () => void, delay: number) => (timer = { callback, delay }),
+    clearTimeout: () => { timer = undefined },
+    now: () => now
+  })
   const told: unknown[] = []
   const bucket = new RateLimiter(settings, {
     throttle: () => { told.push('throttle') },
@@ -45,7 +47,7 @@ t.test('a burst may come at once, then as many as the rate gives back', async (t
 t.test("'close': one more closes with 1008 and what the limit is, and nothing is told any more", async (t) => {
   const { told, takeMany, advance } = setUp(t, { rate: 10, burst: 5, pauses: false })
   t.equal(takeMany(7), 5)
-  t.same(told, [[1008, 'more than 5 messages at once, or 10 a second']])
+  t.same(told, [[1008, 'message rate exceeded: at most 5 at once, 10 per second']])
   advance(60_000)
   t.equal(takeMany(1), 0)
   t.equal(told.length, 1)

@@ -116,7 +116,7 @@ t.test('over its rate a socket is closed with 1008, and the messages beyond it a
   await closeOf(socket)
   t.same(seen, ['a', 'b', 1000])
   t.same(closes, [1000])
-  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString('latin1')]), [[8, '\x03\xf0more than 2 messages at once, or 1 a second']])
+  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString('latin1')]), [[8, '\x03\xf0message rate exceeded: at most 2 at once, 1 per second']])
   t.equal(socket.traffic.messagesReceived, 4)
 })
 

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import type { BinaryType } from '../../lib/socket/sendable.js'
-import { Receiver, type Recipient } from '../../lib/socket/receiver.js'
+import { Receiver, type ReceiverHost } from '../../lib/socket/receiver.js'
 import type { Inbound } from '../../lib/socket/values.js'
 import { timers as clockwork } from '../../lib/timers.js'
 import { createMemorySocket, turn } from '../fixtures/memory.js'
@@ -9,7 +9,7 @@ import { closeOf } from '../fixtures/client.js'
 import { clientFrame } from '../fixtures/frames.js'
 import { CLOSE, record } from '../fixtures/recording.js'
 
-class RecordingRecipient implements Recipient {
+class RecordingHost implements ReceiverHost {
   readonly settings: { inbound: Inbound | undefined }
   binaryType: BinaryType = 'nodebuffer'
   hasListener = false
@@ -63,8 +63,8 @@ const inbound = (passesBinary: boolean): Inbound => ({
 const text = (receiver: Receiver, data: string): boolean => receiver.deliver(Buffer.from(data), false)
 
 /** Three messages, the first of them empty, that wait until they are taken one by one. */
-const takeAll = async (recipient: Recipient): Promise<unknown[]> => {
-  const receiver = new Receiver(recipient)
+const takeAll = async (host: ReceiverHost): Promise<unknown[]> => {
+  const receiver = new Receiver(host)
   text(receiver, '')
   receiver.deliver(Buffer.from('binary'), true)
   text(receiver, 'text')
@@ -75,37 +75,37 @@ const takeAll = async (recipient: Recipient): Promise<unknown[]> => {
 }
 
 t.test('a message goes to the listener at once, or waits until there is one', async (t) => {
-  const recipient = new RecordingRecipient()
-  const receiver = new Receiver(recipient)
+  const host = new RecordingHost()
+  const receiver = new Receiver(host)
   receiver.schedule()
   t.equal(text(receiver, 'first'), true)
-  recipient.hasListener = true
+  host.hasListener = true
   t.equal(text(receiver, 'second'), true)
-  t.same(recipient.heard, [], 'behind the first')
+  t.same(host.heard, [], 'behind the first')
   receiver.schedule()
   receiver.schedule()
   await turn()
-  t.equal(recipient.timesTaken, 1)
+  t.equal(host.timesTaken, 1)
   text(receiver, 'third')
-  t.same(recipient.heard, [['first', false], ['second', false], ['third', false]])
+  t.same(host.heard, [['first', false], ['second', false], ['third', false]])
 })
 
 t.test('a pause holds what comes, and what waits', async (t) => {
-  const recipient = new RecordingRecipient()
-  const receiver = new Receiver(recipient)
-  recipient.hasListener = true
+  const host = new RecordingHost()
+  const receiver = new Receiver(host)
+  host.hasListener = true
   receiver.pause()
   text(receiver, 'a')
   receiver.schedule()
   await turn()
-  t.same(recipient.heard, [])
+  t.same(host.heard, [])
   t.equal(receiver.isWaiting, true)
   receiver.discard()
   t.equal(receiver.isWaiting, false)
 })
 
 t.test('more than 64 KiB that wait are too much', async (t) => {
-  const receiver = new Receiver(new RecordingRecipient())
+  const receiver = new Receiver(new RecordingHost())
   t.equal(receiver.isFull, false)
   t.equal(receiver.deliver(Buffer.alloc(65_000), true), true)
   t.equal(receiver.deliver(Buffer.alloc(1_000), true), false)
@@ -113,43 +113,54 @@ t.test('more than 64 KiB that wait are too much', async (t) => {
 })
 
 t.test('a listener gets binary messages as binaryType says', async (t) => {
-  const recipient = new RecordingRecipient()
-  const receiver = new Receiver(recipient)
-  recipient.hasListener = true
-  recipient.binaryType = 'arraybuffer'
+  const host = new RecordingHost()
+  const receiver = new Receiver(host)
+  host.hasListener = true
+  host.binaryType = 'arraybuffer'
   receiver.deliver(Buffer.from('b'), true)
   text(receiver, 't')
-  t.same(recipient.heard, [['[object ArrayBuffer]', true], ['t', false]])
+  t.same(host.heard, [['[object ArrayBuffer]', true], ['t', false]])
 })
 
 t.test('with a schema it gets values, and what is refused is a failure', async (t) => {
-  const recipient = new RecordingRecipient(inbound(true))
-  const receiver = new Receiver(recipient)
-  recipient.hasListener = true
+  const host = new RecordingHost(inbound(true))
+  const receiver = new Receiver(host)
+  host.hasListener = true
   for (const data of ['', 'text']) text(receiver, data)
   receiver.deliver(Buffer.from('binary'), true)
-  t.same(recipient.heard, [['text', false], ['binary', true]])
-  t.match(recipient.failures, [{ message: 'refused' }])
+  t.same(host.heard, [['text', false], ['binary', true]])
+  t.match(host.failures, [{ message: 'refused' }])
 })
 
 t.test('taken one by one, text is a string and what is binary a Buffer', async (t) => {
-  const recipient = new RecordingRecipient()
-  t.same(await takeAll(recipient), ['', Buffer.from('binary'), 'text'])
-  t.equal(recipient.timesTaken, 3)
+  const host = new RecordingHost()
+  t.same(await takeAll(host), ['', Buffer.from('binary'), 'text'])
+  t.equal(host.timesTaken, 3)
+})
+
+t.test('a frame that holds no message is no message, but counts for the rate', async (t) => {
+  const host = new RecordingHost()
+  host.hasListener = true
+  const receiver = new Receiver(host, { rate: 1, burst: 2, pauses: true })
+  t.equal(receiver.receive(Buffer.from('\0'), false), true)
+  t.equal(receiver.receive(Buffer.from('\0'), false), false, 'nothing more is allowed now')
+  t.same(host.heard, [])
+  t.equal(receiver.messagesReceived, 2)
+  receiver.stopRate()
 })
 
 t.test('so are values, and what is refused is passed by', async (t) => {
-  const recipient = new RecordingRecipient(inbound(false))
-  t.same(await takeAll(recipient), [['text']])
-  t.match(recipient.failures, [{ message: 'refused' }, { message: 'refused' }])
-  const passing = new RecordingRecipient(inbound(true))
+  const host = new RecordingHost(inbound(false))
+  t.same(await takeAll(host), [['text']])
+  t.match(host.failures, [{ message: 'refused' }, { message: 'refused' }])
+  const passing = new RecordingHost(inbound(true))
   t.same(await takeAll(passing), [Buffer.from('binary'), ['text']])
   t.equal(passing.failures.length, 1)
 })
 
 t.test('who asks before a message comes gets the next one, or is told of the end', async (t) => {
-  const recipient = new RecordingRecipient()
-  const receiver = new Receiver(recipient)
+  const host = new RecordingHost()
+  const receiver = new Receiver(host)
   const puller = receiver.pull()
   t.equal(receiver.pull(), puller)
   t.equal(receiver.isPulled, true)
@@ -157,22 +168,22 @@ t.test('who asks before a message comes gets the next one, or is told of the end
   text(receiver, 'a')
   t.same(await next, { done: false, value: 'a' })
   const last = puller.pull()
-  recipient.endCode = 1000
+  host.endCode = 1000
   receiver.end()
   t.same(await last, { done: true, value: undefined })
 })
 
 t.test('what is not asked for any more goes to a listener again', async (t) => {
-  const recipient = new RecordingRecipient()
-  const receiver = new Receiver(recipient)
+  const host = new RecordingHost()
+  const receiver = new Receiver(host)
   receiver.end()
   receiver.pull()
   text(receiver, 'a')
-  recipient.hasListener = true
+  host.hasListener = true
   receiver.stopPulling()
   t.equal(receiver.isPulled, false)
   await turn()
-  t.same(recipient.heard, [['a', false]])
+  t.same(host.heard, [['a', false]])
 })
 
 /** Timers that are fired by hand. */
@@ -191,26 +202,26 @@ const HALF = Buffer.alloc(40_000)
 
 t.test('a full inbox that nobody takes for ten seconds is dropped, like what follows, until somebody listens', async (t) => {
   const timers = interceptTimers(t)
-  const recipient = new RecordingRecipient()
-  const receiver = new Receiver(recipient)
+  const host = new RecordingHost()
+  const receiver = new Receiver(host)
   t.equal(receiver.deliver(HALF, true), true)
   t.equal(receiver.deliver(HALF, true), false)
   t.equal(receiver.deliver(HALF, true), false)
   t.match(timers, [{ delay: 10_000 }])
   timers[0]!.fire()
   t.equal(receiver.isWaiting, false)
-  t.match(recipient, { timesDiscarded: 1, timesTaken: 1 })
+  t.match(host, { timesDiscarded: 1, timesTaken: 1 })
   t.equal(text(receiver, 'unheard'), true)
   t.equal(receiver.isWaiting, false)
-  recipient.hasListener = true
+  host.hasListener = true
   text(receiver, 'heard')
-  t.same(recipient.heard, [['heard', false]])
+  t.same(host.heard, [['heard', false]])
 })
 
 t.test('who came meanwhile, or pauses, keeps it', async (t) => {
   const timers = interceptTimers(t)
-  const recipient = new RecordingRecipient()
-  const receiver = new Receiver(recipient)
+  const host = new RecordingHost()
+  const receiver = new Receiver(host)
   receiver.deliver(HALF, true)
   receiver.deliver(HALF, true)
   receiver.pause()
@@ -219,15 +230,15 @@ t.test('who came meanwhile, or pauses, keeps it', async (t) => {
   receiver.deliver(HALF, true)
   t.equal(timers.length, 1)
   receiver.resume()
-  recipient.hasListener = true
+  host.hasListener = true
   receiver.drain()
-  t.equal(recipient.heard.length, 3)
+  t.equal(host.heard.length, 3)
 })
 
 t.test('a listener that is gone before it is called leaves it to the same patience', async (t) => {
   const timers = interceptTimers(t)
-  const recipient = new RecordingRecipient()
-  const receiver = new Receiver(recipient)
+  const host = new RecordingHost()
+  const receiver = new Receiver(host)
   receiver.pause()
   receiver.deliver(HALF, true)
   receiver.deliver(HALF, true)
@@ -239,17 +250,17 @@ t.test('a listener that is gone before it is called leaves it to the same patien
 
 t.test('what holds up the close waits a second', async (t) => {
   const timers = interceptTimers(t)
-  const recipient = new RecordingRecipient()
-  const receiver = new Receiver(recipient)
+  const host = new RecordingHost()
+  const receiver = new Receiver(host)
   text(receiver, 'unheard')
-  recipient.endCode = 1000
+  host.endCode = 1000
   receiver.holdClose()
   t.match(timers, [{ delay: 1_000 }])
   timers[0]!.fire()
   t.equal(receiver.isWaiting, false)
-  t.match(recipient, { timesDiscarded: 0, timesTaken: 1 })
+  t.match(host, { timesDiscarded: 0, timesTaken: 1 })
   timers[0]!.fire()
-  t.equal(recipient.timesTaken, 1)
+  t.equal(host.timesTaken, 1)
 })
 
 const refusing: Inbound = {

@@ -1,5 +1,7 @@
 import t from 'tap'
 import { PreparedMessage } from '../../lib/codec/prepared-message.js'
+import type { SocketTopics } from '../../lib/socket/topics.js'
+import { prepareFrame } from '../../lib/topics/topic-frames.js'
 import { json } from '../fixtures/deflate.js'
 import { clientFrame } from '../fixtures/frames.js'
 import { createMemorySocket, turn } from '../fixtures/memory.js'
@@ -228,4 +230,49 @@ t.test('a peer that floods pings while it reads nothing is answered the newest w
   release()
   await turn()
   t.same(frames().slice(1).map(({ opcode, payload }) => [opcode, payload.toString()]), [[10, 'ping 100']])
+})
+
+t.test('to a live client, what begins with NUL goes inside a frame, alone or for many; a frame and all else go as they are', async (t) => {
+  const topics = { isLive: () => true, wrap: (payload: string | Buffer) => `frame of ${String(payload).slice(1)}`, topicsOf: () => [] } as unknown as SocketTopics
+  const { socket, frames } = createMemorySocket({ settings: { topics } })
+  socket.send('\0text')
+  socket.send(Buffer.from('\0bytes'), { binary: false })
+  socket.send('plain \0')
+  socket.send(new PreparedMessage(Buffer.from('\0for many'), false, true))
+  socket.send(prepareFrame({ type: 'ping' }))
+  await turn()
+  t.same(frames().map(({ payload }) => payload.toString()), [
+    'frame of text', 'frame of bytes', 'plain \0', 'frame of for many', '\0{"type":"ping"}'
+  ])
+})
+
+t.test('a value behind a Blob that is being read is the one that was sent, and one that cannot be sent throws at once', async (t) => {
+  const outbound = {
+    write: (value: unknown) => {
+      if (value === undefined) throw new Error('no value')
+      return JSON.stringify(value)
+    }
+  }
+  const { socket, frames } = createMemorySocket({ settings: { outbound } })
+  socket.send(new Blob(['first']), { binary: false })
+  const value = { x: 1 }
+  const left = sent((callback) => socket.send(value as never, null as never, callback))
+  value.x = 2
+  t.throws(() => { socket.send(undefined as never) }, { message: 'no value' })
+  socket.send(Buffer.from('bytes'), { binary: true })
+  t.equal(await left, undefined)
+  await turn()
+  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString()]), [[1, 'first'], [1, '{"x":1}'], [2, 'bytes']])
+})
+
+t.test('a close behind a Blob has the reason that it was called with', async (t) => {
+  const { socket, frames } = createMemorySocket()
+  const blobSent = sent((callback) => socket.send(new Blob(['first']), callback))
+  const reason = Buffer.from('done')
+  socket.close(1000, reason)
+  reason.fill('!')
+  await blobSent
+  await turn()
+  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString('latin1')]), [[2, 'first'], [8, '\x03\xe8done']])
+  socket.terminate()
 })

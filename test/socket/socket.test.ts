@@ -4,7 +4,7 @@ import t from 'tap'
 import type { WireSocket } from '../../index.js'
 import { context } from '../../lib/socket/socket.js'
 import { PreparedMessage } from '../../lib/codec/prepared-message.js'
-import { createMemorySocket } from '../fixtures/memory.js'
+import { createMemorySocket, turn } from '../fixtures/memory.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { closeFrame, closeOf, frame, RawClient, text, upgradeHead } from '../fixtures/client.js'
 import { converse } from '../fixtures/conversation.js'
@@ -503,4 +503,26 @@ t.test('data is a place for what the application keeps of a socket', async (t) =
   const own = { user: 6 }
   socket.data = own
   t.equal(socket.data, own)
+})
+
+t.test('a socket that has no topics follows none, and says why', async (t) => {
+  const { socket } = createMemorySocket()
+  t.equal(socket.topic, '')
+  t.same(socket.topics, [])
+  for (const act of [() => socket.subscribe('/a'), () => { socket.unsubscribe('/a') }, () => socket.isSubscribed('/a'), () => socket.publish('/a', 'x')]) {
+    t.throws(act, { code: 'FST_WIRE_NO_TOPICS' })
+  }
+})
+
+t.test('a listener that is put before the others gets what waits, as any other', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  stream.push(Buffer.from('818100000000' + '61', 'hex'))
+  await turn()
+  const seen: string[] = []
+  socket.prependListener('close', () => { seen.push('close') })
+  await turn()
+  t.same(seen, [])
+  socket.prependListener('message', (data) => { seen.push(String(data)) })
+  await turn()
+  t.same(seen, ['a'])
 })

@@ -19,7 +19,7 @@ async function setUp ({ settings, presence }: SetUp = {}) {
   const engine = new ScriptedEngine(presence)
   const reports: string[] = []
   const hub = new TopicHub(engine, new TopicRuleBook(RULES), {
-    maxTopics: 3, maxTopicLength: 100, liveInterval: 60_000, linger: 60_000, lease: 30_000, grace: 0, ...settings
+    maxTopics: 3, maxTopicLength: 100, liveInterval: 60_000, unusedTopicTimeout: 60_000, lease: 30_000, grace: 0, ...settings
   }, {
     state: (state, error) => { reports.push(`${state} ${error?.message ?? ''}`.trim()) },
     gap: (topic, cursor) => { reports.push(`gap ${topic} ${cursor}`) },
@@ -130,7 +130,7 @@ t.test('the names of topics are read with their limit', async (t) => {
 })
 
 t.test('a topic is dropped a little after its last socket has left, unless another one comes', async (t) => {
-  const { hub, engine } = await setUp({ settings: { linger: 5 } })
+  const { hub, engine } = await setUp({ settings: { unusedTopicTimeout: 5 } })
   const { socket } = createMemorySocket()
   await hub.subscribe(socket, '/a')
   hub.unsubscribe(socket, '/a')
@@ -140,7 +140,7 @@ t.test('a topic is dropped a little after its last socket has left, unless anoth
   await unsubscribed
   t.equal(hub.counts.topics, 0)
   engine.unsubscribe = async () => { throw new Error('down') }
-  const { hub: second, engine: failing, reports } = await setUp({ settings: { linger: 5 } })
+  const { hub: second, engine: failing, reports } = await setUp({ settings: { unusedTopicTimeout: 5 } })
   const failed = new Promise<void>((resolve) => {
     failing.unsubscribe = async () => {
       resolve()
@@ -152,6 +152,49 @@ t.test('a topic is dropped a little after its last socket has left, unless anoth
   await failed
   await turn()
   t.match(reports, ['ready', 'failed down'])
+})
+
+t.test('a topic that is followed stays when another one is dropped', async (t) => {
+  const { hub, engine } = await setUp({ settings: { unusedTopicTimeout: 5 } })
+  const peer = createMemorySocket()
+  await hub.subscribe(peer.socket, '/a')
+  await hub.subscribe(peer.socket, '/b')
+  hub.unsubscribe(peer.socket, '/b')
+  const unsubscribed = new Promise<string>((resolve) => { engine.unsubscribe = async (name) => { resolve(name) } })
+  t.equal(await unsubscribed, '/b')
+  t.equal(hub.counts.topics, 1)
+  await publish(hub, '/a', 'still here')
+  await turn()
+  t.same(textsOf(peer), ['still here'])
+})
+
+t.test('a subscription that failed is not made again for a topic that was dropped meanwhile', async (t) => {
+  const { hub, engine } = await setUp({ settings: { unusedTopicTimeout: 5 } })
+  engine.events.state('down')
+  engine.failure = new Error('no connection')
+  const { socket } = createMemorySocket()
+  hub.subscribe(socket, '/a').catch(t.error)
+  await turn()
+  hub.unsubscribe(socket, '/a')
+  await new Promise<void>((resolve) => { engine.unsubscribe = async () => { resolve() } })
+  t.equal(hub.counts.topics, 0)
+  engine.failure = undefined
+  engine.calls.length = 0
+  engine.events.state('ready')
+  await turn()
+  t.same(engine.calls, [])
+})
+
+t.test('a subscription that fails while the hub closes is neither made again nor reported', async (t) => {
+  const { hub, engine, reports } = await setUp()
+  let fail = (): void => {}
+  engine.subscribe = () => new Promise((_resolve, reject) => { fail = () => { reject(new Error('closed')) } })
+  hub.subscribe(createMemorySocket().socket, '/a').catch(t.error)
+  await hub.close()
+  engine.subscribe = async () => t.fail('made again') as never
+  fail()
+  await turn()
+  t.same(reports, ['ready'])
 })
 
 t.test('server code follows a topic until it says that it does not', async (t) => {
@@ -571,7 +614,7 @@ t.test('a subscription that cannot be made at all is reported', async (t) => {
   const { hub, reports } = await setUp({ settings: { maxTopics: 1 } })
   hub.attach(createMemorySocket().socket, { topics: ['/a', '/b'] })
   await turn()
-  t.match(reports[1], /failed A socket may follow at most 1 topics/)
+  t.match(reports[1], /failed A socket can follow at most 1 topics/)
 })
 
 t.test('a hub that closes waits for what is being published, and reports nothing more', async (t) => {

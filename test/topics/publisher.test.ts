@@ -27,18 +27,18 @@ t.test('each message has an id of its own, or the one it is given', async (t) =>
 
 t.test('the socket that a message is not for is found by its id, once', async (t) => {
   const { ids, publisher, socket } = await setUp()
-  t.equal(publisher.takeException('nothing'), undefined)
+  t.equal(publisher.takeExcluded('nothing'), undefined)
   await publisher.publish('/a', HELLO, RETENTION, socket)
-  t.equal(publisher.takeException('another'), undefined)
-  t.equal(publisher.takeException(ids[0]!), socket)
-  t.equal(publisher.takeException(ids[0]!), undefined)
+  t.equal(publisher.takeExcluded('another'), undefined)
+  t.equal(publisher.takeExcluded(ids[0]!), socket)
+  t.equal(publisher.takeExcluded(ids[0]!), undefined)
 })
 
 t.test('a message that is not accepted has no exception, and its publisher hears why', async (t) => {
   const { engine, publisher, socket } = await setUp()
   engine.failure = new Error('down')
   await t.rejects(publisher.publish('/a', HELLO, RETENTION, socket, 'x'), { message: 'down' })
-  t.equal(publisher.takeException('x'), undefined)
+  t.equal(publisher.takeExcluded('x'), undefined)
   t.equal(publisher.published, 0)
 })
 
@@ -46,8 +46,8 @@ t.test('exceptions of messages that never come back are bounded', async (t) => {
   const { engine, publisher, socket } = await setUp()
   engine.publish = async () => ({ cursor: 'c' })
   for (let i = 0; i <= 10_000; i++) await publisher.publish('/a', HELLO, RETENTION, socket, `x${i}`)
-  t.equal(publisher.takeException('x0'), undefined)
-  t.equal(publisher.takeException('x1'), socket)
+  t.equal(publisher.takeExcluded('x0'), undefined)
+  t.equal(publisher.takeExcluded('x1'), socket)
 })
 
 t.test('what is under way can be waited for', async (t) => {

@@ -9,14 +9,16 @@ async function setUp () {
   const presence = new ScriptedPresence()
   const engine = new ScriptedEngine(presence)
   const hub = new TopicHub(engine, new TopicRuleBook({ retention: DEFAULT_RETENTION, hasPresence: false }), {
-    maxTopics: 3, maxTopicLength: 100, liveInterval: 60_000, linger: 60_000, lease: 30_000, grace: 0
+    maxTopics: 3, maxTopicLength: 100, liveInterval: 60_000, unusedTopicTimeout: 60_000, lease: 30_000, grace: 0
   }, { state: () => {}, gap: () => {}, joined: () => {}, left: () => {}, failed: () => {} })
   await hub.open()
   t.teardown(() => hub.close())
-  const topics = new Topics(hub)
+  const failures: unknown[] = []
+  let firsts = 0
+  const topics = new Topics(hub, (error) => { failures.push(error) }, () => { firsts++ })
   const seen: Array<readonly [data: string, isBinary: boolean, kind: string]> = []
   await topics.subscribe('/a', (data, { isBinary, kind }) => { seen.push([data.toString(), isBinary, kind]) })
-  return { engine, presence, hub, topics, seen }
+  return { engine, presence, hub, topics, seen, failures, firsts: () => firsts }
 }
 
 t.test('text goes as text, bytes as binary, and other values as JSON', async (t) => {
@@ -113,4 +115,21 @@ t.test('topics without a route are defined by a pattern', async (t) => {
   t.same(retentionOf({ ttl: 5 }), { size: 100, ttl: 5 })
   t.same(retentionOf(), DEFAULT_RETENTION)
   t.equal(topics.state, 'ready')
+})
+
+t.test('the first message that is published is reported once, and none that has no name', async (t) => {
+  const { topics, firsts } = await setUp()
+  await t.rejects(topics.publish('', 'nowhere'), { code: 'FST_WIRE_TOPIC' })
+  t.equal(firsts(), 0)
+  await topics.publish('/a', 'one')
+  await topics.publish('/a', 'two')
+  t.equal(firsts(), 1)
+})
+
+t.test('what an asynchronous listener rejects with is reported', async (t) => {
+  const { topics, failures } = await setUp()
+  topics.on('gap', async () => { throw new Error('of the listener') })
+  topics.emit('gap', '/a', 'c1')
+  await turn()
+  t.match(failures, [{ message: 'of the listener' }])
 })

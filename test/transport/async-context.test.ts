@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import t from 'tap'
-import { currentContext, inCallersContext, NOBODY } from '../../lib/transport/async-context.js'
+import { currentContext, inCallersContext, ROOT_CONTEXT } from '../../lib/transport/async-context.js'
 
 const storage = new AsyncLocalStorage<unknown>()
 
@@ -18,7 +18,7 @@ t.test('a context has the stores of its maker', async (t) => {
 })
 
 t.test('nobody has a store', async (t) => {
-  t.equal(storage.run('a', () => NOBODY.runInAsyncScope(() => storage.getStore())), undefined)
+  t.equal(storage.run('a', () => ROOT_CONTEXT.runInAsyncScope(() => storage.getStore())), undefined)
 })
 
 t.test('a callback runs in the context of whoever gave it', async (t) => {

@@ -6,7 +6,7 @@ import { devNull } from 'node:os'
 import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
 import * as clockwork from '../../lib/timers.js'
-import { directHandle, prepareDirectIO, readInto, writeDirectly, writeError, writeNow } from '../../lib/transport/direct.js'
+import { canWriteNow, directHandle, type DirectHandle, prepareDirectIO, readInto, writeDirectly, writeError, writeNow } from '../../lib/transport/direct.js'
 
 const pair = async (t: Test): Promise<{ accepted: Socket, client: Socket }> => {
   const server = createServer().listen(0, '127.0.0.1')
@@ -23,6 +23,9 @@ const pair = async (t: Test): Promise<{ accepted: Socket, client: Socket }> => {
 
 t.test('nothing is used before it was tried', async (t) => {
   const { accepted } = await pair(t)
+  // Another test of this process may have tried it.
+  const untried: string = '../../lib/transport/direct.js?untried'
+  const { directHandle, readInto } = await import(untried) as typeof import('../../lib/transport/direct.js')
   t.equal(directHandle(accepted), undefined)
   t.equal(readInto(accepted, Buffer.alloc(1), () => true), false)
 })
@@ -178,6 +181,14 @@ t.test('where no connection can be made within the process, nothing is tried', a
   t.equal(await prepareAnew(t, { createServer: ((...args: []) => servers.push(args)) as never }), false)
   t.same(servers, [])
   t.not(platform, 'darwin')
+})
+
+t.test('only a handle with a descriptor takes what the kernel takes now', async (t) => {
+  t.equal(canWriteNow({ fd: 0 } as DirectHandle), true)
+  for (const handle of [{}, { fd: -1 }] as DirectHandle[]) {
+    t.equal(canWriteNow(handle), false)
+    t.equal(writeNow(handle, [Buffer.from('x')]), 0)
+  }
 })
 
 t.test('the kernel is handed what it takes now, of however many parts, and no more', async (t) => {

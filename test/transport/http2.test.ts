@@ -3,7 +3,7 @@ import { createServer, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
-import { cut, end, isHttp2Stream, progressOf } from '../../lib/transport/http2.js'
+import { destroyStream, endStream, isHttp2Stream, progressOf } from '../../lib/transport/http2.js'
 import { Http2Client } from '../fixtures/http2.js'
 
 /** Both ends of a stream of HTTP/2. */
@@ -29,15 +29,15 @@ t.test('a stream of HTTP/2 is told from others', async (t) => {
   t.equal(isHttp2Stream(new PassThrough()), false)
 })
 
-t.test('a stream that is cut resets the peer by CANCEL, or is just destroyed', async (t) => {
+t.test('destroyStream() resets an HTTP/2 stream with CANCEL and destroys any other', async (t) => {
   const { near, far } = await createStreams(t)
   const closed = once(near, 'close')
-  cut(far)
+  destroyStream(far)
   t.equal(far.destroyed, true)
   await closed
   t.equal(near.rstCode, 8)
   const other = new PassThrough()
-  cut(other)
+  destroyStream(other)
   t.equal(other.destroyed, true)
 })
 
@@ -46,7 +46,7 @@ t.test('a peer that keeps its side open is told to stop after a moment', async (
   near.resume()
   const ended = once(near, 'end')
   const closed = once(far, 'close')
-  end(far, 10)
+  endStream(far, 10)
   await ended
   await closed
   t.equal(far.rstCode, 0)
@@ -59,11 +59,11 @@ t.test('one that ends its own is not, nor is any other stream', async (t) => {
   near.resume()
   near.once('end', () => { near.end() })
   const closed = once(far, 'close')
-  end(far)
+  endStream(far)
   await closed
   const other = new PassThrough()
   other.resume()
-  end(other)
+  endStream(other)
   await once(other, 'end')
   t.equal(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length, before)
 })

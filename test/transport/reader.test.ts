@@ -33,7 +33,7 @@ const collector = (take: (text: string) => number | void = () => {}): Collector 
     received () {},
     takeTurn () { receiveRest(target) },
     stopReading () { target.seen.push('(stop)') },
-    caughtUp () {
+    restReceived () {
       target.seen.push('(caught up)')
       target.rest = undefined
     }

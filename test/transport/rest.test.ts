@@ -8,7 +8,7 @@ const takeAll = (rest: Rest, take: (length: number) => number): { bytes: Buffer,
   const taken: Buffer[] = []
   let copied = 0
   while (!rest.isEmpty) {
-    const length = rest.land()
+    const length = rest.copyWindow()
     const part = take(length)
     copied += length
     taken.push(Buffer.from(receiveBuffer.bytes.subarray(0, part)))
@@ -22,7 +22,7 @@ t.test('a rest gives its bytes in their order, however much of a window is taken
   const chunks = Array.from({ length: 40 }, () => Buffer.from(Array.from({ length: random(20_000) }, () => random(256))))
   const rest = new Rest()
   t.ok(rest.isEmpty)
-  t.equal(rest.land(), 0)
+  t.equal(rest.copyWindow(), 0)
   for (const chunk of chunks) rest.push(chunk)
   t.notOk(rest.isEmpty)
   const { bytes } = takeAll(rest, (length) => random(length + 1))

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import t from 'tap'
@@ -186,4 +187,16 @@ t.test('a close that is told while bytes cannot be taken is told again with them
   t.ok(transport.rest !== undefined)
   transport.dropRest()
   t.equal(transport.rest, undefined)
+})
+
+t.test('bytes are received in the context in which the transport was made, whoever has them read', async (t) => {
+  const storage = new AsyncLocalStorage<string>()
+  const seen: unknown[] = []
+  const { open, stream } = storage.run('mine', () => setUp((bytes) => { seen.push(bytes.toString(), storage.getStore()) }))
+  storage.run('of another', () => {
+    open()
+    stream.push('a')
+  })
+  await turn()
+  t.same(seen, ['a', 'mine'])
 })

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import t from 'tap'
 import { grant, remaining, spend } from '../../lib/codec/budget.js'
-import { beginShare, endShare, LEAST_SHARE, SHARE, TURN, waitInLine, type InLine } from '../../lib/transport/turns.js'
+import { beginShare, endShare, MIN_SHARE, SHARE, TURN, waitForTurn, type TurnTaker } from '../../lib/transport/turns.js'
 import { timers } from '../../lib/timers.js'
 import { turn } from '../fixtures/memory.js'
 
@@ -11,13 +11,13 @@ t.afterEach(async () => {
 })
 
 /** Does so much work in one go, and tells whether it has to wait then. */
-const work = (socket: InLine, units: number): boolean => {
+const work = (socket: TurnTaker, units: number): boolean => {
   const share = beginShare()
   spend(units)
   return endShare(socket, share)
 }
 
-const createSocket = (takeTurn: () => void = () => {}): InLine => ({ turn: 0, takeTurn })
+const createSocket = (takeTurn: () => void = () => {}): TurnTaker => ({ turn: 0, takeTurn })
 
 t.test('a socket may do a share of work in one go, and waits when it has', async (t) => {
   t.equal(beginShare(), SHARE)
@@ -29,10 +29,10 @@ t.test('a socket may do a share of work in one go, and waits when it has', async
 
 t.test('in a turn that is full a socket may do less, and once', async (t) => {
   t.equal(work(createSocket(), TURN), true)
-  t.equal(beginShare(), LEAST_SHARE)
+  t.equal(beginShare(), MIN_SHARE)
   const [first, second] = [createSocket(), createSocket()]
   t.equal(work(first, 1), false)
-  t.equal(work(second, LEAST_SHARE), true)
+  t.equal(work(second, MIN_SHARE), true)
   t.equal(work(first, 1), true)
   await turn()
   t.equal(beginShare(), SHARE)
@@ -45,9 +45,9 @@ t.test('the sockets in line take turns: each once a turn, and none when the turn
   const sockets = Array.from({ length: 10 }, (_, i) => createSocket(() => {
     now.push(i)
     work(sockets[i]!, SHARE)
-    if (order.length < 4) waitInLine(sockets[i]!)
+    if (order.length < 4) waitForTurn(sockets[i]!)
   }))
-  for (const socket of sockets) waitInLine(socket)
+  for (const socket of sockets) waitForTurn(socket)
   for (let i = 0; i < 5; i++) {
     now = []
     await turn()
@@ -64,7 +64,7 @@ t.test('a turn that takes long is over, however little work was counted', async 
   t.intercept(timers, 'now', { value: () => clock })
   let served = 0
   for (let i = 0; i < 3; i++) {
-    waitInLine(createSocket(() => {
+    waitForTurn(createSocket(() => {
       served++
       clock += 5
     }))
@@ -78,8 +78,8 @@ t.test('a turn that takes long is over, however little work was counted', async 
 t.test('those that wait go on though one of them throws', async (t) => {
   const thrown = new Promise((resolve) => { process.once('uncaughtException', resolve) })
   let isServed = false
-  waitInLine(createSocket(() => { throw new Error('broken') }))
-  waitInLine(createSocket(() => { isServed = true }))
+  waitForTurn(createSocket(() => { throw new Error('broken') }))
+  waitForTurn(createSocket(() => { isServed = true }))
   t.match(await thrown, { message: 'broken' })
   await turn()
   await turn()
@@ -89,7 +89,7 @@ t.test('those that wait go on though one of them throws', async (t) => {
 t.test('a turn belongs to no request, whoever asked for it', async (t) => {
   const storage = new AsyncLocalStorage<string>()
   const seen = new Promise((resolve) => {
-    storage.run('a request', () => { waitInLine(createSocket(() => { resolve(storage.getStore()) })) })
+    storage.run('a request', () => { waitForTurn(createSocket(() => { resolve(storage.getStore()) })) })
   })
   t.equal(await seen, undefined)
 })

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import t from 'tap'
-import { WaitingCallback } from '../../lib/transport/write-callbacks.js'
+import { settleAll, WaitingCallback } from '../../lib/transport/write-callbacks.js'
 
 const storage = new AsyncLocalStorage<string>()
 const turn = () => new Promise((resolve) => { setImmediate(resolve) })
@@ -46,4 +46,15 @@ t.test('callbacks are called in their order, however long each has waited', asyn
   for (const callback of [...early, ...late]) callback.settle(null)
   await turn()
   t.same(calls.map((call) => (call as string[])[0]), ['a', 'b', 'c', 'd'])
+})
+
+t.test('all that wait for the same bytes are settled with the same error, in their order', async (t) => {
+  const { calls, wait } = setUp()
+  const error = new Error('gone')
+  const all = [wait('a'), wait('b'), wait('c')]
+  await turn()
+  settleAll(all, error)
+  t.same(calls, [])
+  await turn()
+  t.same(calls, [['a', 'a', error], ['b', 'b', error], ['c', 'c', error]])
 })

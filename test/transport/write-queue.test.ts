@@ -1,9 +1,11 @@
 import { once } from 'node:events'
-import { readSync } from 'node:fs'
+import fs, { readSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import type { Socket } from 'node:net'
 import t from 'tap'
 import { receiveBytes } from '../../lib/transport/reader.js'
 import { Transport } from '../../lib/transport/transport.js'
+import { turn } from '../fixtures/memory.js'
 import { readAll, setUp, setUpDirectly, tick, write } from '../fixtures/transport.js'
 
 const LENGTH = 8_000_000
@@ -151,7 +153,7 @@ t.test('a write that fails tells its callbacks, and the stream its error', async
   t.match(await error, { message: 'broken' })
   await closed
   t.same(events, ['broken', 'closed'])
-  t.match(await new Promise((resolve) => { transport.whenWritten(resolve) }), { message: 'The connection closed before the data left' })
+  t.match(await new Promise((resolve) => { transport.whenWritten(resolve) }), { message: 'The connection closed before the data was sent' })
 })
 
 t.test('a region that began in an earlier slab is not grown over that of another', async (t) => {
@@ -397,6 +399,101 @@ t.test('the end of a frame that has begun to leave is not dropped', async (t) =>
   transport.dropWaiting()
   transport.end()
   t.equal((await readAll(client)).length, LENGTH + 7)
+})
+
+t.test('what is much, and comes behind a write that is not done, waits for the peer when the tick ends', async (t) => {
+  const { writes, transport, events, finish } = setUp(undefined, false)
+  write(transport, 'under way')
+  await tick()
+  transport.append(Buffer.alloc(300_000, 'x'))
+  t.equal(transport.isStalled, false)
+  await tick()
+  t.equal(transport.isStalled, true)
+  t.equal(writes.length, 1)
+  finish()
+  t.equal(writes.length, 2)
+  finish()
+  t.same(events, ['drained'])
+  t.equal(transport.queuedAmount, 0)
+})
+
+t.test('of several parts the kernel may take some, and one of them in part: the rest follows where it stopped', async (t) => {
+  const { client, transport } = await setUpDirectly(t)
+  const { writevSync } = fs
+  fs.writevSync = (fd, [first, second]) => writevSync(fd, [first!, (second as Buffer).subarray(0, 2)])
+  syncBuiltinESMExports()
+  t.teardown(restore)
+  function restore (): void {
+    fs.writevSync = writevSync
+    syncBuiltinESMExports()
+  }
+  for (const text of ['first', 'second', 'third']) transport.append(Buffer.from(text))
+  transport.flushNow()
+  t.equal(transport.queuedAmount, 'condthird'.length)
+  t.equal(transport.bufferedAmount, 'condthird'.length)
+  restore()
+  transport.end()
+  t.equal(String(await readAll(client)), 'firstsecondthird')
+})
+
+t.test('what is left to the peer leaves as it reads, and is not offered to the kernel again', async (t) => {
+  const { client, transport } = await setUpDirectly(t)
+  transport.borrow(Buffer.alloc(LENGTH))
+  transport.waitForPeer()
+  const waiting = transport.queuedAmount
+  t.ok(waiting > 0)
+  const before = read
+  readSome(client)
+  transport.flushNow()
+  t.equal(transport.queuedAmount, waiting)
+  transport.end()
+  t.equal((await readAll(client)).length, LENGTH - (read - before))
+})
+
+t.test('what is written after the end is forgotten, and whoever waits for it gets an error', async (t) => {
+  const { writes, transport } = setUp()
+  write(transport, 'before')
+  transport.end()
+  transport.end()
+  await turn()
+  write(transport, 'after')
+  const error = await new Promise((resolve) => { transport.whenWritten(resolve) })
+  t.match(error, { code: 'FST_WIRE_CONNECTION_CLOSED' })
+  await tick()
+  t.equal(transport.queuedAmount, 0)
+  t.same(writes.flat().map(String), ['before'])
+})
+
+t.test('what waits may be forgotten, and whoever waits for it gets an error; what is under way leaves', async (t) => {
+  const { writes, transport, finish } = setUp(undefined, false)
+  const results: unknown[] = []
+  write(transport, 'under way')
+  transport.whenWritten((error) => { results.push(error) })
+  await tick()
+  write(transport, 'dropped')
+  transport.whenWritten((error) => { results.push((error as { code?: string } | undefined)?.code) })
+  transport.dropWaiting()
+  t.equal(transport.queuedAmount, 'under way'.length)
+  finish()
+  await turn()
+  t.same(results, [undefined, 'FST_WIRE_CONNECTION_CLOSED'])
+  t.same(writes.flat().map(String), ['under way'])
+})
+
+t.test('whoever waits for a write that is under way when the stream is cut gets an error, once', async (t) => {
+  const { stream, transport, open, finish } = setUp(undefined, false)
+  const results: unknown[] = []
+  open()
+  write(transport, 'under way')
+  transport.whenWritten((error) => { results.push((error as { code?: string } | undefined)?.code) })
+  await tick()
+  stream.destroy()
+  await once(stream, 'close')
+  await turn()
+  t.same(results, ['FST_WIRE_CONNECTION_CLOSED'])
+  finish()
+  await turn()
+  t.equal(results.length, 1)
 })
 
 let read = 0

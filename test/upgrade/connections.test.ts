@@ -1,14 +1,16 @@
 import { once } from 'node:events'
-import { connect as connectHttp2 } from 'node:http2'
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { connect, type AddressInfo, type Server, type Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { readFileSync } from 'node:fs'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { fastifyWire } from '../../index.js'
+import { timers } from '../../lib/timers.js'
 import { Connections } from '../../lib/upgrade/connections.js'
 import { listen } from '../fixtures/app.js'
-import { upgradeHead } from '../fixtures/client.js'
+import { closeOf, upgradeHead } from '../fixtures/client.js'
 
 const TLS = {
   key: readFileSync(new URL('../fixtures/localhost.key', import.meta.url)),
@@ -47,7 +49,7 @@ for (const [kind, options] of Object.entries(KINDS)) {
     const app = await createApp(t, options)
     const port = await listen(app)
     const sockets = [await peer(t, app, port), await peer(t, app, port, 'GET /demo HTTP/1.1\r\nHost: a\r\n'), await peer(t, app, port, '\x16\x03\x01')]
-    const closed = sockets.map((socket) => once(socket, 'close'))
+    const closed = sockets.map(closeOf)
     for (const socket of sockets) socket.on('end', () => { socket.end() })
     await app.close()
     await Promise.all(closed)
@@ -79,10 +81,35 @@ t.test('an application that listens on localhost closes the connections of every
   await app.listen({ port: 0, host: 'localhost' })
   const sockets: Socket[] = []
   for (const { address, port } of app.addresses() as AddressInfo[]) sockets.push(await peer(t, app, port, 'GET / HT', address === '127.0.0.1' ? address : '::1'))
-  const closed = sockets.map((socket) => once(socket, 'close'))
+  const closed = sockets.map(closeOf)
   for (const socket of sockets) socket.on('end', () => { socket.end() })
   await app.close()
   await Promise.all(closed)
+})
+
+t.test('a stream under way of HTTP/2 is finished, and its connection ends after it', async (t) => {
+  const app = await createApp(t, KINDS['HTTP/2']!, 20)
+  let answer = (_text: string): void => {}
+  let enter = (): void => {}
+  const entered = new Promise<void>((resolve) => { enter = resolve })
+  app.get('/slow', () => new Promise<string>((resolve) => {
+    answer = resolve
+    enter()
+  }))
+  const port = await listen(app)
+  const session = connectHttp2(`http://127.0.0.1:${port}`)
+  t.teardown(() => { session.destroy() })
+  const stream = session.request({ ':path': '/slow' })
+  await entered
+  const idle = await peer(t, app, port)
+  const cut = once(idle, 'close')
+  idle.on('end', () => { idle.end() })
+  const closed = app.close()
+  await cut
+  t.equal(session.destroyed, false)
+  answer('finished')
+  t.equal(String(Buffer.concat(await stream.toArray() as Buffer[])), 'finished')
+  await closed
 })
 
 t.test('a request under way is finished, and its connection ends after it', async (t) => {
@@ -101,16 +128,18 @@ t.test('a request under way is finished, and its connection ends after it', asyn
     t.teardown(() => { socket.destroy() })
     let received = ''
     socket.on('data', (bytes) => { received += String(bytes) })
+    const ended = once(socket, 'close')
     socket.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
     await entered
     const idle = await peer(t, app, port)
-    const cut = once(idle, 'close')
+    const cut = closeOf(idle)
     idle.on('end', () => { idle.end() })
     const closed = app.close()
     await cut
     t.equal(received, '')
     answer('finished')
     await closed
+    await ended
     t.match(received, /finished$/)
   }
 })
@@ -137,9 +166,55 @@ t.test('what became a socket is forgotten', async (t) => {
   connections.forget(accepted[0])
   t.equal(connections.size, 1)
   // Handed back to the server, it is the same connection.
-  app.server.emit('connection', accepted[0])
+  for (let i = 0; i < 2; i++) app.server.emit('connection', accepted[0])
   t.equal(connections.size, 2)
+  const listeners = accepted[0].listeners('close')
+  t.equal(new Set(listeners).size, listeners.length, 'with no listener twice')
   stop()
   app.server.emit('session', {})
   socket.destroy()
+})
+
+t.test('a session that begins when the application closes already takes no streams', async (t) => {
+  const connections = new Connections()
+  const server = createHttp2Server()
+  const stop = connections.watch(server as unknown as Server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    stop()
+    connections.stop()
+    server.close()
+  })
+  connections.close(60_000)
+  const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  session.on('error', () => {})
+  await once(session, 'close')
+  t.equal(session.closed, true)
+})
+
+t.test('a session that the server was given without a connection is not looked after', async (t) => {
+  const connections = new Connections()
+  const server = createHttp2Server()
+  const stop = connections.watch(server as unknown as Server)
+  t.teardown(() => { stop() })
+  server.emit('session', {})
+  t.equal(connections.size, 0)
+})
+
+t.test('a peer that was refused has 5 s to end its connection, and half a second once the application closes', async (t) => {
+  const delays: number[] = []
+  t.intercept(timers, 'setTimeout', {
+    value: (_callback: () => void, delay: number) => {
+      delays.push(delay)
+      return { unref () {} }
+    }
+  })
+  const connections = new Connections(60_000)
+  connections.end(new PassThrough())
+  connections.close(60_000)
+  connections.end(new PassThrough())
+  t.same(delays, [5_000, 500, 60_000, 500])
+  new Connections(20).end(new PassThrough())
+  t.equal(delays.at(-1), 20)
 })

@@ -1,9 +1,10 @@
 import { EventEmitter, once } from 'node:events'
 import t from 'tap'
-import { Deadline, type Answerable } from '../../lib/upgrade/deadline.js'
+import { Deadline } from '../../lib/upgrade/deadline.js'
+import type { Upgrade } from '../../lib/upgrade/response.js'
 
 /** An upgrade that notes what is done with it. */
-class Noted extends EventEmitter implements Answerable {
+class Noted extends EventEmitter implements Pick<Upgrade, 'hasBegun' | 'refuse'> {
   hasBegun = false
   readonly done: unknown[] = []
   refuse (status: number, headers: object, body: string): void {

@@ -5,16 +5,17 @@ import { Duplex } from 'node:stream'
 import type { Test } from 'tap'
 import t from 'tap'
 import { Connections } from '../../lib/upgrade/connections.js'
-import { listenForUpgrades, type Http1Upgrade } from '../../lib/upgrade/http1.js'
+import type { Http1Upgrade } from '../../lib/upgrade/http1.js'
+import { listenForUpgrades } from '../../lib/upgrade/http1-listener.js'
 import { RawClient, upgradeHead } from '../fixtures/client.js'
 
 type Routing = (request: IncomingMessage, response: ServerResponse, upgrade: Http1Upgrade) => void
 
-const setUp = async (t: Test, route: Routing, patience?: number) => {
+const setUp = async (t: Test, route: Routing, endTimeout?: number) => {
   const server = createServer((_request, response) => { response.end('plain') })
   const failures: unknown[] = []
   const routing = (request: IncomingMessage, upgrade: Http1Upgrade): void => { route(request, upgrade.response, upgrade) }
-  const stop = listenForUpgrades(server, routing, (request) => request.url === '/demo', (error) => { failures.push(error) }, new Connections(patience))
+  const stop = listenForUpgrades(server, routing, (request) => request.url === '/demo', (error) => { failures.push(error) }, new Connections(endTimeout))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const sockets = new Set<{ destroy (): void }>()
@@ -200,7 +201,7 @@ t.test('a client that is late with its bytes is told so, by whoever answers', as
   })
   const client = new RawClient(t, port)
   client.write(upgradeHead() + 'bytes')
-  t.match((await client.readEnd()).toString(), /^HTTP\/1\.1 408 [^]*\r\nThe handshake was not complete within 30 ms\r\n/)
+  t.match((await client.readEnd()).toString(), /^HTTP\/1\.1 408 [^]*\r\nThe handshake was not completed within 30 ms\r\n/)
 })
 
 t.test('if nobody answers it then, it gets its answer all the same', async (t) => {
@@ -256,7 +257,7 @@ t.test('it is told once when a connection is over: a refusal when it is answered
   let route = (_name: string): void => {}
   const { port } = await setUp(t, (request, response, upgrade) => {
     const name = request.url as string
-    upgrade.whenOver(() => {
+    upgrade.onceFinished(() => {
       told.push(name)
       route(name)
     })
@@ -291,7 +292,7 @@ t.test('it is told at once of a connection that is gone already', async (t) => {
   stream.resume()
   await closed
   let isOver = false
-  upgrade.whenOver(() => { isOver = true })
+  upgrade.onceFinished(() => { isOver = true })
   t.ok(isOver)
 })
 
@@ -305,6 +306,23 @@ t.test('a server that asks is told which requests are upgrades', async (t) => {
   t.same([ask('websocket'), ask('h2c')], [true, true])
   stop()
   t.equal(server.shouldUpgradeCallback, before)
+})
+
+t.test('what a listener throws when the client is gone is reported', async (t) => {
+  let route = (_upgrade: Http1Upgrade): void => {}
+  const routed = new Promise<Http1Upgrade>((resolve) => { route = resolve })
+  const { port, failures } = await setUp(t, (request, _response, upgrade) => {
+    request.on('aborted', () => { throw new Error('of the listener') })
+    route(upgrade)
+  })
+  const client = connect(port, '127.0.0.1')
+  client.write(upgradeHead())
+  const { response: { socket: stream } } = await routed
+  const closed = new Promise<void>((resolve) => { stream!.once('close', () => { resolve() }) })
+  client.resetAndDestroy()
+  stream!.resume()
+  await closed
+  t.match(failures, [{ message: 'of the listener' }])
 })
 
 /** A server whose plain requests are answered when they are told to be. */
@@ -423,7 +441,7 @@ t.test('head and body of an answer leave in one write, that of a handshake and t
   }
 })
 
-t.test('a header that HTTP cannot carry leaves the response as it was, so that it can be answered once more', async (t) => {
+t.test('a header that HTTP cannot attachUpgrade leaves the response as it was, so that it can be answered once more', async (t) => {
   const { port } = await setUp(t, (request, response, upgrade) => {
     if (request.url === '/demo') upgrade.accept(ANSWER, () => { t.fail('no socket') })
     const bad = { 'x-list': ['good', 'b\u2603d'] }
@@ -454,6 +472,71 @@ t.test('what is set on the reply goes before what is set on the response, and a 
   const client = new RawClient(t, port)
   client.write(upgradeHead())
   t.equal((await client.readEnd()).toString(), 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nx-two: response\r\n\r\n')
+})
+
+t.test('a status of 101 without a head is the answer of the handshake, by its end as by its head', async (t) => {
+  const { port } = await setUp(t, (_request, response, upgrade) => {
+    upgrade.accept(ANSWER, (stream) => { stream.end() })
+    response.statusCode = 101
+    response.end()
+  })
+  const client = new RawClient(t, port)
+  client.write(upgradeHead())
+  t.equal((await client.readEnd()).toString(), 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
+})
+
+t.test('the head of a 101 is flushed once, and that of any other answer is flushed as by Node', async (t) => {
+  let end = (): void => {}
+  const { port } = await setUp(t, (request, response, upgrade) => {
+    upgrade.accept(ANSWER, (stream) => { stream.end() })
+    response.statusCode = request.url === '/demo' ? 101 : 403
+    response.flushHeaders()
+    response.flushHeaders()
+    t.equal(response.headersSent, true)
+    if (request.url === '/demo') response.end()
+    else end = () => { response.end() }
+  })
+  const refused = new RawClient(t, port)
+  refused.write(upgradeHead('/refused'))
+  t.match(await refused.readHead(), /^HTTP\/1\.1 403 /)
+  end()
+  await refused.readEnd()
+  const client = new RawClient(t, port)
+  client.write(upgradeHead())
+  t.equal((await client.readEnd()).toString(), 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
+})
+
+t.test('an answer that has begun does not become a 101', async (t) => {
+  const { port } = await setUp(t, (_request, response, upgrade) => {
+    upgrade.accept(ANSWER, () => { t.fail('no socket') })
+    response.writeHead(403)
+    t.throws(() => { response.writeHead(101) }, { code: 'ERR_HTTP_HEADERS_SENT' })
+    response.statusCode = 101
+    response.flushHeaders()
+    t.equal(upgrade.isAccepted, false)
+    response.end('refused')
+  })
+  const client = new RawClient(t, port)
+  client.write(upgradeHead())
+  const all = (await client.readEnd()).toString()
+  t.match(all, /^HTTP\/1\.1 403 /)
+  t.notMatch(all, 'HTTP/1.1 101')
+})
+
+t.test('a response whose prototype knows nothing of Node says all the same that a 101 was sent, and that it has ended', async (t) => {
+  const { port } = await setUp(t, (_request, response, upgrade) => {
+    Object.setPrototypeOf(response, Object.create(ServerResponse.prototype, {
+      headersSent: { get: () => false },
+      writableEnded: { get: () => false }
+    }) as object)
+    upgrade.accept(ANSWER, (stream) => { stream.end() })
+    response.writeHead(101)
+    t.same([response.headersSent, response.writableEnded], [true, false])
+    response.end()
+    t.equal(response.writableEnded, true)
+  })
+  const client = new RawClient(t, port)
+  t.match(await client.upgrade(), /^HTTP\/1\.1 101 /)
 })
 
 t.test('what is thrown on the way to the 101 is answered with 500, and what is thrown behind it cuts the connection', async (t) => {

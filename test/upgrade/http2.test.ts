@@ -1,11 +1,13 @@
 import { once } from 'node:events'
-import type { IncomingMessage } from 'node:http'
+import { ServerResponse, type IncomingMessage } from 'node:http'
 import { createSecureServer, createServer, type Http2Server, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
-import { isHttp2Server, listenForConnects, type Http2Upgrade } from '../../lib/upgrade/http2.js'
+import { MemorySocket } from '../../lib/inject/pair.js'
+import type { Http2Upgrade } from '../../lib/upgrade/http2.js'
+import { isHttp2Server, listenForConnects } from '../../lib/upgrade/http2-listener.js'
 import { Http2Client } from '../fixtures/http2.js'
 import { turn } from '../fixtures/memory.js'
 
@@ -170,7 +172,7 @@ t.test('a client that is gone gets no socket', async (t) => {
     const upgrade = await routed
     const response = upgrade.response as unknown as Http2ServerResponse
     let isOver = false
-    upgrade.whenOver(() => { isOver = true })
+    upgrade.onceFinished(() => { isOver = true })
     const closed = once(response.stream, 'close')
     if (whole) client.session.destroy()
     else stream.close(CANCEL)
@@ -309,9 +311,56 @@ t.test('where somebody else has sockets over HTTP/1.1, a client is told to come 
   }
 })
 
+t.test('what is thrown on the way to the 200 is answered with 500, and what is thrown behind it resets the stream', async (t) => {
+  const { client, failures } = await setUp(t, (request, response, upgrade) => {
+    if (request.url !== '/demo') throw new Error(request.url)
+    upgrade.accept(ANSWER, () => { throw new Error('/demo') })
+    response.writeHead(200).end()
+  })
+  const failed = await client.open('/other')
+  t.equal(failed.status, 500)
+  t.match(JSON.parse(await failed.readEnd()), { statusCode: 500, code: 'FST_WIRE_UPGRADE' })
+  const cut = await client.open()
+  t.equal(cut.status, 200)
+  t.equal(await cut.closed(), CANCEL)
+  t.match(failures, [{ message: '/other' }, { message: '/demo' }])
+})
+
+t.test('a response that a package has given the prototype of HTTP/1.1 is answered over HTTP/2', async (t) => {
+  const { client } = await setUp(t, (request, response, upgrade) => {
+    Object.setPrototypeOf(response, Object.create(ServerResponse.prototype) as object)
+    upgrade.accept(ANSWER, (stream) => { stream.end('opened') })
+    if (request.url === '/demo') response.writeHead(200).end()
+    else response.writeHead(403, { 'x-why': 'because' }).end('refused')
+  })
+  const refused = await client.open('/refused')
+  t.match(refused.headers, { ':status': 403, 'x-why': 'because' })
+  t.equal(await refused.readEnd(), 'refused')
+  const peer = await client.open()
+  t.equal(peer.status, 200)
+  t.equal(await peer.readEnd(), 'opened')
+})
+
+t.test('the request of a connection that is no socket of Node has that connection, with its addresses', async (t) => {
+  const seen: unknown[] = []
+  const { server } = await setUp(t, (request, response) => {
+    seen.push(request.socket.remoteAddress)
+    response.writeHead(401).end()
+  })
+  const ends = { localAddress: '127.0.0.1', localPort: 80, remotePort: 1, encrypted: false, transform: (bytes: Buffer) => bytes }
+  const near = new MemorySocket({ ...ends, remoteAddress: '192.0.2.7' })
+  const far = new MemorySocket({ ...ends, remoteAddress: '127.0.0.1' })
+  near.connect(far)
+  far.connect(near)
+  server.emit('connection', near)
+  const client = await Http2Client.connect(t, 'http://127.0.0.1', { createConnection: () => far })
+  t.equal((await client.open()).status, 401)
+  t.same(seen, ['192.0.2.7'])
+})
+
 t.test('a CONNECT over HTTP/1.1 is cut, unless somebody listens to it', async (t) => {
   const server = createTlsServer()
-  const listener = listenForConnects(server, () => { t.fail('not routed') }, () => true)
+  const listener = listenForConnects(server, () => { t.fail('not routed') }, () => true, (error) => { t.error(error) })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => { server.close() })

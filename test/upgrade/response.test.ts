@@ -1,49 +1,49 @@
 import { EventEmitter, once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
-import { carry, upgradeOf, whenOver, type Upgrade } from '../../lib/upgrade/response.js'
+import { attachUpgrade, upgradeOf, onceFinished, type Upgrade } from '../../lib/upgrade/response.js'
 
 const setUp = (isAccepted: boolean) => {
   const stream = new PassThrough()
   const response = new EventEmitter()
   const upgrade = { response, isAccepted }
-  let told = 0
-  return { stream, response, upgrade, tell: () => { told++ }, told: () => told }
+  let calls = 0
+  return { stream, response, upgrade, notify: () => { calls++ }, calls: () => calls }
 }
 
-t.test('a refusal is over when it is answered, and it is told once', async (t) => {
-  const { stream, response, upgrade, tell, told } = setUp(false)
-  whenOver(upgrade, stream, tell)
+t.test('a refusal is finished when it was answered, and the callback runs once', async (t) => {
+  const { stream, response, upgrade, notify, calls } = setUp(false)
+  onceFinished(upgrade, stream, notify)
   response.emit('finish')
-  t.equal(told(), 1)
+  t.equal(calls(), 1)
   stream.destroy()
   await once(stream, 'close')
-  t.equal(told(), 1)
+  t.equal(calls(), 1)
 })
 
-t.test('a socket is over when its stream is gone', async (t) => {
-  const { stream, response, upgrade, tell, told } = setUp(true)
-  whenOver(upgrade, stream, tell)
+t.test('an accepted upgrade is finished when its stream closes', async (t) => {
+  const { stream, response, upgrade, notify, calls } = setUp(true)
+  onceFinished(upgrade, stream, notify)
   response.emit('finish')
-  t.equal(told(), 0)
+  t.equal(calls(), 0)
   stream.destroy()
   await once(stream, 'close')
-  t.equal(told(), 1)
+  t.equal(calls(), 1)
 })
 
-t.test('what is gone already is over at once', async (t) => {
-  const { stream, upgrade, tell, told } = setUp(true)
+t.test('an upgrade whose stream has closed is finished at once', async (t) => {
+  const { stream, upgrade, notify, calls } = setUp(true)
   stream.destroy()
   await once(stream, 'close')
-  whenOver(upgrade, stream, tell)
-  t.equal(told(), 1)
+  onceFinished(upgrade, stream, notify)
+  t.equal(calls(), 1)
 })
 
 t.test('a response leads to its upgrade, whatever becomes of its prototype', async (t) => {
   const response = {}
   const upgrade = {} as Upgrade
   t.equal(upgradeOf(response), undefined)
-  carry(response, upgrade)
+  attachUpgrade(response, upgrade)
   Object.setPrototypeOf(response, null)
   t.equal(upgradeOf(response), upgrade)
   t.equal(upgradeOf(new Proxy(response, {})), upgrade)

@@ -11,8 +11,8 @@ const CANCEL = 8
 const setUp = async (t: Test, options: ServerOptions = {}, isKnown = true) => {
   const server: Http2Server = createServer({ ...options, settings: { enableConnectProtocol: true, ...options.settings } })
   const sessions = new Sessions()
-  if (isKnown) server.prependListener('connection', sessions.connected)
-  server.on('session', sessions.began)
+  if (isKnown) server.prependListener('connection', sessions.onConnection)
+  server.on('session', sessions.onSession)
   server.on('session', (session) => { session.setTimeout(60_000) })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -26,10 +26,10 @@ const setUp = async (t: Test, options: ServerOptions = {}, isKnown = true) => {
     const near = client.request('/')
     const [far] = await accepted
     far.on('error', () => {})
-    sessions.note(far.session as ServerHttp2Session)
+    sessions.track(far.session as ServerHttp2Session)
     far.respond({ ':status': 200 })
     far.resume()
-    sessions.enter(far)
+    sessions.addSocket(far)
     await once(near, 'response')
     return { near, far }
   }
@@ -68,7 +68,7 @@ t.test('settings that are not acknowledged are waited for', async (t) => {
   await new Promise<void>((resolve) => { session.pendingSettingsAck ? session.once('localSettings', () => { resolve() }) : resolve() })
   session.settings({ maxConcurrentStreams: 50 })
   t.equal(session.pendingSettingsAck, true)
-  sessions.note(session)
+  sessions.track(session)
   let settings = await once(client.session, 'remoteSettings') as [{ initialWindowSize: number }]
   t.equal(settings[0].initialWindowSize, 65_535)
   settings = await once(client.session, 'remoteSettings') as [{ initialWindowSize: number }]
@@ -97,7 +97,7 @@ t.test('a session that nobody told of, or that has no timeout, is none of its bu
   const accepted = once(server, 'stream') as Promise<[ServerHttp2Stream]>
   const near = client.request('/')
   const [far] = await accepted
-  sessions.enter(far)
+  sessions.addSocket(far)
   t.equal(timeout(), 60_000)
   near.close(CANCEL)
   await closed(far)
@@ -130,10 +130,10 @@ t.test('a peer that does not close its connection then does not hold up the end'
   const frozen = connectFrozen(t, (server.address() as AddressInfo).port)
   const [far] = await accepted
   const session = far.session as ServerHttp2Session
-  sessions.note(session)
+  sessions.track(session)
   far.respond({ ':status': 200 })
   far.resume()
-  sessions.enter(far)
+  sessions.addSocket(far)
   const gone = once(session, 'close')
   sessions.close()
   far.close(CANCEL)
@@ -148,7 +148,7 @@ t.test('nor does one that has something left, when it is not there', async (t) =
   connectFrozen(t, (server.address() as AddressInfo).port)
   const [far] = await accepted
   const session = far.session as ServerHttp2Session
-  sessions.note(session)
+  sessions.track(session)
   const gone = once(session, 'close')
   sessions.close(20)
   await gone
@@ -160,7 +160,7 @@ t.test('one that is there keeps it as long as there are streams', async (t) => {
   client.request('/')
   const [far] = await accepted
   far.on('error', () => {})
-  sessions.note(session)
+  sessions.track(session)
   const gone = once(session, 'close')
   sessions.close(50)
   await once(client.session, 'ping')
@@ -179,7 +179,7 @@ t.test('one whose first handshake comes after that is closed as well', async (t)
   client.request('/')
   const [far] = await accepted
   far.on('error', () => {})
-  sessions.note(session)
+  sessions.track(session)
   const gone = once(session, 'close')
   await goaway
   far.close(CANCEL)

@@ -1,3 +1,0 @@
-import { runFolder } from '../fixtures/folder.js'
-
-await runFolder('options')

@@ -1,0 +1,36 @@
+// Starting a process takes longer than most tests, so those that can live together run in one: its test files by name, or a
+// folder, which stands for those of its files that no other process names. Each has a file in test/processes/.
+import { readdirSync } from 'node:fs'
+
+export const PROCESSES = {
+  application: ['.', 'examples', 'inject', 'options', 'server'],
+  behaviour: ['behaviour'],
+  'without-direct-io': ['behaviour/without-direct-io'],
+  'drop-in': ['drop-in'],
+  engine: ['engine'],
+  nats: ['engine/nats'],
+  redis: ['engine/redis', 'engine/redis-cluster', 'engine/redis-faults'],
+  packages: ['packages'],
+  declarations: ['packages/types'],
+  runners: ['packages/bundlers', 'packages/jest'],
+  // With processes of their own.
+  runtimes: ['bench', 'packages/cluster', 'packages/runtimes'],
+  peers: ['peers'],
+  routes: ['routes', 'upgrade'],
+  'sans-io': ['codec', 'deflate', 'handshake', 'protocol'],
+  socket: ['client', 'socket', 'topics', 'transport']
+}
+
+const named = Object.values(PROCESSES).flat()
+
+/** @returns the test files of a process, as `test/socket/socket.test.ts` */
+export function filesOf (name) {
+  return PROCESSES[name].flatMap((entry) => {
+    const folder = readdirSync(new URL(`./${entry.slice(0, entry.lastIndexOf('/') + 1)}`, import.meta.url))
+    if (folder.includes(`${entry.split('/').at(-1)}.test.ts`)) return [pathOf(entry)]
+    const files = readdirSync(new URL(`./${entry}/`, import.meta.url)).filter((file) => file.endsWith('.test.ts')).sort()
+    return files.map((file) => `${entry}/${file.slice(0, -'.test.ts'.length)}`.replace(/^\.\//, '')).filter((file) => !named.includes(file)).map(pathOf)
+  })
+}
+
+const pathOf = (entry) => `test/${entry}.test.ts`

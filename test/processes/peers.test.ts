@@ -1,0 +1,3 @@
+import { runProcess } from '../fixtures/process.js'
+
+await runProcess(import.meta.url)
