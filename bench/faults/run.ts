@@ -1,61 +1,62 @@
+import { parseArgs } from 'node:util'
 import { natsProgram, startNats } from '../../test/fixtures/nats-server.js'
 import { redisProgram, startRedis } from '../../test/fixtures/redis-server.js'
-import { runFault, type Cast } from './harness.js'
+import { CASES, type Case } from './cases.js'
+import { runFault, type FaultResult } from './harness.js'
 
-/** What becomes of messages when something breaks under load: npm run faults [-- --messages 10000] */
-const at = process.argv.indexOf('--messages')
-const messages = at === -1 ? 100_000 : Number(process.argv[at + 1])
-const STEP = 300
-
-const wait = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) })
-const killEngine = async ({ engine, more }: Cast): Promise<void> => {
-  for (let i = 0; i < 5; i++) {
-    await engine.kill()
-    await engine.start()
-    await more(STEP)
+/**
+ * What becomes of messages when something breaks under load:
+ *
+ *   npm run faults [-- --messages 100000 --clients 30 --engine redis --only frozen]
+ */
+const { values } = parseArgs({
+  options: {
+    messages: { type: 'string', default: '100000' },
+    clients: { type: 'string', default: '30' },
+    engine: { type: 'string', default: 'redis,nats' },
+    only: { type: 'string', default: '' }
   }
-}
-const FAULTS: ReadonlyArray<readonly [name: string, persists: boolean, fault: (cast: Cast) => Promise<void>]> = [
-  ['engine killed 5 times, with persistence', true, killEngine],
-  ['engine killed 5 times, without', false, killEngine],
-  ['20 dropped engine connections', false, async ({ proxy, more }) => {
-    for (let i = 0; i < 20; i++) {
-      proxy.dropAll()
-      await more(STEP)
-    }
-  }],
-  ['a server process killed', false, async ({ replace, more }) => {
-    await replace(1)
-    await more(STEP)
-  }],
-  ['engine frozen 10 s', false, async ({ engine, more }) => {
-    engine.freeze()
-    await wait(10_000)
-    engine.thaw()
-    await more(STEP)
-  }],
-  ['rolling restart of all processes', false, async ({ replace, more }) => {
-    for (let i = 0; i < 3; i++) {
-      await replace(i)
-      await more(STEP)
-    }
-  }]
-]
+})
 
-const columns = (cells: readonly unknown[]): string => cells.map((cell, i) => String(cell).padEnd(i === 0 ? 50 : 10)).join(' ')
-console.log(columns(['', 'accepted', 'lost', 'doubled', 'disorder', 'gaps', 'missing']))
-let isBad = false
-for (const [kind, program] of [['redis', redisProgram], ['nats', natsProgram]] as const) {
-  if (program === null) {
-    console.log(`${kind}-server is not installed`)
+const COLUMNS = [
+  ['accepted', 9], ['lost', 6], ['doubled', 8], ['disorder', 9], ['told missing', 13], ['gaps told/real', 15], ['rejected', 9], ['stall', 8]
+] as const
+
+const print = (name: string, cells: readonly unknown[]): void => {
+  console.log(`${name.padEnd(48)}${cells.map((cell, i) => String(cell).padStart(COLUMNS[i]![1])).join('')}`)
+}
+
+function isBad ({ losesData }: Case, { lost, doubled, outOfOrder, missing }: FaultResult): boolean {
+  return lost + doubled + outOfOrder > 0 || (!losesData && missing > 0)
+}
+
+print('', COLUMNS.map(([name]) => name))
+let failures = 0
+for (const kind of ['redis', 'nats'] as const) {
+  if (!values.engine.includes(kind)) continue
+  if ((kind === 'redis' ? redisProgram : natsProgram) === null) {
+    console.log(`${kind}-server is not installed: apt-get install ${kind}-server`)
     continue
   }
-  for (const [name, persists, fault] of FAULTS) {
-    const start = (): ReturnType<typeof startRedis> => kind === 'redis' ? startRedis({ persists }) : startNats({ persists })
-    const result = await runFault({ kind, start, messages, listeners: 10, fault })
-    const { accepted, lost, doubled, outOfOrder, gaps, missing } = result
-    console.log(columns([`${kind}: ${name}`, accepted, lost, doubled, outOfOrder, gaps, missing]))
-    if (lost + doubled + outOfOrder > 0) isBad = true
+  for (const each of CASES.filter(({ name }) => name.includes(values.only))) {
+    const { persists, fault } = each
+    const name = `${kind}: ${each.name}`
+    try {
+      const result = await runFault({
+        kind,
+        start: () => kind === 'redis' ? startRedis({ persists }) : startNats({ persists }),
+        messages: Number(values.messages),
+        clients: Number(values.clients),
+        fault
+      })
+      const { accepted, lost, doubled, outOfOrder, missing, gapsTold, gapsReal, rejected, longestStall } = result
+      const stall = `${(longestStall / 1000).toFixed(1)} s`
+      print(name, [accepted, lost, doubled, outOfOrder, missing, `${gapsTold}/${gapsReal}`, rejected, stall])
+      if (isBad(each, result)) failures++
+    } catch (error) {
+      console.log(`${name.padEnd(48)} ${(error as Error).message}`)
+      failures++
+    }
   }
 }
-process.exit(isBad ? 1 : 0)
+process.exit(failures > 0 ? 1 : 0)

@@ -1,37 +1,62 @@
-import { redisEngine } from '../../lib/engine/redis.js'
+import type { AddressInfo } from 'node:net'
+import { fastify } from 'fastify'
+import fastifyWire from '../../index.js'
 import { natsEngine } from '../../lib/engine/nats.js'
-import { TopicHub } from '../../lib/topics/hub.js'
-import { TopicRuleBook } from '../../lib/topics/topic-rules.js'
+import { redisEngine } from '../../lib/engine/redis.js'
+import { PER_PUBLISHER } from './verdict.js'
 
 /**
- * One of the processes of the fault harness. Arguments: redis or nats, the URL of its server, the number of listeners. It
- * follows one topic, publishes what its parent says, and reports what it was delivered.
+ * One of the processes of the fault harness. Arguments: redis or nats, the URL of its server, and the number of this
+ * publisher. It serves the topic, publishes as many messages as its parent says, and reports what was accepted.
  */
-const TOPIC = '/faults'
-const [kind, url, listeners] = process.argv.slice(2) as [string, string, string]
-const engine = kind === 'redis'
-  ? redisEngine({ url, publishTimeout: 30_000 })
-  : natsEngine({ servers: url, maxPerTopic: 1_000_000, publishTimeout: 30_000 })
-const rules = new TopicRuleBook({ retention: { size: 1_000_000, ttl: 600_000 }, hasPresence: false })
-const settings = { maxTopics: 10, maxTopicLength: 100, liveInterval: 25_000, unusedTopicTimeout: 60_000, lease: 30_000, grace: 5_000 }
-const hub = new TopicHub(engine, rules, settings, {
-  state () {}, gap () { process.send?.({ gap: true }) }, joined () {}, left () {}, failed () {}
-})
 
-let batch: string[] = []
-setInterval(() => {
-  if (batch.length === 0) return
-  process.send?.({ delivered: batch })
-  batch = []
-}, 20)
+export type ToServer = { readonly publish: number } | { readonly close: true }
 
-await hub.open()
-for (let i = 0; i < Number(listeners); i++) {
-  await hub.listen(TOPIC, (data) => { batch.push(`${i}:${data.toString()}`) })
+export interface FromServer {
+  readonly port?: number
+  readonly accepted?: readonly number[]
+  readonly rejected?: number
 }
-process.on('message', ({ publish }: { publish: string }) => {
-  hub.publish(TOPIC, Buffer.from(publish), false).then(
-    () => process.send?.({ accepted: publish }), () => process.send?.({ rejected: publish }))
+
+const TOPIC = '/faults'
+const HISTORY = { size: 1_000_000, ttl: 600_000 }
+const FILLER = ' '.repeat(150)
+const REPORT_INTERVAL = 20
+
+const [kind, url, number] = process.argv.slice(2) as [string, string, string]
+const limits = { publishTimeout: 30_000 }
+const engine = kind === 'redis'
+  ? redisEngine({ url, ...limits })
+  : natsEngine({ servers: url, maxPerTopic: HISTORY.size, ...limits })
+// Other processes may need the machine while this one starts.
+const app = fastify({ pluginTimeout: 60_000 })
+await app.register(fastifyWire, { engine, shutdown: { code: 1012, reason: 'restart' } })
+app.ws(TOPIC, { topic: true, history: HISTORY, backpressure: { limit: 1_048_576 } }, () => {})
+await app.listen({ port: 0, host: '127.0.0.1' })
+
+let next = Number(number) * PER_PUBLISHER
+let accepted: number[] = []
+let rejected = 0
+const report = (): void => {
+  if (accepted.length + rejected > 0) process.send?.({ accepted, rejected } satisfies FromServer)
+  accepted = []
+  rejected = 0
+}
+setInterval(report, REPORT_INTERVAL)
+
+const publish = (): void => {
+  const message = next++
+  app.topics.publish(TOPIC, message + FILLER).then(() => { accepted.push(message) }, () => { rejected++ })
+}
+
+process.on('message', async (order: ToServer) => {
+  if ('publish' in order) {
+    for (let i = 0; i < order.publish; i++) publish()
+    return
+  }
+  await app.close()
+  report()
+  process.disconnect()
 })
 process.on('disconnect', () => { process.exit() })
-process.send!({ isReady: true })
+process.send!({ port: (app.server.address() as AddressInfo).port } satisfies FromServer)

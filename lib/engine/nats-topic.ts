@@ -12,14 +12,23 @@ export class NatsTopic {
     this.presence?.unsubscribe()
   }
 
+  /** The answer to a question, which may be older than what was delivered meanwhile. */
   startFrom (cursor: string): void {
-    const sequence = placeOf(cursor)
-    // The answer to a question may be older than what was delivered meanwhile.
-    if (Number(sequence) < Number(this.#sequence)) return
-    this.#sequence = sequence
+    if (this.#sequence === '') this.follow(cursor)
+  }
+
+  /** A message was delivered. */
+  follow (cursor: string): void {
+    this.#sequence = placeOf(cursor)
     this.#cursor = cursor
   }
 
+  /** The connection broke: a server that lost its data gives the same sequences to other messages. */
+  forget (): void {
+    this.#sequence = this.#cursor = ''
+  }
+
+  /** The cursor of the message with this sequence, where it is the last one that was delivered. */
   prev (sequence: string): string | undefined {
     return sequence === this.#sequence ? this.#cursor : undefined
   }

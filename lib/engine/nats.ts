@@ -49,9 +49,12 @@ interface Acknowledgement {
 
 const DAY = 24 * 60 * 60 * 1000
 const NANOSECONDS = 1e6
-/** A server that is silent is given up after two pings without an answer. */
+/**
+ * A server that is silent is given up after two pings without an answer. A connection that breaks during its handshake is
+ * noticed by `timeout` only.
+ */
 const CONNECTION = {
-  maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 100, pingInterval: 3000, maxPingOut: 2
+  maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 100, pingInterval: 3000, maxPingOut: 2, timeout: 3000
 }
 /** Within this time a second message with the same id is dropped, in milliseconds. */
 const DUPLICATE_WINDOW = 120_000
@@ -120,7 +123,8 @@ class NatsEngine implements Engine {
     this.#outgoing = new Outgoing({
       name: this.name,
       limits: readPublishLimits(options),
-      send: (message) => this.#transmit(message),
+      send: async ([message]) => [await this.#transmit(message!)],
+      joins: () => false,
       isFinal: (error) => error instanceof EngineRefused,
       isConnected: () => this.#state === 'ready'
     })
@@ -154,7 +158,7 @@ class NatsEngine implements Engine {
     if (this.#events === null) return Promise.reject(new EngineClosed(this.name))
     const tag = tagOf(publication.id)
     const payload = Buffer.concat([Buffer.from(`${tag} ${size} ${ttl}\n`, 'latin1'), encodeEnvelope(publication, tag)])
-    return this.#outgoing.publish({ subjects: this.#subjects.of(topic), tag, payload }, payload.length)
+    return this.#outgoing.publish(topic, { subjects: this.#subjects.of(topic), tag, payload }, payload.length)
   }
 
   async subscribe (topic: string): Promise<string> {
@@ -197,7 +201,8 @@ class NatsEngine implements Engine {
       if (newest === null) return { messages: [], isGap: after !== undefined && after !== head, head }
       if (after === head) return { messages: [], isGap: false, head }
       const place = after === undefined ? '' : placeOf(after)
-      const from = /^\d{1,15}$/.test(place) ? Number(place) : 0
+      // A place behind the newest message is one of before the server lost its data: all that it has is new.
+      const from = /^\d{1,15}$/.test(place) && Number(place) <= newest.sequence ? Number(place) : 0
       // Of a whole history the newest part is wanted; behind a cursor, what comes first.
       const count = after === undefined ? Infinity : limit + 1
       const stored = await this.#whileConnected(jetStream.from(publish, from, count))
@@ -268,7 +273,7 @@ class NatsEngine implements Engine {
     const cursor = cursorAt(headers.get('Nats-Sequence'), bytes)
     const last = headers.get('Nats-Last-Sequence')
     const prev = followed.prev(last) ?? (last === '0' ? this.#beginning() : `${last}.`)
-    followed.startFrom(cursor)
+    followed.follow(cursor)
     events.message(topic, decodeStored(bytes, cursor, prev))
   }
 
@@ -297,6 +302,7 @@ class NatsEngine implements Engine {
       if (type === 'disconnect') {
         this.#outgoing.pause()
         this.presence.pause()
+        for (const followed of this.#topics.values()) followed.forget()
         this.#acknowledgements.clear()
         this.#setState('down')
       } else if (type === 'reconnect') this.#prepareSoon()

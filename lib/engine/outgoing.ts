@@ -5,6 +5,10 @@ import { timers } from '../timers.js'
 /** How long after a failure that is not the connection's everything unanswered is sent again, in milliseconds. */
 const RETRY_DELAY = 50
 
+/** The most messages, and about the most bytes, that are sent together. */
+const BATCH_LENGTH = 128
+const BATCH_BYTES = 131_072
+
 /** How long, and how much of what is published, may wait to be accepted. */
 export interface PublishLimits {
   /** How long a message may wait to be accepted, in milliseconds. Default: 10,000. */
@@ -28,17 +32,22 @@ export interface OutgoingOptions<T> {
   readonly name: string
   readonly limits: Required<PublishLimits>
   /**
-   * Sends one message; resolves with its cursor.
-   * @param isAgain whether the message was sent before, and may have been accepted
+   * Sends messages of one topic, in their order; resolves with their cursors.
+   * @param isAgain whether the first of them was sent before, and may have been accepted
+   * @param after the message of the topic that was sent before and is not answered: without it, the server must not accept
+   * these either
    */
-  send (message: T, isAgain: boolean): Promise<string>
-  /** Whether sending again cannot help. Otherwise the message is sent again until its time is over. */
+  send (messages: readonly T[], isAgain: boolean, after: T | undefined): Promise<readonly string[]>
+  /** Whether a message can be sent together with the one before it in its topic. */
+  joins (message: T, previous: T): boolean
+  /** Whether sending again cannot help. Otherwise the messages are sent again until their time is over. */
   isFinal (error: unknown): boolean
   /** Whether there is a connection. Without one, messages wait for `resume()`. */
   isConnected (): boolean
 }
 
 interface Entry<T> {
+  readonly topic: string
   readonly message: T
   readonly bytes: number
   readonly deadline: number
@@ -47,17 +56,40 @@ interface Entry<T> {
   reject (error: unknown): void
 }
 
+/** Messages of a topic that are sent together. */
+interface Batch<T> {
+  readonly entries: Array<Entry<T>>
+  bytes: number
+}
+
+/** What was sent of a topic and is not answered. */
+interface UnderWay<T> {
+  batches: number
+  last: T
+}
+
 /**
- * The messages that the server has not answered yet, in order. After a failure all of them are sent again before any
- * new one: the server drops those that it has, so that the order is that of `publish()` whatever broke in between.
+ * The messages that the server has not answered yet, in order. What is published in one turn of the event loop is sent
+ * together, topic by topic.
+ *
+ *   paused ── resume() ──▶ probing: one message ── answered ──▶ sending
+ *      ▲                              │                            │
+ *      └── pause(), or a failure ─────┴────────────────────────────┘
+ *
+ * After a failure all of them are sent again before any new one: the server drops those that it has, so that the order is
+ * that of `publish()` whatever broke in between. A server that is not ready may refuse some and take those behind them;
+ * therefore one goes ahead, and each names the one before it.
  */
 export class Outgoing<T> {
   readonly #options: OutgoingOptions<T>
   readonly #entries = new Set<Entry<T>>()
+  /** Those that are to be sent, in order; some may have been rejected since. */
+  #unsent: Array<Entry<T>> = []
+  #underWay = new Map<string, UnderWay<T>>()
   #bytes = 0
-  #isPaused = true
-  #isClosed = false
-  /** Failures of what was sent before the last time that everything was sent again say nothing new. */
+  #state: 'paused' | 'probing' | 'sending' | 'closed' = 'paused'
+  #isScheduled = false
+  /** Answers to what was sent before the last time that everything was sent again say nothing of the order. */
   #generation = 0
   #timer: NodeJS.Timeout | null = null
   #retry: NodeJS.Timeout | null = null
@@ -67,9 +99,9 @@ export class Outgoing<T> {
   }
 
   /** @param bytes the size of the message */
-  publish (message: T, bytes: number): Promise<Accepted> {
+  publish (topic: string, message: T, bytes: number): Promise<Accepted> {
     const { name, limits: { publishTimeout, maxWaiting, maxWaitingBytes } } = this.#options
-    if (this.#isClosed) return Promise.reject(new EngineClosed(name))
+    if (this.#state === 'closed') return Promise.reject(new EngineClosed(name))
     const count = this.#entries.size
     // A message that alone is larger than that is for the server to refuse.
     if (count >= maxWaiting || (count > 0 && this.#bytes + bytes > maxWaitingBytes)) {
@@ -77,36 +109,40 @@ export class Outgoing<T> {
     }
     return new Promise((resolve, reject) => {
       const deadline = timers.now() + publishTimeout
-      const entry: Entry<T> = { message, bytes, deadline, wasSent: false, resolve, reject }
+      const entry: Entry<T> = { topic, message, bytes, deadline, wasSent: false, resolve, reject }
       this.#entries.add(entry)
       this.#bytes += bytes
       // One timer for all: what was published first is the first whose time is over.
       this.#timer ??= timers.setTimeout(this.#expire, publishTimeout)
-      if (!this.#isPaused) this.#send(entry)
+      if (this.#state === 'paused') return
+      this.#unsent.push(entry)
+      this.#schedule()
     })
   }
 
   /** The connection is gone: new messages wait. */
   pause (): void {
-    this.#isPaused = true
+    if (this.#state === 'closed') return
+    this.#state = 'paused'
+    this.#unsent = []
+    this.#underWay = new Map()
     this.#generation++
   }
 
   /** The connection is usable: sends all that is unanswered, and what waits. */
   resume (): void {
-    if (this.#isClosed) return
+    if (this.#state === 'closed') return
     if (this.#retry !== null) timers.clearTimeout(this.#retry)
     this.#retry = null
-    this.#generation++
-    this.#isPaused = false
-    const generation = this.#generation
-    for (const entry of this.#entries) {
-      if (this.#generation === generation) this.#send(entry)
-    }
+    this.pause()
+    this.#state = 'probing'
+    this.#unsent = Array.from(this.#entries)
+    this.#flush()
   }
 
   close (): void {
-    this.#isClosed = true
+    this.pause()
+    this.#state = 'closed'
     if (this.#timer !== null) timers.clearTimeout(this.#timer)
     if (this.#retry !== null) timers.clearTimeout(this.#retry)
     for (const entry of this.#entries) entry.reject(new EngineClosed(this.#options.name))
@@ -119,19 +155,95 @@ export class Outgoing<T> {
     return wasWaiting
   }
 
-  #send (entry: Entry<T>): void {
-    const isAgain = entry.wasSent
-    const generation = this.#generation
-    entry.wasSent = true
-    this.#options.send(entry.message, isAgain).then(
-      (cursor) => { if (this.#remove(entry)) entry.resolve({ cursor }) },
-      (error: unknown) => { if (this.#entries.has(entry)) this.#failed(entry, generation, error) })
+  #schedule (): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    timers.setImmediate(this.#flushScheduled)
   }
 
-  #failed (entry: Entry<T>, generation: number, error: unknown): void {
+  readonly #flushScheduled = (): void => {
+    this.#isScheduled = false
+    this.#flush()
+  }
+
+  #flush (): void {
+    if (this.#state === 'probing') {
+      if (this.#underWay.size === 0) this.#probe()
+      return
+    }
+    const generation = this.#generation
+    for (const { entries } of this.#takeBatches()) {
+      // Sending fails at once where the connection has just broken.
+      if (generation === this.#generation) this.#send(entries)
+    }
+  }
+
+  #probe (): void {
+    const index = this.#unsent.findIndex((entry) => this.#entries.has(entry))
+    const first = this.#unsent[index]
+    this.#unsent = first === undefined ? [] : this.#unsent.slice(index + 1)
+    if (first !== undefined) this.#send([first])
+  }
+
+  #takeBatches (): Array<Batch<T>> {
+    const batches: Array<Batch<T>> = []
+    const open = new Map<string, Batch<T>>()
+    for (const entry of this.#unsent) {
+      if (!this.#entries.has(entry)) continue
+      const { topic, message, bytes } = entry
+      let batch = open.get(topic)
+      if (batch === undefined || batch.entries.length >= BATCH_LENGTH || batch.bytes + bytes > BATCH_BYTES ||
+        !this.#options.joins(message, batch.entries.at(-1)!.message)) {
+        batch = { entries: [], bytes: 0 }
+        batches.push(batch)
+        open.set(topic, batch)
+      }
+      batch.entries.push(entry)
+      batch.bytes += bytes
+    }
+    this.#unsent = []
+    return batches
+  }
+
+  #send (entries: ReadonlyArray<Entry<T>>): void {
+    const { topic, wasSent } = entries[0]!
+    const messages: T[] = []
+    for (const entry of entries) {
+      entry.wasSent = true
+      messages.push(entry.message)
+    }
+    const generation = this.#generation
+    const underWay = this.#underWay.get(topic)
+    const last = messages.at(-1) as T
+    const after = underWay?.last
+    if (underWay === undefined) {
+      this.#underWay.set(topic, { batches: 1, last })
+    } else {
+      underWay.batches++
+      underWay.last = last
+    }
+    this.#options.send(messages, wasSent, after).then(
+      (cursors) => {
+        for (const [i, entry] of entries.entries()) if (this.#remove(entry)) entry.resolve({ cursor: cursors[i]! })
+        this.#answered(topic, generation)
+      },
+      (error: unknown) => { this.#failed(entries, generation, error) })
+  }
+
+  /** The server takes messages: all others can follow. */
+  #answered (topic: string, generation: number): void {
+    if (generation !== this.#generation) return
+    const underWay = this.#underWay.get(topic) as UnderWay<T>
+    if (--underWay.batches === 0) this.#underWay.delete(topic)
+    if (this.#state !== 'probing') return
+    this.#state = 'sending'
+    this.#flush()
+  }
+
+  #failed (entries: ReadonlyArray<Entry<T>>, generation: number, error: unknown): void {
     if (this.#options.isFinal(error)) {
-      this.#remove(entry)
-      entry.reject(error)
+      for (const entry of entries) if (this.#remove(entry)) entry.reject(error)
+      this.#answered(entries[0]!.topic, generation)
       return
     }
     if (generation !== this.#generation) return

@@ -5,8 +5,7 @@ import { timers } from '../timers.js'
  *
  * Both well-kept packages were tried, with the server killed and connections dropped under load. What is in flight when a
  * connection breaks, @redis/client rejects; ioredis sends it again by default, which doubles what the server had accepted.
- * The engine keeps the ids and the time limit, so it has to be the one that sends again, in order; ioredis would need
- * `autoResendUnfulfilledCommands`, `autoResubscribe` and `maxRetriesPerRequest` set against their defaults for that.
+ * The engine keeps the ids and the time limit, so it has to be the one that sends again, in order.
  * @redis/client reports that it is ready after it has subscribed again, which is when the history has to be read.
  */
 export interface RedisLink {

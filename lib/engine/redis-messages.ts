@@ -1,6 +1,6 @@
 import { tagIn } from './cursor.js'
-import { decodeEnvelope } from './envelope.js'
-import type { TopicMessage } from './engine.js'
+import type { Publication, TopicMessage } from './engine.js'
+import { decodeEnvelope, encodeEnvelope } from './envelope.js'
 
 const LINE_FEED = 10
 
@@ -16,11 +16,35 @@ export function decodeEntry ([id, [, value]]: StreamEntry): TopicMessage {
   return decodeEnvelope(value, prevEnd + 1, `${id.toString('latin1')}.${tag}`, prev, tag)
 }
 
-/** As it is announced: a letter, cursor LF prev LF envelope */
-export function decodeAnnounced (message: Buffer): TopicMessage {
-  const cursorEnd = message.indexOf(LINE_FEED)
-  const prevEnd = message.indexOf(LINE_FEED, cursorEnd + 1)
-  const cursor = message.toString('latin1', 1, cursorEnd)
-  const prev = message.toString('latin1', cursorEnd + 1, prevEnd)
-  return decodeEnvelope(message, prevEnd + 1, cursor, prev, tagIn(cursor))
+/** A message that is published, with the tag of its cursor. */
+export interface Tagged {
+  readonly publication: Publication
+  readonly tag: string
+}
+
+/** For the script that publishes: of each message tag LF length of envelope LF envelope. */
+export function encodeMessages (messages: readonly Tagged[]): Buffer {
+  const parts: Buffer[] = []
+  for (const { publication, tag } of messages) {
+    const envelope = encodeEnvelope(publication, tag)
+    parts.push(Buffer.from(`${tag}\n${envelope.length}\n`, 'latin1'), envelope)
+  }
+  return Buffer.concat(parts)
+}
+
+/**
+ * Calls `take` for each message of an announcement: a letter, the predecessor of the first LF, and of each message
+ * cursor LF length of envelope LF envelope.
+ */
+export function decodeAnnounced (announcement: Buffer, take: (message: TopicMessage) => void): void {
+  let at = announcement.indexOf(LINE_FEED) + 1
+  let prev = announcement.toString('latin1', 1, at - 1)
+  while (at < announcement.length) {
+    const cursorEnd = announcement.indexOf(LINE_FEED, at)
+    const lengthEnd = announcement.indexOf(LINE_FEED, cursorEnd + 1)
+    const cursor = announcement.toString('latin1', at, cursorEnd)
+    at = lengthEnd + 1 + Number(announcement.toString('latin1', cursorEnd + 1, lengthEnd))
+    take(decodeEnvelope(announcement.subarray(0, at), lengthEnd + 1, cursor, prev, tagIn(cursor)))
+    prev = cursor
+  }
 }

@@ -15,35 +15,56 @@ const REMEMBER_HEAD = 24 * 60 * 60 * 1000
 /** How long an id is remembered at least, and at most twice as long. */
 const REMEMBER_IDS = 60 * 1000
 
+/** The error of PUBLISH where the message is missing that was sent before these. */
+export const UNORDERED = 'UNORDERED'
+
 /**
- * Drops the message if its id is known; else chains it to its predecessor, appends it, trims, sets the time, announces
- * it. Answers with its place. Ids are kept in two hashes by turns, each for a minute, which then expires as a whole.
+ * For each message: drops it if its id is known; else chains it to its predecessor, and appends it. Then trims, sets the
+ * time, and announces what is new. Answers with the places. Ids are kept in two hashes by turns, each for a minute, which
+ * then expires as a whole.
  *
- * KEYS: stream (and channel), head, ids of even minutes, ids of odd minutes · ARGV: tag, envelope, size, ttl
+ * A message is: tag LF length of envelope LF envelope. An announcement is: the predecessor of the first, LF, then for each
+ * message: cursor LF length of envelope LF envelope.
+ *
+ * KEYS: stream (and channel), head, ids of even minutes, ids of odd minutes
+ * ARGV: messages, size, ttl, the tag of the message that must be there, or none
  */
 export const PUBLISH = script(`
 local now = redis.call('TIME')
 local window = math.floor(now[1] * 1000 / ${REMEMBER_IDS})
 local current, other = KEYS[3 + window % 2], KEYS[4 - window % 2]
-local tag = ARGV[1]
-local place = redis.call('HGET', current, tag) or redis.call('HGET', other, tag)
-if place then return place end
-local prev = redis.call('GET', KEYS[2]) or ''
-local body = prev .. '\\n' .. ARGV[2]
-if ARGV[3] == '0' then
-  redis.call('DEL', KEYS[1])
-  place = now[1] .. '-' .. now[2]
-else
-  place = redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[3], '*', 'm', tag .. '\\n' .. body)
-  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+if ARGV[4] and not redis.call('HGET', current, ARGV[4]) and not redis.call('HGET', other, ARGV[4]) then
+  return redis.error_reply('${UNORDERED} what was sent before is not there')
 end
-local cursor = place .. '.' .. tag
-redis.call('SET', KEYS[2], cursor, 'PX', math.max(${REMEMBER_HEAD}, ARGV[4]))
-if redis.call('HSET', current, tag, place) and redis.call('HLEN', current) == 1 then
-  redis.call('PEXPIREAT', current, (window + 2) * ${REMEMBER_IDS})
+local first = redis.call('GET', KEYS[2]) or ''
+local head, messages, size = first, ARGV[1], ARGV[2]
+local places, announced, at, length = {}, {}, 1, #ARGV[1]
+while at <= length do
+  local tagEnd = string.find(messages, '\\n', at, true)
+  local sizeEnd = string.find(messages, '\\n', tagEnd + 1, true)
+  local tag = string.sub(messages, at, tagEnd - 1)
+  local last = sizeEnd + tonumber(string.sub(messages, tagEnd + 1, sizeEnd - 1))
+  local place = redis.call('HGET', current, tag) or redis.call('HGET', other, tag)
+  if not place then
+    if size == '0' then
+      place = now[1] .. '-' .. now[2]
+    else
+      local entry = tag .. '\\n' .. head .. '\\n' .. string.sub(messages, sizeEnd + 1, last)
+      place = redis.call('XADD', KEYS[1], 'MAXLEN', '=', size, '*', 'm', entry)
+    end
+    redis.call('HSET', current, tag, place)
+    head = place .. '.' .. tag
+    announced[#announced + 1] = head .. string.sub(messages, tagEnd, last)
+  end
+  places[#places + 1] = place
+  at = last + 1
 end
-redis.call('SPUBLISH', KEYS[1], 'm' .. cursor .. '\\n' .. body)
-return place
+if #announced == 0 then return places end
+if size == '0' then redis.call('DEL', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+redis.call('SET', KEYS[2], head, 'PX', math.max(${REMEMBER_HEAD}, ARGV[3]))
+if redis.call('PTTL', current) < 0 then redis.call('PEXPIREAT', current, (window + 2) * ${REMEMBER_IDS}) end
+redis.call('SPUBLISH', KEYS[1], 'm' .. first .. '\\n' .. table.concat(announced))
+return places
 `)
 
 /**

@@ -1,14 +1,13 @@
 import { BadOption, EngineClosed, EngineDown, EngineRefused, EngineUnsuitable } from '../errors.js'
 import { placeOf, randomTag, tagOf } from './cursor.js'
-import { encodeEnvelope } from './envelope.js'
 import { Outgoing, readPublishLimits, type PublishLimits } from './outgoing.js'
 import { createRedisLink, type RedisConnectionOptions } from './redis-clients.js'
 import { ClusterLink } from './redis-cluster-link.js'
 import type { RedisLink } from './redis-link.js'
-import { decodeAnnounced, decodeEntry, type StreamEntry } from './redis-messages.js'
+import { decodeAnnounced, decodeEntry, encodeMessages, type StreamEntry, type Tagged } from './redis-messages.js'
 import { RedisPresence } from './redis-presence.js'
 import { RedisKeys, type TopicKeys } from './redis-keys.js'
-import { HEAD, PUBLISH, type Script } from './redis-scripts.js'
+import { HEAD, PUBLISH, UNORDERED, type Script } from './redis-scripts.js'
 import { Subscription } from './redis-subscription.js'
 import type {
   Accepted, Engine, EngineEvents, EngineState, HistoryPage, Member, Publication, Retention
@@ -19,16 +18,14 @@ export interface RedisEngineOptions extends RedisConnectionOptions, PublishLimit
   readonly prefix?: string
 }
 
-interface Outbound {
+interface Outbound extends Tagged {
   readonly keys: TopicKeys
-  readonly tag: string
-  readonly envelope: Buffer
-  readonly size: string
-  readonly ttl: string
+  readonly retention: Retention
 }
 
 /** Errors of the server that pass: it is starting, or it is not the one that takes this topic just now. */
-const PASSING = /^(LOADING|NOSCRIPT|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MASTERDOWN|READONLY|BUSY|UNBLOCKED)\b/
+const PASSING = new RegExp(
+  `^(${UNORDERED}|LOADING|NOSCRIPT|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MASTERDOWN|READONLY|BUSY|UNBLOCKED)\\b`)
 const CREDENTIALS = /^(WRONGPASS|NOAUTH|NOPERM)\b/
 /** The places that `XADD` gives. Whatever else stands in a cursor is not sent to the server. */
 const PLACE = /^\d{1,18}-\d{1,18}$/
@@ -81,6 +78,7 @@ class RedisEngine implements Engine {
       name: this.name,
       limits: readPublishLimits(options),
       send: this.#transmit,
+      joins: ({ retention: { size, ttl } }, { retention: previous }) => size === previous.size && ttl === previous.ttl,
       isFinal: (error) => error instanceof EngineRefused,
       isConnected: () => this.#link !== null && this.#link.isConnected
     })
@@ -118,11 +116,9 @@ class RedisEngine implements Engine {
 
   publish (topic: string, publication: Publication, retention: Retention): Promise<Accepted> {
     if (this.#link === null) return Promise.reject(new EngineClosed(this.name))
-    const tag = tagOf(publication.id)
-    const { size, ttl } = retention
-    const envelope = encodeEnvelope(publication, tag)
-    const outbound = { keys: this.#keys.of(topic), tag, envelope, size: String(size), ttl: String(ttl) }
-    return this.#outgoing.publish(outbound, envelope.length)
+    const { id, data } = publication
+    const outbound = { keys: this.#keys.of(topic), publication, tag: tagOf(id), retention }
+    return this.#outgoing.publish(topic, outbound, data.length + id.length)
   }
 
   async subscribe (topic: string): Promise<string> {
@@ -188,19 +184,24 @@ class RedisEngine implements Engine {
     link?.close()
   }
 
-  readonly #transmit = async ({ keys, tag, envelope, size, ttl }: Outbound, isAgain: boolean): Promise<string> => {
+  readonly #transmit = async (
+    messages: readonly Outbound[], isAgain: boolean, after: Outbound | undefined
+  ): Promise<readonly string[]> => {
+    const { keys, retention: { size, ttl } } = messages[0]!
     const key = this.#isCluster ? keys.stream : ''
     const isKnown = !isAgain && this.#scriptKeys.has(key)
     if (!isKnown) {
       if (this.#scriptKeys.size >= MAX_SCRIPT_KEYS) this.#scriptKeys.clear()
       this.#scriptKeys.add(key)
     }
+    const args = [
+      isKnown ? 'EVALSHA' : 'EVAL', isKnown ? PUBLISH.sha1 : PUBLISH.source, '4',
+      keys.stream, keys.head, keys.ids0, keys.ids1, encodeMessages(messages), String(size), String(ttl)
+    ]
+    if (after !== undefined) args.push(after.tag)
     try {
-      const place = await this.#link!.send(keys.stream, [
-        isKnown ? 'EVALSHA' : 'EVAL', isKnown ? PUBLISH.sha1 : PUBLISH.source, '4',
-        keys.stream, keys.head, keys.ids0, keys.ids1, tag, envelope, size, ttl
-      ])
-      return `${String(place)}.${tag}`
+      const places = await this.#link!.send(keys.stream, args) as unknown[]
+      return messages.map(({ tag }, i) => `${String(places[i])}.${tag}`)
     } catch (error) {
       // The package marks replies of the server that are errors by their class, which is not the same in each copy of
       // it.
@@ -215,7 +216,7 @@ class RedisEngine implements Engine {
     const events = this.#events
     if (events === null || this.#topics.get(topic)?.listener !== listener) return
     if (message[0] === MESSAGE) {
-      events.message(topic, decodeAnnounced(message))
+      decodeAnnounced(message, (each) => { events.message(topic, each) })
     } else {
       const [id, info] = JSON.parse(message.toString('utf8', 1)) as [string, string]
       const member: Member = { id, info }

@@ -20,6 +20,14 @@ const RECENT_BYTES = 65_536
 
 const DONE = Promise.resolve()
 
+/** What has happened since the state is 'filling'. */
+interface Fill {
+  /** The last message at the beginning. */
+  readonly from: string
+  /** Whether a gap was reported. */
+  hasGap: boolean
+}
+
 /**
  * The messages of one topic in this process, whole and in order.
  *
@@ -119,7 +127,8 @@ export class Feed {
 
   async #fill (): Promise<void> {
     try {
-      while (await this.#fillOnce()) ;
+      const fill: Fill = { from: this.last, hasGap: false }
+      while (await this.#fillOnce(fill)) ;
     } catch (error) {
       if (this.#state !== 'filling') return
       this.#state = 'live'
@@ -132,9 +141,10 @@ export class Feed {
   }
 
   /** @returns whether the history has to be read once more */
-  async #fillOnce (): Promise<boolean> {
-    const first = this.#waiting[0]
-    const filled = await this.#readHistory()
+  async #fillOnce (fill: Fill): Promise<boolean> {
+    const waited = new Set(this.#waiting)
+    const [first] = waited
+    const filled = await this.#readHistory(fill)
     if (this.#state !== 'filling') return false
     this.#waiting = this.#waiting.filter(({ cursor }) => !filled.has(cursor) && cursor !== this.last)
     const next = this.#waiting[0]
@@ -143,8 +153,15 @@ export class Feed {
     if (next !== first) return true
     if (await this.#dropOld(next)) return true
     if (this.#state !== 'filling') return false
-    this.#lose(next.prev)
-    return false
+    if (fill.from === this.last) {
+      this.#lose(next.prev)
+      return false
+    }
+    // What was accepted after the loss is reported already, and what was before it would be out of order.
+    this.#waiting = this.#waiting.filter((message) => !waited.has(message))
+    if (!fill.hasGap) this.#lose(this.last)
+    fill.hasGap = true
+    return true
   }
 
   /**
@@ -169,14 +186,19 @@ export class Feed {
   }
 
   /** Reports what the history holds behind the last message, and returns the cursors of all that. */
-  async #readHistory (): Promise<ReadonlySet<string>> {
+  async #readHistory (fill: Fill): Promise<ReadonlySet<string>> {
     const filled = new Set<string>()
     for (;;) {
       const { messages, isGap, head } = await this.#owner.read(this.topic, this.last, PAGE_LENGTH)
       if (this.#state !== 'filling') return filled
       const begin = messages[0]?.prev ?? head
       // From the beginning of the topic: its first message has no predecessor.
-      if (isGap || (this.last === '' && begin !== '' && messages.length > 0)) this.#lose(begin)
+      if (isGap || (this.last === '' && begin !== '' && messages.length > 0)) {
+        // Where no history is kept, what waits is all there is.
+        if (messages.length === 0 && this.#waiting.some(({ cursor }) => cursor === head)) return filled
+        fill.hasGap = true
+        this.#lose(begin)
+      }
       for (const message of messages) {
         filled.add(message.cursor)
         this.#report(message)

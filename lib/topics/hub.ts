@@ -11,7 +11,7 @@ import { TopicMembers, type MemberObserver } from './members.js'
 import { LocalPresence, type PresenceSettings } from './presence.js'
 import { Publisher } from './publisher.js'
 import { RecentIds } from './recent-ids.js'
-import { prepareFrame, TopicDelivery } from './topic-frames.js'
+import { prepareFrame } from './topic-frames.js'
 import { readTopic } from './topic-names.js'
 import type { TopicRuleBook } from './topic-rules.js'
 import { timers } from '../timers.js'
@@ -275,17 +275,22 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     return this.#engine.read(topic, after, limit)
   }
 
+  /** @see RecentIds.isRepeated */
+  isRepeated (name: string, { id, cursor }: TopicMessage, known: string): boolean {
+    return this.#ids.isRepeated(keyOf(name, id), cursor, known)
+  }
+
   message ({ topic: name }: Feed, message: TopicMessage): void {
     const topic = this.#topics.get(name)
-    if (topic === undefined || !this.#ids.add(`${name}\n${message.id}`)) return
-    this.#delivered += topic.deliver(new TopicDelivery(name, message), this.#publisher.takeExcluded(message.id))
+    if (topic === undefined || !this.#ids.add(keyOf(name, message.id), message.cursor)) return
+    this.#delivered += topic.deliver(message, this.#publisher.takeExcluded(message.id))
     if (topic.listeners !== undefined) this.#callListeners(topic.listeners, message)
   }
 
   gap ({ topic: name }: Feed, cursor: string): void {
     this.#gaps++
     this.#observer.gap(name, cursor)
-    this.#topics.get(name)?.sendToLive({ type: 'gap', topic: name, cursor })
+    this.#topics.get(name)?.sendGap(cursor)
   }
 
   unfilled (feed: Feed, error: unknown): void {
@@ -338,4 +343,8 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   #notifyMember (type: 'join' | 'leave', name: string, info: string): void {
     this.#members.notify(type, name, this.#topics.get(name), JSON.parse(info) as LiveMember)
   }
+}
+
+function keyOf (topic: string, id: string): string {
+  return `${topic}\n${id}`
 }

@@ -10,6 +10,8 @@ export interface LiveSessionOwner {
   /** Returns undefined if the topic has no presence. */
   members (topic: LocalTopic): Promise<readonly LiveMember[]> | undefined
   isSubscribed (socket: WireSocket, topic: string): boolean
+  /** Whether a client that had all messages up to `known` had this one, under another cursor. */
+  isRepeated (topic: string, message: TopicMessage, known: string): boolean
   /** Reports an error of the engine, and resolves when the operation may be retried. */
   retry (error: unknown): Promise<void>
 }
@@ -79,7 +81,9 @@ export class LiveSession {
   async #catchUp (topic: LocalTopic, cursor: string | undefined): Promise<void> {
     const { feed } = topic
     const socket = this.#socket
+    // How far the history was read, and what the client had last.
     let at = cursor ?? feed.last
+    let sent = at
     let isGap = false
     let isAnnounced = false
     let tries = 0
@@ -90,35 +94,53 @@ export class LiveSession {
       // A member joined or left while the list was read.
       if (version !== topic.presenceVersion && tries++ < MAX_TRIES) continue
       // Without a cursor, the client starts with the next message.
-      if (cursor === undefined) at = feed.last
+      if (cursor === undefined) {
+        at = feed.last
+        sent = topic.sent
+      }
       const recent = feed.since(at)
       if (recent !== undefined) {
-        if (!isAnnounced) this.#announce(topic, at, isGap, members)
-        for (const message of recent) this.#send(topic, message)
+        if (!isAnnounced) this.#announce(topic, sent, isGap, members)
+        for (const delivery of this.#deliveriesOf(topic, recent, sent, cursor)) socket.send(delivery.live)
         topic.addLive(socket)
         return
       }
       const page = await this.#owner.read(topic.name, at, PAGE_LENGTH)
       if (!this.#isFollowing(topic)) return
       if (page.isGap) {
-        at = page.messages[0]?.prev ?? page.head
+        at = sent = page.messages[0]?.prev ?? page.head
         if (isAnnounced) socket.send(prepareFrame({ type: 'gap', topic: topic.name, cursor: at }))
         else isGap = true
       }
       if (page.messages.length > 0) {
-        if (!isAnnounced) this.#announce(topic, at, isGap, members)
+        if (!isAnnounced) this.#announce(topic, sent, isGap, members)
         isAnnounced = true
-        at = await this.#sendPage(topic, page.messages)
+        at = page.messages.at(-1)!.cursor
+        sent = await this.#sendPage(this.#deliveriesOf(topic, page.messages, sent, cursor)) ?? sent
       } else if (!page.isGap) {
         // The client is ahead of this process.
         if (tries++ < MAX_TRIES) {
           await feed.refill()
         } else {
-          at = feed.last
+          at = sent = feed.last
           isGap = true
         }
       }
     }
+  }
+
+  /**
+   * The messages that the client has not had, each chained to the one that it is sent before.
+   * @param known the cursor that the client resumed behind
+   */
+  #deliveriesOf ({ name }: LocalTopic, messages: readonly TopicMessage[], sent: string, known: string | undefined): TopicDelivery[] {
+    const deliveries: TopicDelivery[] = []
+    for (const message of messages) {
+      if (known !== undefined && this.#owner.isRepeated(name, message, known)) continue
+      deliveries.push(new TopicDelivery(name, message, sent))
+      sent = message.cursor
+    }
+    return deliveries
   }
 
   #isFollowing (topic: LocalTopic): boolean {
@@ -130,16 +152,13 @@ export class LiveSession {
     this.#socket.send(prepareFrame(members === undefined ? frame : { ...frame, members }))
   }
 
-  #send (topic: LocalTopic, message: TopicMessage): void {
-    this.#socket.send(new TopicDelivery(topic.name, message).live)
-  }
-
   /** Sends a page of messages. Resolves with the last cursor when the peer has read enough for the next page. */
-  async #sendPage (topic: LocalTopic, messages: readonly TopicMessage[]): Promise<string> {
-    const last = messages.at(-1) as TopicMessage
-    for (const message of messages) if (message !== last) this.#send(topic, message)
+  async #sendPage (deliveries: readonly TopicDelivery[]): Promise<string | undefined> {
+    const last = deliveries.at(-1)
+    if (last === undefined) return undefined
+    for (const delivery of deliveries) if (delivery !== last) this.#socket.send(delivery.live)
     // If the socket has closed, #isFollowing() notices.
-    await this.#socket.sent(new TopicDelivery(topic.name, last).live).catch(() => {})
-    return last.cursor
+    await this.#socket.sent(last.live).catch(() => {})
+    return last.message.cursor
   }
 }

@@ -2,7 +2,7 @@ import type { TopicMessage } from '../engine/engine.js'
 import type { WireSocket } from '../socket/socket.js'
 import { Feed, type FeedOwner } from './feed.js'
 import type { LiveMember } from './frames.js'
-import { prepareFrame, type TopicDelivery } from './topic-frames.js'
+import { prepareFrame, TopicDelivery } from './topic-frames.js'
 import { isHixie } from '../versions.js'
 
 /** Receives the messages of a topic in server code. */
@@ -18,6 +18,13 @@ export class LocalTopic {
   readonly sockets = new Set<WireSocket>()
   /** The sockets that speak the live subprotocol and are up to date. */
   live: Set<WireSocket> | undefined
+  /**
+   * The cursor of the last message or gap that was sent to the live sockets. A message that is dropped because the sockets
+   * had it before, under another cursor, does not change it: the chain that they see continues without that message.
+   */
+  sent = ''
+  /** The live socket that was excluded from the last messages, with the cursor that was sent to it before. */
+  skipped: Map<WireSocket, string> | undefined
   listeners: Set<TopicListener> | undefined
   /** The number of live sockets that are reading missed messages. */
   resuming = 0
@@ -31,7 +38,10 @@ export class LocalTopic {
   constructor (name: string, owner: FeedOwner, subscribed: Promise<string>) {
     this.name = name
     this.feed = new Feed(name, owner)
-    this.ready = subscribed.then((head) => { this.feed.start(head) })
+    this.ready = subscribed.then((head) => {
+      this.sent = head
+      this.feed.start(head)
+    })
   }
 
   /** The number of sockets of this process that follow the topic. */
@@ -46,6 +56,7 @@ export class LocalTopic {
   delete (socket: WireSocket): void {
     this.sockets.delete(socket)
     this.live?.delete(socket)
+    this.skipped?.delete(socket)
   }
 
   get isFollowed (): boolean {
@@ -56,8 +67,9 @@ export class LocalTopic {
    * Sends a message to the sockets.
    * @returns how many sockets accepted it
    */
-  deliver (delivery: TopicDelivery, except: WireSocket | undefined): number {
-    const { kind, isBinary } = delivery.message
+  deliver (message: TopicMessage, except: WireSocket | undefined): number {
+    const { kind, isBinary } = message
+    const delivery = new TopicDelivery(this.name, message, this.sent)
     const options = kind === '' ? undefined : { kind }
     let count = 0
     for (const socket of this.sockets) {
@@ -65,11 +77,27 @@ export class LocalTopic {
       if (socket === except || (isBinary && isHixie(socket.version))) continue
       if (socket.send(delivery.plain, options) !== 'refused') count++
     }
-    if (this.live === undefined) return count
-    for (const socket of this.live) {
-      if (socket !== except && socket.send(delivery.live, options) !== 'refused') count++
+    const { live, skipped } = this
+    if (live !== undefined) {
+      for (const socket of live) {
+        if (socket === except) continue
+        const sent = skipped?.get(socket)
+        const { live } = sent === undefined ? delivery : new TopicDelivery(this.name, message, sent)
+        if (socket.send(live, options) !== 'refused') count++
+      }
+      // The chain of this socket continues without the message.
+      const isLive = except !== undefined && live.has(except)
+      this.skipped = isLive ? new Map([[except, skipped?.get(except) ?? this.sent]]) : undefined
     }
+    this.sent = message.cursor
     return count
+  }
+
+  /** Tells the live sockets that messages before `cursor` are gone. */
+  sendGap (cursor: string): void {
+    this.sent = cursor
+    this.skipped = undefined
+    this.sendToLive({ type: 'gap', topic: this.name, cursor })
   }
 
   /** Sends a frame without a payload to the live sockets. */

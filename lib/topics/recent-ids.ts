@@ -1,22 +1,42 @@
-/** The ids of the last messages, in two generations. The older one is dropped as a whole, at no cost per id. */
+/**
+ * The ids of the last messages, in order, each with the cursor under which it came first. Two generations: the older one is
+ * forgotten as a whole, which costs nothing for each id.
+ */
 export class RecentIds {
   readonly #size: number
-  #ids = new Set<string>()
-  #older = new Set<string>()
+  #cursors = new Map<string, string>()
+  #older = new Map<string, string>()
 
   /** @param size the minimum number of ids remembered; the maximum is twice as many */
   constructor (size: number) {
     this.#size = size
   }
 
-  /** @returns false if the id is known */
-  add (id: string): boolean {
-    if (this.#ids.has(id) || this.#older.has(id)) return false
-    this.#ids.add(id)
-    if (this.#ids.size >= this.#size) {
-      this.#older = this.#ids
-      this.#ids = new Set()
+  /** @returns false for an id that is known already */
+  add (id: string, cursor: string): boolean {
+    if (this.#cursors.has(id) || this.#older.has(id)) return false
+    this.#cursors.set(id, cursor)
+    if (this.#cursors.size >= this.#size) {
+      this.#older = this.#cursors
+      this.#cursors = new Map()
     }
     return true
+  }
+
+  /**
+   * Whether a message is one that came before under another cursor, at `known` or earlier. An engine that lost its data gives
+   * new cursors to what is sent again.
+   */
+  isRepeated (id: string, cursor: string, known: string): boolean {
+    const first = this.#cursors.get(id) ?? this.#older.get(id)
+    if (first === undefined || first === cursor) return false
+    let isBehind = false
+    for (const cursors of [this.#older, this.#cursors]) {
+      for (const each of cursors.values()) {
+        if (each === first) isBehind = true
+        if (each === known) return isBehind
+      }
+    }
+    return false
   }
 }

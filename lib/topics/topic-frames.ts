@@ -13,11 +13,14 @@ class LiveFrame extends PreparedMessage {
 export class TopicDelivery {
   readonly message: TopicMessage
   readonly #topic: string
+  readonly #prev: string
   #plain: PreparedMessage | undefined
   #live: PreparedMessage | undefined
 
-  constructor (topic: string, message: TopicMessage) {
+  /** @param prev the cursor of the last message that the receivers were sent */
+  constructor (topic: string, message: TopicMessage, prev: string) {
     this.#topic = topic
+    this.#prev = prev
     this.message = message
   }
 
@@ -33,8 +36,8 @@ export class TopicDelivery {
   }
 
   #encodeLive (): PreparedMessage {
-    const { cursor, prev, data } = this.message
-    const bytes = encodeFrame({ type: 'message', topic: this.#topic, cursor, prev }, data)
+    const { cursor, data } = this.message
+    const bytes = encodeFrame({ type: 'message', topic: this.#topic, cursor, prev: this.#prev }, data)
     const { isBinary, isCompressible = true } = this.message
     return new LiveFrame(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), isBinary, isCompressible)
   }

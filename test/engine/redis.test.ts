@@ -145,7 +145,7 @@ t.test('a server that is too old is refused, with its version', async (t) => {
 t.test('a server that does not say its version is used', async (t) => {
   const { client } = fakeClient(([command]) => {
     if (command === 'INFO') throw new Error('NOPERM this user has no permissions to run the \'info\' command')
-    return '1-0'
+    return ['1-0']
   })
   const { engine } = await open(t, { client })
   t.match((await engine.publish('t', publication('a'), KEEP)).cursor, /^1-0\./)
@@ -228,4 +228,32 @@ t.test('a read that the end of the engine overtakes rejects with that', async (t
   await engine.close()
   fail()
   await t.rejects(reading, { code: 'FST_WIRE_ENGINE_CLOSED' })
+})
+
+t.test('a server that refuses the first of several batches, and takes the next, keeps their order', async (t) => {
+  const client = await createClient({ url: server.url }).connect()
+  t.teardown(() => { client.destroy() })
+  let refused = 0
+  // As a server that has just loaded its data.
+  const loading = {
+    duplicate: (overrides: object) => {
+      const own = createClient({ ...client.options, ...overrides } as object)
+      const send = own.sendCommand.bind(own)
+      own.sendCommand = ((args: string[], ...rest: []) => {
+        // The script that publishes has four keys, and is known by its digest from the second time on.
+        if (args[0] !== 'EVALSHA' || args[2] !== '4' || refused++ > 0) return send(args, ...rest)
+        return Promise.reject(new Error('LOADING Redis is loading the dataset in memory'))
+      }) as typeof own.sendCommand
+      return own
+    }
+  }
+  const { engine, events } = await open(t, { client: loading })
+  await engine.publish('order', publication('before'), KEEP)
+  await engine.subscribe('order')
+  // Too large to be sent together.
+  const texts = ['1', '2', '3'].map((digit) => digit + 'x'.repeat(100_000))
+  await Promise.all(texts.map((text) => engine.publish('order', publication(text), KEEP)))
+  t.ok(refused > 1)
+  const messages = await events.messages('order', 3)
+  t.strictSame(messages.map(({ data }) => data.toString()[0]), ['1', '2', '3'])
 })

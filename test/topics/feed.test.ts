@@ -205,42 +205,73 @@ t.test('a message from before the feed began, which comes late, is no gap', asyn
   t.same(owner.seen, ['c6'])
 })
 
-t.test('a message that comes late from further back than one page of the history is no gap', async (t) => {
+t.test('a message that comes late, from further back than the last ones, is found in the history and dropped', async (t) => {
   const owner = scripted()
-  const feed = liveFeed(owner, 'c600')
-  owner.pages.push({}, { messages: range(2, 501) }, { messages: range(502, 600) })
+  const feed = liveFeed(owner)
+  for (const each of range(1, 700)) feed.receive(each)
+  owner.pages.push({}, { messages: range(2, 501) }, { messages: range(502, 700) })
   feed.receive(message(2))
+  feed.receive(message(3))
   await feed.refill()
-  t.same(owner.reads, ['c600', 'c1', 'c501', 'c600'])
-  feed.receive(message(601))
-  t.same(owner.seen, ['c601'])
+  t.same(owner.reads, ['c700', 'c1', 'c501', 'c700'])
+  t.equal(owner.seen.length, 700)
+  t.equal(feed.last, 'c700')
 })
 
-t.test('a message is no late one where the history leads past it, and comes behind a gap', async (t) => {
-  for (const page of [range(10, 20), range(10, 509)]) {
+t.test('a message whose history does not lead to the last one is behind a gap', async (t) => {
+  const cases: Array<[pages: Scripted['pages'], why: string]> = [
+    [[{}, { messages: range(6, 8) }], 'the last message is not behind it'],
+    [[{}, { messages: range(1, 500) }], 'the message itself is not there'],
+    [[{}, { messages: [message(1)] }], 'the last message is there, and it is not']
+  ]
+  for (const [pages, why] of cases) {
     const owner = scripted()
-    const feed = liveFeed(owner, 'c20')
-    owner.pages.push({}, { messages: page })
-    feed.receive({ ...message(10), cursor: 'of another history' })
+    const feed = liveFeed(owner, 'c1')
+    owner.pages.push(...pages)
+    feed.receive(message(6))
     await feed.refill()
-    t.same(owner.seen, ['gap before what follows c9', 'of another history'])
+    t.same(owner.seen, ['gap before what follows c5', 'c6'], why)
   }
-  const owner = scripted()
-  const feed = liveFeed(owner, 'of yet another history')
-  owner.pages.push({}, { messages: range(11, 510) })
-  feed.receive({ ...message(10), cursor: 'of another history' })
-  await feed.refill()
-  t.same(owner.seen, ['gap before what follows c9', 'of another history'])
 })
 
-t.test('a feed that is stopped while it looks for a late message reports no gap', async (t) => {
+t.test('a feed that is stopped while an old message is looked for reports nothing more', async (t) => {
   const owner = scripted()
-  const feed = liveFeed(owner, 'c5')
+  const feed = liveFeed(owner, 'c1')
   owner.pages.push({}, () => {
     feed.stop()
     return {}
   })
-  feed.receive(message(9))
+  feed.receive(message(6))
   await feed.refill()
   t.same(owner.seen, [])
+})
+
+t.test('what was delivered before a loss is not reported behind what was accepted after it', async (t) => {
+  const owner = scripted()
+  const feed = liveFeed(owner, 'c1')
+  const after: TopicMessage = { ...message(2), cursor: 'x1', prev: 'x0' }
+  owner.pages.push({ messages: [after], isGap: true, head: 'x1' })
+  for (const each of range(4, 5)) feed.receive(each)
+  await feed.refill()
+  t.same(owner.seen, ['gap before what follows x0', 'x1'])
+  feed.receive({ ...message(3), cursor: 'x2', prev: 'x1' })
+  t.same(owner.seen.slice(2), ['x2'])
+})
+
+t.test('what an older copy of the data does not hold is a gap, also where that copy holds the last message', async (t) => {
+  const owner = scripted()
+  const feed = liveFeed(owner, 'c1')
+  owner.pages.push({ messages: [{ ...message(2), cursor: 'x2' }], head: 'x2' })
+  for (const each of range(4, 5)) feed.receive(each)
+  await feed.refill()
+  t.same(owner.seen, ['x2', 'gap before what follows x2'])
+})
+
+t.test('a hole in a topic without history is a gap, and what is behind it is reported', async (t) => {
+  const owner = scripted()
+  const feed = liveFeed(owner, 'c1')
+  owner.pages.push({ isGap: true, head: 'c5' })
+  for (const each of range(4, 5)) feed.receive(each)
+  await feed.refill()
+  t.same(owner.seen, ['gap before what follows c3', 'c4', 'c5'])
 })

@@ -538,6 +538,64 @@ t.test('a message that is accepted twice under one id is delivered once', async 
   t.same(textsOf(peer), ['once', 'then'])
 })
 
+t.test('a live publisher that is left out sees a chain without its own messages', async (t) => {
+  const { hub } = await setUp()
+  const [me, other] = [live(hub), live(hub)]
+  for (const { socket, send } of [me, other]) {
+    hub.attach(socket, { topics: ['/a'], live: '' })
+    send({ type: 'resume', topics: {} })
+  }
+  await turn()
+  const chainOf = ({ of }: typeof me) => of('message').map(({ prev, cursor, payload }) => `${prev} ${cursor} ${payload}`)
+  await hub.publish('/a', Buffer.from('of both'), false)
+  await hub.publish('/a', Buffer.from('of me'), false, '', me.socket)
+  await hub.publish('/a', Buffer.from('of me again'), false, '', me.socket)
+  await hub.publish('/a', Buffer.from('of the other'), false, '', other.socket)
+  await hub.publish('/a', Buffer.from('end'), false)
+  await turn()
+  t.same(chainOf(me), [' c1 of both', 'c1 c4 of the other', 'c4 c5 end'])
+  t.same(chainOf(other), [' c1 of both', 'c1 c2 of me', 'c2 c3 of me again', 'c3 c5 end'])
+})
+
+t.test('a message that is sent again after a loss, under another cursor, is not sent to those who had it', async (t) => {
+  const { hub, engine } = await setUp()
+  const [first, second, third] = [live(hub), live(hub), live(hub)]
+  hub.attach(first.socket, { topics: ['/a'], live: '' })
+  first.send({ type: 'resume', topics: {} })
+  await turn()
+  engine.deliver('/a', engine.accept('/a', { id: 'x', data: Buffer.from('once') }))
+  engine.forget('/a')
+  engine.deliver('/a', engine.accept('/a', { id: 'x', data: Buffer.from('once') }))
+  engine.deliver('/a', engine.acceptText('/a', 'next'))
+  for (const [{ socket, send }, cursor] of [[second, 'c1'], [third, 'of another time']] as const) {
+    hub.attach(socket, { topics: ['/a'], live: '' })
+    send({ type: 'resume', topics: { '/a': cursor } })
+  }
+  await turn()
+  await turn()
+  const chainOf = ({ of }: typeof first) => of('message').map(({ prev, cursor, payload }) => `${prev} ${cursor} ${payload}`)
+  t.same(chainOf(first), [' c1 once', 'c1 c3 next'])
+  t.same(chainOf(second), ['c1 c3 next'])
+  t.same(chainOf(third), ['c1 c2 once', 'c2 c3 next'], 'but to those of whom it is not known')
+})
+
+t.test('a page of nothing but repeated messages is passed over', async (t) => {
+  const { hub, engine } = await setUp()
+  const [first, second] = [live(hub), live(hub)]
+  hub.attach(first.socket, { topics: ['/a'], live: '' })
+  await turn()
+  const ids = Array.from({ length: 300 }, (_, i) => `id ${i}`)
+  for (const id of ids) engine.deliver('/a', engine.accept('/a', { id, data: Buffer.from(id) }))
+  engine.forget('/a')
+  for (const id of ids) engine.deliver('/a', engine.accept('/a', { id, data: Buffer.from(id) }))
+  engine.deliver('/a', engine.acceptText('/a', 'next'))
+  hub.attach(second.socket, { topics: ['/a'], live: '' })
+  second.send({ type: 'resume', topics: { '/a': 'c300' } })
+  while (second.of('message').length === 0) await turn()
+  t.match(second.of('message'), [{ prev: 'c300', cursor: 'c601', payload: 'next' }])
+  t.match(second.of('subscribed'), [{ cursor: 'c300', isGap: false }])
+})
+
 t.test('a live socket hears the subprotocol of the application', async (t) => {
   const { hub } = await setUp()
   const client = live(hub)

@@ -5,11 +5,16 @@ const MESSAGE = { id: 'i', data: Buffer.from('data'), isBinary: true, kind: '', 
 
 t.test('each form of a message is encoded once, and may be compressed unless its publisher says otherwise', async (t) => {
   for (const isCompressible of [undefined, true, false]) {
-    const delivery = new TopicDelivery('/a', { ...MESSAGE, isCompressible })
+    const delivery = new TopicDelivery('/a', { ...MESSAGE, isCompressible }, 'p')
     for (const form of ['plain', 'live'] as const) {
       t.equal(delivery[form].isCompressible, isCompressible ?? true)
       t.equal(delivery[form].isBinary, true)
       t.equal(delivery[form], delivery[form])
     }
   }
+})
+
+t.test('a message follows what its receivers were sent before, which may not be its predecessor', async (t) => {
+  const { live } = new TopicDelivery('/a', MESSAGE, 'before')
+  t.match(String(live.payload), '"cursor":"c","prev":"before"}\ndata')
 })

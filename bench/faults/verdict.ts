@@ -1,0 +1,106 @@
+/** A message of the harness is a number: its publisher times this, and how many that one had published before. */
+export const PER_PUBLISHER = 10_000_000
+
+/** Stands among the messages of a client where the client was told of a gap. */
+export const GAP = -1
+
+export interface Verdict {
+  /** Messages whose publish() resolved. */
+  readonly accepted: number
+  /** Accepted messages that a client did not get, with no gap told where they are missing. */
+  readonly lost: number
+  /** Accepted messages that a client did not get, and of which a gap was told. */
+  readonly missing: number
+  readonly doubled: number
+  readonly outOfOrder: number
+  /** Gaps that clients were told of, and those of them in which accepted messages are missing. */
+  readonly gapsTold: number
+  readonly gapsReal: number
+}
+
+/** Compares what was accepted with what each client got, in the order in which it got it. */
+export function judge (accepted: readonly number[], clients: ReadonlyArray<readonly number[]>): Verdict {
+  const sorted = accepted.slice().sort((a, b) => a - b)
+  const reference = placesIn(clients.reduce((longest, list) => list.length > longest.length ? list : longest, []))
+  let [lost, missing, doubled, outOfOrder, gapsTold, gapsReal] = [0, 0, 0, 0, 0, 0]
+  for (const list of clients) {
+    const own = placesIn(list)
+    const losses = lossesOf(sorted, list, own)
+    lost += losses.lost
+    missing += losses.missing
+    gapsReal += losses.gaps
+    const gaps = list.filter((each) => each === GAP).length
+    gapsTold += gaps
+    doubled += list.length - gaps - own.size
+    outOfOrder += inversions(list, reference)
+  }
+  return { accepted: accepted.length, lost, missing, doubled, outOfOrder, gapsTold, gapsReal }
+}
+
+interface Place {
+  readonly index: number
+  /** How many gaps were told before. */
+  readonly part: number
+}
+
+/** Where each message came first. */
+function placesIn (list: readonly number[]): Map<number, Place> {
+  const places = new Map<number, Place>()
+  let part = 0
+  for (const [index, message] of list.entries()) {
+    if (message === GAP) part++
+    else if (!places.has(message)) places.set(message, { index, part })
+  }
+  return places
+}
+
+/**
+ * Messages of one publisher come in the order in which they were published, and all clients see one order. A server that
+ * lost its data may order anew what it had not acknowledged, which is behind a gap then.
+ */
+function inversions (list: readonly number[], reference: ReadonlyMap<number, Place>): number {
+  const newest = new Map<number, number>()
+  let before: Place | undefined
+  let count = 0
+  const seen = new Set<number>()
+  for (const message of list) {
+    if (message === GAP) before = undefined
+    // A second time is counted as doubled.
+    if (message === GAP || seen.has(message)) continue
+    seen.add(message)
+    const publisher = Math.floor(message / PER_PUBLISHER)
+    const place = reference.get(message)
+    const isBehind = before !== undefined && place !== undefined && place.part === before.part && place.index < before.index
+    if (isBehind || message < (newest.get(publisher) ?? 0)) count++
+    newest.set(publisher, message)
+    before = place ?? before
+  }
+  return count
+}
+
+/** A message is missing between its neighbours of the same publisher: there a gap has to be told. */
+function lossesOf (sorted: readonly number[], list: readonly number[], places: ReadonlyMap<number, Place>): { lost: number, missing: number, gaps: number } {
+  const parts = list.filter((message) => message === GAP).length
+  const told = new Set<number>()
+  let [lost, missing, run, before, publisher] = [0, 0, 0, 0, -1]
+  const end = (part: number): void => {
+    if (part > before) missing += run
+    else lost += run
+    if (run > 0) for (let gap = before; gap < part; gap++) told.add(gap)
+    run = 0
+    before = part
+  }
+  for (const message of sorted) {
+    const next = Math.floor(message / PER_PUBLISHER)
+    if (next !== publisher) {
+      end(parts)
+      publisher = next
+      before = 0
+    }
+    const place = places.get(message)
+    if (place === undefined) run++
+    else end(place.part)
+  }
+  end(parts)
+  return { lost, missing, gaps: told.size }
+}

@@ -1,0 +1,74 @@
+import t from 'tap'
+import { runFault, type Cast } from '../../bench/faults/harness.js'
+import { GAP, judge, PER_PUBLISHER, type Verdict } from '../../bench/faults/verdict.js'
+import { natsProgram, startNats } from '../fixtures/nats-server.js'
+import { TYPESCRIPT } from '../fixtures/processes.js'
+import { redisProgram, startRedis } from '../fixtures/redis-server.js'
+
+// The short form of `npm run faults`.
+
+/** All that can break in one load, one after the other. */
+async function breakEverything ({ engine, proxy, clients, reached }: Cast): Promise<void> {
+  await reached(0.1)
+  clients[0]!.stall()
+  await engine.kill()
+  await engine.start()
+  await reached(0.3)
+  proxy.dropAll()
+  await reached(0.5)
+  clients[0]!.goOn()
+  engine.freeze()
+  proxy.dropAll()
+  engine.thaw()
+}
+
+// It takes a second to start a process: one is killed for both engines, which makes no difference to it.
+const FAULTS = {
+  redis: async (cast: Cast): Promise<void> => {
+    await breakEverything(cast)
+    await cast.reached(0.8)
+    await cast.killServer(1)
+  },
+  nats: breakEverything
+}
+
+for (const [kind, program] of [['redis', redisProgram], ['nats', natsProgram]] as const) {
+  const isSkipped = program === null && process.env.CI !== 'true'
+  const skip = isSkipped && `${kind}-server is not installed: apt-get install ${kind}-server`
+  t.test(`clients of processes over ${kind} lose, double and disorder nothing, whatever breaks`, { skip }, async (t) => {
+    const result = await runFault({
+      kind,
+      start: () => kind === 'redis' ? startRedis({ persists: true }) : startNats({ persists: true }),
+      messages: 400,
+      clients: 4,
+      processes: 2,
+      execArgv: TYPESCRIPT,
+      fault: FAULTS[kind]
+    })
+    const { accepted, lost, missing, doubled, outOfOrder, gapsTold, rejected } = result
+    t.match({ lost, missing, doubled, outOfOrder, gapsTold, rejected }, { lost: 0, missing: 0, doubled: 0, outOfOrder: 0, gapsTold: 0, rejected: 0 })
+    // Of the process that was killed some are not known to be accepted.
+    t.ok(accepted > 200, `${accepted} accepted`)
+  })
+}
+
+const NOTHING: Omit<Verdict, 'accepted'> = { lost: 0, missing: 0, doubled: 0, outOfOrder: 0, gapsTold: 0, gapsReal: 0 }
+const second = (n: number): number => PER_PUBLISHER + n
+
+t.test('the verdict counts what is wrong for each client', async (t) => {
+  const all = [0, 1, 2, second(0), second(1)]
+  const cases: Array<[lists: number[][], found: Partial<Verdict>, why: string]> = [
+    [[all, all], {}, 'all have all'],
+    [[[0, second(0), 1, second(1), 2]], {}, 'publishers may be mixed'],
+    [[all, [0, 2, second(0), second(1)]], { lost: 1 }, 'one is lost'],
+    [[[0, 1, 2]], { lost: 2 }, 'all of one publisher are lost'],
+    [[[0, 1, second(0), second(1)]], { lost: 1 }, 'the end is lost'],
+    [[[0, GAP, 2, second(0), second(1)]], { missing: 1, gapsTold: 1, gapsReal: 1 }, 'a loss is told'],
+    [[[GAP, 0, 2, second(0), second(1)]], { lost: 1, gapsTold: 1 }, 'a gap is told elsewhere'],
+    [[[0, 1, 1, 2, second(0), second(1)]], { doubled: 1 }, 'one came twice'],
+    [[[0, 2, 1, second(0), second(1)]], { outOfOrder: 1 }, 'messages of a publisher change places'],
+    [[all, [0, second(0), 1, 2, second(1)]], { outOfOrder: 1 }, 'clients see different orders'],
+    [[all, [0, second(0), GAP, 1, 2, second(1)]], { gapsTold: 1 }, 'the order may change behind a gap']
+  ]
+  for (const [lists, found, why] of cases) t.strictSame(judge(all, lists), { accepted: all.length, ...NOTHING, ...found }, why)
+})
