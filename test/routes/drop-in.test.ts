@@ -252,7 +252,7 @@ t.test('a misspelt option of a drop-in route is logged, and an option of another
   const lines: Array<{ level: number, msg: string }> = []
   const stream = { write (line: string) { lines.push(JSON.parse(line) as typeof lines[number]) } }
   const app = await createApp(t, {}, { logger: { level: 'warn', stream } })
-  app.get('/demo', { websocket: true, maxPayloads: 5, own: true } as object, (socket) => { socket.send('open') })
+  app.get('/demo', { websocket: true, ...{ maxPayloads: 5, own: true } }, (socket) => { socket.send('open') })
   t.match(lines, [{
     level: 40, route: '/demo', msg: 'a socket route has no option "maxPayloads", it is ignored: did you mean "maxPayload"?'
   }])

@@ -41,7 +41,7 @@ t.test('an address is counted down as it was counted up', async (t) => {
 
 t.test('an address without a connection is forgotten', async (t) => {
   const limits = new ConnectionLimits(maxima(undefined, 3))
-  const leave = ['192.0.2.1', '192.0.2.1', '192.0.2.2'].map((address) => takePlace([limits], address))
+  const leave = ['192.0.2.1', '192.0.2.1', '192.0.2.2'].map((address) => acquireConnection([limits], address))
   t.equal(limits.addresses, 2)
   leave.pop()!()
   t.equal(limits.addresses, 1)

@@ -113,7 +113,7 @@ t.test('more than 64 KiB that wait are too much', async (t) => {
 })
 
 t.test('a queue that was full has room again when half of it was taken', async (t) => {
-  const receiver = new Receiver(new RecordingRecipient())
+  const receiver = new Receiver(new RecordingHost())
   receiver.deliver(Buffer.alloc(25_000), true)
   receiver.deliver(Buffer.alloc(25_000), true)
   t.equal(receiver.deliver(Buffer.alloc(25_000), true), false)
