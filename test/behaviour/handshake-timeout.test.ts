@@ -55,7 +55,7 @@ t.test('a hook that never answers is answered for, wherever it stands', async (t
     t.match(client.received.toString(), /^HTTP\/1\.1 503 [^]*"code":"FST_WIRE_HANDSHAKE_UNANSWERED"/, path)
   }
   await app.close()
-  t.equal(lines.filter((line) => line.includes('handshakeTimeout gives them longer')).length, 1)
+  t.equal(lines.filter((line) => line.includes('handshakeTimeout sets the limit')).length, 1)
   const count = lines.flatMap((line) => (JSON.parse(line) as { refused?: { count?: number } }).refused?.count ?? [])
   t.equal(count.reduce((sum, more) => sum + more, 1), 6)
   // Whoever finishes afterwards opens nothing, and breaks nothing.

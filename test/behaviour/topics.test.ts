@@ -223,7 +223,7 @@ t.test('what the engine fails with in the background is logged', async (t) => {
   engine.failure = new Error('no connection')
   await app.injectWS('/a')
   engine.failure = undefined
-  t.match(lines.map((line) => JSON.parse(line) as object), [{ msg: 'topics failed', err: { message: 'no connection' } }])
+  t.match(lines.map((line) => JSON.parse(line) as object), [{ msg: 'an operation on topics failed', err: { message: 'no connection' } }])
 })
 
 t.test('an application that is one of several processes is warned once that its topics stay in this one, unless it has an engine', async (t) => {
@@ -237,7 +237,8 @@ t.test('an application that is one of several processes is warned once that its 
   }
   t.same(await warningsOf({}), [])
   t.intercept(process, 'env', { value: { ...process.env, instances: '2' } })
-  const warning = 'topics reach the sockets of this process only, and it is one of several: give fastify-wire the option engine'
+  const warning = 'topics reach only the sockets of this process, but there are several processes: ' +
+    'set the option engine of fastify-wire'
   t.same(await warningsOf({}), [warning])
   t.same(await warningsOf({ engine: new ScriptedEngine() }), [])
 })
