@@ -7,7 +7,8 @@ const SOCKET = ['lib/socket/socket.ts', 'lib/socket/event-target-face.ts', 'lib/
 
 const CONVERSATION = [
   'lib/plugin.ts', 'lib/routes/ws-route.ts', 'lib/routes/drop-in.ts', 'lib/routes/accept.ts', 'lib/options/resolve.ts',
-  'lib/routes/upgrade-constraint.ts', 'lib/routes/unrouted.ts', ...SOCKET, 'lib/upgrade/http1.ts'
+  'lib/routes/upgrade-constraint.ts', 'lib/routes/unrouted.ts', ...SOCKET, 'lib/upgrade/http1.ts',
+  'lib/upgrade/http1-listener.ts', 'lib/upgrade/switching-head.ts'
 ]
 
 const ENGINE = {

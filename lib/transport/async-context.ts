@@ -22,10 +22,10 @@ export function currentContext (): AsyncResource | undefined {
   return undefined
 }
 
-// From Node.js 24 the stores are a map together, in which one that was left stays as undefined.
 function hasStore (value: unknown): boolean {
-  // (It is of a class of Node.js, which does not inherit from the Map that is here.)
   if (!isMap(value)) return value !== undefined
+  /* c8 ignore next 3: from Node.js 24 a map holds all stores, and keeps undefined for one that was left */
+  // Its class is Node's own and does not inherit from the global Map.
   for (const store of Map.prototype.values.call(value)) if (store !== undefined) return true
   return false
 }

@@ -34,7 +34,7 @@ export function isHttp2Server (server: object): server is Http2Server {
  */
 export function listenForConnects (
   server: Http2Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean,
-  onFailure: FailureHandler = () => {}
+  onFailure: FailureHandler
 ): ConnectListener {
   const sessions = new Sessions()
   const onConnect = (given: Http2ServerRequest | IncomingMessage, response: Http2ServerResponse | Duplex): void => {

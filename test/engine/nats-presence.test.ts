@@ -52,6 +52,14 @@ t.test('a join that a server refuses for now is tried again half a second later'
   t.equal(timeouts.length, 1, 'it is done')
 })
 
+t.test('a record that another process replaced meanwhile is read and written again', async (t) => {
+  const { nats, presence, published } = await setUp(t)
+  let conflicts = 1
+  nats.answer = (subject) => subject.startsWith('p.m.') && conflicts-- > 0 ? WRONG_LAST_SEQUENCE : undefined
+  await presence.join('t', { id: 'ann', info: '{}' }, 60_000)
+  t.same(published().filter((subject) => subject.startsWith('p.m.')), ['p.m.t.ann', 'p.m.t.ann'])
+})
+
 t.test('a member whose record is gone, or whom others hold, leaves without a word', async (t) => {
   const { nats, presence, published } = await setUp(t)
   for (const record of [undefined, { topic: 't', id: 'ann', info: '{}', holders: ['another'], event: '+' }]) {

@@ -10,6 +10,7 @@ import { fastifyWire } from '../../index.js'
 import { timers } from '../../lib/timers.js'
 import { Connections } from '../../lib/upgrade/connections.js'
 import { listen } from '../fixtures/app.js'
+import { FakeClock } from '../fixtures/clock.js'
 import { closeOf, upgradeHead } from '../fixtures/client.js'
 
 const TLS = {
@@ -88,6 +89,7 @@ t.test('an application that listens on localhost closes the connections of every
 })
 
 t.test('a stream under way of HTTP/2 is finished, and its connection ends after it', async (t) => {
+  const clock = new FakeClock(t)
   const app = await createApp(t, KINDS['HTTP/2']!, 20)
   let answer = (_text: string): void => {}
   let enter = (): void => {}
@@ -106,6 +108,7 @@ t.test('a stream under way of HTTP/2 is finished, and its connection ends after 
   idle.on('end', () => { idle.end() })
   const closed = app.close()
   await cut
+  clock.advance(40)
   t.equal(session.destroyed, false)
   answer('finished')
   t.equal(String(Buffer.concat(await stream.toArray() as Buffer[])), 'finished')

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
-import { attachUpgrade, upgradeOf, onceFinished, type Upgrade } from '../../lib/upgrade/response.js'
+import { attachUpgrade, emitFinish, onceFinished, upgradeOf, type Upgrade } from '../../lib/upgrade/response.js'
 
 const setUp = (isAccepted: boolean) => {
   const stream = new PassThrough()
@@ -37,6 +37,15 @@ t.test('an upgrade whose stream has closed is finished at once', async (t) => {
   await once(stream, 'close')
   onceFinished(upgrade, stream, notify)
   t.equal(calls(), 1)
+})
+
+t.test('errors of the listeners for the end of an accepted response are reported', async (t) => {
+  const errors: unknown[] = []
+  const response = new EventEmitter()
+  emitFinish(response, (error) => { errors.push(error) })
+  response.on('finish', () => { throw new Error('of a hook') })
+  emitFinish(response, (error) => { errors.push(error) })
+  t.match(errors, [{ message: 'of a hook' }])
 })
 
 t.test('a response leads to its upgrade, whatever becomes of its prototype', async (t) => {
