@@ -1,2 +1,4 @@
-/** Writes the module that `import` gets, and what makes the code beside it CommonJS. @param dist the folder of the build */
+/**
+ * Writes the module that `import` gets, and what makes the code beside it CommonJS. @param dist the folder of the build
+ */
 export function writeEntries (dist: string): void

@@ -1,5 +1,5 @@
-// The code of the package is CommonJS, which every loader can read, those of test runners too. `import` gets thin modules over it:
-// so there is one instance of it, however it is loaded. Part of `npm run build`.
+// The code of the package is CommonJS, which every loader can read, those of test runners too. `import` gets thin
+// modules over it: so there is one instance of it, however it is loaded. Part of `npm run build`.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

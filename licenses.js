@@ -1,16 +1,22 @@
-// What is installed together with this package, and under which licence, as the lockfile says: `npm run licenses` writes it to LICENSES.md.
+// What is installed together with this package, and under which licence, as the lockfile says: `npm run licenses`
+// writes it to LICENSES.md.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const LOCKFILE = new URL('package-lock.json', import.meta.url)
 const LIST = new URL('LICENSES.md', import.meta.url)
 
-/** The packages that `npm install fastify-wire` brings along; not those for development, nor the peers, which the application has. */
+/**
+ * The packages that `npm install fastify-wire` brings along; not those for development, nor the peers, which the
+ * application has.
+ */
 export function installedPackages () {
   const { packages } = JSON.parse(readFileSync(LOCKFILE, 'utf8'))
   return Object.entries(packages)
     .filter(([path, { dev, devOptional, peer }]) => path !== '' && !dev && !devOptional && !peer)
-    .map(([path, { version, license, hasInstallScript = false, integrity }]) => ({ name: path.slice(path.lastIndexOf('node_modules/') + 13), version, license, hasInstallScript, integrity }))
+    .map(([path, { version, license, hasInstallScript = false, integrity }]) => ({
+      name: path.slice(path.lastIndexOf('node_modules/') + 13), version, license, hasInstallScript, integrity
+    }))
     .sort((a, b) => a.name < b.name ? -1 : 1)
 }
 

@@ -1,6 +1,6 @@
-// The types of `require('fastify-wire')`: the plugin itself, with the types of index.ts in its namespace. At run time it is
-// the plugin of index.ts, by the line that entries.js writes. A namespace can only export by a list what it merges with where
-// that is a function, so the plugin is declared as one.
+// The types of `require('fastify-wire')`: the plugin itself, with the types of index.ts in its namespace. At run time
+// it is the plugin of index.ts, by the line that entries.js writes. A namespace can only export by a list what it
+// merges with where that is a function, so the plugin is declared as one.
 import type {
   Accepted, AdmissionOptions, AnySocket, BackpressureOptions, BackpressurePolicy, BinaryType, BroadcastOptions,
   ClientInfo, CloseEvent, CloseReport, Counts, DeflateOptions, DropReport, Engine, EngineEvents, EnginePresence,

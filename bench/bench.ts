@@ -52,7 +52,9 @@ export async function runBench (plan: Plan, print: (line: string) => void): Prom
 }
 
 /** The servers of a row stand side by side, and one of them works at a time. */
-async function measureHeld (outcome: Outcome, peers: readonly Peer[], plan: Plan, cores: Cores | undefined): Promise<void> {
+async function measureHeld (
+  outcome: Outcome, peers: readonly Peer[], plan: Plan, cores: Cores | undefined
+): Promise<void> {
   const pairs = new Map<Peer, Pair>()
   try {
     await Promise.all(peers.map(async (peer) => {
@@ -71,7 +73,9 @@ async function measureHeld (outcome: Outcome, peers: readonly Peer[], plan: Plan
 }
 
 /** Each round of each peer has a server of its own. */
-async function measureFresh (outcome: Outcome, peers: readonly Peer[], plan: Plan, cores: Cores | undefined): Promise<void> {
+async function measureFresh (
+  outcome: Outcome, peers: readonly Peer[], plan: Plan, cores: Cores | undefined
+): Promise<void> {
   const rounds = outcome.row.heavy ? Math.ceil(plan.rounds / 3) : plan.rounds
   for (let round = 0; round < rounds; round++) {
     for (const peer of peers) {
@@ -88,7 +92,9 @@ async function measureFresh (outcome: Outcome, peers: readonly Peer[], plan: Pla
   }
 }
 
-async function measureOnce ({ row, measured, notes }: Outcome, { name }: Peer, pair: Pair, plan: Plan, isFirst: boolean): Promise<void> {
+async function measureOnce (
+  { row, measured, notes }: Outcome, { name }: Peer, pair: Pair, plan: Plan, isFirst: boolean
+): Promise<void> {
   const { note, ratio } = pair.facts
   if (note !== undefined) {
     notes.set(name, note)

@@ -26,7 +26,8 @@ const STYLE = `
 
 /** The figures as bars, one group for each line; the longest bar of a group is the costliest peer. */
 export function drawChart (lines: readonly Line[], title: string): string {
-  const drawn = lines.filter(({ unit, values }) => (unit === 'µs' || unit === 'bytes') && Object.keys(values).length > 1)
+  const drawn = lines.filter(({ unit, values }) => (unit === 'µs' || unit === 'bytes') &&
+    Object.keys(values).length > 1)
   const peers = peersOf(drawn)
   const parts: string[] = [
     `<text class="title" x="${MARGIN}" y="24">${escape(title)}</text>`,

@@ -20,7 +20,10 @@ export class Child {
 
   /** @param module its file in this directory, without the extension */
   constructor (module: string, flags: readonly string[], argument: unknown, core: number | undefined) {
-    const line = [...onCore(core), process.execPath, ...process.execArgv, ...flags, fileURLToPath(moduleUrl(module)), JSON.stringify(argument)]
+    const line = [
+      ...onCore(core), process.execPath, ...process.execArgv, ...flags, fileURLToPath(moduleUrl(module)),
+      JSON.stringify(argument)
+    ]
     this.#process = spawn(line[0] as string, line.slice(1), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     this.#process.on('exit', (code, signal) => { this.#exit = `${module} ended with ${signal ?? code}` })
     this.#process.on('error', (error) => { this.#exit = error.message })
@@ -36,8 +39,13 @@ export class Child {
     return await new Promise((resolve, reject) => {
       const onExit = (): void => { settle(() => { reject(new Error(this.#exit)) }) }
       const onMessage = (message: Message): void => {
-        if ('ask' in message) this.onAsk?.().then((answer) => { child.send({ verb: 'answer', argument: answer }) }, reject)
-        else if ('error' in message) settle(() => { reject(new Error(message.error)) })
+        if ('ask' in message) {
+          this.onAsk?.().then((answer) => {
+            child.send({
+              verb: 'answer', argument: answer
+            })
+          }, reject)
+        } else if ('error' in message) settle(() => { reject(new Error(message.error)) })
         else settle(() => { resolve(message.answer as Answer) })
       }
       const settle = (finish: () => void): void => {

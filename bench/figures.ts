@@ -36,12 +36,19 @@ export function linesOf (outcomes: readonly Outcome[]): Line[] {
   const lines: Line[] = []
   for (const outcome of outcomes) {
     const { row } = outcome
-    lines.push({ ...line(outcome, row.name, row.title, 'µs', ({ cost }) => cost), p50: spreads(outcome, ({ p50 }) => p50), p99: spreads(outcome, ({ p99 }) => p99) })
+    lines.push({
+      ...line(outcome, row.name, row.title, 'µs', ({ cost }) => cost),
+      p50: spreads(outcome, ({ p50 }) => p50),
+      p99: spreads(outcome, ({ p99 }) => p99)
+    })
     if (row.deflate) {
       lines.push(line(outcome, 'deflate-ratio', '… compressed to', 'part', ({ ratio }) => ratio))
       lines.push(line(outcome, 'deflate-bytes', 'compressed connection, resident', 'bytes', ({ bytes }) => bytes))
     } else if (row.memory) {
-      lines.push(line(outcome, 'idle-bytes', `idle connection, resident (of ${row.sockets.toLocaleString('en')})`, 'bytes', ({ bytes }) => bytes))
+      lines.push(line(
+        outcome, 'idle-bytes', `idle connection, resident (of ${row.sockets.toLocaleString('en')})`, 'bytes',
+        ({ bytes }) => bytes
+      ))
     }
   }
   const few = lines.find(({ name }) => name === 'echo-64')
@@ -50,12 +57,16 @@ export function linesOf (outcomes: readonly Outcome[]): Line[] {
   return lines
 }
 
-function line (outcome: Outcome, name: string, title: string, unit: Line['unit'], figure: (measured: Measured) => number | undefined): Line {
+function line (
+  outcome: Outcome, name: string, title: string, unit: Line['unit'], figure: (measured: Measured) => number | undefined
+): Line {
   const values = spreads(outcome, figure)
   const ours = values[OURS]
   const ratios: Record<string, Spread> = {}
   for (const [peer, theirs] of Object.entries(values)) {
-    if (ours !== undefined && peer !== OURS) ratios[peer] = spread(theirs.rounds.map((value, round) => (ours.rounds[round] as number) / value))
+    if (ours !== undefined && peer !== OURS) {
+      ratios[peer] = spread(theirs.rounds.map((value, round) => (ours.rounds[round] as number) / value))
+    }
   }
   return { name, title, unit, values, ratios, notes: Object.fromEntries(outcome.notes), p50: {}, p99: {} }
 }
@@ -76,5 +87,7 @@ function growth (few: Line, many: Line): Line {
     const crowd = many.values[peer]
     if (crowd !== undefined) values[peer] = spread(crowd.rounds.map((cost) => cost / median))
   }
-  return { name: 'growth', title: '… ÷ echo 64 B, 64 sockets', unit: 'times', values, ratios: {}, notes: {}, p50: {}, p99: {} }
+  return {
+    name: 'growth', title: '… ÷ echo 64 B, 64 sockets', unit: 'times', values, ratios: {}, notes: {}, p50: {}, p99: {}
+  }
 }

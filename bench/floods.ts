@@ -66,7 +66,9 @@ const ALL: readonly Flood[] = [
   { name: 'hixie frames that are empty', path: '/count', bytes: hixie, clients: 1, isHixie: true }
 ]
 
-const HIXIE_REQUEST = (port: number): Buffer => Buffer.from('GET /count HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n' +
+const HIXIE_REQUEST = (
+  port: number
+): Buffer => Buffer.from('GET /count HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n' +
   `Host: 127.0.0.1:${port}\r\nOrigin: http://127.0.0.1:${port}\r\n\r\n`)
 
 interface Result extends Stall {

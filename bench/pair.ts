@@ -8,7 +8,9 @@ import { startServer, type Server } from './server.js'
 
 export interface Cores { readonly server: number, readonly load: number }
 
-/** A server and the process that makes its load, started for one row, with its connections open and its answers checked. */
+/**
+ * A server and the process that makes its load, started for one row, with its connections open and its answers checked.
+ */
 export class Pair {
   readonly #server: Server
   readonly #load: Child

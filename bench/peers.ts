@@ -39,6 +39,8 @@ export function nativePeer (command: string, rows: readonly string[]): Peer {
 /** The peers of these names; all of them where none is given. */
 export function pickPeers (names: readonly string[]): Peer[] {
   const unknown = names.find((name) => !PEERS.some((peer) => peer.name === name))
-  if (unknown !== undefined) throw new Error(`There is no peer "${unknown}"; there are ${PEERS.map((peer) => peer.name).join(', ')}`)
+  if (unknown !== undefined) {
+    throw new Error(`There is no peer "${unknown}"; there are ${PEERS.map((peer) => peer.name).join(', ')}`)
+  }
   return PEERS.filter((peer) => names.length === 0 || names.includes(peer.name))
 }

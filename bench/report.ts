@@ -30,7 +30,13 @@ export function peersOf (lines: readonly Line[]): string[] {
 /** Everything that was measured, for machines. */
 export function toJson (lines: readonly Line[], form: { rounds: number, window: number }): string {
   const processors = cpus()
-  const machine = { cpu: processors[0]?.model ?? 'unknown', cores: processors.length, platform: process.platform, loadAverage: loadavg()[0], node: process.version }
+  const machine = {
+    cpu: processors[0]?.model ?? 'unknown',
+    cores: processors.length,
+    platform: process.platform,
+    loadAverage: loadavg()[0],
+    node: process.version
+  }
   return JSON.stringify({ date: new Date().toISOString(), machine, ...form, lines }, null, 2) + '\n'
 }
 
@@ -67,7 +73,9 @@ function remarks (lines: readonly Line[]): string {
 function table (heading: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
   const widths = heading.map((cell, i) => Math.max(cell.length, ...rows.map((row) => (row[i] as string).length)))
   const align = (row: readonly string[]): string =>
-    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number)).join('  ').trimEnd()
+    row.map((cell, i) => i === 0
+      ? cell.padEnd(widths[i] as number)
+      : cell.padStart(widths[i] as number)).join('  ').trimEnd()
   const head = align(heading)
   return [process.stdout.isTTY ? styleText('bold', head) : head, ...rows.map(align)].join('\n')
 }

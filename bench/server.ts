@@ -45,7 +45,9 @@ async function startNative (command: string, core: number | undefined): Promise<
   if (!SEES_PROCESSES) throw new Error('A native server can be measured only where there is a /proc')
   const port = await freePort()
   const line = [...onCore(core), 'sh', '-c', `exec ${command.replaceAll('{port}', String(port))}`]
-  const child = spawn(line[0] as string, line.slice(1), { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, PORT: String(port) } })
+  const child = spawn(line[0] as string, line.slice(1), {
+    stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, PORT: String(port) }
+  })
   running.add(child)
   let isRunning = true
   child.on('exit', () => {

@@ -35,7 +35,9 @@ function importsOf (file: string): Import[] {
   const code = read(file).replace(/^\s*(\/\/|\/?\*).*$/gm, '')
   const statements = Array.from(code.matchAll(/^(?:import|export) (type )?(?:[^'"]*? from )?'([^']+)'/gm))
   const others = Array.from(code.matchAll(/\bimport()\(\s*'([^']+)'/g))
-  return [...statements, ...others].map(([, type, specifier]) => ({ from: file, to: target(file, specifier!), isType: type !== undefined }))
+  return [...statements, ...others].map(([, type, specifier]) => ({
+    from: file, to: target(file, specifier!), isType: type !== undefined
+  }))
 }
 
 function target (file: string, specifier: string): string {
@@ -48,7 +50,9 @@ const isOurs = (path: string): boolean => /\.m?ts$/.test(path)
 
 t.test('every file has a layer, and every layer has files', async (t) => {
   for (const file of sources) t.ok(layerOf(file) >= 0, `${file} has a layer`)
-  for (const [i, { paths }] of LAYERS.entries()) t.ok(sources.some((file) => layerOf(file) === i), `${paths.join(', ')} exists`)
+  for (const [i, { paths }] of LAYERS.entries()) {
+    t.ok(sources.some((file) => layerOf(file) === i), `${paths.join(', ')} exists`)
+  }
 })
 
 t.test('imports run downwards, those of types too', async (t) => {
@@ -59,7 +63,9 @@ t.test('imports run downwards, those of types too', async (t) => {
 })
 
 t.test('no files import each other in a circle', async (t) => {
-  const graph = new Map(sources.map((file) => [file, imports.filter(({ from }) => from === file).map(({ to }) => to).filter(isOurs)]))
+  const graph = new Map(sources.map((file) => [
+    file, imports.filter(({ from }) => from === file).map(({ to }) => to).filter(isOurs)
+  ]))
   t.same(findCircles(graph), [])
 })
 
@@ -92,7 +98,9 @@ t.test('every file of lib/ has a test that answers for it, unless it holds types
 })
 
 t.test('no WebSocket library is imported', async (t) => {
-  for (const { from, to } of imports) t.notMatch(to, /^(ws|undici|websocket-driver|faye-websocket|uWebSockets\.js)$/, from)
+  for (const { from, to } of imports) {
+    t.notMatch(to, /^(ws|undici|websocket-driver|faye-websocket|uWebSockets\.js)$/, from)
+  }
 })
 
 t.test('the client imports nothing of the server but the frames of topics, which import nothing', async (t) => {
@@ -103,6 +111,7 @@ t.test('the client imports nothing of the server but the frames of topics, which
 })
 
 t.test('the table of AGENTS.md has the layers', async (t) => {
-  const table = read('AGENTS.md').split('## Layers')[1]!.split('\n## ')[0]!.split('\n').filter((line) => line.startsWith('| `'))
+  const table = read('AGENTS.md').split('## Layers')[1]!.split('\n## ')[0]!.split('\n').filter((line) =>
+    line.startsWith('| `'))
   t.same(table, layerRows())
 })

@@ -23,7 +23,10 @@ t.test('a row is measured against a peer: table, JSON and chart', async (t) => {
   const directory = t.testdir()
   const json = join(directory, 'figures.json')
   const svg = join(directory, 'chart.svg')
-  const printed = await run('--rows', 'echo-64x16', '--peers', 'ours,net', '--rounds', '2', '--window', '50', '--no-pin', '--json', json, '--svg', svg)
+  const printed = await run(
+    '--rows', 'echo-64x16', '--peers', 'ours,net', '--rounds', '2', '--window', '50', '--no-pin', '--json', json,
+    '--svg', svg
+  )
 
   const { lines } = JSON.parse(readFileSync(json, 'utf8')) as { lines: Line[] }
   t.equal(lines.length, 1)
@@ -31,14 +34,18 @@ t.test('a row is measured against a peer: table, JSON and chart', async (t) => {
   t.same(notes, {})
   for (const spread of [values['ours'], values['net'], ratios['net'], p99['ours'], p99['net']]) {
     t.equal(spread?.rounds.length, 2)
-    for (const figure of [spread?.median, spread?.min, spread?.max]) t.ok(Number.isFinite(figure) && figure as number > 0)
+    for (const figure of [spread?.median, spread?.min, spread?.max]) {
+      t.ok(Number.isFinite(figure) && figure as number > 0)
+    }
   }
   t.match(printed, /ours ÷ net\necho 64 B, 16 in flight +[\d.]+ +[\d.]+ +[\d.]+ \([\d.]+–[\d.]+\)\n/)
   t.match(readFileSync(svg, 'utf8'), /^<svg [^>]+>\n[^]+<rect class="peer-1"[^]+<\/svg>\n$/)
 })
 
 t.test('a row or a peer that is not there is named', async (t) => {
-  t.throws(() => pickRows(allRows(() => {}), ['echo', 'ecko']), { message: /There is no row "ecko"; there are echo-64, / })
+  t.throws(() => pickRows(allRows(() => {}), ['echo', 'ecko']), {
+    message: /There is no row "ecko"; there are echo-64, /
+  })
   t.throws(() => pickPeers(['wss']), { message: /There is no peer "wss"; there are ours, ws, / })
 })
 

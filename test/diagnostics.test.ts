@@ -65,12 +65,16 @@ t.test('the life of a socket is told, each time with the id of its request, its 
     ['ping', { kind: 'ping', direction: 'in', data: Buffer.from('c') }],
     ['close', { code: 1000, reason: 'bye', duration: Number }]
   ])
-  t.match(own.filter(([name, { kind, direction }]) => name === 'ping' && kind === 'pong' && direction === 'in'), [['ping', { data: Buffer.from('a') }]])
+  t.match(own.filter(([name, { kind, direction }]) => name === 'ping' && kind === 'pong' && direction === 'in'), [
+    ['ping', { data: Buffer.from('a') }]
+  ])
 })
 
 t.test('faults of the peer, and messages that a schema refuses, are errors of the peer', async (t) => {
   const app = await createApp(t)
-  app.ws('/demo', { schema: { message: { type: 'integer' } }, onInvalid: 'reply' }, (socket) => { socket.on('message', () => {}) })
+  app.ws('/demo', {
+    schema: { message: { type: 'integer' } }, onInvalid: 'reply'
+  }, (socket) => { socket.on('message', () => {}) })
   const port = await listen(app)
   const seen = follow(t)
   const client = new RawClient(t, port)
@@ -97,7 +101,9 @@ t.test('a message that a slow peer does not get is told', async (t) => {
   const seen = follow(t)
   const client = new RawClient(t, port)
   client.socket.pause()
-  client.write('GET /demo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+  client.write(
+    'GET /demo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+  )
   const socket = await dropped
   const drops = seen.filter(([name]) => name === 'drop')
   t.match(drops, [['drop', { route: '/demo', socket, data: /^a{100000}$/, isBinary: false }]])

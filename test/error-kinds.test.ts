@@ -42,5 +42,7 @@ t.test('a fault has the close code that the peer gets', async (t) => {
 
 t.test('a refused message has a close code and no stack', async (t) => {
   const Refused = refusedMessage('TEST_REFUSED', '%s', 1008)
-  t.match(new Refused('no'), { code: 'TEST_REFUSED', closeCode: 1008, statusCode: 400, message: 'no', stack: undefined })
+  t.match(new Refused('no'), {
+    code: 'TEST_REFUSED', closeCode: 1008, statusCode: 400, message: 'no', stack: undefined
+  })
 })

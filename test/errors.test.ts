@@ -30,7 +30,12 @@ t.test('no two errors have one code', async (t) => {
 
 t.test('ErrorCode has the code of every error', async (t) => {
   const program = ts.createProgram([join(ROOT, 'lib/error-code.ts')], {
-    module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2023, types: ['node'], strict: true, skipLibCheck: true, noEmit: true
+    module: ts.ModuleKind.NodeNext,
+    target: ts.ScriptTarget.ES2023,
+    types: ['node'],
+    strict: true,
+    skipLibCheck: true,
+    noEmit: true
   })
   const checker = program.getTypeChecker()
   const file = program.getSourceFile(join(ROOT, 'lib/error-code.ts')) as ts.SourceFile

@@ -6,8 +6,12 @@ import { isError } from '../lib/is-error.js'
 t.test('an error is one in whichever realm it was made', async (t) => {
   class Own extends TypeError {}
   const Made = createError('TEST', 'a sentence')
-  for (const error of [new Error('x'), new Own('x'), new Made(), Object.create(new Error('x')) as unknown]) t.ok(isError(error))
-  for (const source of ['new Error("x")', 'new (class extends TypeError {})("x")']) t.ok(isError(runInNewContext(source)), source)
+  for (const error of [new Error('x'), new Own('x'), new Made(), Object.create(new Error('x')) as unknown]) {
+    t.ok(isError(error))
+  }
+  for (const source of ['new Error("x")', 'new (class extends TypeError {})("x")']) {
+    t.ok(isError(runInNewContext(source)), source)
+  }
 })
 
 t.test('no other value is an error, whatever it holds', async (t) => {

@@ -43,7 +43,12 @@ t.test('an upgrade that is still in its hooks when the server closes gets 503', 
   const app = await createApp(t)
   let proceed = (): void => {}
   const hooked = new Promise<void>((resolve) => {
-    app.ws('/demo', { preHandler: () => new Promise<void>((_resolve) => { proceed = _resolve; resolve() }) }, () => { t.fail('no socket') })
+    app.ws('/demo', {
+      preHandler: () => new Promise<void>((_resolve) => {
+        proceed = _resolve
+        resolve()
+      })
+    }, () => { t.fail('no socket') })
   })
   const client = new RawClient(t, await listen(app))
   client.write(upgradeHead())
@@ -56,7 +61,9 @@ t.test('an upgrade that is still in its hooks when the server closes gets 503', 
 })
 
 /** Silent peers of every kind, an application that closes, and what happened in which order. */
-async function closeBeside (t: Test, options: WireOptions, server: FastifyServerOptions, connect: (app: FastifyInstance) => Promise<unknown>): Promise<string[]> {
+async function closeBeside (
+  t: Test, options: WireOptions, server: FastifyServerOptions, connect: (app: FastifyInstance) => Promise<unknown>
+): Promise<string[]> {
   const events: string[] = []
   const app = await createApp(t, options, { pluginTimeout: 100, ...server })
   app.addHook('onClose', async () => { events.push('onClose') })
@@ -82,7 +89,9 @@ t.test('a silent peer delays the close of the application by closeTimeout, also 
 })
 
 t.test('so it does with forceCloseConnections', async (t) => {
-  t.same(await closeBeside(t, { closeTimeout: 300 }, { forceCloseConnections: true }, connectSilently(t)), ['close 1006', 'onClose', 'closed'])
+  t.same(await closeBeside(t, { closeTimeout: 300 }, { forceCloseConnections: true }, connectSilently(t)), [
+    'close 1006', 'onClose', 'closed'
+  ])
 })
 
 t.test('a drain may be longer than pluginTimeout', async (t) => {
@@ -92,7 +101,9 @@ t.test('a drain may be longer than pluginTimeout', async (t) => {
       client.readFrame().then(() => { client.write(closeFrame(1001)) }, t.error)
     }
   }
-  t.same(await closeBeside(t, { shutdown: { drain: 300 } }, {}, connect), ['close 1001', 'close 1001', 'close 1001', 'onClose', 'closed'])
+  t.same(await closeBeside(t, { shutdown: { drain: 300 } }, {}, connect), [
+    'close 1001', 'close 1001', 'close 1001', 'onClose', 'closed'
+  ])
 })
 
 t.test('the hooks of the application wait for sockets in memory too, of an app that never listened', async (t) => {
@@ -104,7 +115,9 @@ t.test('and for those of the second address that localhost has', async (t) => {
   giveLocalhostTwoAddresses(t)
   const connect = async (app: FastifyInstance): Promise<void> => {
     await app.listen({ port: 0, host: 'localhost' })
-    for (const { address, port } of app.addresses() as AddressInfo[]) await new RawClient(t, port, false, address).upgrade()
+    for (const { address, port } of app.addresses() as AddressInfo[]) {
+      await new RawClient(t, port, false, address).upgrade()
+    }
   }
   t.same(await closeBeside(t, { closeTimeout: 300 }, {}, connect), ['close 1006', 'close 1006', 'onClose', 'closed'])
 })
@@ -128,13 +141,17 @@ t.test('an upgrade while the application closes is told so, and when to come aga
     await held
   })
   await app.close()
-  t.match(await inject, { statusCode: 503, headers: { 'retry-after': '10', connection: 'close' }, body: /"code":"FST_WIRE_CLOSING"/ })
+  t.match(await inject, {
+    statusCode: 503, headers: { 'retry-after': '10', connection: 'close' }, body: /"code":"FST_WIRE_CLOSING"/
+  })
   t.same(app.websocketServer.metrics().refusals, { FST_WIRE_CLOSING: 1 })
 })
 
 t.test('what is probably misspelt is warned of', async (t) => {
   const lines: string[] = []
-  await createApp(t, { maxPayloads: 5 } as object, { logger: { level: 'warn', stream: { write (line: string) { lines.push(line) } } } })
+  await createApp(t, { maxPayloads: 5 } as object, {
+    logger: { level: 'warn', stream: { write (line: string) { lines.push(line) } } }
+  })
   t.match(lines.join(''), 'did you mean')
 })
 
@@ -196,7 +213,12 @@ t.test('app.injectWS opens a socket without a port', async (t) => {
 
 t.test('a route under the constraint that is nobody\'s socket has the time of the plugin', async (t) => {
   const app = await createApp(t, { handshakeTimeout: 60 })
-  app.route({ method: 'GET', url: '/own', constraints: { upgrade: 'websocket' }, handler: async (request) => (request.query as object) })
+  app.route({
+    method: 'GET',
+    url: '/own',
+    constraints: { upgrade: 'websocket' },
+    handler: async (request) => (request.query as object)
+  })
   app.route({ method: 'GET', url: '/hangs', constraints: { upgrade: 'websocket' }, handler: () => {} })
   const port = await listen(app)
   for (const [path, status] of [['/own', 200], ['/hangs', 503]] as const) {
@@ -220,7 +242,9 @@ t.test('on localhost every address has sockets over HTTP/2', async (t) => {
   app.ws('/demo', (socket) => { socket.send('hello') })
   await app.listen({ port: 0 })
   const { port } = app.server.address() as AddressInfo
-  const peers = await Promise.all(['127.0.0.1', '127.0.0.2'].map(async (address) => await (await Http2Client.connect(t, `http://${address}:${port}`)).open()))
+  const peers = await Promise.all(['127.0.0.1', '127.0.0.2'].map(async (address) => await (await Http2Client.connect(
+    t, `http://${address}:${port}`
+  )).open()))
   for (const peer of peers) t.equal(await peer.readText(), 'hello')
   const closed = app.close()
   for (const peer of peers) {
@@ -260,7 +284,12 @@ t.test('what listeners throw beside a socket is logged, and a logger that throws
   const app = await createApp(t, {}, { logger: { level: 'error', stream: { write } } })
   app.websocketServer.on('close', () => { throw new Error('of a listener') })
   let enter = (_request: IncomingMessage): void => {}
-  app.ws('/held', { onRequest: ({ raw }) => { enter(raw); return new Promise<void>(() => {}) } }, () => { t.fail('no socket') })
+  app.ws('/held', {
+    onRequest: ({ raw }) => {
+      enter(raw)
+      return new Promise<void>(() => {})
+    }
+  }, () => { t.fail('no socket') })
   const port = await listen(app)
   for (isBroken of [false, true]) {
     const entered = new Promise<IncomingMessage>((resolve) => { enter = resolve })
@@ -308,6 +337,8 @@ for (const http2 of [false, true]) {
     client.send('hello')
     t.equal(String((await echoed)[0]), 'hello')
     client.terminate()
-    t.match(lines.map((line) => JSON.parse(line) as unknown), [{ msg: 'an upgrade failed', err: { message: 'of a listener' } }])
+    t.match(lines.map((line) => JSON.parse(line) as unknown), [
+      { msg: 'an upgrade failed', err: { message: 'of a listener' } }
+    ])
   })
 }

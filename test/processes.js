@@ -1,5 +1,5 @@
-// Starting a process takes longer than most tests, so those that can live together run in one: its test files by name, or a
-// folder, which stands for those of its files that no other process names. Each has a file in test/processes/.
+// Starting a process takes longer than most tests, so those that can live together run in one: its test files by name,
+// or a folder, which stands for those of its files that no other process names. Each has a file in test/processes/.
 import { readdirSync } from 'node:fs'
 
 export const PROCESSES = {
@@ -31,8 +31,11 @@ export function filesOf (name) {
   return PROCESSES[name].flatMap((entry) => {
     const folder = readdirSync(new URL(`./${entry.slice(0, entry.lastIndexOf('/') + 1)}`, import.meta.url))
     if (folder.includes(`${entry.split('/').at(-1)}.test.ts`)) return [pathOf(entry)]
-    const files = readdirSync(new URL(`./${entry}/`, import.meta.url)).filter((file) => file.endsWith('.test.ts')).sort()
-    return files.map((file) => `${entry}/${file.slice(0, -'.test.ts'.length)}`.replace(/^\.\//, '')).filter((file) => !named.includes(file)).map(pathOf)
+    const files = readdirSync(new URL(
+      `./${entry}/`, import.meta.url
+    )).filter((file) => file.endsWith('.test.ts')).sort()
+    return files.map((file) => `${entry}/${file.slice(0, -'.test.ts'.length)}`.replace(/^\.\//, '')).filter((file) =>
+      !named.includes(file)).map(pathOf)
   })
 }
 

@@ -14,5 +14,7 @@ t.test('every test file runs in one process', async (t) => {
 })
 
 t.test('every process is started', async (t) => {
-  for (const name of Object.keys(PROCESSES as object)) t.ok(existsSync(new URL(`processes/${name}.test.ts`, TEST)), name)
+  for (const name of Object.keys(PROCESSES as object)) {
+    t.ok(existsSync(new URL(`processes/${name}.test.ts`, TEST)), name)
+  }
 })

@@ -27,7 +27,9 @@ t.test('what is installed with the package has a licence that asks for no more t
 
 t.test('nothing runs when the package is installed', async (t) => {
   for (const { name, hasInstallScript } of installedPackages()) t.equal(hasInstallScript, false, name)
-  for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) t.equal(manifest.scripts[name], undefined, name)
+  for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) {
+    t.equal(manifest.scripts[name], undefined, name)
+  }
 })
 
 t.test('the package is published with its provenance', async (t) => {

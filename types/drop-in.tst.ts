@@ -1,10 +1,16 @@
 // An application written against the types of @fastify/websocket, with nothing but the import changed.
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type InjectWSFn, type InjectWSOption, type RouteOptions as FastifyRouteOptions } from 'fastify'
+import fastify, {
+  type FastifyInstance, type FastifyReply, type FastifyRequest, type InjectWSFn, type InjectWSOption,
+  type RouteOptions as FastifyRouteOptions
+} from 'fastify'
 import { expect, test } from 'tstyche'
 import Type from 'typebox'
-import websocket, { fastifyWebsocket, type PlainSocket, type RouteOptions, type WebSocket, type WebsocketHandler, type WebsocketPluginOptions, type WireServer, type WireSocket } from '../index.js'
+import websocket, {
+  fastifyWebsocket, type PlainSocket, type RouteOptions, type WebSocket, type WebsocketHandler,
+  type WebsocketPluginOptions, type WireServer, type WireSocket
+} from '../index.js'
 import type { FastifyWire } from '../index.js'
 
 interface Demo {
@@ -19,7 +25,10 @@ test('the plugin goes by the other name, and takes the other options', () => {
   expect(fastifyWebsocket).type.toBe<typeof websocket>()
   app.register(fastifyWebsocket)
   app.register(websocket, {})
-  expect<WebsocketPluginOptions>().type.toBeAssignableFrom<{ options: { maxPayload: number, clientTracking: boolean, perMessageDeflate: { threshold: number } } }>()
+  interface OptionsOfWs {
+    options: { maxPayload: number, clientTracking: boolean, perMessageDeflate: { threshold: number } }
+  }
+  expect<WebsocketPluginOptions>().type.toBeAssignableFrom<OptionsOfWs>()
   app.register(websocket, {
     options: {
       verifyClient: (info, next) => { next(info.secure && info.origin !== '', 403, 'no', { 'x-why': 'because' }) },
@@ -27,7 +36,9 @@ test('the plugin goes by the other name, and takes the other options', () => {
     },
     preClose: async function () {}
   })
-  app.register(websocket, { options: { verifyClient: (info: { req: IncomingMessage }) => info.req.url === '/' }, preClose: (done) => { done() } })
+  app.register(websocket, {
+    options: { verifyClient: (info: { req: IncomingMessage }) => info.req.url === '/' }, preClose: (done) => { done() }
+  })
   expect<WebsocketPluginOptions>().type.not.toBeAssignableFrom<{ options: { maxPayload: string } }>()
   expect<WebsocketPluginOptions>().type.not.toBeAssignableFrom<{ preClose: string }>()
 })
@@ -129,11 +140,18 @@ test('a full declaration holds both handlers, or one', () => {
       expect(request.params).type.toBe<{ room: string }>()
     }
   })
-  app.route({ method: 'GET', url: '/no-socket', websocket: false, handler: async (_request, reply) => { expect(reply).type.toBe<FastifyReply>() } })
+  app.route({
+    method: 'GET',
+    url: '/no-socket',
+    websocket: false,
+    handler: async (_request, reply) => { expect(reply).type.toBe<FastifyReply>() }
+  })
 })
 
 test('the options of a route are a type of their own', () => {
-  const options: FastifyRouteOptions = { method: 'GET', url: '/', handler: async () => '', wsHandler: (socket) => { expect(socket).type.toBe<WebSocket>() } }
+  const options: FastifyRouteOptions = {
+    method: 'GET', url: '/', handler: async () => '', wsHandler: (socket) => { expect(socket).type.toBe<WebSocket>() }
+  }
   app.route(options)
   expect<RouteOptions>().type.toBeAssignableTo<FastifyRouteOptions>()
   expect<RouteOptions['wsHandler']>().type.toBe<WebsocketHandler | undefined>()
@@ -170,7 +188,11 @@ test('the server and the sockets for tests are on the instance', () => {
   expect(app.injectWS).type.toBe<InjectWSFn<FastifyRequest['raw']>>()
   expect(app.injectWS('/demo', { headers: { 'api-key': '1' } })).type.toBe<Promise<PlainSocket>>()
   expect(app.injectWS).type.toBeCallableWith('/demo', { method: 'GET', httpVersion: '1.1' })
-  const hooks: InjectWSOption = { onInit (client) { expect(client).type.toBe<WireSocket>() }, onOpen: (client) => { client.close() } }
-  expect(app.injectWS).type.toBeCallableWith('/demo', { version: 'hixie-76', protocols: ['a'], remoteAddress: '192.0.2.7' }, hooks)
+  const hooks: InjectWSOption = {
+    onInit (client) { expect(client).type.toBe<WireSocket>() }, onOpen: (client) => { client.close() }
+  }
+  expect(app.injectWS).type.toBeCallableWith('/demo', {
+    version: 'hixie-76', protocols: ['a'], remoteAddress: '192.0.2.7'
+  }, hooks)
   expect(app.injectWS).type.not.toBeCallableWith('/demo', { version: '14' })
 })

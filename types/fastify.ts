@@ -54,7 +54,9 @@ declare module 'fastify' {
       const SchemaCompiler extends RouteSchema = RouteSchema
     > (
       options: Omit<
-        RouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>,
+        RouteOptions<
+          RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger
+        >,
         'handler' | 'websocket'
       > & {
         websocket: true

@@ -33,7 +33,12 @@ test('a route may be declared as for @fastify/websocket', () => {
     expect(socket).type.toBe<WebSocket>()
     expect(request.raw).type.toBe<Http2ServerRequest>()
   })
-  secure.route({ method: 'GET', url: '/demo', handler: async () => 'resource', wsHandler: (socket) => { expect(socket).type.toBe<WebSocket>() } })
+  secure.route({
+    method: 'GET',
+    url: '/demo',
+    handler: async () => 'resource',
+    wsHandler: (socket) => { expect(socket).type.toBe<WebSocket>() }
+  })
 })
 
 test('hooks see a request of HTTP/2', () => {

@@ -1,6 +1,8 @@
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { expect, test } from 'tstyche'
-import fastifyWire, { type PlainSocket, type SocketHandler, type SocketRouteOptions, type WireSocket } from '../index.js'
+import fastifyWire, {
+  type PlainSocket, type SocketHandler, type SocketRouteOptions, type WireSocket
+} from '../index.js'
 
 const app = fastify()
 app.register(fastifyWire, { maxPayload: 1, versions: ['13', 'hixie-75'] })
@@ -14,8 +16,12 @@ test('app.ws takes a handler, with or without options', () => {
 })
 
 test('who may connect, and how much a socket may take, is said by the route or the plugin', () => {
-  expect(app.ws).type.toBeCallableWith('/demo', { origin: ['https://a.example', /b/, 'same-origin'], maxConnections: 1, messageRate: { rate: 1, policy: 'pause' } }, () => {})
-  expect(app.ws).type.toBeCallableWith('/demo', { origin: async (origin: string, request: FastifyRequest) => origin === request.host }, () => {})
+  expect(app.ws).type.toBeCallableWith('/demo', {
+    origin: ['https://a.example', /b/, 'same-origin'], maxConnections: 1, messageRate: { rate: 1, policy: 'pause' }
+  }, () => {})
+  expect(app.ws).type.toBeCallableWith('/demo', {
+    origin: async (origin: string, request: FastifyRequest) => origin === request.host
+  }, () => {})
   expect(app.ws).type.not.toBeCallableWith('/demo', { origin: false }, () => {})
   expect(app.ws).type.not.toBeCallableWith('/demo', { messageRate: { burst: 1 } }, () => {})
   expect(app.ws).type.not.toBeCallableWith('/demo', { messageRate: { rate: 1, policy: 'drop' } }, () => {})
@@ -54,7 +60,10 @@ test('the types of a request may be given, as to app.get()', () => {
     expect(socket).type.toBe<PlainSocket>()
     socket.send(request.params.id)
   })
-  app.ws('/demo/:id', { maxPayload: 1 }, (socket, request: FastifyRequest<{ Params: { id: string } }>) => { socket.send(request.params.id) })
+  app.ws(
+    '/demo/:id', { maxPayload: 1 },
+    (socket, request: FastifyRequest<{ Params: { id: string } }>) => { socket.send(request.params.id) }
+  )
   const handler: SocketHandler = (socket) => { socket.close() }
   const options: SocketRouteOptions = { maxPayload: 1, onRequest: async () => {} }
   app.ws('/demo', options, handler)

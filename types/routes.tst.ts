@@ -23,7 +23,9 @@ const said = Type.Union([
 ])
 
 test('TypeBox types what is received and what is sent', () => {
-  typed.ws('/demo', { schema: { message: move, send: said, params: Type.Object({ room: Type.String() }) } }, async function (socket, request) {
+  typed.ws('/demo', {
+    schema: { message: move, send: said, params: Type.Object({ room: Type.String() }) }
+  }, async function (socket, request) {
     expect(this).type.toBe<FastifyInstance>()
     expect(request.params).type.toBe<{ room: string }>()
     socket.on('message', (value, isBinary) => {
@@ -69,8 +71,18 @@ test('json-schema-to-ts types them too', () => {
     schema: {
       message: {
         oneOf: [
-          { type: 'object', required: ['kind', 'x'], properties: { kind: { const: 'move' }, x: { type: 'number' } }, additionalProperties: false },
-          { type: 'object', required: ['kind', 'text'], properties: { kind: { const: 'say' }, text: { type: 'string' } }, additionalProperties: false }
+          {
+            type: 'object',
+            required: ['kind', 'x'],
+            properties: { kind: { const: 'move' }, x: { type: 'number' } },
+            additionalProperties: false
+          },
+          {
+            type: 'object',
+            required: ['kind', 'text'],
+            properties: { kind: { const: 'say' }, text: { type: 'string' } },
+            additionalProperties: false
+          }
         ]
       },
       send: { type: 'object', required: ['x'], properties: { x: { type: 'number' } }, additionalProperties: false }
@@ -119,12 +131,18 @@ test('without a type provider they are unknown, or what the application says', (
 })
 
 test('those of the messages may be given with those of the request', () => {
-  app.ws<{ Params: { room: string }, Received: Move, Sent: Said }>('/demo/:room', { schema: { message: {}, send: {} } }, (socket, request) => {
+  app.ws<{ Params: { room: string }, Received: Move, Sent: Said }>('/demo/:room', {
+    schema: { message: {}, send: {} }
+  }, (socket, request) => {
     expect(socket).type.toBe<SchemaSocket<Move, Said>>()
     expect(request.params).type.toBe<{ room: string }>()
   })
-  app.ws<{ Received: Move }>('/demo', { schema: { message: {} } }, (socket) => { expect(socket).type.toBe<SchemaSocket<Move, Sendable>>() })
-  app.ws<{ Sent: Move }>('/demo', { schema: { send: {} } }, (socket) => { expect(socket).type.toBe<SchemaSocket<MessageData, Move>>() })
+  app.ws<{ Received: Move }>(
+    '/demo', { schema: { message: {} } }, (socket) => { expect(socket).type.toBe<SchemaSocket<Move, Sendable>>() }
+  )
+  app.ws<{ Sent: Move }>(
+    '/demo', { schema: { send: {} } }, (socket) => { expect(socket).type.toBe<SchemaSocket<MessageData, Move>>() }
+  )
 })
 
 test('the hooks of a route have the types of its schema', () => {

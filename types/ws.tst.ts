@@ -3,7 +3,10 @@ import { on, once, type EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import fastify from 'fastify'
 import { expect, test } from 'tstyche'
-import { createWebSocketStream, WebSocket, type MessageEvent as WsMessageEvent, type RawData, type ServerOptions, type WebSocketServer } from 'ws'
+import {
+  createWebSocketStream, WebSocket, type MessageEvent as WsMessageEvent, type RawData, type ServerOptions,
+  type WebSocketServer
+} from 'ws'
 import type { WebsocketPluginOptions, WireServer, WireSocket } from '../index.js'
 
 declare const socket: WireSocket
@@ -35,7 +38,9 @@ test('what is no socket of ours is none of ws either', () => {
 })
 
 test('listeners and callbacks annotated as for ws are taken', () => {
-  const onMessage = function (this: WebSocket, data: RawData, isBinary: boolean): void { this.send(data, { binary: isBinary }) }
+  const onMessage = function (
+    this: WebSocket, data: RawData, isBinary: boolean
+  ): void { this.send(data, { binary: isBinary }) }
   socket.on('message', onMessage).once('message', onMessage).off('message', onMessage)
   socket.addListener('message', onMessage).removeListener('message', onMessage).prependListener('message', onMessage)
   socket.onmessage = (event: WsMessageEvent) => { event.target.close() }
@@ -73,10 +78,12 @@ test('events of the application are taken', () => {
   expect(socket.on).type.not.toBeCallableWith('seat-taken', 7)
 })
 
-// The types of ws take any listener for any event. Code is written by that: most listeners there are say `(data: Buffer)`,
-// which is right unless the application sets `binaryType`.
+// The types of ws take any listener for any event. Code is written by that: most listeners there are say `(data:
+// Buffer)`, which is right unless the application sets `binaryType`.
 test('listeners may be annotated by who knows more', () => {
-  for (const method of ['on', 'once', 'off', 'addListener', 'removeListener', 'prependListener', 'prependOnceListener'] as const) {
+  for (const method of [
+    'on', 'once', 'off', 'addListener', 'removeListener', 'prependListener', 'prependOnceListener'
+  ] as const) {
     expect(socket[method]).type.toBeCallableWith('message', (_data: Buffer) => {})
     expect(socket[method]).type.toBeCallableWith('message', (_raw: string) => {})
     expect(socket[method]).type.toBeCallableWith('close', (_code: number, _reason: string) => {})
@@ -84,8 +91,12 @@ test('listeners may be annotated by who knows more', () => {
   }
   socket.on('message', (_data: Buffer, isBinary) => { expect(isBinary).type.toBe<boolean>() })
   app.ws('/annotated', (socket) => { socket.on('message', (data: Buffer) => { socket.send(data) }) })
-  app.get('/annotated', { websocket: true }, (socket) => { socket.on('message', async (raw: string) => { JSON.parse(raw) }) })
-  app.injectWS('/annotated', {}, { onInit: (client) => { client.on('message', (data: Buffer) => { client.send(data) }) } })
+  app.get(
+    '/annotated', { websocket: true }, (socket) => { socket.on('message', async (raw: string) => { JSON.parse(raw) }) }
+  )
+  app.injectWS('/annotated', {}, {
+    onInit: (client) => { client.on('message', (data: Buffer) => { client.send(data) }) }
+  })
   expect(socket.emit).type.toBeCallableWith('message', 'text')
   expect(socket.emit).type.toBeCallableWith('message', Buffer.alloc(1), false)
 })
@@ -97,7 +108,9 @@ test('a socket is cast to an interface of the application that extends the WebSo
     (socket as Player).isAlive = true
     socket.on('pong', function () { (this as Player).isAlive = true })
   })
-  app.websocketServer.on('connection', (socket: Player, request: IncomingMessage) => { socket.isAlive = request.url !== '' })
+  app.websocketServer.on(
+    'connection', (socket: Player, request: IncomingMessage) => { socket.isAlive = request.url !== '' }
+  )
   app.websocketServer.clients.forEach((client) => { (client as Player).isAlive = false })
 })
 

@@ -82,7 +82,9 @@ export async function runFault (options: HarnessOptions): Promise<FaultResult> {
   const timer = setTimeout(() => { load.fail(new Error(`not done in ${timeLimit} ms: ${load.describe()}`)) }, timeLimit)
   try {
     load.servers.push(...await Promise.all(Array.from({ length: processes }, startServer)))
-    await load.within(Promise.all(clients.map((client) => client.open(nextPort, (message) => { load.noticed(message) }))))
+    await load.within(Promise.all(clients.map((client) => client.open(
+      nextPort, (message) => { load.noticed(message) }
+    ))))
     await load.within(Promise.all([load.publishAll(), fault(cast)]))
     await load.publishEnd()
     return {

@@ -19,7 +19,8 @@ const { values } = parseArgs({
 })
 
 const COLUMNS = [
-  ['accepted', 9], ['lost', 6], ['doubled', 8], ['disorder', 9], ['told missing', 13], ['gaps told/real', 15], ['rejected', 9], ['stall', 8]
+  ['accepted', 9], ['lost', 6], ['doubled', 8], ['disorder', 9], ['told missing', 13],
+  ['gaps told/real', 15], ['rejected', 9], ['stall', 8]
 ] as const
 
 const print = (name: string, cells: readonly unknown[]): void => {

@@ -55,8 +55,8 @@ function placesIn (list: readonly number[]): Map<number, Place> {
 }
 
 /**
- * Messages of one publisher come in the order in which they were published, and all clients see one order. A server that
- * lost its data may order anew what it had not acknowledged, which is behind a gap then.
+ * Messages of one publisher come in the order in which they were published, and all clients see one order. A server
+ * that lost its data may order anew what it had not acknowledged, which is behind a gap then.
  */
 function inversions (list: readonly number[], reference: ReadonlyMap<number, Place>): number {
   const newest = new Map<number, number>()
@@ -70,7 +70,8 @@ function inversions (list: readonly number[], reference: ReadonlyMap<number, Pla
     seen.add(message)
     const publisher = Math.floor(message / PER_PUBLISHER)
     const place = reference.get(message)
-    const isBehind = before !== undefined && place !== undefined && place.part === before.part && place.index < before.index
+    const isBehind = before !== undefined && place !== undefined && place.part === before.part &&
+      place.index < before.index
     if (isBehind || message < (newest.get(publisher) ?? 0)) count++
     newest.set(publisher, message)
     before = place ?? before
@@ -79,7 +80,9 @@ function inversions (list: readonly number[], reference: ReadonlyMap<number, Pla
 }
 
 /** A message is missing between its neighbours of the same publisher: there a gap has to be told. */
-function lossesOf (sorted: readonly number[], list: readonly number[], places: ReadonlyMap<number, Place>): { lost: number, missing: number, gaps: number } {
+function lossesOf (
+  sorted: readonly number[], list: readonly number[], places: ReadonlyMap<number, Place>
+): { lost: number, missing: number, gaps: number } {
   const parts = list.filter((message) => message === GAP).length
   const told = new Set<number>()
   let [lost, missing, run, before, publisher] = [0, 0, 0, 0, -1]

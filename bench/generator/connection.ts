@@ -50,7 +50,10 @@ export class Connection {
   received = 0
   since = 0
 
-  private constructor (target: Target, request: Buffer, localAddress: string | undefined, opened: (connection: Connection) => void, failed: (error: Error) => void) {
+  private constructor (
+    target: Target, request: Buffer, localAddress: string | undefined, opened: (connection: Connection) => void,
+    failed: (error: Error) => void
+  ) {
     this.onBytes = (length, bytes) => { this.#readHead(bytes.toString('latin1', 0, length), opened) }
     this.#fail = failed
     const onread: OnReadOpts = {
@@ -60,7 +63,9 @@ export class Connection {
         return true
       }
     }
-    const options = { host: '127.0.0.1', port: target.port, onread, ...(localAddress === undefined ? {} : { localAddress }) }
+    const options = {
+      host: '127.0.0.1', port: target.port, onread, ...(localAddress === undefined ? {} : { localAddress })
+    }
     const socket = target.tls ? connectTls({ ...options, rejectUnauthorized: false }) : connectNet(options)
     socket.setNoDelay(true)
     socket.once(target.tls ? 'secureConnect' : 'connect', () => { socket.write(request) })
@@ -73,7 +78,10 @@ export class Connection {
     for (;;) {
       const localAddress = sourceAddress
       try {
-        return await new Promise((resolve, reject) => { new Connection(target, request, localAddress, resolve, reject) }) // eslint-disable-line no-new
+        return await new Promise((resolve, reject) => {
+          // eslint-disable-next-line no-new
+          new Connection(target, request, localAddress, resolve, reject)
+        })
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL' || !useNextAddress(localAddress)) throw error
       }
@@ -111,8 +119,14 @@ export class Connection {
     this.head += text
     const end = this.head.indexOf(HEAD_END)
     if (end < 0) return
-    if (!this.head.startsWith('HTTP/1.1 101 ')) this.#fail(new Error(`the handshake was answered ${this.head.slice(0, end)}`))
-    else if (this.head.length > end + HEAD_END.length) this.#fail(new Error('bytes came behind the handshake that nobody asked for'))
-    else opened(this)
+    if (!this.head.startsWith('HTTP/1.1 101 ')) {
+      this.#fail(
+        new Error(`the handshake was answered ${this.head.slice(0, end)}`)
+      )
+    } else if (this.head.length > end + HEAD_END.length) {
+      this.#fail(
+        new Error('bytes came behind the handshake that nobody asked for')
+      )
+    } else opened(this)
   }
 }

@@ -23,19 +23,29 @@ export class EchoLoad extends HeldConnections implements Load {
   constructor (row: Row, target: Target, meter: Meter) {
     super(row, target, meter)
     this.#payload = row.deflate ? json(row.size) : noise(row.size)
-    this.#frame = row.deflate ? clientFrame(TEXT | COMPRESSED, deflate(this.#payload)) : clientFrame(BINARY, this.#payload)
+    this.#frame = row.deflate
+      ? clientFrame(TEXT | COMPRESSED, deflate(this.#payload))
+      : clientFrame(BINARY, this.#payload)
     this.#batch = Buffer.concat(new Array<Buffer>(row.inFlight).fill(this.#frame))
   }
 
   async check (): Promise<Facts> {
     const connection = this.connections[0] as Connection
-    if (this.row.deflate && !/^sec-websocket-extensions: permessage-deflate/im.test(connection.head)) return { note: 'not negotiated' }
+    if (this.row.deflate && !/^sec-websocket-extensions: permessage-deflate/im.test(connection.head)) {
+      return { note: 'not negotiated' }
+    }
     const answer = await connection.converse(this.#frame, (bytes) => decodeFrame(bytes) !== undefined)
     this.reattach([connection])
     const frame = decodeFrame(answer)
-    if (frame === undefined || frame.length !== answer.length) throw new Error('more than one frame answered one message')
+    if (frame === undefined || frame.length !== answer.length) {
+      throw new Error('more than one frame answered one message')
+    }
     const isCompressed = (frame.first & COMPRESSED) !== 0
-    const payload = isCompressed ? inflateRawSync(Buffer.concat([frame.payload, BLOCK_END]), { finishFlush: constants.Z_SYNC_FLUSH }) : frame.payload
+    const payload = isCompressed
+      ? inflateRawSync(Buffer.concat([frame.payload, BLOCK_END]), {
+        finishFlush: constants.Z_SYNC_FLUSH
+      })
+      : frame.payload
     if ((frame.first & ~COMPRESSED) !== (this.row.deflate ? TEXT : BINARY) || !payload.equals(this.#payload)) {
       throw new Error('the echo is not what was sent')
     }

@@ -26,7 +26,9 @@ export class FanoutLoad extends HeldConnections implements Load {
     const answers = await Promise.all(this.connections.map((connection, i) =>
       connection.converse(i === 0 ? this.#trigger : Buffer.alloc(0), isWhole)))
     for (const answer of answers) {
-      if (!readMessages(answer).every((message) => message.equals(FANOUT_MESSAGE))) throw new Error('a receiver got something else than was sent')
+      if (!readMessages(answer).every((message) => message.equals(FANOUT_MESSAGE))) {
+        throw new Error('a receiver got something else than was sent')
+      }
     }
     this.reattach(this.connections)
     this.#expected = this.connections.length * (answers[0] as Buffer).length

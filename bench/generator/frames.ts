@@ -46,6 +46,8 @@ export function decodeFrame (bytes: Buffer): Frame | undefined {
   const size = short === 126 ? bytes.readUInt16BE(2) : short === 127 ? bytes.readUIntBE(4, 6) : short
   if (bytes.length < start + size) return undefined
   const payload = Buffer.from(bytes.subarray(start, start + size))
-  if (isMasked) for (let i = 0; i < size; i++) payload[i] = (payload[i] as number) ^ (bytes[lengthEnd + (i & 3)] as number)
+  if (isMasked) {
+    for (let i = 0; i < size; i++) payload[i] = (payload[i] as number) ^ (bytes[lengthEnd + (i & 3)] as number)
+  }
   return { first: bytes[0] as number, payload, length: start + size }
 }

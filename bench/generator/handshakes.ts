@@ -24,7 +24,9 @@ export class HandshakeLoad implements Load {
   async check (): Promise<Facts> {
     const { head } = await this.#openOne()
     // The key is the one of RFC 6455 §1.3, and so is the answer.
-    if (!/^sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r$/im.test(head)) throw new Error('the handshake is not answered with the accept key')
+    if (!/^sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r$/im.test(head)) {
+      throw new Error('the handshake is not answered with the accept key')
+    }
     return {}
   }
 

@@ -74,7 +74,9 @@ export abstract class HeldConnections {
     this.isRunning = false
     if (this.#failure !== undefined) throw this.#failure
     if (this.pending === 0) return
-    const end = losePatience(() => { this.#settle?.reject(new Error(`${this.pending} answers did not come in ${PATIENCE} s`)) })
+    const end = losePatience(() => {
+      this.#settle?.reject(new Error(`${this.pending} answers did not come in ${PATIENCE} s`))
+    })
     try {
       await new Promise<void>((resolve, reject) => { this.#settle = { resolve, reject } })
     } finally {

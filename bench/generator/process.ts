@@ -21,7 +21,9 @@ const LOADS = { echo: EchoLoad, fanout: FanoutLoad, handshake: HandshakeLoad }
 const OFFER = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover'
 
 const { row, port, pid } = JSON.parse(process.argv[2] as string) as Assignment
-const target: Target = { port, path: row.load === 'fanout' ? '/fanout' : '/echo', tls: row.tls, extensions: row.deflate ? OFFER : '' }
+const target: Target = {
+  port, path: row.load === 'fanout' ? '/fanout' : '/echo', tls: row.tls, extensions: row.deflate ? OFFER : ''
+}
 const meter = new Meter(SEES_PROCESSES ? () => cpuTime(pid) : async () => Number(await askBack()))
 const load = new LOADS[row.load](row, target, meter)
 

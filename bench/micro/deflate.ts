@@ -15,13 +15,22 @@ import { createInflater, INFLATE_SYNC_OUTPUT, INFLATE_SYNC_UP_TO, type Inflater 
 import type { DeflateParameters, DeflateSettings } from '../../lib/deflate/settings.js'
 
 const SETTINGS: DeflateSettings = {
-  contextTakeover: false, clientContextTakeover: false, windowBits: 15, clientWindowBits: 15, level: 3, memLevel: 8, threshold: 1024
+  contextTakeover: false,
+  clientContextTakeover: false,
+  windowBits: 15,
+  clientWindowBits: 15,
+  level: 3,
+  memLevel: 8,
+  threshold: 1024
 }
 const SIZES = [128, 512, 1024, 4096, 16_384, 65_536, 262_144]
 
 function agreed (keepsContext: boolean, windowBits = 15): DeflateParameters {
   return {
-    serverNoContextTakeover: !keepsContext, clientNoContextTakeover: !keepsContext, serverMaxWindowBits: windowBits, clientMaxWindowBits: windowBits
+    serverNoContextTakeover: !keepsContext,
+    clientNoContextTakeover: !keepsContext,
+    serverMaxWindowBits: windowBits,
+    clientMaxWindowBits: windowBits
   }
 }
 
@@ -80,8 +89,11 @@ async function timeLater (count: number, call: () => Promise<unknown>): Promise<
   return { cpu: (user + system) / count, latency }
 }
 
-const later = (deflater: Deflater, payload: Buffer): Promise<Buffer> => new Promise((resolve) => deflater.deflateLater(payload, (_, data) => resolve(data)))
-const inflateLater = (inflater: Inflater, payload: Buffer): Promise<Buffer> => new Promise((resolve) => inflater.inflateLater(payload, Infinity, (_, data) => resolve(data)))
+const later = (deflater: Deflater, payload: Buffer): Promise<Buffer> => new Promise((resolve) => deflater.deflateLater(
+  payload, (_, data) => resolve(data)
+))
+const inflateLater = (inflater: Inflater, payload: Buffer): Promise<Buffer> =>
+  new Promise((resolve) => inflater.inflateLater(payload, Infinity, (_, data) => resolve(data)))
 
 const us = (value: number): string => value.toFixed(1).padStart(8)
 const percent = (part: number, whole: number): string => `${(100 * part / whole).toFixed(1)} %`.padStart(8)
@@ -98,13 +110,17 @@ const parts: Record<string, () => void | Promise<void>> = {
       })
       const compressed = createDeflater(agreed(false), SETTINGS).deflate(payload)
       const inflater = createInflater(agreed(false))
-      const inflate = inflater.inflate(compressed, Infinity) === undefined ? ' (pool)' : us(time(() => inflater.inflate(compressed, Infinity)))
+      const inflate = inflater.inflate(compressed, Infinity) === undefined
+        ? ' (pool)'
+        : us(time(() => inflater.inflate(compressed, Infinity)))
       console.log(String(size).padStart(7), cells.join(''), inflate)
     }
   },
 
   async ways () {
-    console.log('\nJSON at level 3: CPU µs of one message; ours on the spot, ours in the pool (latency behind it), deflateRawSync/inflateRawSync')
+    console.log(
+      '\nJSON at level 3: CPU µs of one message; ours on the spot, ours in the pool (latency behind it), deflateRawSync/inflateRawSync'
+    )
     for (const size of SIZES) {
       const payload = json(size)
       const deflater = createDeflater(agreed(false), SETTINGS)
@@ -113,9 +129,12 @@ const parts: Record<string, () => void | Promise<void>> = {
       const pool = await timeLater(60, () => later(deflater, payload))
       const poolInflate = await timeLater(60, () => inflateLater(inflater, compressed))
       console.log(String(size).padStart(7),
-        'deflate', us(time(() => deflater.deflate(payload))), us(pool.cpu), `(${us(pool.latency)})`, us(time(() => deflateRawSync(payload, { level: 3, finishFlush: constants.Z_SYNC_FLUSH }))),
-        '  inflate', compressed.length <= INFLATE_SYNC_UP_TO ? us(time(() => inflater.inflate(compressed, Infinity))) : '       -',
-        us(poolInflate.cpu), `(${us(poolInflate.latency)})`, us(time(() => inflateRawSync(compressed, { finishFlush: constants.Z_SYNC_FLUSH }))))
+        'deflate', us(time(() => deflater.deflate(payload))), us(pool.cpu), `(${us(pool.latency)})`,
+        us(time(() => deflateRawSync(payload, { level: 3, finishFlush: constants.Z_SYNC_FLUSH }))),
+        '  inflate',
+        compressed.length <= INFLATE_SYNC_UP_TO ? us(time(() => inflater.inflate(compressed, Infinity))) : '       -',
+        us(poolInflate.cpu), `(${us(poolInflate.latency)})`,
+        us(time(() => inflateRawSync(compressed, { finishFlush: constants.Z_SYNC_FLUSH }))))
     }
   },
 
@@ -140,13 +159,19 @@ const parts: Record<string, () => void | Promise<void>> = {
     const zeroes = deflater.deflate(Buffer.alloc(INFLATE_SYNC_OUTPUT))
     console.log(`${INFLATE_SYNC_OUTPUT} zeroes to inflate: ${us(time(() => inflater.inflate(zeroes, Infinity)))} µs`)
     const tables = codeTables()
-    console.log(`${tables.length} bytes of code tables to inflate: ${us(time(() => inflater.inflate(tables, Infinity)))} µs`)
+    console.log(
+      `${tables.length} bytes of code tables to inflate: ${us(time(() => inflater.inflate(tables, Infinity)))} µs`
+    )
   },
 
   memory () {
-    console.log('\nresident bytes of a context that is kept for a connection, after 32 KiB went through it; each in a process of its own')
+    console.log(
+      '\nresident bytes of a context that is kept for a connection, after 32 KiB went through it; each in a process of its own'
+    )
     for (const bits of ['15/8', '15/4', '13/6', '12/5', '11/4', '10/3', '9/1']) {
-      const of = (kind: string): string => spawnSync(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), kind, bits], { encoding: 'utf8' }).stdout.trim()
+      const of = (kind: string): string => spawnSync(process.execPath, [
+        ...process.execArgv, fileURLToPath(import.meta.url), kind, bits
+      ], { encoding: 'utf8' }).stdout.trim()
       console.log(bits.padStart(7), `compressor ${of('compressors')}, decompressor ${of('decompressors')}`)
     }
   }
@@ -186,7 +211,9 @@ function codeTables (): Buffer {
   }
   // Lengths of the code length code in the order of RFC 1951 §3.2.7: 4 and 5 have 3 bits, 8, 9 and "repeat" have 2.
   const lengths = [2, 0, 0, 0, 2, 0, 2, 0, 0, 3, 0, 3, 0, 0, 0, 0, 0, 0, 0]
-  const codes: Record<number, [code: number, length: number]> = { 8: [0b00, 2], 9: [0b10, 2], 4: [0b011, 3], 5: [0b111, 3] }
+  const codes: Record<number, [code: number, length: number]> = {
+    8: [0b00, 2], 9: [0b10, 2], 4: [0b011, 3], 5: [0b111, 3]
+  }
   const run = (length: number, count: number): void => {
     const [code, bits] = codes[length] as [number, number]
     put(code, bits)

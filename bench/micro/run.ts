@@ -12,7 +12,8 @@ const { values: { window, only } } = parseArgs({
   }
 })
 
-const row = (name: string, ...figures: string[]): string => name.padEnd(36) + figures.map((figure) => figure.padStart(12)).join('')
+const row = (name: string, ...figures: string[]): string => name.padEnd(36) +
+  figures.map((figure) => figure.padStart(12)).join('')
 
 console.log(row('', 'ns median', 'ns least', 'GB/s'))
 for (const item of [...unmaskCases, ...decoderCases, ...encoderCases]) {

@@ -6,7 +6,9 @@ import { FANOUT_MESSAGE } from '../payload.js'
 import { serve } from './serve.js'
 
 // An import would merge its declarations of FastifyInstance into ours.
-const plugin = createRequire(import.meta.url)('@fastify/websocket') as FastifyPluginAsync<{ options: { perMessageDeflate: boolean } }>
+const plugin = createRequire(
+  import.meta.url
+)('@fastify/websocket') as FastifyPluginAsync<{ options: { perMessageDeflate: boolean } }>
 
 interface SocketRoutes {
   readonly websocketServer: { readonly clients: Set<WebSocket> }

@@ -20,7 +20,9 @@ function watch (): void {
   const look = (): void => {
     const used = process.cpuUsage(cpu)
     const now = performance.now()
-    longest = { wall: Math.max(longest.wall, now - wall), cpu: Math.max(longest.cpu, (used.user + used.system) / 1_000) }
+    longest = {
+      wall: Math.max(longest.wall, now - wall), cpu: Math.max(longest.cpu, (used.user + used.system) / 1_000)
+    }
     wall = now
     cpu = process.cpuUsage()
     if (isWatching) setImmediate(look)

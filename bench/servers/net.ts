@@ -10,7 +10,9 @@ const ANSWER = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnec
   'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n'
 
 // A binary frame with a length of 16 bits.
-const FRAME = Buffer.concat([Buffer.from([0x82, 126, FANOUT_MESSAGE.length >> 8, FANOUT_MESSAGE.length & 0xff]), FANOUT_MESSAGE])
+const FRAME = Buffer.concat([
+  Buffer.from([0x82, 126, FANOUT_MESSAGE.length >> 8, FANOUT_MESSAGE.length & 0xff]), FANOUT_MESSAGE
+])
 
 serve(async (_mode, certificate) => {
   const receivers = new Set<Socket>()
@@ -23,7 +25,9 @@ serve(async (_mode, certificate) => {
     })
   }
   const options = { noDelay: true }
-  const server = certificate === undefined ? createNetServer(options, onConnection) : createTlsServer({ ...options, ...certificate }, onConnection)
+  const server = certificate === undefined
+    ? createNetServer(options, onConnection)
+    : createTlsServer({ ...options, ...certificate }, onConnection)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return (server.address() as AddressInfo).port

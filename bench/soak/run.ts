@@ -1,5 +1,6 @@
-// `npm run soak`: many connections for a long time, numbered messages both ways, and restarts of the server while they are under way. Each side
-// counts what it sent and what came; a message that is lost, comes twice or out of order is a failure.
+// `npm run soak`: many connections for a long time, numbered messages both ways, and restarts of the server while they
+// are under way. Each side counts what it sent and what came; a message that is lost, comes twice or out of order is a
+// failure.
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +16,12 @@ const USAGE = `Usage: npm run soak -- [--connections N] [--minutes M] [--restart
 `
 
 const { values } = parseArgs({
-  options: { connections: { type: 'string', default: '10000' }, minutes: { type: 'string', default: '10' }, restarts: { type: 'string', default: '3' }, help: { type: 'boolean', default: false } }
+  options: {
+    connections: { type: 'string', default: '10000' },
+    minutes: { type: 'string', default: '10' },
+    restarts: { type: 'string', default: '3' },
+    help: { type: 'boolean', default: false }
+  }
 })
 const connections = Number(values.connections)
 const duration = Number(values.minutes) * 60_000
@@ -51,7 +57,9 @@ const fail = (what: string): void => {
 }
 
 async function start (): Promise<ChildProcess> {
-  const script = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url))
+  const script = fileURLToPath(new URL(
+    import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url
+  ))
   const child = fork(script, [String(port)], { execArgv: [...process.execArgv, '--expose-gc'] })
   generation++
   await new Promise<void>((resolve, reject) => {
@@ -146,21 +154,31 @@ for (const [id, { sent, received }] of clientEnds) {
   if (end === undefined) fail(`the server does not know the connection ${id}`)
   else if (end.received !== sent || end.sent !== received) {
     lost += sent - end.received + end.sent - received
-    fail(`${id}: ${sent} sent and ${end.received} received by the server, ${end.sent} sent by it and ${received} received (${end.code})`)
+    fail(
+      `${id}: ${sent} sent and ${end.received} received by the server, ${end.sent} sent by it and ${received} received (${end.code})`
+    )
   }
 }
 
-// The servers in the middle of the restarts begin and end with connections that come and go: the steady part of each is looked at.
-const steady = samples.filter(({ sockets, generation: of }) => sockets >= 0.99 * connections && samples.filter((other) => other.generation === of).length > 3)
-const groups = [...new Set(steady.map((sample) => sample.generation))].map((of) => steady.filter((sample) => sample.generation === of)).filter(({ length }) => length > 2)
+// The servers in the middle of the restarts begin and end with connections that come and go: the steady part of each is
+// looked at.
+const steady = samples.filter(({ sockets, generation: of }) => sockets >= 0.99 * connections &&
+  samples.filter((other) => other.generation === of).length > 3)
+const groups = [
+  ...new Set(steady.map((sample) => sample.generation))
+].map((of) => steady.filter((sample) => sample.generation === of)).filter(({ length }) => length > 2)
 const longest = groups.sort((a, b) => b.length - a.length)[0] ?? []
 const line = (name: string, pick: (sample: Sample) => number, unit: string): void => {
   const values = longest.map((sample) => [sample.time, pick(sample)] as const)
-  console.log(`${name.padEnd(9)} ${values.length === 0 ? 'not measured' : `${Math.round(values.at(-1)?.[1] ?? 0)} ${unit}, ${Math.round(slope(values))} a minute over ${values.length} samples`}`)
+  console.log(
+    `${name.padEnd(9)} ${values.length === 0 ? 'not measured' : `${Math.round(values.at(-1)?.[1] ?? 0)} ${unit}, ${Math.round(slope(values))} a minute over ${values.length} samples`}`
+  )
 }
 line('heap', ({ heap }) => heap, 'bytes')
 line('buffers', ({ buffers }) => buffers, 'bytes')
 line('resident', ({ resident }) => resident, 'bytes')
 line('handles', ({ handles }) => handles, 'handles')
-console.log(`${messages} messages on ${clientEnds.size} connections, ${last} of them open in the end; ${lost} lost, ${faults.length} failures`)
+console.log(
+  `${messages} messages on ${clientEnds.size} connections, ${last} of them open in the end; ${lost} lost, ${faults.length} failures`
+)
 process.exit(faults.length > 0 || messages === 0 ? 1 : 0)

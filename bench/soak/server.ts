@@ -1,4 +1,5 @@
-// The server of the soak: it answers each number with one of its own, and says of each connection how many came and left.
+// The server of the soak: it answers each number with one of its own, and says of each connection how many came and
+// left.
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import fastifyWire from '../../index.js'
@@ -19,10 +20,16 @@ export interface ServerSample {
   readonly sockets: number
 }
 
-export type FromServer = { readonly port: number } | { readonly ends: readonly ServerEnd[] } | { readonly fault: string } | { readonly sample: ServerSample }
+export type FromServer =
+  { readonly port: number } | { readonly ends: readonly ServerEnd[] } | { readonly fault: string } |
+  { readonly sample: ServerSample }
 
 /** Resolves when the message has left; of a parent that is gone nobody has to know. */
-const tell = (message: FromServer): Promise<void> => new Promise((resolve) => { (process.send as (message: unknown, callback: () => void) => void)(message, resolve) })
+const tell = (message: FromServer): Promise<void> => new Promise((resolve) => {
+  (process.send as (
+    message: unknown, callback: () => void
+  ) => void)(message, resolve)
+})
 
 const later = (task: Promise<void>): void => { task.catch(() => {}) }
 
@@ -54,7 +61,15 @@ process.on('message', (request: 'sample' | 'stop') => {
   if (request === 'sample') {
     globalThis.gc?.()
     const { heapUsed, arrayBuffers, rss } = process.memoryUsage()
-    later(tell({ sample: { heap: heapUsed, buffers: arrayBuffers, resident: rss, handles: process.getActiveResourcesInfo().length, sockets: app.websocketServer.clients.size } }))
+    later(tell({
+      sample: {
+        heap: heapUsed,
+        buffers: arrayBuffers,
+        resident: rss,
+        handles: process.getActiveResourcesInfo().length,
+        sockets: app.websocketServer.clients.size
+      }
+    }))
     return
   }
   app.close().then(async () => {

@@ -32,7 +32,9 @@ function createSocket (): WireSocket {
 
 async function createHub (maxTopics = 1_000_000): Promise<TopicHub> {
   const rules = new TopicRuleBook({ retention: { size: 100, ttl: 60_000 }, hasPresence: false })
-  const settings = { maxTopics, maxTopicLength: 200, liveInterval: 25_000, unusedTopicTimeout: 60_000, lease: 30_000, grace: 5_000 }
+  const settings = {
+    maxTopics, maxTopicLength: 200, liveInterval: 25_000, unusedTopicTimeout: 60_000, lease: 30_000, grace: 5_000
+  }
   const hub = new TopicHub(memoryEngine({ maxTopics: 1_000_000 }), rules, settings, {
     state: NOTHING, gap: NOTHING, joined: NOTHING, left: NOTHING, failed: (error) => { throw error }
   })
@@ -82,9 +84,12 @@ export async function measureFanOut (sockets = 10_000, messages = 20, rounds = 9
     results.push({ broadcast: await cpuOf(broadcast, messages), publish: await cpuOf(publish, messages) })
   }
   await hub.close()
-  const each = (key: 'publish' | 'broadcast'): number => 1000 * median(results.map((result) => result[key])) / messages / sockets
+  const each = (key: 'publish' | 'broadcast'): number =>
+    1000 * median(results.map((result) => result[key])) / messages / sockets
   return {
-    publish: each('publish'), broadcast: each('broadcast'), ratio: median(results.map((result) => result.publish / result.broadcast))
+    publish: each('publish'),
+    broadcast: each('broadcast'),
+    ratio: median(results.map((result) => result.publish / result.broadcast))
   }
 }
 

@@ -31,8 +31,12 @@ export const WARM_UP = 2_000
 const PATIENCE = 20_000
 
 /** Three processes over Redis, each with a third of the subscribers; the first one publishes. */
-export async function measureProcesses (kind: Kind, url: string, { count, rate, subscribers }: Load): Promise<Measured> {
-  const script = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url))
+export async function measureProcesses (
+  kind: Kind, url: string, { count, rate, subscribers }: Load
+): Promise<Measured> {
+  const script = fileURLToPath(new URL(
+    import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url
+  ))
   const servers: ChildProcess[] = []
   const clients: Array<{ close (): unknown }> = []
   try {
@@ -67,7 +71,8 @@ export async function measureProcesses (kind: Kind, url: string, { count, rate, 
     await run(WARM_UP)
     const before = servers.map(({ pid }) => cpuTime(pid as number))
     await run(count)
-    const [publishing, ...receiving] = servers.map(({ pid }, i) => (cpuTime(pid as number) - (before[i] as number)) / count)
+    const [publishing, ...receiving] = servers.map(({ pid }, i) =>
+      (cpuTime(pid as number) - (before[i] as number)) / count)
     latencies.sort((a, b) => a - b)
     return {
       publishing: publishing as number,

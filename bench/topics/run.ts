@@ -20,7 +20,9 @@ async function cpuOfRedis (url: string): Promise<number> {
 }
 
 const isShort = process.argv.includes('--short')
-const row = (name: string, value: string, bar: string): void => { console.log(`${name.padEnd(62)} ${value.padEnd(22)} ${bar}`) }
+const row = (
+  name: string, value: string, bar: string
+): void => { console.log(`${name.padEnd(62)} ${value.padEnd(22)} ${bar}`) }
 const ratio = (part: number, whole: number): string => `${(part / whole).toFixed(2)} ×`
 
 row('', 'measured', 'bar')
@@ -55,8 +57,14 @@ if (redisProgram === null) {
     const cpu = ({ publishing, receiving }: Measured): number => publishing + receiving
     row('CPU against Socket.IO with Redis Streams and recovery', ratio(cpu(wire), cpu(streams)), '≤ 0.35 ×')
     row('CPU against Socket.IO with plain Redis', ratio(cpu(wire), cpu(plain)), '≤ 0.6 ×')
-    row('latency p50 against Socket.IO (streams, plain)', `${ratio(wire.p50, streams.p50)}, ${ratio(wire.p50, plain.p50)}`, '≤ 1 ×')
-    row('latency p99 against Socket.IO (streams, plain)', `${ratio(wire.p99, streams.p99)}, ${ratio(wire.p99, plain.p99)}`, '≤ 1 ×')
+    row(
+      'latency p50 against Socket.IO (streams, plain)',
+      `${ratio(wire.p50, streams.p50)}, ${ratio(wire.p50, plain.p50)}`, '≤ 1 ×'
+    )
+    row(
+      'latency p99 against Socket.IO (streams, plain)',
+      `${ratio(wire.p99, streams.p99)}, ${ratio(wire.p99, plain.p99)}`, '≤ 1 ×'
+    )
   } finally {
     await redis.stop()
   }

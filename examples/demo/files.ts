@@ -3,7 +3,9 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyPluginAsync } from 'fastify'
 
-const TYPES: Record<string, string> = { '.css': 'text/css', '.html': 'text/html', '.js': 'text/javascript', '.md': 'text/plain', '.mjs': 'text/javascript' }
+const TYPES: Record<string, string> = {
+  '.css': 'text/css', '.html': 'text/html', '.js': 'text/javascript', '.md': 'text/plain', '.mjs': 'text/javascript'
+}
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self' ws: wss:; frame-src 'self'; base-uri 'none'"
 
@@ -20,5 +22,7 @@ export const files: FastifyPluginAsync = async (app) => {
   serve('/client.mjs', new URL(import.meta.resolve('fastify-wire/client')))
 
   const docs = new URL('../../../docs/', import.meta.url)
-  for (const name of readdirSync(fileURLToPath(docs))) if (name.endsWith('.md')) serve(`/docs/${name}`, new URL(name, docs))
+  for (const name of readdirSync(fileURLToPath(docs))) {
+    if (name.endsWith('.md')) serve(`/docs/${name}`, new URL(name, docs))
+  }
 }

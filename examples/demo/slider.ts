@@ -13,12 +13,16 @@ export const slider: FastifyPluginAsyncTypebox = async (app) => {
     return { value, cursor }
   })
 
-  app.put('/rooms/:room/slider', { schema: { body: Type.Object({ value: Value }) } }, async ({ url, body: { value } }) => {
+  app.put('/rooms/:room/slider', {
+    schema: { body: Type.Object({ value: Value }) }
+  }, async ({ url, body: { value } }) => {
     await app.topics.publish(url, { value, move: '' })
     return { value }
   })
 
-  app.ws('/rooms/:room/slider', { topic: true, history: { ttl: 86_400_000 }, schema: { message: Move, send: Move } }, (socket) => {
+  app.ws('/rooms/:room/slider', {
+    topic: true, history: { ttl: 86_400_000 }, schema: { message: Move, send: Move }
+  }, (socket) => {
     socket.on('message', (move) => app.topics.publish(socket.topic, move))
   })
 }

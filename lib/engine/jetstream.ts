@@ -89,7 +89,9 @@ export class JetStream {
   /** The newest message of a subject. It comes from the leader, which has all that was acknowledged. */
   async newest (subject: string): Promise<StoredMessage | null> {
     try {
-      const { message } = await this.#request(`STREAM.MSG.GET.${this.#stream}`, { last_by_subj: subject }) as Partial<MessageAnswer>
+      const { message } = await this.#request(
+        `STREAM.MSG.GET.${this.#stream}`, { last_by_subj: subject }
+      ) as Partial<MessageAnswer>
       const { seq: sequence, time, data } = message!
       return { subject, sequence, time: Date.parse(time), behind: 0, data: Buffer.from(data, 'base64') }
     } catch (error) {

@@ -50,11 +50,16 @@ interface Acknowledgement {
 const DAY = 24 * 60 * 60 * 1000
 const NANOSECONDS = 1e6
 /**
- * A server that is silent is given up after two pings without an answer. A connection that breaks during its handshake is
- * noticed by `timeout` only.
+ * A server that is silent is given up after two pings without an answer. A connection that breaks during its handshake
+ * is noticed by `timeout` only.
  */
 const CONNECTION = {
-  maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 100, pingInterval: 3000, maxPingOut: 2, timeout: 3000
+  maxReconnectAttempts: -1,
+  reconnectTimeWait: 50,
+  reconnectJitter: 100,
+  pingInterval: 3000,
+  maxPingOut: 2,
+  timeout: 3000
 }
 /** Within this time a second message with the same id is dropped, in milliseconds. */
 const DUPLICATE_WINDOW = 120_000
@@ -133,7 +138,9 @@ class NatsEngine implements Engine {
   async open (events: EngineEvents): Promise<void> {
     this.#events = events
     const { connect, headers } = await import('@nats-io/transport-node').catch((error: Error) => {
-      const missing = new EnginePackageMissing('fastify-wire/nats', '@nats-io/transport-node', '@nats-io/transport-node')
+      const missing = new EnginePackageMissing(
+        'fastify-wire/nats', '@nats-io/transport-node', '@nats-io/transport-node'
+      )
       throw Object.assign(missing, { cause: error })
     })
     this.#headers = headers

@@ -34,8 +34,8 @@ export interface OutgoingOptions<T> {
   /**
    * Sends messages of one topic, in their order; resolves with their cursors.
    * @param isAgain whether the first of them was sent before, and may have been accepted
-   * @param after the message of the topic that was sent before and is not answered: without it, the server must not accept
-   * these either
+   * @param after the message of the topic that was sent before and is not answered: without it, the server must not
+   * accept these either
    */
   send (messages: readonly T[], isAgain: boolean, after: T | undefined): Promise<readonly string[]>
   /** Whether a message can be sent together with the one before it in its topic. */
@@ -76,9 +76,9 @@ interface UnderWay<T> {
  *      ▲                              │                            │
  *      └── pause(), or a failure ─────┴────────────────────────────┘
  *
- * After a failure all of them are sent again before any new one: the server drops those that it has, so that the order is
- * that of `publish()` whatever broke in between. A server that is not ready may refuse some and take those behind them;
- * therefore one goes ahead, and each names the one before it.
+ * After a failure all of them are sent again before any new one: the server drops those that it has, so that the order
+ * is that of `publish()` whatever broke in between. A server that is not ready may refuse some and take those behind
+ * them; therefore one goes ahead, and each names the one before it.
  */
 export class Outgoing<T> {
   readonly #options: OutgoingOptions<T>

@@ -6,13 +6,13 @@ export interface RedisConnectionOptions {
   /** Where the server is, such as 'redis://127.0.0.1:6379' (`rediss:` for TLS); a list names nodes of a cluster. */
   readonly url?: string | readonly string[]
   /**
-   * In place of `url`: a client or cluster of `redis` or `@redis/client`, version 5 or later. Its options are used for own
-   * connections.
+   * In place of `url`: a client or cluster of `redis` or `@redis/client`, version 5 or later. Its options are used for
+   * own connections.
    */
   readonly client?: ClientToDuplicate
   /**
-   * How often the server gets a ping, in milliseconds. A connection on which the last one was not answered is made anew.
-   * Default: 3,000.
+   * How often the server gets a ping, in milliseconds. A connection on which the last one was not answered is made
+   * anew. Default: 3,000.
    */
   readonly pingInterval?: number
 }
@@ -28,16 +28,21 @@ const reconnectStrategy = (retries: number): number => Math.min(20 * 2 ** retrie
 /** The links to a server or cluster, with connections of their own. */
 export async function createRedisLink (options: RedisConnectionOptions): Promise<RedisLink> {
   const { url = 'redis://127.0.0.1:6379', client, pingInterval = 3000 } = options
-  // Nothing waits inside the client: what was not answered is sent again by the engine, in order, and until publishTimeout.
-  // Its timeout would be a timer for each command, and end only with commands that were not written yet.
-  const own = { RESP: 2, disableOfflineQueue: true, maintNotifications: 'disabled', commandOptions: { timeout: 0 } } as const
+  // Nothing waits inside the client: what was not answered is sent again by the engine, in order, and until
+  // publishTimeout. Its timeout would be a timer for each command, and end only with commands that were not written
+  // yet.
+  const own = {
+    RESP: 2, disableOfflineQueue: true, maintNotifications: 'disabled', commandOptions: { timeout: 0 }
+  } as const
   // A server that takes a connection and says nothing is found by the silence.
   const socket = { reconnectStrategy, socketTimeout: pingInterval * 3 }
   const { commandOptions, maintNotifications } = own
   if (client !== undefined) {
     if ('masters' in client) {
       const defaults = { ...own, pingInterval, socket: { ...client.options?.defaults?.socket, ...socket } }
-      return new ClusterLink(client.duplicate({ RESP: 2, commandOptions, maintNotifications, defaults }) as NodeRedisCluster)
+      return new ClusterLink(client.duplicate({
+        RESP: 2, commandOptions, maintNotifications, defaults
+      }) as NodeRedisCluster)
     }
     const overrides = { ...own, socket: { ...client.options?.socket, ...socket } }
     return new ServerLink(

@@ -3,9 +3,9 @@ import { timers } from '../timers.js'
 /**
  * The connections to a Redis server or cluster, by the package @redis/client.
  *
- * Both well-kept packages were tried, with the server killed and connections dropped under load. What is in flight when a
- * connection breaks, @redis/client rejects; ioredis sends it again by default, which doubles what the server had accepted.
- * The engine keeps the ids and the time limit, so it has to be the one that sends again, in order.
+ * Both well-kept packages were tried, with the server killed and connections dropped under load. What is in flight when
+ * a connection breaks, @redis/client rejects; ioredis sends it again by default, which doubles what the server had
+ * accepted. The engine keeps the ids and the time limit, so it has to be the one that sends again, in order.
  * @redis/client reports that it is ready after it has subscribed again, which is when the history has to be read.
  */
 export interface RedisLink {
@@ -95,8 +95,8 @@ export class ServerLink implements RedisLink {
   }
 
   /**
-   * A server whose host is gone without a word leaves its connections open. Commands keep such a connection busy, so that
-   * it has no timeout of its own: each ping has to be answered before the next one.
+   * A server whose host is gone without a word leaves its connections open. Commands keep such a connection busy, so
+   * that it has no timeout of its own: each ping has to be answered before the next one.
    */
   #watch (events: LinkEvents): void {
     const unanswered = new Set<NodeRedisClient>()

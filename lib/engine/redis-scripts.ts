@@ -19,12 +19,12 @@ const REMEMBER_IDS = 60 * 1000
 export const UNORDERED = 'UNORDERED'
 
 /**
- * For each message: drops it if its id is known; else chains it to its predecessor, and appends it. Then trims, sets the
- * time, and announces what is new. Answers with the places. Ids are kept in two hashes by turns, each for a minute, which
- * then expires as a whole.
+ * For each message: drops it if its id is known; else chains it to its predecessor, and appends it. Then trims, sets
+ * the time, and announces what is new. Answers with the places. Ids are kept in two hashes by turns, each for a minute,
+ * which then expires as a whole.
  *
- * A message is: tag LF length of envelope LF envelope. An announcement is: the predecessor of the first, LF, then for each
- * message: cursor LF length of envelope LF envelope.
+ * A message is: tag LF length of envelope LF envelope. An announcement is: the predecessor of the first, LF, then for
+ * each message: cursor LF length of envelope LF envelope.
  *
  * KEYS: stream (and channel), head, ids of even minutes, ids of odd minutes
  * ARGV: messages, size, ttl, the tag of the message that must be there, or none

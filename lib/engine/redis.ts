@@ -70,7 +70,9 @@ class RedisEngine implements Engine {
     if (typeof prefix !== 'string' || /[{}]/.test(prefix)) {
       throw new BadOption('prefix', 'a string without braces', String(prefix))
     }
-    if (!(pingInterval > 0)) throw new BadOption('pingInterval', 'a positive number of milliseconds', String(pingInterval))
+    if (!(pingInterval > 0)) {
+      throw new BadOption('pingInterval', 'a positive number of milliseconds', String(pingInterval))
+    }
     if (url !== undefined && client !== undefined) throw new BadOption('client', 'given in place of "url"', 'with it')
     this.#options = options
     this.#keys = new RedisKeys(prefix)

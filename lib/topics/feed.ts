@@ -78,7 +78,9 @@ export class Feed {
     else if (this.#state !== 'stopped') this.#waiting.push(message)
   }
 
-  /** Messages may have been missed: reads the history behind the last one. Resolves when that is done, or has failed. */
+  /**
+   * Messages may have been missed: reads the history behind the last one. Resolves when that is done, or has failed.
+   */
   refill (): Promise<void> {
     if (this.#state === 'live') {
       this.#state = 'filling'
@@ -149,7 +151,8 @@ export class Feed {
     this.#waiting = this.#waiting.filter(({ cursor }) => !filled.has(cursor) && cursor !== this.last)
     const next = this.#waiting[0]
     if (next === undefined || next.prev === this.last) return false
-    // A message was accepted before it was delivered, so a history that was read later and does not hold it has lost it.
+    // A message was accepted before it was delivered, so a history that was read later and does not hold it has lost
+    // it.
     if (next !== first) return true
     if (await this.#dropOld(next)) return true
     if (this.#state !== 'filling') return false
@@ -165,8 +168,8 @@ export class Feed {
   }
 
   /**
-   * A message may come late: from before the feed began, or after the history was read further than `#recent` reaches. The
-   * history then holds it, and the last message behind it.
+   * A message may come late: from before the feed began, or after the history was read further than `#recent` reaches.
+   * The history then holds it, and the last message behind it.
    * @returns whether it was so
    */
   async #dropOld (message: TopicMessage): Promise<boolean> {

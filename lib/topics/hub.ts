@@ -222,7 +222,9 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
       known.isStale = false
       return known
     }
-    const topic: LocalTopic = new LocalTopic(name, this, this.#subscribeEngine(name, () => this.#topics.get(name) === topic))
+    const topic: LocalTopic = new LocalTopic(
+      name, this, this.#subscribeEngine(name, () => this.#topics.get(name) === topic)
+    )
     this.#topics.set(name, topic)
     const { unusedTopicTimeout } = this.#settings
     this.#unusedTopicTimer ??= timers.setInterval(() => { this.#dropStale() }, unusedTopicTimeout).unref()

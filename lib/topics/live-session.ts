@@ -133,7 +133,9 @@ export class LiveSession {
    * The messages that the client has not had, each chained to the one that it is sent before.
    * @param known the cursor that the client resumed behind
    */
-  #deliveriesOf ({ name }: LocalTopic, messages: readonly TopicMessage[], sent: string, known: string | undefined): TopicDelivery[] {
+  #deliveriesOf (
+    { name }: LocalTopic, messages: readonly TopicMessage[], sent: string, known: string | undefined
+  ): TopicDelivery[] {
     const deliveries: TopicDelivery[] = []
     for (const message of messages) {
       if (known !== undefined && this.#owner.isRepeated(name, message, known)) continue

@@ -19,8 +19,9 @@ export class LocalTopic {
   /** The sockets that speak the live subprotocol and are up to date. */
   live: Set<WireSocket> | undefined
   /**
-   * The cursor of the last message or gap that was sent to the live sockets. A message that is dropped because the sockets
-   * had it before, under another cursor, does not change it: the chain that they see continues without that message.
+   * The cursor of the last message or gap that was sent to the live sockets. A message that is dropped because the
+   * sockets had it before, under another cursor, does not change it: the chain that they see continues without that
+   * message.
    */
   sent = ''
   /** The live socket that was excluded from the last messages, with the cursor that was sent to it before. */

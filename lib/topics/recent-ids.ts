@@ -1,6 +1,6 @@
 /**
- * The ids of the last messages, in order, each with the cursor under which it came first. Two generations: the older one is
- * forgotten as a whole, which costs nothing for each id.
+ * The ids of the last messages, in order, each with the cursor under which it came first. Two generations: the older
+ * one is forgotten as a whole, which costs nothing for each id.
  */
 export class RecentIds {
   readonly #size: number
@@ -24,8 +24,8 @@ export class RecentIds {
   }
 
   /**
-   * Whether a message is one that came before under another cursor, at `known` or earlier. An engine that lost its data gives
-   * new cursors to what is sent again.
+   * Whether a message is one that came before under another cursor, at `known` or earlier. An engine that lost its data
+   * gives new cursors to what is sent again.
    */
   isRepeated (id: string, cursor: string, known: string): boolean {
     const first = this.#cursors.get(id) ?? this.#older.get(id)

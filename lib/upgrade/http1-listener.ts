@@ -19,7 +19,8 @@ type Routing = (request: IncomingMessage, upgrade: Http1Upgrade) => void
  * @returns a function that stops listening
  */
 export function listenForUpgrades (
-  server: Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean, onFailure: FailureHandler = ignoreError,
+  server: Server, routing: Routing, isOurs: (request: IncomingMessage) => boolean,
+  onFailure: FailureHandler = ignoreError,
   connections = new Connections()
 ): () => void {
   const context: UpgradeContext = { connections, onFailure }

@@ -99,8 +99,8 @@ function atMostOnce (callback: () => void): () => void {
 }
 
 /**
- * Emits 'finish' on the response of an accepted handshake. Fastify's hooks and its log line run there; unlike in a plain
- * request, their errors must not end the process, because the socket is open by then.
+ * Emits 'finish' on the response of an accepted handshake. Fastify's hooks and its log line run there; unlike in a
+ * plain request, their errors must not end the process, because the socket is open by then.
  */
 export function emitFinish (response: NodeJS.EventEmitter, onFailure: FailureHandler): void {
   try {

@@ -14,15 +14,22 @@ const offers: Array<[string, PerMessageDeflateOptions]> = [
 const settings: Array<[string, WireOptions]> = [
   ['as it is', { perMessageDeflate: true }],
   ['with contexts', { perMessageDeflate: { contextTakeover: true, clientContextTakeover: true, threshold: 0 } }],
-  ['by the names of ws', { options: { perMessageDeflate: { serverMaxWindowBits: 11, zlibDeflateOptions: { level: 6 }, threshold: 10 } } }]
+  [
+    'by the names of ws',
+    { options: { perMessageDeflate: { serverMaxWindowBits: 11, zlibDeflateOptions: { level: 6 }, threshold: 10 } } }
+  ]
 ]
 
 for (const [whose, offer] of offers) {
   for (const [how, options] of settings) {
     t.test(`${whose} and a server ${how} agree, and messages of every size come back`, async (t) => {
       const app = await createApp(t, { ...options, maxPayload: 4_000_000 })
-      app.ws('/echo', (socket) => { socket.on('message', (data, isBinary) => { socket.send(data, { binary: isBinary }) }) })
-      const client = new WebSocket(`ws://127.0.0.1:${await listen(app)}/echo`, { perMessageDeflate: { threshold: 0, ...offer } })
+      app.ws(
+        '/echo', (socket) => { socket.on('message', (data, isBinary) => { socket.send(data, { binary: isBinary }) }) }
+      )
+      const client = new WebSocket(`ws://127.0.0.1:${await listen(app)}/echo`, {
+        perMessageDeflate: { threshold: 0, ...offer }
+      })
       t.teardown(() => { client.terminate() })
       await once(client, 'open')
       t.match(client.extensions, 'permessage-deflate')
@@ -43,7 +50,9 @@ t.test('an offer that is malformed is refused, and one that cannot be kept is le
   const app = await createApp(t, { perMessageDeflate: true })
   app.ws('/echo', () => {})
   const url = `ws://127.0.0.1:${await listen(app)}/echo`
-  const refused = new WebSocket(url, { perMessageDeflate: false, headers: { 'Sec-WebSocket-Extensions': 'permessage-deflate;;' } })
+  const refused = new WebSocket(url, {
+    perMessageDeflate: false, headers: { 'Sec-WebSocket-Extensions': 'permessage-deflate;;' }
+  })
   const [error] = await once(refused, 'error')
   t.match(error.message, '400')
   const plain = new WebSocket(url, { perMessageDeflate: false })

@@ -9,11 +9,20 @@ import { createApp, listen } from '../fixtures/app.js'
 import { RawClient, upgradeHead } from '../fixtures/client.js'
 
 const HIXIE76 = upgradeHead('/demo', {
-  Origin: 'http://example.com', Upgrade: 'WebSocket', 'Sec-WebSocket-Key': undefined, 'Sec-WebSocket-Version': undefined, 'Sec-WebSocket-Key1': '4 @1  46546xW%0l 1 5', 'Sec-WebSocket-Key2': '12998 5 Y3 1  .P00'
+  Origin: 'http://example.com',
+  Upgrade: 'WebSocket',
+  'Sec-WebSocket-Key': undefined,
+  'Sec-WebSocket-Version': undefined,
+  'Sec-WebSocket-Key1': '4 @1  46546xW%0l 1 5',
+  'Sec-WebSocket-Key2': '12998 5 Y3 1  .P00'
 })
 
 // A client that is not read from learns of the end of its connection nevertheless.
-const goneOf = (client: RawClient): Promise<void> => new Promise((resolve) => { client.socket.once('close', () => { resolve() }) })
+const goneOf = (client: RawClient): Promise<void> => new Promise((resolve) => {
+  client.socket.once(
+    'close', () => { resolve() }
+  )
+})
 
 // No bound but that of the test itself: a slow machine takes longer.
 const ends = async (t: Test, what: string, wait: Promise<unknown>): Promise<void> => {
@@ -32,7 +41,9 @@ const drip = (client: RawClient, bytes: string): void => {
 
 t.test('a hook that never answers is answered for, wherever it stands', async (t) => {
   const lines: string[] = []
-  const app = await createApp(t, {}, { logger: { level: 'info', stream: { write: (line: string) => { lines.push(line) } } } })
+  const app = await createApp(t, {}, {
+    logger: { level: 'info', stream: { write: (line: string) => { lines.push(line) } } }
+  })
   let opened = 0
   const late: Array<() => void> = []
   const hang = (): Promise<void> => new Promise((resolve) => { late.push(resolve) })
@@ -46,7 +57,13 @@ t.test('a hook that never answers is answered for, wherever it stands', async (t
   app.ws('/callback', { handshakeTimeout, preValidation: never }, () => { opened++ })
   app.ws('/preHandler', { handshakeTimeout, preHandler: hang }, () => { opened++ })
   app.ws('/origin', { handshakeTimeout, origin: async () => { await hang(); return true } }, () => { opened++ })
-  app.ws('/onSend', { handshakeTimeout, onSend: async (_request, _reply, payload) => { await hang(); return payload } }, () => { opened++ })
+  app.ws('/onSend', {
+    handshakeTimeout,
+    onSend: async (_request, _reply, payload) => {
+      await hang()
+      return payload
+    }
+  }, () => { opened++ })
   const port = await listen(app)
   for (const path of ['/context', '/onRequest', '/callback', '/preHandler', '/origin', '/onSend']) {
     const client = new RawClient(t, port)
@@ -70,7 +87,9 @@ t.test('a hook that never answers is answered for, wherever it stands', async (t
 t.test('so is a verifyClient, and a route declared as for @fastify/websocket', async (t) => {
   const late: Array<() => void> = []
   let opened = 0
-  const app = await createApp(t, { handshakeTimeout: 60, options: { verifyClient: (_info, answer) => { late.push(() => { answer(true) }) } } })
+  const app = await createApp(t, {
+    handshakeTimeout: 60, options: { verifyClient: (_info, answer) => { late.push(() => { answer(true) }) } }
+  })
   app.get('/drop-in', { websocket: true }, () => { opened++ })
   app.ws('/verify', () => { opened++ })
   const port = await listen(app)
@@ -88,7 +107,9 @@ t.test('so is a verifyClient, and a route declared as for @fastify/websocket', a
 
 t.test('a hook that is slow, and in time, is no timeout', async (t) => {
   const app = await createApp(t, { handshakeTimeout: 600_000 })
-  app.ws('/demo', { preHandler: () => new Promise<void>((resolve) => { setTimeout(resolve, 50) }) }, (socket) => { socket.send('open') })
+  app.ws('/demo', {
+    preHandler: () => new Promise<void>((resolve) => { setTimeout(resolve, 50) })
+  }, (socket) => { socket.send('open') })
   const client = new RawClient(t, await listen(app))
   t.match(await client.upgrade(), ' 101 ')
   t.equal(await client.readText(), 'open')
@@ -123,7 +144,9 @@ t.test('bytes behind a hixie-76 head that never come are 408', async (t) => {
 
 t.test('a refusal that nobody reads is cut', async (t) => {
   const app = await createApp(t, { handshakeTimeout: 60 })
-  app.ws('/demo', { onRequest: async (_request: unknown, reply: FastifyReply) => reply.code(403).send(Buffer.alloc(33_554_432)) }, () => {})
+  app.ws('/demo', {
+    onRequest: async (_request: unknown, reply: FastifyReply) => reply.code(403).send(Buffer.alloc(33_554_432))
+  }, () => {})
   const port = await listen(app)
   const client = new RawClient(t, port)
   const connected = once(app.server, 'connection')
@@ -135,7 +158,11 @@ t.test('a refusal that nobody reads is cut', async (t) => {
 
 const startBounded = async (t: Test, tls: boolean): Promise<{ app: FastifyInstance, port: number }> => {
   const fixture = (name: string): Buffer => readFileSync(new URL(`../fixtures/localhost.${name}`, import.meta.url))
-  const app = (tls ? Fastify({ https: { key: fixture('key'), cert: fixture('crt'), handshakeTimeout: 120 } }) : Fastify()) as FastifyInstance
+  const app = (tls
+    ? Fastify({
+      https: { key: fixture('key'), cert: fixture('crt'), handshakeTimeout: 120 }
+    })
+    : Fastify()) as FastifyInstance
   t.teardown(() => app.close())
   await app.register(fastifyWire, { handshakeTimeout: 120 })
   app.ws('/demo', () => { t.fail('no socket') })

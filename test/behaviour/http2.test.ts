@@ -12,13 +12,22 @@ import { turn } from '../fixtures/memory.js'
 
 const CANCEL = 8
 
-const echo = (socket: WireSocket): void => { socket.on('message', (data, isBinary) => { socket.send(data, { binary: isBinary }) }) }
+const echo = (socket: WireSocket): void => {
+  socket.on(
+    'message', (data, isBinary) => { socket.send(data, { binary: isBinary }) }
+  )
+}
 
 interface Line { msg: string, req?: object, res?: object, socket?: object }
 
-const setUp = async (t: Test, declare: (app: FastifyInstance) => void, options: WireOptions = {}, server: Parameters<typeof createHttp2App>[2] = {}) => {
+const setUp = async (
+  t: Test, declare: (app: FastifyInstance) => void, options: WireOptions = {},
+  server: Parameters<typeof createHttp2App>[2] = {}
+) => {
   const lines: Line[] = []
-  const app = await createHttp2App(t, options, { logger: { level: 'info', stream: { write: (line: string) => { lines.push(JSON.parse(line) as Line) } } }, ...server })
+  const app = await createHttp2App(t, options, {
+    logger: { level: 'info', stream: { write: (line: string) => { lines.push(JSON.parse(line) as Line) } } }, ...server
+  })
   declare(app)
   const origin = await listenHttp2(app)
   const client = await Http2Client.connect(t, origin)
@@ -41,7 +50,19 @@ t.test('hooks see the request that a GET would have been, and set the headers of
       protocols: ['b', 'a'],
       onRequest: async (request) => {
         const { method, url, params, hostname, host, ip, protocol, ws, raw, headers } = request
-        seen.push({ method, url, params, hostname, host, ip, protocol, ws, address: request.socket.remoteAddress, raw: [raw.method, raw.url, raw.httpVersion], connect: headers[':method'] })
+        seen.push({
+          method,
+          url,
+          params,
+          hostname,
+          host,
+          ip,
+          protocol,
+          ws,
+          address: request.socket.remoteAddress,
+          raw: [raw.method, raw.url, raw.httpVersion],
+          connect: headers[':method']
+        })
       },
       preHandler: async (_request, reply) => {
         reply.raw.setHeader('x-raw', 'raw')
@@ -55,11 +76,25 @@ t.test('hooks see the request that a GET would have been, and set the headers of
   t.same(Object.keys(peer.headers).sort(), [':status', 'date', 'sec-websocket-protocol', 'set-cookie', 'x-raw'])
   await turn()
   t.same(seen, [
-    { method: 'GET', url: '/room/7?x=1', params: { id: '7' }, hostname: 'example.com', host: 'example.com:8080', ip: '127.0.0.1', protocol: 'http', ws: true, address: '127.0.0.1', raw: ['GET', '/room/7?x=1', '2.0'], connect: 'CONNECT' },
+    {
+      method: 'GET',
+      url: '/room/7?x=1',
+      params: { id: '7' },
+      hostname: 'example.com',
+      host: 'example.com:8080',
+      ip: '127.0.0.1',
+      protocol: 'http',
+      ws: true,
+      address: '127.0.0.1',
+      raw: ['GET', '/room/7?x=1', '2.0'],
+      connect: 'CONNECT'
+    },
     { protocol: 'a', url: '/room/7?x=1', ip: '127.0.0.1' },
     { status: 200, url: '/room/7?x=1' }
   ])
-  t.match(lines.find(({ msg }) => msg === 'incoming request'), { req: { method: 'GET', url: '/room/7?x=1', host: 'example.com:8080', remoteAddress: '127.0.0.1' } })
+  t.match(lines.find(({ msg }) => msg === 'incoming request'), {
+    req: { method: 'GET', url: '/room/7?x=1', host: 'example.com:8080', remoteAddress: '127.0.0.1' }
+  })
   t.match(lines.find(({ msg }) => msg === 'request completed'), { res: { statusCode: 200 } })
 })
 
@@ -83,7 +118,12 @@ t.test('messages of every kind and size go both ways', async (t) => {
 })
 
 t.test('messages are compressed where that is agreed on', async (t) => {
-  const { client } = await setUp(t, (app) => { app.ws('/demo', { perMessageDeflate: true }, (socket) => { t.equal(socket.extensions, 'permessage-deflate'); echo(socket) }) })
+  const { client } = await setUp(t, (app) => {
+    app.ws('/demo', { perMessageDeflate: true }, (socket) => {
+      t.equal(socket.extensions, 'permessage-deflate')
+      echo(socket)
+    })
+  })
   const peer = await client.open('/demo', { 'sec-websocket-extensions': 'permessage-deflate' })
   t.match(peer.headers['sec-websocket-extensions'], /^permessage-deflate/)
   const payload = json(200_000)
@@ -97,11 +137,19 @@ t.test('a refusal is an ordinary answer, and the connection goes on', async (t) 
   const { app, client } = await setUp(t, (app) => {
     app.get('/plain', async () => 'plain')
     app.ws('/demo', () => {})
-    app.ws('/guarded', { preValidation: async (_request, reply) => reply.code(401).header('www-authenticate', 'Bearer').send({ message: 'who are you' }) }, () => {})
-    app.ws('/throws', { preHandler: async () => { throw Object.assign(new Error('no'), { statusCode: 418 }) } }, () => {})
+    app.ws('/guarded', {
+      preValidation: async (_request, reply) => reply.code(401).header(
+        'www-authenticate', 'Bearer'
+      ).send({ message: 'who are you' })
+    }, () => {})
+    app.ws('/throws', {
+      preHandler: async () => { throw Object.assign(new Error('no'), { statusCode: 418 }) }
+    }, () => {})
     app.ws('/one', { maxConnectionsPerAddress: 1 }, () => {})
     app.ws('/none', { maxConnections: 0 }, () => {})
-    app.ws('/typed', { schema: { querystring: { type: 'object', required: ['x'], properties: { x: { type: 'integer' } } } } }, () => {})
+    app.ws('/typed', {
+      schema: { querystring: { type: 'object', required: ['x'], properties: { x: { type: 'integer' } } } }
+    }, () => {})
     app.ws('/old', { versions: ['8'] }, () => {})
   })
   const refused = async (path: string, headers: Record<string, string | undefined> = {}) => {
@@ -116,10 +164,16 @@ t.test('a refusal is an ordinary answer, and the connection goes on', async (t) 
   t.match(await refused('/plain'), { status: 404, code: 'FST_WIRE_NO_SOCKET' })
   t.match(await refused('/typed'), { status: 400, code: 'FST_ERR_VALIDATION' })
   t.match(await refused('/demo', { origin: 'http://evil.example' }), { status: 403, code: 'FST_WIRE_ORIGIN' })
-  t.match(await refused('/demo', { 'sec-websocket-version': '8' }), { status: 426, code: 'FST_WIRE_VERSION', headers: { 'sec-websocket-version': '13' } })
-  t.match(await refused('/demo', { 'sec-websocket-version': undefined }), { status: 400, code: 'FST_WIRE_VERSION_MISSING', headers: { 'sec-websocket-version': '13' } })
+  t.match(await refused('/demo', { 'sec-websocket-version': '8' }), {
+    status: 426, code: 'FST_WIRE_VERSION', headers: { 'sec-websocket-version': '13' }
+  })
+  t.match(await refused('/demo', { 'sec-websocket-version': undefined }), {
+    status: 400, code: 'FST_WIRE_VERSION_MISSING', headers: { 'sec-websocket-version': '13' }
+  })
   t.match(await refused('/old'), { status: 426, code: 'FST_WIRE_VERSION' })
-  t.match(await refused('/demo', { 'sec-websocket-protocol': 'a b' }), { status: 400, code: 'FST_WIRE_PROTOCOL_HEADER' })
+  t.match(await refused('/demo', { 'sec-websocket-protocol': 'a b' }), {
+    status: 400, code: 'FST_WIRE_PROTOCOL_HEADER'
+  })
   t.match(await refused('/none'), { status: 503, code: 'FST_WIRE_CONNECTIONS', headers: { 'retry-after': '10' } })
   const one = await client.open('/one')
   t.equal(one.status, 200)
@@ -131,7 +185,9 @@ t.test('a refusal is an ordinary answer, and the connection goes on', async (t) 
   t.same(await client.get('/plain'), { status: 200, body: 'plain' })
   t.match(await client.get('/demo'), { status: 426, body: /FST_WIRE_UPGRADE_REQUIRED/ })
   t.match(app.websocketServer.metrics(), {
-    refusals: { 401: 1, 404: 1, FST_WIRE_NO_SOCKET: 1, FST_WIRE_ORIGIN: 1, FST_WIRE_VERSION: 2, FST_WIRE_CONNECTIONS_ADDRESS: 1 },
+    refusals: {
+      401: 1, 404: 1, FST_WIRE_NO_SOCKET: 1, FST_WIRE_ORIGIN: 1, FST_WIRE_VERSION: 2, FST_WIRE_CONNECTIONS_ADDRESS: 1
+    },
     total: { open: 1, opened: 2 },
     routes: [{ route: '/one', version: '13' }]
   })
@@ -140,8 +196,15 @@ t.test('a refusal is an ordinary answer, and the connection goes on', async (t) 
 t.test('an answer of success that is not ours would be an open socket to the client: it is a 403', async (t) => {
   const { client } = await setUp(t, (app) => {
     app.ws('/sent', { onRequest: async (_request, reply) => reply.send('cached') }, () => { t.fail('no socket') })
-    app.ws('/created', { onRequest: async (_request, reply) => reply.code(201).send('created') }, () => { t.fail('no socket') })
-    app.ws('/raw', { onRequest: async (_request, reply) => { reply.hijack(); reply.raw.end('raw') } }, () => { t.fail('no socket') })
+    app.ws('/created', {
+      onRequest: async (_request, reply) => reply.code(201).send('created')
+    }, () => { t.fail('no socket') })
+    app.ws('/raw', {
+      onRequest: async (_request, reply) => {
+        reply.hijack()
+        reply.raw.end('raw')
+      }
+    }, () => { t.fail('no socket') })
   })
   for (const path of ['/sent', '/created', '/raw']) {
     const peer = await client.open(path)
@@ -152,22 +215,33 @@ t.test('an answer of success that is not ours would be an open socket to the cli
 
 t.test('pages of the same origin may connect: :scheme and :authority say which that is', async (t) => {
   const plain = await setUp(t, (app) => { app.ws('/demo', () => {}) })
-  const status = async (origin: string, headers: Record<string, string> = {}) => (await plain.client.open('/demo', { ':authority': 'example.com', origin, ...headers })).status
+  const status = async (origin: string, headers: Record<string, string> = {}) => (await plain.client.open('/demo', {
+    ':authority': 'example.com', origin, ...headers
+  })).status
   t.equal(await status('http://example.com'), 200)
   t.equal(await status('https://example.com'), 403)
   t.equal(await status('https://example.com', { ':scheme': 'https' }), 200, 'a proxy ends TLS')
   t.equal(await status('http://example.com', { ':scheme': 'https' }), 403)
   const secure = await setUp(t, (app) => { app.ws('/demo', () => {}) }, {}, { secure: true })
-  t.equal((await secure.client.open('/demo', { ':authority': 'example.com', origin: 'https://example.com' })).status, 200)
-  t.equal((await secure.client.open('/demo', { ':authority': 'example.com', origin: 'http://example.com' })).status, 403)
+  t.equal((await secure.client.open('/demo', {
+    ':authority': 'example.com', origin: 'https://example.com'
+  })).status, 200)
+  t.equal((await secure.client.open('/demo', {
+    ':authority': 'example.com', origin: 'http://example.com'
+  })).status, 403)
 })
 
 t.test('sockets and requests share a connection', async (t) => {
   const { client } = await setUp(t, (app) => {
     app.get('/demo', async () => 'plain')
     app.ws('/demo', (socket) => { socket.on('message', (data) => { socket.send(`first ${String(data)}`) }) })
-    app.get('/drop-in', { websocket: true }, (socket) => { socket.on('message', (data) => { socket.send(`second ${String(data)}`) }) })
-    app.route({ method: 'GET', url: '/both', handler: async () => 'resource', wsHandler: (socket) => { socket.send('live') } })
+    app.get(
+      '/drop-in', { websocket: true },
+      (socket) => { socket.on('message', (data) => { socket.send(`second ${String(data)}`) }) }
+    )
+    app.route({
+      method: 'GET', url: '/both', handler: async () => 'resource', wsHandler: (socket) => { socket.send('live') }
+    })
   })
   const [first, second, both] = await Promise.all([client.open(), client.open('/drop-in'), client.open('/both')])
   first.send(1, 'a')
@@ -185,7 +259,9 @@ t.test('sockets and requests share a connection', async (t) => {
 
 t.test('messages have their schema', async (t) => {
   const { client } = await setUp(t, (app) => {
-    app.ws('/demo', { schema: { message: { type: 'object', required: ['n'], properties: { n: { type: 'integer' } } } } }, (socket) => {
+    app.ws('/demo', {
+      schema: { message: { type: 'object', required: ['n'], properties: { n: { type: 'integer' } } } }
+    }, (socket) => {
       socket.on('message', (value) => { socket.send(String((value as { n: number }).n + 1)) })
     })
   })
@@ -235,7 +311,9 @@ t.test('a peer that is gone closes the socket with 1006', async (t) => {
     'an end': ({ peer }) => { peer.stream.end() },
     'a session that is destroyed': ({ client }) => { client.session.destroy() },
     'a session that failed': ({ client }) => { client.session.destroy(undefined, 2) },
-    'a connection that was reset': ({ client }) => { (client.session.socket as unknown as { resetAndDestroy (): void }).resetAndDestroy() }
+    'a connection that was reset': ({ client }) => {
+      (client.session.socket as unknown as { resetAndDestroy (): void }).resetAndDestroy()
+    }
   } satisfies Record<string, (parts: Awaited<ReturnType<typeof converse>>) => void>)) {
     const parts = await converse(t)
     const errors: Error[] = []
@@ -250,7 +328,9 @@ t.test('a peer that is gone closes the socket with 1006', async (t) => {
 })
 
 t.test('the application closes: sockets get 1001, and connections end with them', async (t) => {
-  const { app, client } = await setUp(t, (app) => { app.ws('/demo', () => {}) }, { closeTimeout: 100 }, { forceCloseConnections: false })
+  const { app, client } = await setUp(t, (app) => { app.ws('/demo', () => {}) }, { closeTimeout: 100 }, {
+    forceCloseConnections: false
+  })
   const polite = await client.open()
   const silent = await client.open()
   const goaway = once(client.session, 'goaway')
@@ -282,7 +362,12 @@ t.test('a handshake on the way when the application closes gets 503', async (t) 
   let enter = (): void => {}
   const entered = new Promise<void>((resolve) => { enter = resolve })
   const { app, client } = await setUp(t, (app) => {
-    app.ws('/demo', { preHandler: () => { enter(); return new Promise<void>((resolve) => { proceed = resolve }) } }, () => { t.fail('no socket') })
+    app.ws('/demo', {
+      preHandler: () => {
+        enter()
+        return new Promise<void>((resolve) => { proceed = resolve })
+      }
+    }, () => { t.fail('no socket') })
   })
   const answer = client.open()
   await entered
@@ -297,7 +382,10 @@ t.test('a handshake on the way when the application closes gets 503', async (t) 
 })
 
 t.test('a session with a socket is not ended for being idle, and is again when the socket is gone', async (t) => {
-  const { origin, client } = await setUp(t, (app) => { app.get('/plain', async () => 'plain'); app.ws('/demo', echo) }, { heartbeat: false }, { http2SessionTimeout: 100 })
+  const { origin, client } = await setUp(t, (app) => {
+    app.get('/plain', async () => 'plain')
+    app.ws('/demo', echo)
+  }, { heartbeat: false }, { http2SessionTimeout: 100 })
   let isEnded = false
   const goaway = once(client.session, 'goaway').then(() => { isEnded = true })
   const peer = await client.open()
@@ -317,9 +405,33 @@ t.test('a session with a socket is not ended for being idle, and is again when t
 t.test('those who do not answer in time are answered for', async (t) => {
   const answers: Array<() => void> = []
   const { app, client, lines } = await setUp(t, (app) => {
-    app.ws('/demo', { handshakeTimeout: 50, preHandler: (_request, reply) => new Promise<void>((resolve) => { reply.header('x-by-hook', 'one'); answers.push(resolve) }) }, () => { t.fail('no socket') })
-    app.ws('/streams', { handshakeTimeout: 50, preHandler: (_request, reply) => new Promise<void>((resolve) => { answers.push(() => { reply.raw.write('late'); reply.raw.end('later'); resolve() }) }) }, () => { t.fail('no socket') })
-    app.ws('/begins', { handshakeTimeout: 50, preHandler: async (_request, reply) => { reply.hijack(); reply.raw.writeHead(403); reply.raw.write('begun') } }, () => { t.fail('no socket') })
+    app.ws('/demo', {
+      handshakeTimeout: 50,
+      preHandler: (_request, reply) => new Promise<void>((resolve) => {
+        reply.header('x-by-hook', 'one')
+        answers.push(resolve)
+      })
+    }, () => { t.fail('no socket') })
+    app.ws('/streams', {
+      handshakeTimeout: 50,
+      preHandler: (
+        _request, reply
+      ) => new Promise<void>((resolve) => {
+        answers.push(() => {
+          reply.raw.write('late')
+          reply.raw.end('later')
+          resolve()
+        })
+      })
+    }, () => { t.fail('no socket') })
+    app.ws('/begins', {
+      handshakeTimeout: 50,
+      preHandler: async (_request, reply) => {
+        reply.hijack()
+        reply.raw.writeHead(403)
+        reply.raw.write('begun')
+      }
+    }, () => { t.fail('no socket') })
   })
   for (const path of ['/demo', '/streams']) {
     const peer = await client.open(path)
@@ -344,7 +456,13 @@ t.test('a peer that leaves while the hooks run leaves nothing behind', async (t)
     const entered = new Promise<void>((resolve) => { enter = resolve })
     const { app, client, origin } = await setUp(t, (app) => {
       app.ws('/hook', { preHandler: wait, maxConnections: 1 }, () => { t.fail('no socket') })
-      app.ws('/origin', { origin: async () => { await wait(); return false }, maxConnections: 1 }, () => { t.fail('no socket') })
+      app.ws('/origin', {
+        origin: async () => {
+          await wait()
+          return false
+        },
+        maxConnections: 1
+      }, () => { t.fail('no socket') })
       app.get('/verified', { websocket: true }, () => { t.fail('no socket') })
       app.get('/plain', async () => 'plain')
     }, options)
@@ -368,7 +486,10 @@ t.test('a peer that leaves while the hooks run leaves nothing behind', async (t)
 })
 
 t.test('over TLS a server that allows it speaks HTTP/1.1 as well', async (t) => {
-  const { origin, client, app } = await setUp(t, (app) => { app.get('/demo', async () => 'plain'); app.ws('/demo', echo) }, {}, { secure: true })
+  const { origin, client, app } = await setUp(t, (app) => {
+    app.get('/demo', async () => 'plain')
+    app.ws('/demo', echo)
+  }, {}, { secure: true })
   const peer = await client.open()
   peer.send(1, 'over HTTP/2')
   t.equal(await peer.readText(), 'over HTTP/2')
@@ -389,7 +510,8 @@ t.test('a slow peer gets everything, and does not lock its client out', async (t
   const { client, peer, socket } = await converse(t, { backpressure: { limit: 67_108_864 } })
   peer.stream.pause()
   const source = randomBytes(1_100_000, 3)
-  const payloads = Array.from({ length: 40 }, (_, i) => source.subarray(i * 1_000, i * 1_000 + [10, 1_000, 100_000, 1_000_000][i % 4]!))
+  const payloads = Array.from({ length: 40 }, (_, i) => source.subarray(i * 1_000, i * 1_000 +
+    [10, 1_000, 100_000, 1_000_000][i % 4]!))
   let drains = 0
   socket.on('drain', () => { drains++ })
   const sent = Promise.all(payloads.map((payload) => socket.sent(payload)))
@@ -447,8 +569,8 @@ t.test('a silent peer is closed, and a slow one is not', async (t) => {
   const clock = new FakeClock(t)
   const { peer, socket } = await converse(t, { heartbeat: { interval: 400, timeout: 400 }, backpressure: false })
   peer.stream.pause()
-  let isClosed = false
-  socket.once('close', () => { isClosed = true })
+  const closed = new AbortController()
+  socket.once('close', () => { closed.abort() })
   socket.send(Buffer.alloc(8_388_608))
   for (let times = 0; times < 20; times++) {
     // The peer reads a little now and then: less than a window, and no answer to a ping comes through.
@@ -459,13 +581,13 @@ t.test('a silent peer is closed, and a slow one is not', async (t) => {
     }
     clock.advance(300)
   }
-  t.equal(isClosed, false)
-  const closed = closeOf(socket)
-  while (!isClosed) {
+  t.equal(closed.signal.aborted, false)
+  const code = closeOf(socket)
+  while (!closed.signal.aborted) {
     clock.advance(400)
     await new Promise(setImmediate)
   }
-  t.equal(await closed, 1006, 'but when it takes nothing any more')
+  t.equal(await code, 1006, 'but when it takes nothing any more')
 })
 
 t.test('an answered ping tells the latency', async (t) => {

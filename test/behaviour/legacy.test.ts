@@ -27,7 +27,9 @@ const HIXIE_76 = [
 const KEY_3 = Buffer.from('^n:ds[4U')
 const DIGEST = '8jKS\'y:G*Co,Wxa-'
 
-const hixieText = (payload: string): Buffer => Buffer.concat([Buffer.from([0]), Buffer.from(payload), Buffer.from([255])])
+const hixieText = (payload: string): Buffer => Buffer.concat([
+  Buffer.from([0]), Buffer.from(payload), Buffer.from([255])
+])
 
 t.test('hixie-75 is answered to the letter', async (t) => {
   const app = await createApp(t)
@@ -106,11 +108,15 @@ t.test('bad hixie-76 keys are refused, not taken for hixie-75', async (t) => {
 })
 
 t.test('the location names the scheme and host that a trusted proxy tells', async (t) => {
-  for (const [trustProxy, location] of [[true, 'wss://public.example/demo?a=b'], [false, 'ws://example.com:81/demo?a=b']] as const) {
+  for (const [trustProxy, location] of [
+    [true, 'wss://public.example/demo?a=b'], [false, 'ws://example.com:81/demo?a=b']
+  ] as const) {
     const app = await createApp(t, { origin: 'http://example.com' }, { trustProxy })
     app.ws('/demo', () => {})
     const client = new RawClient(t, await listen(app))
-    client.write(HIXIE_75.replace('/demo', '/demo?a=b').replace('Host: example.com', 'Host: example.com:81\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: public.example'))
+    client.write(HIXIE_75.replace('/demo', '/demo?a=b').replace(
+      'Host: example.com', 'Host: example.com:81\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: public.example'
+    ))
     t.match(await client.readHead(), `\r\nWebSocket-Location: ${location}\r\n`)
   }
 })
@@ -132,7 +138,9 @@ t.test('versions narrows what a route accepts', async (t) => {
 
 t.test('drafts 7 and 8 converse as RFC 6455', async (t) => {
   const app = await createApp(t)
-  app.ws('/demo', (socket) => { socket.on('message', (data) => { socket.send(`${socket.version} ${data.toString()}`) }) })
+  app.ws(
+    '/demo', (socket) => { socket.on('message', (data) => { socket.send(`${socket.version} ${data.toString()}`) }) }
+  )
   const port = await listen(app)
   for (const version of ['7', '8']) {
     const client = new RawClient(t, port)
@@ -144,10 +152,15 @@ t.test('drafts 7 and 8 converse as RFC 6455', async (t) => {
 
 t.test('what hixie cannot carry is an error with a code', async (t) => {
   const { socket } = await converse(t, { head: HIXIE_75 })
-  for (const act of [() => { socket.send(Buffer.from('x')) }, () => { socket.ping() }, () => { socket.pong() }, () => { socket.send('x', { fin: false }) }]) {
+  for (const act of [
+    () => { socket.send(Buffer.from('x')) }, () => { socket.ping() }, () => { socket.pong() },
+    () => { socket.send('x', { fin: false }) }
+  ]) {
     t.throws(act, { code: 'FST_WIRE_NOT_SUPPORTED' })
   }
-  t.match(await new Promise((resolve) => { socket.send(Buffer.from('x'), resolve) }), { code: 'FST_WIRE_NOT_SUPPORTED' })
+  t.match(await new Promise((resolve) => { socket.send(Buffer.from('x'), resolve) }), {
+    code: 'FST_WIRE_NOT_SUPPORTED'
+  })
 })
 
 t.test('hixie-75 ends cleanly between two frames, uncleanly within one', async (t) => {

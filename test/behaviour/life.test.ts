@@ -19,7 +19,9 @@ const MEBIBYTE = 1_048_576
 
 t.test('a silent peer is cut with 1006, one that answers stays, and the log says why', async (t) => {
   const lines: string[] = []
-  const app = await createApp(t, { heartbeat: { interval: 20, timeout: 2_000 } }, { logger: { level: 'info', stream: { write (line: string) { lines.push(line) } } } })
+  const app = await createApp(t, { heartbeat: { interval: 20, timeout: 2_000 } }, {
+    logger: { level: 'info', stream: { write (line: string) { lines.push(line) } } }
+  })
   const sockets: WireSocket[] = []
   app.ws('/demo', (socket) => { sockets.push(socket) })
   const port = await listen(app)
@@ -73,7 +75,9 @@ t.test('a route may turn it off', async (t) => {
 // Slow consumers
 
 /** Sends to a peer that reads nothing, so much at a time, and says how much waited at most. */
-async function overwhelm (socket: WireSocket, act: (payload: Buffer) => void, payload = Buffer.alloc(65_536)): Promise<number> {
+async function overwhelm (
+  socket: WireSocket, act: (payload: Buffer) => void, payload = Buffer.alloc(65_536)
+): Promise<number> {
   let most = 0
   for (let i = 0; i < 600; i++) {
     act(payload)
@@ -145,7 +149,9 @@ t.test('the same holds for a message that is sent to all', async (t) => {
 })
 
 t.test('latest: the peer gets the newest of each kind when it reads again', async (t) => {
-  const { client, socket } = await converse(t, { backpressure: { policy: 'latest' } satisfies { policy: BackpressureOptions['policy'] } })
+  const { client, socket } = await converse(t, {
+    backpressure: { policy: 'latest' } satisfies { policy: BackpressureOptions['policy'] }
+  })
   client.socket.pause()
   for (let i = 0; i < 10 || socket.send('probe', { kind: 'probe' }) === 'sent'; i++) {
     socket.send(Buffer.alloc(MEBIBYTE), { kind: `filler ${i}` })
@@ -226,7 +232,9 @@ t.test('a peer that sends faster than a listener asks is slowed by TCP, not by m
     const taken = socket.traffic.bytesReceived
     t.ok(taken < 4 * 65_536, `${way}: ${taken} bytes taken`)
     t.ok(client.socket.writableLength > 16 * MEBIBYTE)
-    if (messages !== undefined) for (let i = 0; i < 10; i++) t.equal(String((await messages.next()).value).length, 60_000)
+    if (messages !== undefined) {
+      for (let i = 0; i < 10; i++) t.equal(String((await messages.next()).value).length, 60_000)
+    }
     t.ok(socket.traffic.bytesReceived < taken + 14 * 65_536)
     socket.terminate()
   }

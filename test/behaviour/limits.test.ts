@@ -21,7 +21,9 @@ t.test('a flood closes with 1008, and another socket does not feel it', async (t
   t.equal(payload.readUInt16BE(), 1008)
   t.equal(payload.toString('utf8', 2), 'message rate exceeded: at most 3 at once, 1 per second')
   t.same(seen, ['0', '1', '2'])
-  const closed = new Promise((resolve) => { for (const socket of app.websocketServer.clients) if (socket.readyState === socket.OPEN) socket.on('close', resolve) })
+  const closed = new Promise((resolve) => {
+    for (const socket of app.websocketServer.clients) if (socket.readyState === socket.OPEN) socket.on('close', resolve)
+  })
   calm.write(Buffer.concat([text('calm'), closeFrame(1000)]))
   await closed
   t.same(seen.slice(3), ['calm'])

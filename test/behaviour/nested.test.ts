@@ -76,7 +76,8 @@ t.test('a listener that makes another socket receive, and that one the next, see
   const ring = Array.from({ length: 5 }, () => createMemorySocket())
   const seen: string[][] = ring.map(() => [])
   const expected: string[][] = ring.map(() => [])
-  const message = (hops: number): Buffer => Buffer.from(`${hops} ` + String.fromCharCode(97 + hops % 26).repeat(random(4) === 0 ? 20_000 : random(200)))
+  const message = (hops: number): Buffer => Buffer.from(`${hops} ` +
+    String.fromCharCode(97 + hops % 26).repeat(random(4) === 0 ? 20_000 : random(200)))
   const deliver = (i: number, hops: number): void => {
     const payload = message(hops)
     expected[i]!.push(payload.toString())
@@ -111,14 +112,22 @@ t.test('every message that a listener keeps stays as it came, however many follo
   const sizes = [...Array.from({ length: 301 }, (_, size) => size), 5_000, 70_000, 1_048_576]
   const content = (number: number, size: number, isBinary: boolean): Buffer => {
     // Text has a character of two bytes at times, so that both ways to check it are taken.
-    const bytes = Buffer.alloc(size, isBinary ? Buffer.from([number & 0xff, number >> 8, 0xff, size & 0xff]) : `${number % 3 === 0 ? 'é' : 'e'}${number} `)
+    const bytes = Buffer.alloc(size, isBinary
+      ? Buffer.from([
+        number & 0xff, number >> 8, 0xff, size & 0xff
+      ])
+      : `${number % 3 === 0 ? 'é' : 'e'}${number} `)
     if (!isBinary && size > 0 && bytes[size - 1] === 0xc3) bytes[size - 1] = 0x2e
     return bytes
   }
   const kept: Array<{ data: Buffer, isBinary: boolean }> = []
   const messages: Array<{ number: number, size: number, isBinary: boolean }> = []
-  for (const isBinary of [true, false]) for (const size of sizes) messages.push({ number: messages.length, size, isBinary })
-  while (messages.length < 6_000) messages.push({ number: messages.length, size: random(300), isBinary: random(2) === 0 })
+  for (const isBinary of [true, false]) {
+    for (const size of sizes) messages.push({ number: messages.length, size, isBinary })
+  }
+  while (messages.length < 6_000) {
+    messages.push({ number: messages.length, size: random(300), isBinary: random(2) === 0 })
+  }
   const all = new Promise<void>((resolve) => {
     socket.on('message', (data, isBinary) => {
       kept.push({ data: data as Buffer, isBinary })
@@ -127,10 +136,13 @@ t.test('every message that a listener keeps stays as it came, however many follo
   })
   for (let at = 0; at < messages.length;) {
     const next = messages.slice(at, at += 1 + random(100))
-    client.write(Buffer.concat(next.map(({ number, size, isBinary }) => clientFrame(isBinary ? 2 : 1, content(number, size, isBinary)))))
+    client.write(Buffer.concat(next.map(({ number, size, isBinary }) => clientFrame(
+      isBinary ? 2 : 1, content(number, size, isBinary)
+    ))))
     if (random(4) === 0) await turn()
   }
   await all
-  const wrong = messages.filter(({ number, size, isBinary }, i) => kept[i]!.isBinary !== isBinary || !kept[i]!.data.equals(content(number, size, isBinary)))
+  const wrong = messages.filter(({ number, size, isBinary }, i) => kept[i]!.isBinary !== isBinary ||
+    !kept[i]!.data.equals(content(number, size, isBinary)))
   t.same(wrong, [])
 })

@@ -11,7 +11,9 @@ import { createApp, listen } from '../fixtures/app.js'
 import { TYPESCRIPT } from '../fixtures/processes.js'
 
 /** Sockets of the server with their clients, which keep what they get. */
-async function openSockets (t: Test, count: number, options: WireOptions = {}): Promise<Array<{ socket: WireSocket, client: WebSocket, got: Buffer[] }>> {
+async function openSockets (
+  t: Test, count: number, options: WireOptions = {}
+): Promise<Array<{ socket: WireSocket, client: WebSocket, got: Buffer[] }>> {
   const app = await createApp(t, options)
   const opened: WireSocket[] = []
   app.ws('/', (socket) => { opened.push(socket) })
@@ -32,7 +34,10 @@ const untilGot = async (client: WebSocket, got: readonly unknown[], count: numbe
   while (got.length < count) await once(client, 'message')
 }
 
-for (const options of [{}, { perMessageDeflate: { threshold: 0 } }, { perMessageDeflate: { threshold: 0, serverNoContextTakeover: true } }, { directIO: false }] as WireOptions[]) {
+for (const options of [
+  {}, { perMessageDeflate: { threshold: 0 } }, { perMessageDeflate: { threshold: 0, serverNoContextTakeover: true } },
+  { directIO: false }
+] as WireOptions[]) {
   t.test(`a Buffer may be used again when send() returns: ${JSON.stringify(options)}`, async (t) => {
     const [pair] = await openSockets(t, 1, options)
     const { socket, client, got } = pair!
@@ -152,7 +157,9 @@ t.test('fake timers keep no message back', async (t) => {
 
 t.test('what was sent or closed leaves, though the process ends in the same tick', async (t) => {
   for (const what of ['in the listener', 'later', 'close']) {
-    const child = fork(fileURLToPath(new URL('../fixtures/exiting-server.ts', import.meta.url)), { execArgv: [...TYPESCRIPT] })
+    const child = fork(
+      fileURLToPath(new URL('../fixtures/exiting-server.ts', import.meta.url)), { execArgv: [...TYPESCRIPT] }
+    )
     t.teardown(() => { child.kill() })
     const [port] = await once(child, 'message') as [string]
     const client = new WebSocket(`ws://127.0.0.1:${port}/`)
@@ -201,7 +208,8 @@ t.test('listeners and callbacks run in the context of their own socket, or calle
     await closed
   }
   t.same(seen.sort(), ['a', 'b'].flatMap((id) => [
-    `callback of ${id} in sender to ${id}`, `close of ${id} in ${id}`, `drain of ${id} in ${id}`, `message of ${id} in ${id}`
+    `callback of ${id} in sender to ${id}`, `close of ${id} in ${id}`, `drain of ${id} in ${id}`,
+    `message of ${id} in ${id}`
   ]).sort())
 })
 
@@ -220,7 +228,10 @@ t.test('a stream of the application that is given to the server is served', asyn
     }
   })
   app.server.emit('connection', stream)
-  const head = ['GET / HTTP/1.1', 'Host: x', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']
+  const head = [
+    'GET / HTTP/1.1', 'Host: x', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+  ]
   stream.push(`${head.join('\r\n')}\r\n\r\n`)
   while (!written.endsWith('\r\n\r\n')) await once(stream, 'written')
   stream.push(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]))

@@ -14,7 +14,9 @@ const SOURCE = Buffer.alloc(2_097_152)
 for (let at = 0; at < SOURCE.length; at += 4) SOURCE.writeUInt32LE(random(0x1_0000_0000), at)
 
 /** Sends so many bytes, the greater part of them in one tick, the rest in many. */
-async function sendLots (socket: WireSocket, total: number, callback: (number: number, error?: Error | null) => void): Promise<Buffer[]> {
+async function sendLots (
+  socket: WireSocket, total: number, callback: (number: number, error?: Error | null) => void
+): Promise<Buffer[]> {
   const payloads: Buffer[] = []
   for (let sent = 0; sent < total;) {
     const number = payloads.length
@@ -57,7 +59,9 @@ t.test('64 MiB that wait arrive whole and in order, with each callback once and 
   t.ok(socket.bufferedAmount > 40_000_000)
   t.equal(drains, 0)
   let length = 0
-  for (const payload of payloads) length += payload.length + (payload.length < 126 ? 2 : payload.length < 65_536 ? 4 : 10)
+  for (const payload of payloads) {
+    length += payload.length + (payload.length < 126 ? 2 : payload.length < 65_536 ? 4 : 10)
+  }
   const left = new Promise<void>((resolve) => { socket.ping('last', true, () => { resolve() }) })
   const frames = readFrames(await readBytes(client.socket, length + 6))
   await left
@@ -77,7 +81,9 @@ t.test('a cut in the middle tells an error to everybody who waits, once, and no 
   const outcomes: string[] = []
   const drained = (): void => { t.fail('nothing has left') }
   socket.on('drain', drained)
-  const payloads = await sendLots(socket, 33_554_432, (number, error) => { outcomes.push(`${number} ${error == null ? 'sent' : 'failed'}`) })
+  const payloads = await sendLots(
+    socket, 33_554_432, (number, error) => { outcomes.push(`${number} ${error == null ? 'sent' : 'failed'}`) }
+  )
   await readBytes(client.socket, 3_000_000)
   const closed = closeOf(socket)
   const waiting = payloads.length - outcomes.length
@@ -96,7 +102,9 @@ t.test('a peer that is lost in the middle does the same', async (t) => {
   const { client, socket } = await converse(t, { backpressure: false })
   client.socket.pause()
   const outcomes: string[] = []
-  const payloads = await sendLots(socket, 33_554_432, (_number, error) => { outcomes.push(error == null ? 'sent' : 'failed') })
+  const payloads = await sendLots(
+    socket, 33_554_432, (_number, error) => { outcomes.push(error == null ? 'sent' : 'failed') }
+  )
   const closed = closeOf(socket)
   client.socket.resetAndDestroy()
   t.equal(await closed, 1006)

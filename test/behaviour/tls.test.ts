@@ -19,14 +19,20 @@ const https = {
 const startServer = async (t: Test, handler: (socket: WireSocket) => void) => {
   const app = Fastify({ https })
   t.teardown(() => app.close())
-  await app.register(fastifyWire, { closeTimeout: 500, maxPayload: 4_194_304, directIO: process.env['WIRE_DIRECT_IO'] !== 'off' })
+  await app.register(fastifyWire, {
+    closeTimeout: 500, maxPayload: 4_194_304, directIO: process.env['WIRE_DIRECT_IO'] !== 'off'
+  })
   app.get('/demo', async () => 'plain')
   app.ws('/demo', handler)
   await app.listen({ port: 0, host: '127.0.0.1' })
   return (app.server.address() as AddressInfo).port
 }
 
-const echo = (socket: WireSocket): void => { socket.on('message', (data, isBinary) => { socket.send(data, { binary: isBinary }) }) }
+const echo = (socket: WireSocket): void => {
+  socket.on(
+    'message', (data, isBinary) => { socket.send(data, { binary: isBinary }) }
+  )
+}
 
 const connectTls = (t: Test, port: number): TLSSocket => {
   const client = connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
@@ -35,7 +41,13 @@ const connectTls = (t: Test, port: number): TLSSocket => {
 }
 
 /** A bare TLS client after the handshake, and the socket that answers it. */
-const upgrade = async (t: Test): Promise<{ client: TLSSocket, socket: WireSocket, read: (length: number) => Promise<Buffer> }> => {
+const upgrade = async (t: Test): Promise<{
+  client: TLSSocket,
+  socket: WireSocket,
+  read: (
+  length: number
+  ) => Promise<Buffer>
+}> => {
   let open = (_socket: WireSocket): void => {}
   const opened = new Promise<WireSocket>((resolve) => { open = resolve })
   const port = await startServer(t, (socket) => { open(socket) })
@@ -80,7 +92,10 @@ t.test('behind TLS: a conversation, a wss location, and a plain answer to a fore
   }
   t.match(await ask(upgradeHead('/demo', { Upgrade: 'h2c' }), 'plain'), ' 200 OK')
   t.match(
-    await ask('GET /demo HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nHost: example.com:443\r\nOrigin: https://example.com\r\n\r\n', '\r\n\r\n'),
+    await ask(
+      'GET /demo HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nHost: example.com:443\r\nOrigin: https://example.com\r\n\r\n',
+      '\r\n\r\n'
+    ),
     'WebSocket-Origin: https://example.com\r\nWebSocket-Location: wss://example.com/demo\r\n')
 })
 
@@ -101,7 +116,10 @@ t.test('messages of every size go both ways over TLS', async (t) => {
 
 t.test('many small messages in one chunk are answered in their order', async (t) => {
   const { client, socket, read } = await upgrade(t)
-  t.equal(socket._socket.listenerCount('data'), process.env['WIRE_DIRECT_IO'] === 'off' ? 1 : 0, 'TLS is read into the page as well')
+  t.equal(
+    socket._socket.listenerCount('data'), process.env['WIRE_DIRECT_IO'] === 'off' ? 1 : 0,
+    'TLS is read into the page as well'
+  )
   echo(socket)
   const payloads = Array.from({ length: 5_000 }, (_, i) => Buffer.from(`message ${i} ${'x'.repeat(i % 50)}`))
   client.write(Buffer.concat(payloads.map((payload) => clientFrame(1, payload))))
@@ -116,7 +134,8 @@ t.test('a reader that is slow gets everything, and drain is told when it has', a
   let drains = 0
   socket.on('drain', () => { drains++ })
   const source = randomBytes(1_100_000, 3)
-  const payloads = Array.from({ length: 60 }, (_, i) => source.subarray(i * 1_000, i * 1_000 + [10, 1_000, 100_000, 1_000_000][i % 4]!))
+  const payloads = Array.from({ length: 60 }, (_, i) => source.subarray(i * 1_000, i * 1_000 +
+    [10, 1_000, 100_000, 1_000_000][i % 4]!))
   const called: number[] = []
   const left = Promise.all(payloads.map((payload, i) => new Promise<void>((resolve, reject) => {
     socket.send(payload, (error) => {

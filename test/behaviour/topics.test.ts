@@ -12,7 +12,9 @@ stayAwake(t)
 
 const textOf = async (socket: NodeJS.EventEmitter): Promise<string> => String((await once(socket, 'message'))[0])
 
-const statusOf = (opening: Promise<unknown>): Promise<unknown> => opening.then(() => 101, ({ statusCode }: { statusCode: number }) => statusCode)
+const statusOf = (opening: Promise<unknown>): Promise<unknown> => opening.then(
+  () => 101, ({ statusCode }: { statusCode: number }) => statusCode
+)
 
 /** A LiveSocket that collects its messages; what was received is waited for. */
 class LivePage {
@@ -46,8 +48,12 @@ t.test('the socket at a URL carries the events of the resource at that URL', asy
   app.ws('/rooms/:id', { topic: true }, (socket) => {
     socket.on('message', (data) => { socket.publish(socket.topic, String(data)).catch(t.fail) })
   })
-  app.post('/rooms/:id/messages', async (request) => app.topics.publish(`/rooms/${(request.params as { id: string }).id}`, request.body))
-  const [me, other, elsewhere] = await Promise.all(['/rooms/7?token=x', '/rooms/%37', '/rooms/8'].map((url) => app.injectWS(url)))
+  app.post(
+    '/rooms/:id/messages',
+    async (request) => app.topics.publish(`/rooms/${(request.params as { id: string }).id}`, request.body)
+  )
+  const [me, other, elsewhere] =
+    await Promise.all(['/rooms/7?token=x', '/rooms/%37', '/rooms/8'].map((url) => app.injectWS(url)))
   const [mine, others] = [textOf(me!), textOf(other!)]
   elsewhere!.on('message', () => { t.fail('another resource has other events') })
   me!.send('hello')
@@ -55,7 +61,9 @@ t.test('the socket at a URL carries the events of the resource at that URL', asy
   const answer = await app.inject({ method: 'POST', url: '/rooms/7/messages', payload: { text: 'posted' } })
   t.match(answer.json(), { cursor: String })
   t.equal(await mine, '{"text":"posted"}', 'the publisher did not get its own message')
-  t.match(app.websocketServer.metrics().topics, { state: 'ready', topics: 2, subscriptions: 3, published: 2, delivered: 3, gaps: 0 })
+  t.match(app.websocketServer.metrics().topics, {
+    state: 'ready', topics: 2, subscriptions: 3, published: 2, delivered: 3, gaps: 0
+  })
 })
 
 t.test('a route names its topics, or chooses them for each request', async (t) => {
@@ -74,7 +82,9 @@ t.test('a route names its topics, or chooses them for each request', async (t) =
 t.test('a topic that cannot be followed refuses the handshake', async (t) => {
   const app = await createApp(t)
   app.ws('/empty', { topic: () => '' }, () => {})
-  app.ws('/thrown', { topic: async () => { throw Object.assign(new Error('not yours'), { statusCode: 403 }) } }, () => {})
+  app.ws('/thrown', {
+    topic: async () => { throw Object.assign(new Error('not yours'), { statusCode: 403 }) }
+  }, () => {})
   app.ws('/nobody', { topic: true, presence: () => ({ id: '' }) }, () => {})
   t.equal(await statusOf(app.injectWS('/empty')), 400)
   t.equal(await statusOf(app.injectWS('/thrown')), 403)
@@ -164,7 +174,9 @@ t.test('a client that speaks the live subprotocol resumes where it was when the 
   await page.until('while the server was away')
   await second.topics.publish('/rooms/7', 'two')
   await page.until('two')
-  t.same(page.seen.filter((text) => !text.startsWith('echo')), ['subscribed', 'one', 'subscribed', 'while the server was away', 'two'])
+  t.same(page.seen.filter((text) => !text.startsWith('echo')), [
+    'subscribed', 'one', 'subscribed', 'while the server was away', 'two'
+  ])
 })
 
 t.test('members join once, and leave when the last of their sockets is gone', async (t) => {
@@ -198,7 +210,9 @@ t.test('a member may have a number for its id, which is the same member as that 
 t.test('what listeners of app.topics throw or reject with is logged, and keeps nobody from the event', async (t) => {
   const engine = new ScriptedEngine(new ScriptedPresence())
   const lines: Array<{ msg: string, err: { message: string } }> = []
-  const app = await createApp(t, { engine }, { logger: { level: 'error', stream: { write: (line: string) => { lines.push(JSON.parse(line)) } } } })
+  const app = await createApp(t, { engine }, {
+    logger: { level: 'error', stream: { write: (line: string) => { lines.push(JSON.parse(line)) } } }
+  })
   app.ws('/a', { topic: true, presence: () => ({ id: 'me' }) }, () => {})
   const page = new LivePage(`ws://127.0.0.1:${await listen(app)}/a`)
   await page.until('subscribed')
@@ -210,26 +224,33 @@ t.test('what listeners of app.topics throw or reject with is logged, and keeps n
   engine.events.state('down')
   await page.until('leave ben')
   t.same(lines.map(({ msg, err }) => `${msg}: ${err.message}`).sort(), [
-    'a listener of app.topics failed: of join', 'a listener of app.topics failed: of leave', 'a listener of app.topics failed: of state'
+    'a listener of app.topics failed: of join', 'a listener of app.topics failed: of leave',
+    'a listener of app.topics failed: of state'
   ])
 })
 
 t.test('what the engine fails with in the background is logged', async (t) => {
   const engine = new ScriptedEngine()
   const lines: string[] = []
-  const app = await createApp(t, { engine }, { logger: { level: 'error', stream: { write: (line: string) => { lines.push(line) } } } })
+  const app = await createApp(t, { engine }, {
+    logger: { level: 'error', stream: { write: (line: string) => { lines.push(line) } } }
+  })
   app.ws('/a', { topic: true }, () => {})
   engine.events.state('down')
   engine.failure = new Error('no connection')
   await app.injectWS('/a')
   engine.failure = undefined
-  t.match(lines.map((line) => JSON.parse(line) as object), [{ msg: 'an operation on topics failed', err: { message: 'no connection' } }])
+  t.match(lines.map((line) => JSON.parse(line) as object), [
+    { msg: 'an operation on topics failed', err: { message: 'no connection' } }
+  ])
 })
 
 t.test('an application that is one of several processes is warned once that its topics stay in this one, unless it has an engine', async (t) => {
   const warningsOf = async (options: object): Promise<string[]> => {
     const lines: string[] = []
-    const app = await createApp(t, options, { logger: { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } } })
+    const app = await createApp(t, options, {
+      logger: { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } }
+    })
     t.same(lines, [], 'nobody publishes yet')
     await app.topics.publish('a', 1)
     await app.topics.publish('a', 2)
@@ -256,7 +277,9 @@ t.test('what begins with NUL reaches live clients as it is, sent alone or to all
 t.test('a gap is told to clients, to the log, to listeners of the topics and on a channel', async (t) => {
   const engine = new ScriptedEngine()
   const lines: string[] = []
-  const app = await createApp(t, { engine }, { logger: { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } } })
+  const app = await createApp(t, { engine }, {
+    logger: { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } }
+  })
   app.ws('/a', { topic: true }, () => {})
   const page = new LivePage(`ws://127.0.0.1:${await listen(app)}/a`)
   await page.until('subscribed')

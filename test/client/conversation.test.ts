@@ -8,7 +8,9 @@ import { LiveRoom } from '../fixtures/live-room.js'
 
 const TOPIC = '/rooms/7'
 
-const classes: Array<[string, LiveSocketOptions['WebSocket']]> = [['ws', Ws], ['undici', Undici.WebSocket], ['this runtime', globalThis.WebSocket]]
+const classes: Array<[string, LiveSocketOptions['WebSocket']]> = [
+  ['ws', Ws], ['undici', Undici.WebSocket], ['this runtime', globalThis.WebSocket]
+]
 
 async function start (t: Test, room: LiveRoom, port = 0) {
   const app = await createApp(t)
@@ -78,7 +80,9 @@ for (const [name, WebSocket] of classes) {
       const room = new LiveRoom(TOPIC)
       for (const data of ['one', 'two']) room.publish(data)
       const { port } = await start(t, room)
-      const socket = new LiveSocket(`ws://127.0.0.1:${port}${TOPIC}`, [], { ...options, cursors: { [TOPIC]: `${TOPIC}#0` } })
+      const socket = new LiveSocket(`ws://127.0.0.1:${port}${TOPIC}`, [], {
+        ...options, cursors: { [TOPIC]: `${TOPIC}#0` }
+      })
       t.teardown(() => { socket.close() })
       const [{ data, cursor }] = await once(socket, 'message')
       t.same([data, cursor], ['two', `${TOPIC}#1`])

@@ -73,7 +73,11 @@ t.test('messages', async (t) => {
     stopClock(t)
     const { socket, ws } = createBench(t)
     const seen: unknown[] = []
-    socket.onmessage = function ({ data, topic, cursor, origin }) { seen.push([data, topic, cursor, origin, this === socket]) }
+    socket.onmessage = function ({ data, topic, cursor, origin }) {
+      seen.push([
+        data, topic, cursor, origin, this === socket
+      ])
+    }
     ws.greet()
     ws.receive('plain')
     ws.receive(encodeFrame({ type: 'send' }, '\0begins with NUL'))
@@ -94,7 +98,9 @@ t.test('messages', async (t) => {
     t.equal(socket.binaryType, 'blob')
     t.equal(ws.binaryType, 'arraybuffer')
     const plain = Uint8Array.of(1, 2, 3)
-    const published = (cursor: string, prev: string) => encodeFrame({ type: 'message', topic: TOPIC, cursor, prev }, Uint8Array.of(4, 5))
+    const published = (cursor: string, prev: string) => encodeFrame(
+      { type: 'message', topic: TOPIC, cursor, prev }, Uint8Array.of(4, 5)
+    )
     ws.receive(plain.buffer)
     ws.receive(published('1', '').buffer)
     const blobs = await Promise.all(seen.map(async (blob) => [...new Uint8Array(await (blob as Blob).arrayBuffer())]))
@@ -158,7 +164,10 @@ t.test('close()', async (t) => {
 
   t.test('ends attempts and waiting with the code given', async (t) => {
     const tick = stopClock(t)
-    for (const [prepare, code] of [[() => {}, 1000], [(ws: FakeWebSocket) => { ws.accept(LIVE_PROTOCOL) }, 1005], [(ws: FakeWebSocket) => { ws.greet().end() }, 3000]] as const) {
+    for (const [prepare, code] of [
+      [() => {}, 1000], [(ws: FakeWebSocket) => { ws.accept(LIVE_PROTOCOL) }, 1005],
+      [(ws: FakeWebSocket) => { ws.greet().end() }, 3000]
+    ] as const) {
       const bench = createBench(t)
       prepare(bench.ws)
       bench.takeEvents()
@@ -194,7 +203,11 @@ t.test('close()', async (t) => {
       Object.assign(globalThis, { CloseEvent: Class })
       const { socket, ws } = createBench(t)
       const seen: unknown[] = []
-      socket.onclose = (event) => { seen.push(event instanceof OtherCloseEvent, event.code, event.reason, event.wasClean, event.target === socket) }
+      socket.onclose = (event) => {
+        seen.push(
+          event instanceof OtherCloseEvent, event.code, event.reason, event.wasClean, event.target === socket
+        )
+      }
       ws.greet().end(1000, 'done')
       t.same(seen, [Class !== undefined, 1000, 'done', true, true])
     }

@@ -27,7 +27,9 @@ t.test('the client of docs/protocol.md', async (t) => {
     }
     let isOver = false
     const withoutDelay = (connect: () => void): void => { if (!isOver) setImmediate(connect) }
-    const follow = compileFunction(`${code}; return follow`, ['WebSocket', 'setTimeout'])(Quiet, withoutDelay) as (url: string, handlers: Handlers) => void
+    const follow = compileFunction(`${code}; return follow`, ['WebSocket', 'setTimeout'])(Quiet, withoutDelay) as (
+      url: string, handlers: Handlers
+    ) => void
     const room = new LiveRoom(TOPIC)
     const seen: string[] = []
     let wake = (): void => {}
@@ -41,7 +43,9 @@ t.test('the client of docs/protocol.md', async (t) => {
     const first = await createApp(t)
     room.addRoute(first)
     const port = await listen(first)
-    follow(`ws://127.0.0.1:${port}${TOPIC}`, { onMessage: (data, topic) => { see(`${topic} ${data}`) }, onGap: (topic) => { see(`gap ${topic}`) } })
+    follow(`ws://127.0.0.1:${port}${TOPIC}`, {
+      onMessage: (data, topic) => { see(`${topic} ${data}`) }, onGap: (topic) => { see(`gap ${topic}`) }
+    })
     await room.followers(1)
     room.publish('one')
     await until(1)

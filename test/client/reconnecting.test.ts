@@ -38,7 +38,10 @@ t.test('reconnecting', async (t) => {
 
   t.test('waits as long as the server says, and a random time on top', async (t) => {
     const tick = stopClock(t)
-    for (const [code, reason, delay] of [[1012, 'retry-after=5', 5500], [1013, 'overloaded; retry-after=60', 60_500], [1012, 'retry-after=999999', 500], [1012, 'restart', 500]] as const) {
+    for (const [code, reason, delay] of [
+      [1012, 'retry-after=5', 5500], [1013, 'overloaded; retry-after=60', 60_500], [1012, 'retry-after=999999', 500],
+      [1012, 'restart', 500]
+    ] as const) {
       const bench = createBench(t)
       bench.ws.greet().end(code, reason)
       t.equal(bench.events.at(-1), `reconnecting ${code} ${reason} 1 ${delay}`)
@@ -70,7 +73,8 @@ t.test('reconnecting', async (t) => {
   t.test('does not follow a refusal where the WebSocket tells of one', async (t) => {
     stopClock(t)
     for (const [message, isEnd] of [
-      ['Unexpected server response: 401', true], ['Unexpected server response: 404', true], ['Unexpected server response: 429', false],
+      ['Unexpected server response: 401', true], ['Unexpected server response: 404', true],
+      ['Unexpected server response: 429', false],
       ['Unexpected server response: 503', false], ['connect ECONNREFUSED 127.0.0.1:443', false], [undefined, false]
     ] as const) {
       const { ws, events, socket } = createBench(t, { live: false })

@@ -39,9 +39,12 @@ t.test('sending', async (t) => {
     socket.send('')
     const [, text, bytes, plain, blob, empty] = ws.sent
     t.same([text, bytes, plain, empty], [
-      encodeFrame({ type: 'send' }, '\0text'), encodeFrame({ type: 'send' }, Uint8Array.of(0, 1)), Uint8Array.of(1, 0), ''
+      encodeFrame({ type: 'send' }, '\0text'), encodeFrame({ type: 'send' }, Uint8Array.of(0, 1)),
+      Uint8Array.of(1, 0), ''
     ])
-    t.equal(await (blob as Blob).text(), encodeFrame({ type: 'send' }, '\0blob'), 'nobody looks into a Blob to find out')
+    t.equal(
+      await (blob as Blob).text(), encodeFrame({ type: 'send' }, '\0blob'), 'nobody looks into a Blob to find out'
+    )
   })
 
   t.test('more than may be queued drops it and says so', async (t) => {

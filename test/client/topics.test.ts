@@ -4,7 +4,9 @@ import { createBench, stopClock } from '../fixtures/fake-websocket.js'
 const TOPIC = '/rooms/7'
 
 t.test('topics', async (t) => {
-  const subscribed = (cursor: string, isGap = false, topic = TOPIC) => ({ type: 'subscribed', topic, cursor, isGap }) as const
+  const subscribed = (
+    cursor: string, isGap = false, topic = TOPIC
+  ) => ({ type: 'subscribed', topic, cursor, isGap }) as const
 
   t.test('are resumed behind their last cursor on every connection', async (t) => {
     const tick = stopClock(t)
@@ -14,7 +16,9 @@ t.test('topics', async (t) => {
     bench.ws.frame(subscribed('1'))
     bench.ws.frame(subscribed('', false, 'other'))
     bench.ws.publish(TOPIC, '2', '1')
-    t.same(bench.takeEvents(), ['open', `subscribed ${TOPIC} 1 false`, 'subscribed other false', `message 2 ${TOPIC} 2`])
+    t.same(bench.takeEvents(), [
+      'open', `subscribed ${TOPIC} 1 false`, 'subscribed other false', `message 2 ${TOPIC} 2`
+    ])
     bench.ws.end()
     tick(500)
     bench.ws.greet()
@@ -22,7 +26,9 @@ t.test('topics', async (t) => {
     bench.ws.publish(TOPIC, '3', '2')
     bench.ws.frame(subscribed('2'))
     bench.ws.publish(TOPIC, '3', '2')
-    t.same(bench.takeEvents().slice(2), [`subscribed ${TOPIC} 2 false`, `message 3 ${TOPIC} 3`], 'nothing is delivered before `subscribed`')
+    t.same(bench.takeEvents().slice(2), [
+      `subscribed ${TOPIC} 2 false`, `message 3 ${TOPIC} 3`
+    ], 'nothing is delivered before `subscribed`')
     t.same(bench.socket.cursors, { [TOPIC]: '3', other: '' })
   })
 
@@ -59,7 +65,9 @@ t.test('topics', async (t) => {
     t.same(ws.frames.slice(1), [{ type: 'resume', topics: { [TOPIC]: '1' } }], 'once')
     ws.frame(subscribed('1'))
     for (const i of [2, 3, 4]) ws.publish(TOPIC, String(i), String(i - 1))
-    t.same(events.slice(2), [`message 1 ${TOPIC} 1`, `subscribed ${TOPIC} 1 false`, ...[2, 3, 4].map((i) => `message ${i} ${TOPIC} ${i}`)])
+    t.same(events.slice(2), [
+      `message 1 ${TOPIC} 1`, `subscribed ${TOPIC} 1 false`, ...[2, 3, 4].map((i) => `message ${i} ${TOPIC} ${i}`)
+    ])
   })
 
   t.test('tell a gap where the server says so', async (t) => {
@@ -70,7 +78,8 @@ t.test('topics', async (t) => {
     ws.frame({ type: 'gap', topic: TOPIC, cursor: '9' })
     ws.publish(TOPIC, '10', '9')
     t.same(events.slice(1), [
-      `subscribed ${TOPIC} 5 true`, `gap ${TOPIC} 5 true`, `message 6 ${TOPIC} 6`, `gap ${TOPIC} 9`, `message 10 ${TOPIC} 10`
+      `subscribed ${TOPIC} 5 true`, `gap ${TOPIC} 5 true`, `message 6 ${TOPIC} 6`, `gap ${TOPIC} 9`,
+      `message 10 ${TOPIC} 10`
     ])
   })
 
@@ -81,7 +90,8 @@ t.test('topics', async (t) => {
     ws.publish(TOPIC, '8', '7')
     ws.publish(TOPIC, '9', '8')
     t.same(events.slice(1), [
-      `subscribed ${TOPIC} 5 true`, `gap ${TOPIC} 5 true`, `gap ${TOPIC} 7`, `message 8 ${TOPIC} 8`, `message 9 ${TOPIC} 9`
+      `subscribed ${TOPIC} 5 true`, `gap ${TOPIC} 5 true`, `gap ${TOPIC} 7`, `message 8 ${TOPIC} 8`,
+      `message 9 ${TOPIC} 9`
     ])
     t.equal(ws.frames.length, 1)
   })

@@ -42,7 +42,9 @@ const read = (...chunks: Buffer[]): unknown[] => {
 
 const masked = (head: string, payload: string): Buffer => {
   const mask = Buffer.from('37fa213d', 'hex')
-  return Buffer.concat([Buffer.from(head, 'hex'), mask, Buffer.from(payload, 'latin1').map((byte, i) => byte ^ mask[i & 3]!)])
+  return Buffer.concat([
+    Buffer.from(head, 'hex'), mask, Buffer.from(payload, 'latin1').map((byte, i) => byte ^ mask[i & 3]!)
+  ])
 }
 
 t.test('the masked example of RFC 6455 §5.7', async (t) => {
@@ -51,13 +53,17 @@ t.test('the masked example of RFC 6455 §5.7', async (t) => {
 
 t.test('every length form, wherever the bytes are cut', async (t) => {
   const bytes = Buffer.concat([
-    masked('8180', ''), masked('0283', 'abc'), masked('80fe007e', 'x'.repeat(126)), masked('8980', ''), masked('81ff0000000000010000', 'y'.repeat(65_536))
+    masked('8180', ''), masked('0283', 'abc'), masked('80fe007e', 'x'.repeat(126)), masked('8980', ''),
+    masked('81ff0000000000010000', 'y'.repeat(65_536))
   ])
   const whole = read(bytes)
   t.equal(whole.length, 10)
   for (let at = 0; at < 180; at++) t.strictSame(read(bytes.subarray(0, at), bytes.subarray(at)).length, 10)
   const small = bytes.subarray(0, 160)
-  t.same(read(...Array.from(small, (byte) => Buffer.from([byte]))), whole.slice(0, 8).concat([['frame', 1, true, 65_536]]).slice(0, read(small).length))
+  t.same(
+    read(...Array.from(small, (byte) => Buffer.from([byte]))),
+    whole.slice(0, 8).concat([['frame', 1, true, 65_536]]).slice(0, read(small).length)
+  )
 })
 
 t.test('a broken rule is told with the first bytes that show it', async (t) => {

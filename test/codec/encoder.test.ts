@@ -1,5 +1,7 @@
 import t from 'tap'
-import { COMPRESSED, encodeFrame, encodeHixieText, encodeTextFrame, payloadOf, writeFrame, writeHixieText, writeTextFrame } from '../../lib/codec/encoder.js'
+import {
+  COMPRESSED, encodeFrame, encodeHixieText, encodeTextFrame, payloadOf, writeFrame, writeHixieText, writeTextFrame
+} from '../../lib/codec/encoder.js'
 import { RecordingSink } from '../fixtures/sink.js'
 
 t.test('each length has its shortest form', async (t) => {

@@ -31,7 +31,9 @@ t.test('each form is made once', async (t) => {
 
 t.test('it is compressed on the spot, once for each compressor', async (t) => {
   const payload = json(1_000)
-  const [narrow, wide] = [9, 15].map((windowBits) => createDeflater(agreed(false, windowBits), SETTINGS)) as [Deflater, Deflater]
+  const [narrow, wide] = [9, 15].map((windowBits) => createDeflater(
+    agreed(false, windowBits), SETTINGS
+  )) as [Deflater, Deflater]
   for (const [isBinary, first] of [[false, 0xc1], [true, 0xc2]] as const) {
     const message = new PreparedMessage(payload, isBinary, true)
     const frame = message.compressedFrame(wide)!

@@ -8,5 +8,7 @@ t.test('unmasking in TypeScript', async (t) => {
 })
 
 t.test('a key is turned to where a payload goes on', async (t) => {
-  t.same([0, 1, 2, 3, 4, 1_000_001].map((length) => (rotateKey(0x04030201, length) >>> 0).toString(16)), ['4030201', '1040302', '2010403', '3020104', '4030201', '1040302'])
+  t.same([0, 1, 2, 3, 4, 1_000_001].map((length) => (rotateKey(0x04030201, length) >>> 0).toString(16)), [
+    '4030201', '1040302', '2010403', '3020104', '4030201', '1040302'
+  ])
 })

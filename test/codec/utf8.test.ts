@@ -15,7 +15,8 @@ t.test('valid text passes wherever it is cut', async (t) => {
   for (let first = 0; first <= bytes.length; first++) {
     for (let second = first; second <= bytes.length; second++) {
       const validator = new Utf8Validator()
-      const valid = validator.append(bytes, 0, first) && validator.append(bytes, first, second) && validator.append(bytes, second, bytes.length) && validator.end()
+      const valid = validator.append(bytes, 0, first) && validator.append(bytes, first, second) &&
+        validator.append(bytes, second, bytes.length) && validator.end()
       if (!valid) t.fail(`cut at ${first} and ${second}`)
     }
   }
@@ -24,7 +25,8 @@ t.test('valid text passes wherever it is cut', async (t) => {
 
 t.test('an invalid sequence is refused at the byte that breaks it', async (t) => {
   const cases: Array<[string, number]> = [
-    ['80', 1], ['bf', 1], ['c0', 1], ['c1', 1], ['f5', 1], ['ff', 1], ['c328', 2], ['e080', 2], ['eda0', 2], ['f080', 2], ['f490', 2],
+    ['80', 1], ['bf', 1], ['c0', 1], ['c1', 1], ['f5', 1], ['ff', 1], ['c328', 2], ['e080', 2], ['eda0', 2],
+    ['f080', 2], ['f490', 2],
     ['e28228', 3], ['f0908028', 4], ['61c0', 2]
   ]
   for (const [hex, after] of cases) t.equal(refusedAfter(Buffer.from(hex, 'hex')), after, hex)
@@ -42,7 +44,9 @@ t.test('random bytes in random pieces are judged as in one', async (t) => {
   const random = createRandom(7)
   const pool = Buffer.from('aé€😀', 'utf8')
   for (let round = 0; round < 2_000; round++) {
-    const bytes = Buffer.from(Array.from({ length: random(8) }, () => random(4) === 0 ? random(256) : pool[random(pool.length)]!))
+    const bytes = Buffer.from(Array.from({ length: random(8) }, () => random(4) === 0
+      ? random(256)
+      : pool[random(pool.length)]!))
     const validator = new Utf8Validator()
     let valid = true
     for (let at = 0; at < bytes.length && valid;) {

@@ -22,7 +22,9 @@ export interface Carrier {
 type Scope = Pick<Test, 'teardown'>
 
 const OPTIONS: WireOptions = { maxPayload: 16_777_216 + 1_024, perMessageDeflate: { threshold: 0 }, origin: true }
-const CONTEXTS: WireOptions = { ...OPTIONS, perMessageDeflate: { threshold: 0, contextTakeover: true, clientContextTakeover: true } }
+const CONTEXTS: WireOptions = {
+  ...OPTIONS, perMessageDeflate: { threshold: 0, contextTakeover: true, clientContextTakeover: true }
+}
 
 const echo = (socket: WireSocket): void => {
   socket.on('message', (data, isBinary) => { socket.send(data, { binary: isBinary }) })
@@ -51,7 +53,9 @@ export async function readHead (stream: Duplex): Promise<string> {
 }
 
 /** A server of HTTP/1.1, and how to connect to it. */
-async function http1 (t: Scope, options: WireOptions, dial: (port: number) => Socket, connected: string, server: object = {}): Promise<Carrier> {
+async function http1 (
+  t: Scope, options: WireOptions, dial: (port: number) => Socket, connected: string, server: object = {}
+): Promise<Carrier> {
   const app: FastifyInstance = await createApp(t as Test, options, server)
   app.ws('/demo', echo)
   addOldRoute(app)
@@ -74,10 +78,14 @@ async function http1 (t: Scope, options: WireOptions, dial: (port: number) => So
   }
 }
 
-const tcp = (t: Scope, options: WireOptions): Promise<Carrier> => http1(t, options, (port) => connect(port, '127.0.0.1'), 'connect')
+const tcp = (t: Scope, options: WireOptions): Promise<Carrier> => http1(
+  t, options, (port) => connect(port, '127.0.0.1'), 'connect'
+)
 
 function tls (t: Scope): Promise<Carrier> {
-  const file = (extension: string): Buffer => readFileSync(new URL(`../fixtures/localhost.${extension}`, import.meta.url))
+  const file = (extension: string): Buffer => readFileSync(new URL(
+    `../fixtures/localhost.${extension}`, import.meta.url
+  ))
   const dial = (port: number): Socket => connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
   return http1(t, OPTIONS, dial, 'secureConnect', { https: { key: file('key'), cert: file('crt') } })
 }

@@ -46,7 +46,9 @@ export const pong = (payload: string | Buffer = NOTHING): Message => ({ opcode: 
 
 export const textFrame = (payload: string | Buffer, fin = true): Buffer => clientFrame(TEXT, payload, { fin })
 export const binaryFrame = (payload: Buffer, fin = true): Buffer => clientFrame(BINARY, payload, { fin })
-export const continuation = (payload: string | Buffer, fin = true): Buffer => clientFrame(CONTINUATION, payload, { fin })
+export const continuation = (payload: string | Buffer, fin = true): Buffer => clientFrame(
+  CONTINUATION, payload, { fin }
+)
 export const pingFrame = (payload: string | Buffer = NOTHING, fin = true): Buffer => clientFrame(PING, payload, { fin })
 export const pongFrame = (payload: string | Buffer = NOTHING, fin = true): Buffer => clientFrame(PONG, payload, { fin })
 

@@ -1,5 +1,5 @@
-// The cases of Autobahn over a real socket: most of them over TCP, some over all that can carry a conversation. `npm run conformance`
-// runs each of them over each carrier.
+// The cases of Autobahn over a real socket: most of them over TCP, some over all that can carry a conversation. `npm
+// run conformance` runs each of them over each carrier.
 import t from 'tap'
 import { CARRIERS, type CarrierName } from './carriers.js'
 import type { Case } from './case.js'
@@ -11,7 +11,9 @@ const ALL = catalogue(3)
 t.test('the table has every case of the catalogue', async (t) => {
   t.equal(ALL.length, 517)
   t.equal(new Set(ALL.map(({ id }) => id)).size, 517)
-  for (const [section, , cases] of SECTIONS) t.equal(ALL.filter((one) => sectionOf(one) === section).length, cases, `section ${section}`)
+  for (const [section, , cases] of SECTIONS) {
+    t.equal(ALL.filter((one) => sectionOf(one) === section).length, cases, `section ${section}`)
+  }
 })
 
 const run = (name: CarrierName, cases: readonly Case[]): void => {
@@ -30,10 +32,13 @@ const run = (name: CarrierName, cases: readonly Case[]): void => {
 const isQuick = (one: Case): boolean => [1, 2, 3, 4, 5, 6, 7, 10].includes(sectionOf(one))
 const isOneOfMany = (count: number) => (_one: Case, i: number): boolean => i % count === 0
 /** Of the others one of each section, of which none sends more than a few megabytes. */
-const isSample = ({ id }: Case): boolean => /^(9\.[12]\.2|9\.[34]\.5|9\.[56]\.6|12\.\d\.(4|13)|13\.\d\.(5|15))$/.test(id)
+const isSample = ({ id }: Case): boolean =>
+  /^(9\.[12]\.2|9\.[34]\.5|9\.[56]\.6|12\.\d\.(4|13)|13\.\d\.(5|15))$/.test(id)
 
 run('TCP', ALL.filter((one) => isQuick(one) || isSample(one)))
 run('TLS', ALL.filter(isQuick).filter(isOneOfMany(8)))
 run('HTTP/2', [...ALL.filter(isQuick).filter(isOneOfMany(4)), ...ALL.filter(isSample).filter(isOneOfMany(3))])
-run('TCP with directIO: false', [...ALL.filter(isQuick).filter(isOneOfMany(4)), ...ALL.filter(isSample).filter(isOneOfMany(3))])
+run('TCP with directIO: false', [
+  ...ALL.filter(isQuick).filter(isOneOfMany(4)), ...ALL.filter(isSample).filter(isOneOfMany(3))
+])
 run('TCP with contexts of zlib for each connection', ALL.filter(isSample))

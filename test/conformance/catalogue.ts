@@ -1,4 +1,5 @@
-// The catalogue of the Autobahn test suite for servers, with its numbers. The cases are written here from RFC 6455 and RFC 7692.
+// The catalogue of the Autobahn test suite for servers, with its numbers. The cases are written here from RFC 6455 and
+// RFC 7692.
 import type { Case } from './case.js'
 import { CLOSING } from './closing.js'
 import { compression, MESSAGES } from './compression.js'

@@ -4,7 +4,9 @@ import { clientFrame } from '../fixtures/frames.js'
 import { continuation, exchange, NOTHING, pingFrame, text, textFrame, type Case } from './case.js'
 
 const codeOf = (code: number): Buffer => Buffer.from([code >> 8, code & 0xff])
-const closePayload = (code: number, reason: string | Buffer = ''): Buffer => Buffer.concat([codeOf(code), Buffer.from(reason)])
+const closePayload = (code: number, reason: string | Buffer = ''): Buffer => Buffer.concat([
+  codeOf(code), Buffer.from(reason)
+])
 const closeFrame = (payload: Buffer): Buffer => clientFrame(CLOSE, payload)
 
 const NORMAL = codeOf(1000)
@@ -14,10 +16,40 @@ const HELLO = textFrame('Hello World!')
 
 /** 7.1: after a close frame nothing counts. */
 const after: Case[] = [
-  { id: '7.1.1', rfc: '§7.1.2', does: 'a text, then a close', script: exchange([HELLO, CLOSED], [text('Hello World!')]), ending: { answers: NORMAL } },
-  { id: '7.1.2', rfc: '§5.5.1', does: 'two closes', script: exchange([Buffer.concat([CLOSED, CLOSED])]), ending: { answers: NORMAL } },
-  { id: '7.1.3', rfc: '§5.5.1', does: 'a close, then a ping', script: exchange([Buffer.concat([CLOSED, pingFrame()])]), ending: { answers: NORMAL } },
-  { id: '7.1.4', rfc: '§5.5.1', does: 'a close, then a text', script: exchange([Buffer.concat([CLOSED, HELLO])]), ending: { answers: NORMAL } },
+  {
+    id: '7.1.1',
+    rfc: '§7.1.2',
+    does: 'a text, then a close',
+    script: exchange([HELLO, CLOSED], [text('Hello World!')]),
+    ending: { answers: NORMAL }
+  },
+  {
+    id: '7.1.2',
+    rfc: '§5.5.1',
+    does: 'two closes',
+    script: exchange([
+      Buffer.concat([CLOSED, CLOSED])
+    ]),
+    ending: { answers: NORMAL }
+  },
+  {
+    id: '7.1.3',
+    rfc: '§5.5.1',
+    does: 'a close, then a ping',
+    script: exchange([
+      Buffer.concat([CLOSED, pingFrame()])
+    ]),
+    ending: { answers: NORMAL }
+  },
+  {
+    id: '7.1.4',
+    rfc: '§5.5.1',
+    does: 'a close, then a text',
+    script: exchange([
+      Buffer.concat([CLOSED, HELLO])
+    ]),
+    ending: { answers: NORMAL }
+  },
   {
     id: '7.1.5',
     rfc: '§5.5.1',
@@ -48,7 +80,10 @@ const payloads: Case[] = [
   answered('7.3.4', '§5.5.1', 'a close with a code and a reason', closePayload(1000, 'Hello World!')),
   answered('7.3.5', '§5.5', 'a close with a reason of 123 bytes', closePayload(1000, '*'.repeat(123))),
   refused('7.3.6', '§5.5', 'a close with a reason of 124 bytes', closePayload(1000, '*'.repeat(124))),
-  refused('7.5.1', '§8.1', 'a close with a reason that is no text', closePayload(1000, Buffer.from('cebae1bdb9cf83cebcceb5eda080656469746564', 'hex')), 1007)
+  refused(
+    '7.5.1', '§8.1', 'a close with a reason that is no text',
+    closePayload(1000, Buffer.from('cebae1bdb9cf83cebcceb5eda080656469746564', 'hex')), 1007
+  )
 ]
 
 const VALID = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999]
@@ -59,7 +94,9 @@ const codes: Case[] = [
   ...VALID.map((code, i) => answered(`7.7.${i + 1}`, '§7.4.1', `a close with ${code}`, codeOf(code))),
   ...INVALID.map((code, i) => refused(`7.9.${i + 1}`, '§7.4.2', `a close with ${code}`, codeOf(code))),
   // RFC 6455 says nothing of codes over 4999. We take them for an error of the protocol.
-  ...[5000, 65_535].map((code, i): Case => ({ ...refused(`7.13.${i + 1}`, '§7.4.2', `a close with ${code}`, codeOf(code)), isInformational: true }))
+  ...[5000, 65_535].map((code, i): Case => ({
+    ...refused(`7.13.${i + 1}`, '§7.4.2', `a close with ${code}`, codeOf(code)), isInformational: true
+  }))
 ]
 
 export const CLOSING: readonly Case[] = [...after, ...payloads, ...codes]

@@ -1,4 +1,5 @@
-// Sections 12 and 13 of the catalogue: permessage-deflate (RFC 7692) with payloads of all kinds and sizes, and with all parameters.
+// Sections 12 and 13 of the catalogue: permessage-deflate (RFC 7692) with payloads of all kinds and sizes, and with all
+// parameters.
 import { BINARY, TEXT } from '../../lib/codec/opcode.js'
 import { json, randomBytes } from '../fixtures/deflate.js'
 import { createRandom } from '../fixtures/sink.js'
@@ -32,7 +33,9 @@ function prose (length: number): Buffer {
 function markup (length: number): Buffer {
   const random = createRandom(4)
   let all = '<!doctype html><table>'
-  while (all.length < length) all += `<tr class="row${random(2)}"><td><a href="/item/${random(10_000)}">${WORDS[random(WORDS.length)] as string}</a></td></tr>\n`
+  while (all.length < length) {
+    all += `<tr class="row${random(2)}"><td><a href="/item/${random(10_000)}">${WORDS[random(WORDS.length)] as string}</a></td></tr>\n`
+  }
   return Buffer.from(all.slice(0, length))
 }
 
@@ -82,7 +85,9 @@ const OFFERS: ReadonlyArray<ReadonlyArray<readonly [noContextTakeover: boolean, 
   [[false, 0]], [[true, 0]], [[false, 9]], [[false, 15]], [[true, 9]], [[true, 15]], [[true, 9], [true, 0], [false, 0]]
 ]
 
-const rows = (section: string, rfc: string, does: string, source: Source, offer: string, count: number): Case[] => SIZES.map(([size, fragment], i) => ({
+const rows = (
+  section: string, rfc: string, does: string, source: Source, offer: string, count: number
+): Case[] => SIZES.map(([size, fragment], i) => ({
   id: `${section}.${i + 1}`,
   rfc,
   does: `${does}, ${size} bytes each${fragment === Infinity ? '' : ` in fragments of ${fragment}`}`,
@@ -93,9 +98,15 @@ const rows = (section: string, rfc: string, does: string, source: Source, offer:
 
 /** @param count how many messages each case sends: 1000 in the catalogue */
 export const compression = (count: number): readonly Case[] => [
-  ...SOURCES.flatMap((source, i) => rows(`12.${i + 1}`, 'RFC 7692 §7.2', `${count} messages of ${source.name}`, source, ABLE, count)),
+  ...SOURCES.flatMap((source, i) => rows(
+    `12.${i + 1}`, 'RFC 7692 §7.2', `${count} messages of ${source.name}`, source, ABLE, count
+  )),
   ...OFFERS.flatMap((offers, i) => {
     const offer = offers.map(([noContextTakeover, windowBits]) => offerOf(noContextTakeover, windowBits)).join(', ')
-    return rows(`13.${i + 1}`, 'RFC 7692 §7.1', `${count} messages of JSON, offered ${offers.map((pair) => `(${pair.join(', ')})`).join(' or ')}`, SOURCES[0] as Source, offer, count)
+    return rows(
+      `13.${i + 1}`, 'RFC 7692 §7.1',
+      `${count} messages of JSON, offered ${offers.map((pair) => `(${pair.join(', ')})`).join(' or ')}`,
+      SOURCES[0] as Source, offer, count
+    )
   })
 ]

@@ -1,6 +1,7 @@
 // Sections 1 to 5 and 10 of the catalogue: framing, pings and pongs, reserved bits, opcodes, fragments.
 import {
-  binary, binaryFrame, chop, chopBy, CHOPPINGS, continuation, exchange, oddFrame, pingFrame, pong, pongFrame, text, textFrame,
+  binary, binaryFrame, chop, chopBy, CHOPPINGS, continuation, exchange, oddFrame, pingFrame, pong, pongFrame,
+  text, textFrame,
   type Case, type Chopping
 } from './case.js'
 
@@ -9,10 +10,18 @@ const NOT_TEXT = Buffer.from('00fffefdfcfb00ff', 'hex')
 const FAILS = { fails: 1002 } as const
 
 /** 1.1 and 1.2: RFC 6455 §5.2 has three forms of the length, and §5.6 two kinds of data. */
-const messages: Case[] = ([['1', 'text', text, textFrame], ['2', 'binary', binary, binaryFrame]] as const).flatMap(([part, kind, message, frame]) => [
+const messages: Case[] = ([
+  ['1', 'text', text, textFrame], ['2', 'binary', binary, binaryFrame]
+] as const).flatMap(([part, kind, message, frame]) => [
   ...SIZES.map((size, i): Case => {
     const payload = Buffer.alloc(size, '*')
-    return { id: `1.${part}.${i + 1}`, rfc: '§5.2', does: `${kind} of ${size} bytes`, script: exchange([frame(payload)], [message(payload)]), ending: 'closes' }
+    return {
+      id: `1.${part}.${i + 1}`,
+      rfc: '§5.2',
+      does: `${kind} of ${size} bytes`,
+      script: exchange([frame(payload)], [message(payload)]),
+      ending: 'closes'
+    }
   }),
   {
     id: `1.${part}.8`,
@@ -28,17 +37,79 @@ const LONGEST = Buffer.alloc(125, 0xfe)
 
 /** 2: RFC 6455 §5.5.2 and §5.5.3. */
 const pings: Case[] = [
-  { id: '2.1', rfc: '§5.5.2', does: 'a ping without payload', script: exchange([pingFrame()], [pong()]), ending: 'closes' },
-  { id: '2.2', rfc: '§5.5.2', does: 'a ping with text', script: exchange([pingFrame('Hello, world!')], [pong('Hello, world!')]), ending: 'closes' },
-  { id: '2.3', rfc: '§5.5.2', does: 'a ping with bytes that are no text', script: exchange([pingFrame(NOT_TEXT)], [pong(NOT_TEXT)]), ending: 'closes' },
-  { id: '2.4', rfc: '§5.5', does: 'a ping of 125 bytes', script: exchange([pingFrame(LONGEST)], [pong(LONGEST)]), ending: 'closes' },
-  { id: '2.5', rfc: '§5.5', does: 'a ping of 126 bytes', script: exchange([pingFrame(Buffer.alloc(126, 0xfe))]), ending: FAILS },
-  { id: '2.6', rfc: '§5.5', does: 'a ping of 125 bytes, octet by octet', script: exchange(chopBy(pingFrame(LONGEST), 1), [pong(LONGEST)]), ending: 'closes' },
+  {
+    id: '2.1',
+    rfc: '§5.5.2',
+    does: 'a ping without payload',
+    script: exchange([pingFrame()], [pong()]),
+    ending: 'closes'
+  },
+  {
+    id: '2.2',
+    rfc: '§5.5.2',
+    does: 'a ping with text',
+    script: exchange([pingFrame('Hello, world!')], [pong('Hello, world!')]),
+    ending: 'closes'
+  },
+  {
+    id: '2.3',
+    rfc: '§5.5.2',
+    does: 'a ping with bytes that are no text',
+    script: exchange([pingFrame(NOT_TEXT)], [pong(NOT_TEXT)]),
+    ending: 'closes'
+  },
+  {
+    id: '2.4',
+    rfc: '§5.5',
+    does: 'a ping of 125 bytes',
+    script: exchange([pingFrame(LONGEST)], [pong(LONGEST)]),
+    ending: 'closes'
+  },
+  {
+    id: '2.5',
+    rfc: '§5.5',
+    does: 'a ping of 126 bytes',
+    script: exchange([
+      pingFrame(Buffer.alloc(126, 0xfe))
+    ]),
+    ending: FAILS
+  },
+  {
+    id: '2.6',
+    rfc: '§5.5',
+    does: 'a ping of 125 bytes, octet by octet',
+    script: exchange(chopBy(pingFrame(LONGEST), 1), [pong(LONGEST)]),
+    ending: 'closes'
+  },
   { id: '2.7', rfc: '§5.5.3', does: 'a pong that nobody asked for', script: exchange([pongFrame()]), ending: 'closes' },
-  { id: '2.8', rfc: '§5.5.3', does: 'a pong that nobody asked for, with payload', script: exchange([pongFrame('unsolicited')]), ending: 'closes' },
-  { id: '2.9', rfc: '§5.5.3', does: 'such a pong, and a ping', script: exchange([pongFrame('unsolicited'), pingFrame('ping')], [pong('ping')]), ending: 'closes' },
-  { id: '2.10', rfc: '§5.5.2', does: 'ten pings', script: exchange(TEN.map((payload) => pingFrame(payload)), TEN.map(pong)), ending: 'closes' },
-  { id: '2.11', rfc: '§5.5.2', does: 'ten pings, octet by octet', script: exchange(chop(TEN.map((payload) => pingFrame(payload)), 'octet by octet'), TEN.map(pong)), ending: 'closes' }
+  {
+    id: '2.8',
+    rfc: '§5.5.3',
+    does: 'a pong that nobody asked for, with payload',
+    script: exchange([pongFrame('unsolicited')]),
+    ending: 'closes'
+  },
+  {
+    id: '2.9',
+    rfc: '§5.5.3',
+    does: 'such a pong, and a ping',
+    script: exchange([pongFrame('unsolicited'), pingFrame('ping')], [pong('ping')]),
+    ending: 'closes'
+  },
+  {
+    id: '2.10',
+    rfc: '§5.5.2',
+    does: 'ten pings',
+    script: exchange(TEN.map((payload) => pingFrame(payload)), TEN.map(pong)),
+    ending: 'closes'
+  },
+  {
+    id: '2.11',
+    rfc: '§5.5.2',
+    does: 'ten pings, octet by octet',
+    script: exchange(chop(TEN.map((payload) => pingFrame(payload)), 'octet by octet'), TEN.map(pong)),
+    ending: 'closes'
+  }
 ]
 
 const HELLO = textFrame('Hello, world!')
@@ -46,9 +117,15 @@ const ECHO = text('Hello, world!')
 
 /** What stands behind a legal text and before a ping: the text comes back, the ping finds nobody. */
 const behindText = (id: string, rfc: string, does: string, bad: Buffer, chopping: Chopping): Case => ({
-  id, rfc, does: `${does}, between a text and a ping, ${chopping}`, script: exchange(chop([HELLO, bad, pingFrame()], chopping), [ECHO]), ending: FAILS
+  id,
+  rfc,
+  does: `${does}, between a text and a ping, ${chopping}`,
+  script: exchange(chop([HELLO, bad, pingFrame()], chopping), [ECHO]),
+  ending: FAILS
 })
-const alone = (id: string, rfc: string, does: string, bad: Buffer): Case => ({ id, rfc, does, script: exchange([bad]), ending: FAILS })
+const alone = (id: string, rfc: string, does: string, bad: Buffer): Case => ({
+  id, rfc, does, script: exchange([bad]), ending: FAILS
+})
 
 /** 3: RFC 6455 §5.2: a reserved bit to which no extension gives a meaning. */
 const reservedBits: Case[] = [
@@ -66,8 +143,10 @@ const opcodes: Case[] = ([['1', 3], ['2', 11]] as const).flatMap(([part, first])
   alone(`4.${part}.1`, '§5.2', `opcode ${first}`, oddFrame(0x80 | first)),
   alone(`4.${part}.2`, '§5.2', `opcode ${first + 1} with payload`, oddFrame(0x80 | first + 1, 'reserved')),
   behindText(`4.${part}.3`, '§5.2', `opcode ${first + 2}`, oddFrame(0x80 | first + 2), 'frame by frame'),
-  behindText(`4.${part}.4`, '§5.2', `opcode ${first + 3} with payload`, oddFrame(0x80 | first + 3, 'reserved'), 'frame by frame'),
-  behindText(`4.${part}.5`, '§5.2', `opcode ${first + 4} with payload`, oddFrame(0x80 | first + 4, 'reserved'), 'octet by octet')
+  behindText(`4.${part}.4`, '§5.2', `opcode ${first + 3} with payload`, oddFrame(0x80 | first +
+    3, 'reserved'), 'frame by frame'),
+  behindText(`4.${part}.5`, '§5.2', `opcode ${first + 4} with payload`, oddFrame(0x80 | first +
+    4, 'reserved'), 'octet by octet')
 ])
 
 const TWO = [textFrame('fragment1', false), continuation('fragment2')]
@@ -75,10 +154,17 @@ const JOINED = text('fragment1fragment2')
 const [FIRST, LAST] = TWO as [Buffer, Buffer]
 
 /** The same frames in each way of cutting them. */
-const chopped = (from: number, does: string, rfc: string, frames: readonly Buffer[], received: Parameters<typeof exchange>[1], ending: Case['ending']): Case[] =>
-  CHOPPINGS.map((chopping, i) => ({ id: `5.${from + i}`, rfc, does: `${does}, ${chopping}`, script: exchange(chop(frames, chopping), received), ending }))
+const chopped = (
+  from: number, does: string, rfc: string, frames: readonly Buffer[], received: Parameters<typeof exchange>[1],
+  ending: Case['ending']
+): Case[] =>
+  CHOPPINGS.map((chopping, i) => ({
+    id: `5.${from + i}`, rfc, does: `${does}, ${chopping}`, script: exchange(chop(frames, chopping), received), ending
+  }))
 
-const FIVE = Array.from({ length: 5 }, (_, i) => i === 0 ? textFrame(`fragment${i + 1}`, false) : continuation(`fragment${i + 1}`, i === 4)) as [Buffer, Buffer, Buffer, Buffer, Buffer]
+const FIVE = Array.from({ length: 5 }, (_, i) => i === 0
+  ? textFrame(`fragment${i + 1}`, false)
+  : continuation(`fragment${i + 1}`, i === 4)) as [Buffer, Buffer, Buffer, Buffer, Buffer]
 
 /** 5.19 and 5.20: what a client may do between the fragments of a message, and how long it may take. */
 const slowly = (id: string, chopping: Chopping): Case => ({
@@ -95,12 +181,36 @@ const slowly = (id: string, chopping: Chopping): Case => ({
 
 /** 5: RFC 6455 §5.4. */
 const fragments: Case[] = [
-  { id: '5.1', rfc: '§5.5', does: 'a ping in two fragments', script: exchange([pingFrame('one', false), continuation('two')]), ending: FAILS },
-  { id: '5.2', rfc: '§5.5', does: 'a pong in two fragments', script: exchange([pongFrame('one', false), continuation('two')]), ending: FAILS },
+  {
+    id: '5.1',
+    rfc: '§5.5',
+    does: 'a ping in two fragments',
+    script: exchange([
+      pingFrame('one', false), continuation('two')
+    ]),
+    ending: FAILS
+  },
+  {
+    id: '5.2',
+    rfc: '§5.5',
+    does: 'a pong in two fragments',
+    script: exchange([
+      pongFrame('one', false), continuation('two')
+    ]),
+    ending: FAILS
+  },
   ...chopped(3, 'a text in two fragments', '§5.4', TWO, [JOINED], 'closes'),
-  ...chopped(6, 'a text in two fragments, a ping between them', '§5.4', [FIRST, pingFrame('ping'), LAST], [pong('ping'), JOINED], 'closes'),
-  ...chopped(9, 'a continuation of nothing with FIN, then a text', '§5.4', [continuation('of nothing'), HELLO], [], FAILS),
-  ...chopped(12, 'a continuation of nothing without FIN, then a text', '§5.4', [continuation('of nothing', false), HELLO], [], FAILS),
+  ...chopped(
+    6, 'a text in two fragments, a ping between them', '§5.4', [FIRST, pingFrame('ping'), LAST], [pong('ping'), JOINED],
+    'closes'
+  ),
+  ...chopped(
+    9, 'a continuation of nothing with FIN, then a text', '§5.4', [continuation('of nothing'), HELLO], [], FAILS
+  ),
+  ...chopped(
+    12, 'a continuation of nothing without FIN, then a text', '§5.4', [continuation('of nothing', false), HELLO], [],
+    FAILS
+  ),
   {
     id: '5.15',
     rfc: '§5.4',
@@ -115,7 +225,13 @@ const fragments: Case[] = [
     script: exchange([continuation('of nothing', fin), ...TWO, continuation('of nothing', fin), ...TWO]),
     ending: FAILS
   })),
-  { id: '5.18', rfc: '§5.4', does: 'two fragments that both say text', script: exchange(chop([FIRST, textFrame('fragment2')], 'one chop')), ending: FAILS },
+  {
+    id: '5.18',
+    rfc: '§5.4',
+    does: 'two fragments that both say text',
+    script: exchange(chop([FIRST, textFrame('fragment2')], 'one chop')),
+    ending: FAILS
+  },
   slowly('5.19', 'one chop'),
   slowly('5.20', 'frame by frame')
 ]

@@ -1,5 +1,5 @@
-// Conversations of hixie-75 and hixie-76, written from draft-hixie-thewebsocketprotocol-75 and draft-ietf-hybi-thewebsocketprotocol-00.
-// Autobahn has none of them. Every byte that the server sends is compared.
+// Conversations of hixie-75 and hixie-76, written from draft-hixie-thewebsocketprotocol-75 and
+// draft-ietf-hybi-thewebsocketprotocol-00. Autobahn has none of them. Every byte that the server sends is compared.
 import { readFileSync } from 'node:fs'
 
 export interface HixieCase {
@@ -20,7 +20,13 @@ export interface HixieCase {
 export const LONGEST = 1_024
 
 interface Vectors {
-  readonly accept: ReadonlyArray<{ readonly name: string, readonly key1?: string, readonly key2?: string, readonly key3: string, readonly digest: string }>
+  readonly accept: ReadonlyArray<{
+    readonly name: string
+    readonly key1?: string
+    readonly key2?: string
+    readonly key3: string
+    readonly digest: string
+  }>
   readonly refuse: ReadonlyArray<{ readonly name: string, readonly key1: string, readonly key2: string }>
 }
 
@@ -35,23 +41,36 @@ interface Request {
   readonly more?: readonly string[]
 }
 
-const head75 = ({ path = '/old', origin = 'http://example.com', host = 'example.com', more = [] }: Request = {}): string =>
-  lines(`GET ${path} HTTP/1.1`, 'Upgrade: WebSocket', 'Connection: Upgrade', `Host: ${host}`, `Origin: ${origin}`, ...more)
+const head75 = ({
+  path = '/old', origin = 'http://example.com', host = 'example.com', more = []
+}: Request = {}): string =>
+  lines(
+    `GET ${path} HTTP/1.1`, 'Upgrade: WebSocket', 'Connection: Upgrade', `Host: ${host}`, `Origin: ${origin}`, ...more
+  )
 
-const answer75 = ({ path = '/old', origin = 'http://example.com', host = 'example.com', more = [] }: Request = {}): Buffer => Buffer.from(lines(
-  'HTTP/1.1 101 Web Socket Protocol Handshake', 'Upgrade: WebSocket', 'Connection: Upgrade', `WebSocket-Origin: ${origin}`, `WebSocket-Location: ws://${host}${path}`, ...more
+const answer75 = ({
+  path = '/old', origin = 'http://example.com', host = 'example.com', more = []
+}: Request = {}): Buffer => Buffer.from(lines(
+  'HTTP/1.1 101 Web Socket Protocol Handshake', 'Upgrade: WebSocket', 'Connection: Upgrade',
+  `WebSocket-Origin: ${origin}`, `WebSocket-Location: ws://${host}${path}`, ...more
 ))
 
 const KEYS = vectors.accept[0] as Vectors['accept'][number] & { key1: string, key2: string }
 const KEY3 = Buffer.from(KEYS.key3, 'hex')
 
-const head76 = ({ path = '/old', origin = 'http://example.com', host = 'example.com', more = [] }: Request = {}, { key1, key2 }: { key1?: string, key2?: string } = KEYS): string => lines(
-  `GET ${path} HTTP/1.1`, `Host: ${host}`, 'Connection: Upgrade', ...(key2 === undefined ? [] : [`Sec-WebSocket-Key2: ${key2}`]), 'Upgrade: WebSocket',
+const head76 = ({
+  path = '/old', origin = 'http://example.com', host = 'example.com', more = []
+}: Request = {}, { key1, key2 }: { key1?: string, key2?: string } = KEYS): string => lines(
+  `GET ${path} HTTP/1.1`, `Host: ${host}`, 'Connection: Upgrade',
+  ...(key2 === undefined ? [] : [`Sec-WebSocket-Key2: ${key2}`]), 'Upgrade: WebSocket',
   ...(key1 === undefined ? [] : [`Sec-WebSocket-Key1: ${key1}`]), `Origin: ${origin}`, ...more
 )
 
-const answer76 = ({ path = '/old', origin = 'http://example.com', host = 'example.com', more = [] }: Request = {}, digest = KEYS.digest): Buffer => Buffer.concat([Buffer.from(lines(
-  'HTTP/1.1 101 WebSocket Protocol Handshake', 'Upgrade: WebSocket', 'Connection: Upgrade', `Sec-WebSocket-Origin: ${origin}`, `Sec-WebSocket-Location: ws://${host}${path}`, ...more
+const answer76 = ({
+  path = '/old', origin = 'http://example.com', host = 'example.com', more = []
+}: Request = {}, digest = KEYS.digest): Buffer => Buffer.concat([Buffer.from(lines(
+  'HTTP/1.1 101 WebSocket Protocol Handshake', 'Upgrade: WebSocket', 'Connection: Upgrade',
+  `Sec-WebSocket-Origin: ${origin}`, `Sec-WebSocket-Location: ws://${host}${path}`, ...more
 )), Buffer.from(digest, 'hex')])
 
 const text = (payload: string | Buffer): Buffer => Buffer.concat([Buffer.of(0), Buffer.from(payload), Buffer.of(0xff)])
@@ -68,18 +87,46 @@ const handshakes: HixieCase[] = [
     ['H75.1.5', 'a port of its own', { host: 'example.com:8080' }, { host: 'example.com:8080' }],
     ['H75.1.6', 'the port of the scheme, which the location leaves out', { host: 'example.com:80' }, {}],
     ['H75.1.7', 'a subprotocol', { more: ['WebSocket-Protocol: sample'] }, { more: ['WebSocket-Protocol: sample'] }]
-  ] as const).map(([id, does, asked, answered]): HixieCase => ({ id, draft: '75 §4', does, head: head75(asked), chops: [], expects: answer75(answered) })),
-  { id: 'H75.1.8', draft: '75 §4', does: 'no origin', head: head75().replace(/Origin: .*\r\n/, ''), chops: [], expects: { status: 400 } },
-  { id: 'H75.1.9', draft: '75 §4', does: 'no host', head: head75().replace(/Host: .*\r\n/, ''), chops: [], expects: { status: 400 } },
+  ] as const).map(([id, does, asked, answered]): HixieCase => ({
+    id, draft: '75 §4', does, head: head75(asked), chops: [], expects: answer75(answered)
+  })),
+  {
+    id: 'H75.1.8',
+    draft: '75 §4',
+    does: 'no origin',
+    head: head75().replace(/Origin: .*\r\n/, ''),
+    chops: [],
+    expects: { status: 400 }
+  },
+  {
+    id: 'H75.1.9',
+    draft: '75 §4',
+    does: 'no host',
+    head: head75().replace(/Host: .*\r\n/, ''),
+    chops: [],
+    expects: { status: 400 }
+  },
   ...([
     ['H76.1.1', 'the smallest handshake', {}, {}],
     ['H76.1.2', 'an origin of null', { origin: 'null' }, { origin: 'null' }],
     ['H76.1.3', 'a path with a query', { path: '/old?a=b&c' }, { path: '/old?a=b&c' }],
     ['H76.1.4', 'a port of its own', { host: 'example.com:8080' }, { host: 'example.com:8080' }],
-    ['H76.1.5', 'a subprotocol', { more: ['Sec-WebSocket-Protocol: sample'] }, { more: ['Sec-WebSocket-Protocol: sample'] }],
+    [
+      'H76.1.5', 'a subprotocol', { more: ['Sec-WebSocket-Protocol: sample'] },
+      { more: ['Sec-WebSocket-Protocol: sample'] }
+    ],
     ['H76.1.6', 'a Content-Length, which some clients send', { more: ['Content-Length: 8'] }, {}]
-  ] as const).map(([id, does, asked, answered]): HixieCase => ({ id, draft: '76 §5.2', does, head: head76(asked), chops: [KEY3], expects: answer76(answered) })),
-  { id: 'H76.1.7', draft: '76 §5.2', does: 'the eight bytes octet by octet', head: head76(), chops: [Buffer.alloc(0), ...octets(KEY3)], expects: answer76() },
+  ] as const).map(([id, does, asked, answered]): HixieCase => ({
+    id, draft: '76 §5.2', does, head: head76(asked), chops: [KEY3], expects: answer76(answered)
+  })),
+  {
+    id: 'H76.1.7',
+    draft: '76 §5.2',
+    does: 'the eight bytes octet by octet',
+    head: head76(),
+    chops: [Buffer.alloc(0), ...octets(KEY3)],
+    expects: answer76()
+  },
   {
     id: 'H76.1.8',
     draft: '76 §5.2',
@@ -88,28 +135,65 @@ const handshakes: HixieCase[] = [
     chops: [Buffer.concat([KEY3, text('early')])],
     expects: Buffer.concat([answer76(), text('early')])
   },
-  { id: 'H76.1.9', draft: '76 §5.1', does: 'no second key', head: head76({}, { key1: KEYS.key1 }), chops: [KEY3], expects: { status: 400 } },
-  { id: 'H76.1.10', draft: '76 §5.1', does: 'no origin', head: head76().replace(/Origin: .*\r\n/, ''), chops: [KEY3], expects: { status: 400 } },
-  ...vectors.accept.flatMap(({ name, key1, key2, key3, digest }, i): HixieCase[] => key1 === undefined || key2 === undefined
+  {
+    id: 'H76.1.9',
+    draft: '76 §5.1',
+    does: 'no second key',
+    head: head76({}, { key1: KEYS.key1 }),
+    chops: [KEY3],
+    expects: { status: 400 }
+  },
+  {
+    id: 'H76.1.10',
+    draft: '76 §5.1',
+    does: 'no origin',
+    head: head76().replace(/Origin: .*\r\n/, ''),
+    chops: [KEY3],
+    expects: { status: 400 }
+  },
+  ...vectors.accept.flatMap(({ name, key1, key2, key3, digest }, i): HixieCase[] => key1 === undefined ||
+    key2 === undefined
     ? []
-    : [{ id: `H76.2.${i + 1}`, draft: '76 §5.2', does: name, head: head76({}, { key1, key2 }), chops: [Buffer.from(key3, 'hex')], expects: answer76({}, digest) }]),
-  ...vectors.refuse.map(({ name, ...keys }, i): HixieCase => ({ id: `H76.3.${i + 1}`, draft: '76 §5.2', does: name, head: head76({}, keys), chops: [KEY3], expects: { status: 400 } }))
+    : [
+        {
+          id: `H76.2.${i + 1}`,
+          draft: '76 §5.2',
+          does: name,
+          head: head76({}, { key1, key2 }),
+          chops: [Buffer.from(key3, 'hex')],
+          expects: answer76({}, digest)
+        }
+      ]),
+  ...vectors.refuse.map(({ name, ...keys }, i): HixieCase => ({
+    id: `H76.3.${i + 1}`, draft: '76 §5.2', does: name, head: head76({}, keys), chops: [KEY3], expects: { status: 400 }
+  }))
 ]
 
 /** Frames of both drafts: what is sent, and what comes back of it. `ends` where the server ends the connection. */
-const FRAMES: ReadonlyArray<readonly [does: string, chops: readonly Buffer[], echoes: readonly Buffer[], ends?: boolean]> = [
+type FrameCase = readonly [does: string, chops: readonly Buffer[], echoes: readonly Buffer[], ends?: boolean]
+
+const FRAMES: readonly FrameCase[] = [
   ['a text', [text('hello')], [text('hello')]],
   ['an empty text', [text('')], [text('')]],
   ['a text octet by octet', octets(text('hello µ €')), [text('hello µ €')]],
-  ['three texts in one chop', [Buffer.concat([text('one'), text('two'), text('three')])], [text('one'), text('two'), text('three')]],
+  ['three texts in one chop', [Buffer.concat([
+    text('one'), text('two'), text('three')
+  ])], [text('one'), text('two'), text('three')]],
   ['a text cut in the middle of a character', [text('€').subarray(0, 2), text('€').subarray(2)], [text('€')]],
   ['octets that are no text, which become U+FFFD', [text(hex('61 80 62'))], [text('a\ufffdb')]],
   ['a type below 0x80, discarded up to 0xFF', [Buffer.concat([hex('01 6162 ff'), text('next')])], [text('next')]],
-  ['a type of 0x7F, discarded in pieces', [hex('7f 61'), hex('62'), Buffer.concat([hex('ff'), text('next')])], [text('next')]],
+  [
+    'a type of 0x7F, discarded in pieces', [hex('7f 61'), hex('62'), Buffer.concat([hex('ff'), text('next')])],
+    [text('next')]
+  ],
   ['a type of 0x80 with a length, skipped', [Buffer.concat([hex('80 03 616263'), text('next')])], [text('next')]],
-  ['a length in two groups of seven bits', [Buffer.concat([hex('80 8101'), Buffer.alloc(129, 'x'), text('next')])], [text('next')]],
+  ['a length in two groups of seven bits', [Buffer.concat([
+    hex('80 8101'), Buffer.alloc(129, 'x'), text('next')
+  ])], [text('next')]],
   ['a length padded with groups of zero', [Buffer.concat([hex('80 80808002 6162'), text('next')])], [text('next')]],
-  ['a frame with a length that holds 0xFF and 0x00', [Buffer.concat([hex('80 04 ff00ff00'), text('next')])], [text('next')]],
+  ['a frame with a length that holds 0xFF and 0x00', [Buffer.concat([
+    hex('80 04 ff00ff00'), text('next')
+  ])], [text('next')]],
   ['a frame with a length octet by octet', octets(Buffer.concat([hex('ab 02 6162'), text('next')])), [text('next')]],
   ['a length of 0 and another type than 0xFF', [Buffer.concat([hex('80 00'), text('next')])], [text('next')]],
   ['the longest text', [text('x'.repeat(LONGEST))], [text('x'.repeat(LONGEST))]],
@@ -142,10 +226,42 @@ const frames: HixieCase[] = FRAMES.flatMap(([does, chops, echoes, ends = false],
 ])
 
 const closes: HixieCase[] = [
-  { id: 'H76.5.1', draft: '76 §6', does: 'a close is answered, and the connection ends', head: head76(), chops: [KEY3, CLOSE], expects: Buffer.concat([answer76(), CLOSE]), ends: true },
-  { id: 'H76.5.2', draft: '76 §6', does: 'a close octet by octet', head: head76(), chops: [KEY3, ...octets(CLOSE)], expects: Buffer.concat([answer76(), CLOSE]), ends: true },
-  { id: 'H76.5.3', draft: '76 §6', does: 'a text behind a close counts for nothing', head: head76(), chops: [KEY3, Buffer.concat([CLOSE, text('late')])], expects: Buffer.concat([answer76(), CLOSE]), ends: true },
-  { id: 'H76.5.4', draft: '76 §6', does: 'a text before a close is answered first', head: head76(), chops: [KEY3, Buffer.concat([text('last'), CLOSE])], expects: Buffer.concat([answer76(), text('last'), CLOSE]), ends: true },
+  {
+    id: 'H76.5.1',
+    draft: '76 §6',
+    does: 'a close is answered, and the connection ends',
+    head: head76(),
+    chops: [KEY3, CLOSE],
+    expects: Buffer.concat([answer76(), CLOSE]),
+    ends: true
+  },
+  {
+    id: 'H76.5.2',
+    draft: '76 §6',
+    does: 'a close octet by octet',
+    head: head76(),
+    chops: [KEY3, ...octets(CLOSE)],
+    expects: Buffer.concat([answer76(), CLOSE]),
+    ends: true
+  },
+  {
+    id: 'H76.5.3',
+    draft: '76 §6',
+    does: 'a text behind a close counts for nothing',
+    head: head76(),
+    chops: [KEY3, Buffer.concat([CLOSE, text('late')])],
+    expects: Buffer.concat([answer76(), CLOSE]),
+    ends: true
+  },
+  {
+    id: 'H76.5.4',
+    draft: '76 §6',
+    does: 'a text before a close is answered first',
+    head: head76(),
+    chops: [KEY3, Buffer.concat([text('last'), CLOSE])],
+    expects: Buffer.concat([answer76(), text('last'), CLOSE]),
+    ends: true
+  },
   {
     id: 'H76.5.5',
     draft: '76 §6',
@@ -155,15 +271,41 @@ const closes: HixieCase[] = [
     expects: Buffer.concat([answer76(), CLOSE]),
     ends: true
   },
-  { id: 'H75.5.1', draft: '75 §4', does: 'the server closes, by the end of the connection', head: head75(), chops: [Buffer.alloc(0), text('close me')], expects: answer75(), ends: true },
-  { id: 'H75.5.2', draft: '75 §4', does: 'a type of 0xFF with the length 0 is skipped', head: head75(), chops: [Buffer.alloc(0), Buffer.concat([CLOSE, text('next')])], expects: Buffer.concat([answer75(), text('next')]) }
+  {
+    id: 'H75.5.1',
+    draft: '75 §4',
+    does: 'the server closes, by the end of the connection',
+    head: head75(),
+    chops: [Buffer.alloc(0), text('close me')],
+    expects: answer75(),
+    ends: true
+  },
+  {
+    id: 'H75.5.2',
+    draft: '75 §4',
+    does: 'a type of 0xFF with the length 0 is skipped',
+    head: head75(),
+    chops: [Buffer.alloc(0), Buffer.concat([CLOSE, text('next')])],
+    expects: Buffer.concat([answer75(), text('next')])
+  }
 ]
 
 export const HIXIE: readonly HixieCase[] = [...handshakes, ...frames, ...closes]
 
-/** The same conversation with a server that is reached by TLS: the location has another scheme, and another port may be left out. */
+/**
+ * The same conversation with a server that is reached by TLS: the location has another scheme, and another port may be
+ * left out.
+ */
 export function overTls (one: HixieCase): HixieCase {
   const { expects } = one
   const head = one.head.replace('Host: example.com:80\r\n', 'Host: example.com:443\r\n')
-  return { ...one, head, expects: 'status' in expects ? expects : Buffer.from(expects.toString('latin1').replace('Location: ws://', 'Location: wss://'), 'latin1') }
+  return {
+    ...one,
+    head,
+    expects: 'status' in expects
+      ? expects
+      : Buffer.from(
+        expects.toString('latin1').replace('Location: ws://', 'Location: wss://'), 'latin1'
+      )
+  }
 }

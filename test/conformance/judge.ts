@@ -18,7 +18,9 @@ export async function judge (carrier: Carrier, one: Case): Promise<string | unde
 
 async function converse (carrier: Carrier, { offer, script, ending }: Case): Promise<void> {
   const { stream, extensions } = await carrier.open(offer)
-  if ((offer === undefined) !== (extensions === '')) throw new Error(`the answer to the offer ${offer ?? 'of nothing'} is ${extensions === '' ? 'none' : extensions}`)
+  if ((offer === undefined) !== (extensions === '')) {
+    throw new Error(`the answer to the offer ${offer ?? 'of nothing'} is ${extensions === '' ? 'none' : extensions}`)
+  }
   const peer = new StrictPeer(stream, extensions)
   try {
     for (const step of script()) {
@@ -27,7 +29,13 @@ async function converse (carrier: Carrier, { offer, script, ending }: Case): Pro
       else expect(await peer.receive(), step.receive)
     }
     if (ending === 'closes') await peer.send(clientFrame(CLOSE, NORMAL))
-    const payload = ending === 'closes' ? NORMAL : 'answers' in ending ? ending.answers : Buffer.from([ending.fails >> 8, ending.fails & 0xff])
+    const payload = ending === 'closes'
+      ? NORMAL
+      : 'answers' in ending
+        ? ending.answers
+        : Buffer.from([
+          ending.fails >> 8, ending.fails & 0xff
+        ])
     expect(await peer.receive(), { opcode: CLOSE, payload })
     const rest = await peer.readEnd()
     if (rest.length > 0) throw new Error(`${rest.length} bytes came behind the close frame`)
@@ -37,7 +45,9 @@ async function converse (carrier: Carrier, { offer, script, ending }: Case): Pro
 }
 
 function expect (received: Message, expected: Message): void {
-  if (received.opcode !== expected.opcode || !received.payload.equals(expected.payload)) throw new Error(`${show(received)} came, and not ${show(expected)}`)
+  if (received.opcode !== expected.opcode || !received.payload.equals(expected.payload)) {
+    throw new Error(`${show(received)} came, and not ${show(expected)}`)
+  }
 }
 
 const show = ({ opcode, payload }: Message): string =>

@@ -6,7 +6,8 @@ import { HIXIE } from './hixie.js'
 
 const ROOT = new URL('../../', import.meta.url)
 const page = readFileSync(new URL('docs/conformance.md', ROOT), 'utf8')
-const rows = page.split('\n').filter((line) => /^\| (RFC|§|hixie|hybi)/.test(line)).map((line) => line.split(' | ') as [string, string, string, string])
+const rows = page.split('\n').filter((line) => /^\| (RFC|§|hixie|hybi)/.test(line)).map((line) =>
+  line.split(' | ') as [string, string, string, string])
 
 t.test('docs/conformance.md names files that exist', async (t) => {
   const paths = Array.from(page.matchAll(/`((?:lib|test|client)\/[\w./-]+)`/g), ([, path]) => path as string)
@@ -20,7 +21,10 @@ t.test('docs/conformance.md names tests that exist, behind the file that has the
     for (const part of tests.split(/;\s*/)) {
       const path = /`(test\/[^`]+)`/.exec(part)?.[1]
       for (const [, name] of part.matchAll(/"([^"]+)"/g)) {
-        t.ok(path !== undefined && readFileSync(new URL(path, ROOT), 'utf8').includes(`'${name as string}'`), `${section}: ${name as string}`)
+        t.ok(
+          path !== undefined && readFileSync(new URL(path, ROOT), 'utf8').includes(`'${name as string}'`),
+          `${section}: ${name as string}`
+        )
       }
     }
   }
@@ -28,7 +32,10 @@ t.test('docs/conformance.md names tests that exist, behind the file that has the
 
 t.test('docs/conformance.md names cases that exist', async (t) => {
   const ids = new Set([...catalogue(1), ...HIXIE].map(({ id }) => id))
-  const named = rows.flatMap(([, , , tests]) => Array.from(tests.replace(/"[^"]*"/g, '').matchAll(/(?<![\w.§-])(H7[56]\.\d+\.\d+|\d+\.\d+(?:\.\d+)?)(?![\w.]*\w)/g), ([, id]) => id as string))
+  const named = rows.flatMap(([, , , tests]) => Array.from(
+    tests.replace(/"[^"]*"/g, '').matchAll(/(?<![\w.§-])(H7[56]\.\d+\.\d+|\d+\.\d+(?:\.\d+)?)(?![\w.]*\w)/g),
+    ([, id]) => id as string
+  ))
   t.ok(named.length > 50)
   for (const id of named) t.ok(ids.has(id), id)
 })

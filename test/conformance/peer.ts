@@ -53,8 +53,8 @@ interface Frame {
 }
 
 /**
- * A client over any stream that holds the server to the letter: what a server may not send is an error, and so is what comes
- * behind a close frame.
+ * A client over any stream that holds the server to the letter: what a server may not send is an error, and so is what
+ * comes behind a close frame.
  */
 export class StrictPeer {
   readonly #stream: Duplex
@@ -85,7 +85,9 @@ export class StrictPeer {
     if (extensions === '') return
     const agreed = readAnswer(extensions)
     // Each side is held to what was agreed on: zlib refuses a distance that a smaller window has not.
-    this.#deflate = new ClientZlib(createDeflateRaw({ windowBits: agreed.clientWindowBits, level: 1 }), agreed.clientTakesOver)
+    this.#deflate = new ClientZlib(createDeflateRaw({
+      windowBits: agreed.clientWindowBits, level: 1
+    }), agreed.clientTakesOver)
     this.#inflate = new ClientZlib(createInflateRaw({ windowBits: agreed.serverWindowBits }), agreed.serverTakesOver)
   }
 
@@ -112,7 +114,9 @@ export class StrictPeer {
     const frames: Buffer[] = []
     for (let at = 0; at === 0 || at < all.length; at += fragment) {
       const fin = at + fragment >= all.length
-      frames.push(clientFrame(at === 0 ? opcode : CONTINUATION, all.subarray(at, Math.min(at + fragment, all.length)), { fin, isCompressed: isCompressed && at === 0 }))
+      frames.push(clientFrame(at === 0 ? opcode : CONTINUATION, all.subarray(at, Math.min(at + fragment, all.length)), {
+        fin, isCompressed: isCompressed && at === 0
+      }))
       if (fin) break
     }
     await this.send(frames.length === 1 ? frames[0] as Buffer : Buffer.concat(frames))
@@ -126,7 +130,9 @@ export class StrictPeer {
     const pieces = [first.payload]
     for (let last = first; !last.fin;) {
       last = await this.#readFrame()
-      if (last.opcode !== CONTINUATION || last.isCompressed) throw new Error(`a frame with the opcode ${last.opcode} came within a message`)
+      if (last.opcode !== CONTINUATION || last.isCompressed) {
+        throw new Error(`a frame with the opcode ${last.opcode} came within a message`)
+      }
       pieces.push(last.payload)
     }
     const joined = Buffer.concat(pieces)
@@ -150,12 +156,18 @@ export class StrictPeer {
   async #readFrame (): Promise<Frame> {
     const [first, second] = await this.#read(2) as unknown as [number, number]
     const opcode = first & 0x0f
-    if ((first & 0x30) !== 0 || (second & 0x80) !== 0 || isReserved(opcode)) throw new Error(`no frame of a server begins with ${first} ${second}`)
-    if (opcode >= CLOSE && ((first & 0xc0) !== 0x80 || second > 125)) throw new Error(`no control frame begins with ${first} ${second}`)
+    if ((first & 0x30) !== 0 || (second & 0x80) !== 0 || isReserved(opcode)) {
+      throw new Error(`no frame of a server begins with ${first} ${second}`)
+    }
+    if (opcode >= CLOSE && ((first & 0xc0) !== 0x80 || second > 125)) {
+      throw new Error(`no control frame begins with ${first} ${second}`)
+    }
     let length = second
     if (second === 126) length = (await this.#read(2)).readUInt16BE()
     else if (second === 127) length = Number((await this.#read(8)).readBigUInt64BE())
-    if ((second === 126 && length < 126) || (second === 127 && length < 0x1_0000)) throw new Error(`the length ${length} is not minimal`)
+    if ((second === 126 && length < 126) || (second === 127 && length < 0x1_0000)) {
+      throw new Error(`the length ${length} is not minimal`)
+    }
     const payload = await this.#read(length)
     return { opcode, fin: (first & 0x80) !== 0, isCompressed: (first & 0x40) !== 0, payload }
   }

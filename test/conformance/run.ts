@@ -15,10 +15,16 @@ const USAGE = `Usage: npm run conformance -- [--carrier NAME] [--section N] [--m
 `
 
 const { values } = parseArgs({
-  options: { carrier: { type: 'string' }, section: { type: 'string' }, messages: { type: 'string', default: String(MESSAGES) }, help: { type: 'boolean', default: false } }
+  options: {
+    carrier: { type: 'string' },
+    section: { type: 'string' },
+    messages: { type: 'string', default: String(MESSAGES) },
+    help: { type: 'boolean', default: false }
+  }
 })
 const messages = Number(values.messages)
-const names = Object.keys(CARRIERS).filter((name) => values.carrier === undefined || name === values.carrier) as CarrierName[]
+const names = Object.keys(CARRIERS).filter((name) => values.carrier === undefined ||
+  name === values.carrier) as CarrierName[]
 if (values.help || names.length === 0 || !Number.isInteger(messages) || messages < 1) {
   console.log(USAGE)
   process.exit(values.help ? 0 : 2)
@@ -34,7 +40,9 @@ function report (what: string, { ok, failed, informational }: Tally, since: numb
   total.ok += ok
   total.failed += failed
   total.informational += informational
-  const counts = [`${ok} OK`, `${failed} failed`, ...(informational > 0 ? [`${informational} informational`] : [])].join(', ')
+  const counts = [
+    `${ok} OK`, `${failed} failed`, ...(informational > 0 ? [`${informational} informational`] : [])
+  ].join(', ')
   console.log(`  ${what.padEnd(46)} ${counts}  (${((performance.now() - since) / 1_000).toFixed(1)} s)`)
 }
 

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { createDeflater, DEFLATE_SYNC_UP_TO } from '../../lib/deflate/deflate.js'
-import { agreed, deflate, deflateLater, inflateAlone, json, messages, mostHeld, randomBytes, SETTINGS, WsClient } from '../fixtures/deflate.js'
+import {
+  agreed, deflate, deflateLater, inflateAlone, json, messages, mostHeld, randomBytes, SETTINGS, WsClient
+} from '../fixtures/deflate.js'
 
 for (const isRunnable of [true, false]) {
   const mode = isRunnable ? 'run on the spot' : 'without the insides of zlib'
@@ -9,7 +11,9 @@ for (const isRunnable of [true, false]) {
     for (let windowBits = 9; windowBits <= 15; windowBits++) {
       const deflater = createDeflater(agreed(false, windowBits), SETTINGS, isRunnable)
       for (const [i, message] of messages().entries()) {
-        if (!inflateAlone(await deflate(deflater, message)).equals(message)) t.fail(`message ${i} with ${windowBits} bits`)
+        if (!inflateAlone(await deflate(deflater, message)).equals(message)) {
+          t.fail(`message ${i} with ${windowBits} bits`)
+        }
       }
     }
     t.pass()
@@ -136,7 +140,10 @@ t.test('where the thread pool takes over', async (t) => {
   t.equal(createDeflater(agreed(true), SETTINGS, true).syncUpTo, DEFLATE_SYNC_UP_TO)
   t.equal(createDeflater(agreed(false), { ...SETTINGS, level: 6 }, true).syncUpTo, DEFLATE_SYNC_UP_TO / 2)
   t.equal(createDeflater(agreed(false), SETTINGS, false).syncUpTo, DEFLATE_SYNC_UP_TO)
-  t.equal(createDeflater(agreed(true), SETTINGS, false).syncUpTo, -1, 'at once for a kept context that cannot be run on the spot')
+  t.equal(
+    createDeflater(agreed(true), SETTINGS, false).syncUpTo, -1,
+    'at once for a kept context that cannot be run on the spot'
+  )
 })
 
 t.test('connections that agreed on the same share a compressor', async (t) => {

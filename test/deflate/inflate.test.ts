@@ -1,7 +1,9 @@
 import t from 'tap'
 import { deflateRawSync } from 'node:zlib'
 import { createInflater, INFLATE_SYNC_OUTPUT, INFLATE_SYNC_UP_TO } from '../../lib/deflate/inflate.js'
-import { agreed, deflateAlone, inflate, inflateLater, json, messages, mostHeld, randomBytes, WsClient } from '../fixtures/deflate.js'
+import {
+  agreed, deflateAlone, inflate, inflateLater, json, messages, mostHeld, randomBytes, WsClient
+} from '../fixtures/deflate.js'
 import { createRandom } from '../fixtures/sink.js'
 
 const CORRUPT = { code: 'FST_WIRE_INFLATE', closeCode: 1007 }
@@ -61,7 +63,10 @@ for (const isRunnable of [true, false]) {
 
     t.test(`${kind}: the same in the thread pool`, async (t) => {
       const inflater = create()
-      for (const bytes of ['f2 48 cd c9 c9 07 00', '00 05 00 fa ff 48 65 6c 6c 6f 00', 'f3 48 cd c9 c9 07 00 00', 'f2 48 05 00 00 00 ff ff ca c9 c9 07 00']) {
+      for (const bytes of [
+        'f2 48 cd c9 c9 07 00', '00 05 00 fa ff 48 65 6c 6c 6f 00', 'f3 48 cd c9 c9 07 00 00',
+        'f2 48 05 00 00 00 ff ff ca c9 c9 07 00'
+      ]) {
         t.equal((await inflateLater(inflater, hex(bytes), 100)).toString(), 'Hello', bytes)
       }
       t.equal((await inflateLater(inflater, hex('00'), 100)).toString(), '')
@@ -84,7 +89,9 @@ for (const isRunnable of [true, false]) {
 
     t.test(`${kind}: 64 such blocks are the most`, async (t) => {
       const inflater = create()
-      const of = (count: number): Buffer => Buffer.concat([...Array<Buffer>(count).fill(EMPTY_LAST), deflateAlone(json(10))])
+      const of = (count: number): Buffer => Buffer.concat([
+        ...Array<Buffer>(count).fill(EMPTY_LAST), deflateAlone(json(10))
+      ])
       t.strictSame(await inflate(inflater, of(64)), json(10))
       t.strictSame(await inflateLater(inflater, of(64), 100), json(10))
       await t.rejects(inflate(inflater, of(65)), CORRUPT)
@@ -139,7 +146,9 @@ for (const isRunnable of [true, false]) {
 
     t.test(`${kind}: random changes are read or are faults, and never harm the next message`, async (t) => {
       const random = createRandom(keepsContext ? 5 : 6)
-      const sources = [json(800), json(3_000, 2), randomBytes(300), Buffer.alloc(20_000, 'ab'), Buffer.alloc(70_000, 'z')].map((payload) => deflateAlone(payload))
+      const sources = [
+        json(800), json(3_000, 2), randomBytes(300), Buffer.alloc(20_000, 'ab'), Buffer.alloc(70_000, 'z')
+      ].map((payload) => deflateAlone(payload))
       const good = deflateAlone(json(1_000, 9))
       const codes = new Set(['FST_WIRE_INFLATE', 'FST_WIRE_MESSAGE_SIZE'])
       let inflater = create()
@@ -153,7 +162,9 @@ for (const isRunnable of [true, false]) {
           await (isPool ? inflateLater(inflater, cut, 100_000) : inflate(inflater, cut, 100_000))
         } catch (error) {
           faults++
-          if (!codes.has((error as NodeJS.ErrnoException).code ?? '')) t.fail(`${cut.toString('hex')}: ${String(error)}`)
+          if (!codes.has((error as NodeJS.ErrnoException).code ?? '')) {
+            t.fail(`${cut.toString('hex')}: ${String(error)}`)
+          }
           if (keepsContext) {
             inflater.close()
             inflater = create()
@@ -194,11 +205,16 @@ for (const isRunnable of [true, false]) {
       const one = create()
       const jobs = Array.from({ length: 20 }, (_, seed) => {
         const inflater = keepsContext ? create() : one
-        return inflateLater(inflater, seed % 5 === 4 ? Buffer.alloc(50, 0xff) : deflateAlone(json(80_000, seed)), seed % 5 === 3 ? 70_000 : 80_000)
+        return inflateLater(
+          inflater, seed % 5 === 4 ? Buffer.alloc(50, 0xff) : deflateAlone(json(80_000, seed)),
+          seed % 5 === 3 ? 70_000 : 80_000
+        )
           .then((data) => data.equals(json(80_000, seed)), (fault) => fault.code)
           .finally(() => inflater.close())
       })
-      t.strictSame(await Promise.all(jobs), Array(4).fill([true, true, true, 'FST_WIRE_MESSAGE_SIZE', 'FST_WIRE_INFLATE']).flat())
+      t.strictSame(await Promise.all(jobs), Array(4).fill([
+        true, true, true, 'FST_WIRE_MESSAGE_SIZE', 'FST_WIRE_INFLATE'
+      ]).flat())
       one.close()
     })
   }
@@ -229,14 +245,20 @@ t.test('where the thread pool takes over', async (t) => {
   const compressed = randomBytes(INFLATE_SYNC_UP_TO)
   t.equal(shared.inflate(deflateAlone(compressed), Infinity), undefined, 'too much input')
   t.equal(shared.inflate(deflateAlone(Buffer.alloc(INFLATE_SYNC_OUTPUT)), Infinity)?.length, INFLATE_SYNC_OUTPUT)
-  t.equal(shared.inflate(deflateAlone(Buffer.alloc(INFLATE_SYNC_OUTPUT + 100_000)), Infinity), undefined, 'too much output')
-  t.equal(createInflater(agreed(true), false).inflate(hex('00'), 10), undefined, 'at once for a kept context that cannot be run on the spot')
+  t.equal(shared.inflate(deflateAlone(Buffer.alloc(INFLATE_SYNC_OUTPUT +
+    100_000)), Infinity), undefined, 'too much output')
+  t.equal(
+    createInflater(agreed(true), false).inflate(hex('00'), 10), undefined,
+    'at once for a kept context that cannot be run on the spot'
+  )
 })
 
 t.test('a message that outgrew its place goes on in the thread pool, with its context', async (t) => {
   const client = new WsClient(true, 15)
   const inflater = createInflater(agreed(true), true)
-  for (const length of [3_000, INFLATE_SYNC_OUTPUT, INFLATE_SYNC_OUTPUT + 1, 66_560 * 4, 66_560 * 5, 3_000_000, 3_000]) {
+  for (const length of [
+    3_000, INFLATE_SYNC_OUTPUT, INFLATE_SYNC_OUTPUT + 1, 66_560 * 4, 66_560 * 5, 3_000_000, 3_000
+  ]) {
     const message = Buffer.alloc(length, json(3_000))
     if (!(await inflate(inflater, await client.compress(message))).equals(message)) t.fail(`${length} bytes`)
   }

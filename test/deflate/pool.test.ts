@@ -18,14 +18,20 @@ interface Outcome {
   kept: ZlibStream | undefined
 }
 
-function inflate (stream: ZlibStream, keepsContext: boolean, payload: Buffer, limit: number, beginning?: { pieces: Buffer[], at: number }): Promise<Outcome> {
+function inflate (
+  stream: ZlibStream, keepsContext: boolean, payload: Buffer, limit: number,
+  beginning?: { pieces: Buffer[], at: number }
+): Promise<Outcome> {
   return new Promise((resolve) => {
-    const job = new InflateJob(openInflateStream, keepsContext, payload, limit, (fault, data, kept) => resolve({ fault, data, kept }))
+    const job = new InflateJob(
+      openInflateStream, keepsContext, payload, limit, (fault, data, kept) => resolve({ fault, data, kept })
+    )
     job.start(stream, beginning)
   })
 }
 
-const hasNoListeners = (stream: ZlibStream): boolean => stream.listenerCount('data') === 0 && stream.listenerCount('error') === 1
+const hasNoListeners = (stream: ZlibStream): boolean => stream.listenerCount('data') === 0 &&
+  stream.listenerCount('error') === 1
 
 t.test('four jobs run at once, the others in their order', async (t) => {
   const started: number[] = []
@@ -140,7 +146,9 @@ for (const keepsContext of [true, false]) {
   })
 
   t.test(`a last block of 64 is followed by no other, ${keepsContext ? 'kept' : 'not kept'}`, async (t) => {
-    const { fault } = await inflate(openInflateStream({}), keepsContext, Buffer.concat([...Array<Buffer>(65).fill(Buffer.from('0300', 'hex')), Buffer.from('00', 'hex')]), 10)
+    const { fault } = await inflate(openInflateStream({}), keepsContext, Buffer.concat([
+      ...Array<Buffer>(65).fill(Buffer.from('0300', 'hex')), Buffer.from('00', 'hex')
+    ]), 10)
     t.equal(fault?.code, CORRUPT)
   })
 }

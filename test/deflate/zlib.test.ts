@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { constants, createDeflateRaw } from 'node:zlib'
 import t from 'tap'
-import { canRunZlib, isRunnable, openDeflateStream, openInflateStream, SCRATCH, ZlibContext, type ZlibStream } from '../../lib/deflate/zlib.js'
+import {
+  canRunZlib, isRunnable, openDeflateStream, openInflateStream, SCRATCH, ZlibContext, type ZlibStream
+} from '../../lib/deflate/zlib.js'
 import { TYPESCRIPT } from '../fixtures/processes.js'
 
 interface Insides {
@@ -110,7 +112,9 @@ t.test('contexts that are idle, their own or in the pool, let the process end', 
       })
       console.log(String(data))
     }`
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...TYPESCRIPT, '--input-type=module', '-e', script], { encoding: 'utf8' })
+  const { stdout, stderr, status } = spawnSync(process.execPath, [
+    ...TYPESCRIPT, '--input-type=module', '-e', script
+  ], { encoding: 'utf8' })
   t.equal(stderr, '')
   t.equal(stdout, 'there and back\nthere and back\n200000\n200000\n')
   t.equal(status, 0)

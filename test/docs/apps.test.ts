@@ -17,7 +17,9 @@ const closeOf = async (socket: WireSocket): Promise<{ code: number, reason: stri
 }
 
 /** The status of a handshake. */
-const statusOf = (handshake: Promise<WireSocket>): Promise<number> => handshake.then(() => 101, ({ statusCode }: InjectError) => statusCode)
+const statusOf = (handshake: Promise<WireSocket>): Promise<number> => handshake.then(
+  () => 101, ({ statusCode }: InjectError) => statusCode
+)
 
 /** The types of @fastify/jwt are those of the documentation. */
 interface Signer {
@@ -79,7 +81,9 @@ t.test('security: a cookie session admits who has signed in', async (t) => {
   t.equal((await chat.inject('/chat')).statusCode, 401, 'the resource says the same, where a page can read it')
   const { headers } = await chat.inject({ method: 'POST', url: '/login', body: { name: 'Ann' } })
   const cookie = String(headers['set-cookie']).split(';')[0]!
-  const [ann, bob] = [await chat.injectWS('/chat', { headers: { cookie } }), await chat.injectWS('/chat', { headers: { cookie } })]
+  const [ann, bob] = [
+    await chat.injectWS('/chat', { headers: { cookie } }), await chat.injectWS('/chat', { headers: { cookie } })
+  ]
   ann.send('hello')
   t.equal(await next(bob), 'Ann: hello')
   t.equal(await statusOf(chat.injectWS('/chat', { headers: { cookie, origin: 'https://evil.example' } })), 403)
@@ -119,7 +123,9 @@ t.test('security: a token in the first message', async (t) => {
 t.test('security: a ticket is good for one handshake', async (t) => {
   const { app: chat } = await runApp(t, app('docs/security.md', "app.post('/tickets'"))
   t.equal((await chat.inject({ method: 'POST', url: '/tickets' })).statusCode, 401)
-  const { ticket } = (await chat.inject({ method: 'POST', url: '/tickets', headers: { authorization: `Bearer ${sign(chat, '1m')}` } })).json() as { ticket: string }
+  const { ticket } = (await chat.inject({
+    method: 'POST', url: '/tickets', headers: { authorization: `Bearer ${sign(chat, '1m')}` }
+  })).json() as { ticket: string }
   t.equal(await next(await chat.injectWS(`/chat?ticket=${ticket}`)), 'hello Ann')
   t.equal(await statusOf(chat.injectWS(`/chat?ticket=${ticket}`)), 401)
 })
@@ -143,7 +149,10 @@ t.test('no application of the documentation is left out', async (t) => {
   const elsewhere: ReadonlyArray<readonly [page: string, text: string, where: string]> = [
     ['docs/deployment.md', '// server.ts', 'test/docs/proxies.test.ts runs it behind each proxy'],
     ['docs/deployment.md', 'redisEngine', 'test/engine/ runs the engine with a Redis'],
-    ['docs/deployment.md', 'closeWithGrace', 'test/packages/ and test/behaviour/shutdown.test.ts run it: it ends its process']
+    [
+      'docs/deployment.md', 'closeWithGrace',
+      'test/packages/ and test/behaviour/shutdown.test.ts run it: it ends its process'
+    ]
   ]
   for (const [page, text] of elsewhere) seen.add(blockWith(page, text))
   for (const block of PAGES.flatMap(blocksOf)) {

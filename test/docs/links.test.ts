@@ -9,13 +9,20 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 const withoutCode = (page: string): string => readPage(page).replace(/^```[^]*?^```$/gm, '').replace(/`[^`\n]*`/g, '')
 
-const linksOf = (page: string): string[] => Array.from(withoutCode(page).matchAll(/\]\(([^)\s]+)\)/g), ([, target]) => target!)
+const linksOf = (page: string): string[] => Array.from(
+  withoutCode(page).matchAll(/\]\(([^)\s]+)\)/g), ([, target]) => target!
+)
 
-/** As GitHub and npm name them: in small letters, without signs, blanks as hyphens, a number behind the second of a name. */
+/**
+ * As GitHub and npm name them: in small letters, without signs, blanks as hyphens, a number behind the second of a
+ * name.
+ */
 function anchorsOf (page: string): Set<string> {
   const anchors = new Set<string>()
   for (const [, heading] of readPage(page).replace(/^```[^]*?^```$/gm, '').matchAll(/^#+ (.+)$/gm)) {
-    const slug = heading!.toLowerCase().replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[^\p{L}\p{N}_ -]/gu, '').replaceAll(' ', '-')
+    const slug = heading!.toLowerCase().replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(
+      /[^\p{L}\p{N}_ -]/gu, ''
+    ).replaceAll(' ', '-')
     let anchor = slug
     for (let i = 1; anchors.has(anchor); i++) anchor = `${slug}-${i}`
     anchors.add(anchor)
@@ -25,7 +32,8 @@ function anchorsOf (page: string): Set<string> {
 
 const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { files: string[] }
 const packed = files.map((glob) => new RegExp(`^${glob.replace(/[.+]/g, '\\$&').replaceAll('*', '[^/]*')}$`))
-const isPacked = (path: string): boolean => path === 'README.md' || path === 'LICENSE' || packed.some((glob) => glob.test(path))
+const isPacked = (path: string): boolean => path === 'README.md' || path === 'LICENSE' ||
+  packed.some((glob) => glob.test(path))
 
 t.test('relative links lead to files of the package, and to headings that exist', async (t) => {
   let count = 0

@@ -1,4 +1,5 @@
-// The configurations of docs/deployment.md, each run by the proxy that it is for, before two processes of the application there.
+// The configurations of docs/deployment.md, each run by the proxy that it is for, before two processes of the
+// application there.
 import { once } from 'node:events'
 import { connect, type ClientHttp2Session } from 'node:http2'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
@@ -43,7 +44,10 @@ async function openSocket (url: string, options?: ClientOptions): Promise<WebSoc
 
 for (const [name, proxy] of Object.entries(PROXIES)) {
   const isMissing = proxyProgram(proxy) === null && process.env['CI'] !== 'true'
-  t.test(`${name} passes sockets on to two processes, which know the client`, { skip: isMissing && `${name} is not installed` }, async (t) => {
+  t.test(`${name} passes sockets on to two processes, which know the client`, {
+    skip: isMissing &&
+    `${name} is not installed`
+  }, async (t) => {
     const code = blockWith('docs/deployment.md', '// server.ts')
     const { port: one } = await runApp(t, code)
     const { port: two } = await runApp(t, code)
@@ -60,7 +64,9 @@ for (const [name, proxy] of Object.entries(PROXIES)) {
       client.send('hello')
       t.equal(String((await once(client, 'message'))[0]), 'hello')
     }
-    for (const { ip, protocol, host: asked } of seen) t.same({ ip, protocol, asked }, { ip: '127.0.0.2', protocol: 'https', asked: host })
+    for (const { ip, protocol, host: asked } of seen) {
+      t.same({ ip, protocol, asked }, { ip: '127.0.0.2', protocol: 'https', asked: host })
+    }
     t.same(seen.map(({ port }) => port).sort(), [one, two].sort(), 'the processes share the sockets')
 
     const foreign = dial(url, { ...page, origin: 'https://evil.example' })
@@ -82,7 +88,11 @@ async function openOverHttp2 (t: Test, host: string): Promise<void> {
   t.teardown(() => { session.destroy() })
   await once(session, 'remoteSettings')
   const stream = session.request({
-    ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/echo', 'sec-websocket-version': '13', origin: `https://${host}`
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':path': '/echo',
+    'sec-websocket-version': '13',
+    origin: `https://${host}`
   }, { endStream: false })
   const [headers] = await once(stream, 'response') as [Record<string, unknown>]
   t.equal(headers[':status'], 200, 'a socket opens on the HTTP/2 connection of the page')

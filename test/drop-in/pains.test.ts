@@ -1,4 +1,5 @@
-// What hurts users of @fastify/websocket. Each case tells whether it hurts: it must with that plugin, and must not with this one.
+// What hurts users of @fastify/websocket. Each case tells whether it hurts: it must with that plugin, and must not with
+// this one.
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
@@ -29,8 +30,17 @@ function createApp (t: Test, options: FastifyServerOptions = {}): FastifyInstanc
   return app
 }
 
-async function answerOf (port: number, method: string, body?: string): Promise<{ status: number | undefined, text: string }> {
-  const request = httpRequest({ port, host: '127.0.0.1', path: '/demo', method, agent: false, headers: { connection: 'Upgrade', upgrade: 'h2c', 'content-type': 'text/plain' } })
+async function answerOf (
+  port: number, method: string, body?: string
+): Promise<{ status: number | undefined, text: string }> {
+  const request = httpRequest({
+    port,
+    host: '127.0.0.1',
+    path: '/demo',
+    method,
+    agent: false,
+    headers: { connection: 'Upgrade', upgrade: 'h2c', 'content-type': 'text/plain' }
+  })
   request.end(body)
   const [response] = await once(request, 'response')
   response.setEncoding('utf8')
@@ -65,7 +75,10 @@ const pains: Record<string, Pain> = {
     const script = fileURLToPath(new URL('../fixtures/throwing.ts', import.meta.url))
     const whose = plugin === theirs ? 'theirs' : 'ours'
     return await new Promise((resolve) => {
-      execFile(process.execPath, [...TYPESCRIPT, script, whose], (error, stdout) => { resolve(error !== null || !stdout.includes('it lives')) })
+      execFile(process.execPath, [...TYPESCRIPT, script, whose], (error, stdout) => {
+        resolve(error !== null ||
+        !stdout.includes('it lives'))
+      })
     })
   },
 
@@ -89,7 +102,9 @@ const pains: Record<string, Pain> = {
     await once(upstream, 'listening')
     const app = createApp(t)
     await app.register(plugin)
-    await app.register(httpProxy, { upstream: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`, prefix: '/proxy', websocket: true })
+    await app.register(httpProxy, {
+      upstream: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`, prefix: '/proxy', websocket: true
+    })
     app.get('/own', { websocket: true }, (socket) => { socket.send('our own') })
     const port = await listen(app)
 
@@ -136,7 +151,9 @@ const pains: Record<string, Pain> = {
   '7: headers and cookies that hooks set are not on the 101': async (t, plugin) => {
     const app = createApp(t)
     await app.register(plugin)
-    app.addHook('onRequest', async (_request, reply) => { reply.header('x-by-hook', 'yes').header('set-cookie', 'sid=42') })
+    app.addHook(
+      'onRequest', async (_request, reply) => { reply.header('x-by-hook', 'yes').header('set-cookie', 'sid=42') }
+    )
     app.get('/demo', { websocket: true }, () => {})
     const head = await new RawClient(t, await listen(app)).upgrade()
     return !/x-by-hook: yes/i.test(head) || !/set-cookie: sid=42/i.test(head)
@@ -148,13 +165,18 @@ const pains: Record<string, Pain> = {
     await app.register(plugin)
     let responded = false
     app.addHook('onResponse', async () => { responded = true })
-    const closed = new Promise((resolve) => { app.get('/demo', { websocket: true }, (socket) => { socket.on('close', resolve) }) })
+    const closed = new Promise((resolve) => {
+      app.get(
+        '/demo', { websocket: true }, (socket) => { socket.on('close', resolve) }
+      )
+    })
     const client = new RawClient(t, await listen(app))
     await client.upgrade()
     client.socket.destroy()
     await closed
     await app.close()
-    return !responded || !lines.some((line) => line.includes('request completed')) || !lines.some((line) => line.includes('socket closed'))
+    return !responded || !lines.some((line) => line.includes('request completed')) ||
+      !lines.some((line) => line.includes('socket closed'))
   },
 
   '9: a route declared before the plugin is loaded gets the request in place of a socket': async (t, plugin) => {
@@ -171,7 +193,11 @@ const pains: Record<string, Pain> = {
     const app = createApp(t)
     await app.register(plugin)
     let seen: unknown[] = []
-    app.get('/demo', { websocket: true }, (_socket, request) => { seen = [request.ip, request.socket?.remoteAddress, request.raw.socket === request.socket] })
+    app.get('/demo', { websocket: true }, (_socket, request) => {
+      seen = [
+        request.ip, request.socket?.remoteAddress, request.raw.socket === request.socket
+      ]
+    })
     await app.ready()
     const client = await app.injectWS('/demo', { remoteAddress: '192.0.2.7' })
     client.terminate()
@@ -192,7 +218,9 @@ const pains: Record<string, Pain> = {
         return (error as { statusCode: number }).statusCode
       }
     }
-    return JSON.stringify([await attempt('192.0.2.7'), await attempt('192.0.2.7'), await attempt('192.0.2.8')]) !== '[101,429,101]'
+    return JSON.stringify([
+      await attempt('192.0.2.7'), await attempt('192.0.2.7'), await attempt('192.0.2.8')
+    ]) !== '[101,429,101]'
   },
 
   '10: a socket for tests loses what the server sends at open': async (t, plugin) => {
@@ -229,7 +257,9 @@ const pains: Record<string, Pain> = {
     while (next.opcode === 9) next = await client.readFrame()
     const { total } = app.websocketServer.metrics()
     client.socket.destroy()
-    return JSON.stringify([messages, first.opcode, next.payload.toString(), total.messagesReceived]) !== '[[{"x":7}],9,"to all",1]'
+    return JSON.stringify([
+      messages, first.opcode, next.payload.toString(), total.messagesReceived
+    ]) !== '[[{"x":7}],9,"to all",1]'
   }
 }
 

@@ -18,5 +18,6 @@ Module._resolveFilename = function (request, parent, ...rest) {
 Module._load = function (request, parent, ...rest) {
   const loaded = load.call(this, request, parent, ...rest)
   if (request !== 'node:test' || !isSuite(parent)) return loaded
-  return { ...loaded, test: (name, ...args) => skipped.has(name) ? loaded.test(name, { skip: true }) : loaded.test(name, ...args) }
+  const test = (name, ...args) => skipped.has(name) ? loaded.test(name, { skip: true }) : loaded.test(name, ...args)
+  return { ...loaded, test }
 }

@@ -27,7 +27,10 @@ interface Outcome {
 }
 
 function run (entry: string, file: string, skipped: Iterable<string>, options: string[] = []): Promise<Outcome> {
-  const command = [...options, '--test-timeout=120000', '--test-reporter=tap', '--require', join(ROOT, 'test/drop-in/redirect.cjs'), '--test', join(SUITE, file)]
+  const command = [
+    ...options, '--test-timeout=120000', '--test-reporter=tap', '--require', join(ROOT, 'test/drop-in/redirect.cjs'),
+    '--test', join(SUITE, file)
+  ]
   // A clean environment: tap would have its loader and its coverage in there.
   const env = { PATH: process.env['PATH'], FASTIFY_WIRE: entry, FASTIFY_WIRE_SKIP: JSON.stringify([...skipped]) }
   return new Promise((resolve) => {

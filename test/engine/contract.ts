@@ -27,8 +27,10 @@ const KEEP: Retention = { size: 100, ttl: 60_000 }
 
 /** Names that are patterns, separators or keys somewhere, and must be nothing but names here. */
 const NAMES = [
-  '/rooms/7', '*', '>', '/rooms/*', '/rooms/?', '/rooms/[0-9]', 'rooms.*', 'rooms.>', 'a b', 'a\r\nPING\r\n', 'a\0b', '{a}', '}{', '{}x', '}',
-  '%', '%2F', '=2F', '/räume/ü', '\u{1F600}', '日本', 'e\u0301', '\u00e9', '', ' ', '.', '..', 'a.', '.a', '$SYS.>', '_INBOX.x', '__proto__', 'constructor', 'A', 'a',
+  '/rooms/7', '*', '>', '/rooms/*', '/rooms/?', '/rooms/[0-9]', 'rooms.*', 'rooms.>', 'a b', 'a\r\nPING\r\n',
+  'a\0b', '{a}', '}{', '{}x', '}',
+  '%', '%2F', '=2F', '/räume/ü', '\u{1F600}', '日本', 'e\u0301', '\u00e9', '', ' ', '.', '..', 'a.', '.a',
+  '$SYS.>', '_INBOX.x', '__proto__', 'constructor', 'A', 'a',
   'x'.repeat(1000), 'x'.repeat(1001), 'ü'.repeat(400)
 ]
 
@@ -58,7 +60,8 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
   one('a message is delivered as it was published', async ({ engine, events }, topic) => {
     await engine.subscribe(topic)
     const sent = [
-      publication('text ü \u{1F600}'), publication(''), publication(Buffer.from([0, 255, 10, 13, 0])), publication(Buffer.alloc(0)),
+      publication('text ü \u{1F600}'), publication(''), publication(Buffer.from([0, 255, 10, 13, 0])),
+      publication(Buffer.alloc(0)),
       publication('price', { kind: 'price/ü\n' }), publication('not to be compressed', { isCompressible: false }),
       publication(Buffer.alloc(70_000, 7)), publication('own id', { id: `order 17\n${randomUUID()} ü` })
     ]
@@ -84,7 +87,9 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.notEqual(cursor, '')
   })
 
-  one('messages of one process arrive in the order in which it published them, without waiting', async ({ engine, events }, topic) => {
+  one('messages of one process arrive in the order in which it published them, without waiting', async ({
+    engine, events
+  }, topic) => {
     await engine.subscribe(topic)
     const sent = Array.from({ length: 500 }, (_, i) => String(i))
     await Promise.all(sent.map((text) => engine.publish(topic, publication(text), KEEP)))
@@ -101,7 +106,9 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(one.filter((text) => text.startsWith('a')), Array.from({ length: 200 }, (_, i) => `a${i}`))
   })
 
-  one('each message names the cursor of the one before it, from the cursor of the subscription on', async ({ engine, events }, topic) => {
+  one('each message names the cursor of the one before it, from the cursor of the subscription on', async ({
+    engine, events
+  }, topic) => {
     let last = await engine.subscribe(topic)
     assert.notEqual(last, '')
     for (let i = 0; i < 20; i++) await engine.publish(topic, publication(String(i)), { size: 5, ttl: 60_000 })
@@ -134,14 +141,19 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(missed, { messages: [], isGap: true, head: second.cursor })
   })
 
-  one('a second message with the same id is dropped, and answered with the cursor of the first', async ({ engine, events }, topic) => {
+  one('a second message with the same id is dropped, and answered with the cursor of the first', async ({
+    engine, events
+  }, topic) => {
     await engine.subscribe(topic)
     const once = publication('once')
     const [first, , again] = await Promise.all([
-      engine.publish(topic, once, KEEP), engine.publish(topic, publication('between'), KEEP), engine.publish(topic, once, KEEP)
+      engine.publish(topic, once, KEEP), engine.publish(topic, publication('between'), KEEP),
+      engine.publish(topic, once, KEEP)
     ])
     assert.equal(again.cursor, first.cursor)
-    assert.equal((await engine.publish(topic, { ...publication('other text'), id: once.id }, KEEP)).cursor, first.cursor)
+    assert.equal(
+      (await engine.publish(topic, { ...publication('other text'), id: once.id }, KEEP)).cursor, first.cursor
+    )
     await engine.publish(topic, publication('end'), KEEP)
     assert.deepEqual(texts(await events.messages(topic, 3)), ['once', 'between', 'end'])
     assert.deepEqual(texts((await engine.read(topic, undefined, 10)).messages), ['once', 'between', 'end'])
@@ -167,10 +179,14 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(texts(await events.messages(`${topic}b`, 1)), ['same'])
   })
 
-  two('whoever subscribes, and then reads, has each message once, while others publish', async (first, second, topic) => {
+  two('whoever subscribes, and then reads, has each message once, while others publish', async (
+    first, second, topic
+  ) => {
     const sent = Array.from({ length: 300 }, (_, i) => String(i))
     const { cursor: before } = await first.engine.publish(topic, publication('before'), { size: 1000, ttl: 60_000 })
-    const publishing = Promise.all(sent.map((text) => first.engine.publish(topic, publication(text), { size: 1000, ttl: 60_000 })))
+    const publishing = Promise.all(sent.map((text) => first.engine.publish(
+      topic, publication(text), { size: 1000, ttl: 60_000 }
+    )))
     const head = await second.engine.subscribe(topic)
     const { messages, isGap } = await second.engine.read(topic, before, 1000)
     await publishing
@@ -217,9 +233,13 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(texts(page.messages), ['a'])
   })
 
-  one('a history holds no more than its size, and read() reports a gap to a reader behind it', async ({ engine }, topic) => {
+  one('a history holds no more than its size, and read() reports a gap to a reader behind it', async (
+    { engine }, topic
+  ) => {
     const cursors: string[] = []
-    for (let i = 0; i < 10; i++) cursors.push((await engine.publish(topic, publication(String(i)), { size: 3, ttl: 60_000 })).cursor)
+    for (let i = 0; i < 10; i++) {
+      cursors.push((await engine.publish(topic, publication(String(i)), { size: 3, ttl: 60_000 })).cursor)
+    }
     assert.deepEqual(texts((await engine.read(topic, undefined, 100)).messages), ['7', '8', '9'])
     const behind = await engine.read(topic, cursors[2], 100)
     assert.equal(behind.isGap, true)
@@ -230,7 +250,10 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
   one('a cursor that nobody handed out is a gap', async ({ engine }, topic) => {
     const { cursor } = await engine.publish(topic, publication('a'), KEEP)
     const { cursor: other } = await engine.publish(`${topic} other`, publication('b'), KEEP)
-    for (const unknown of ['', '0', '-', '+', '*', '$', '(', 'x.y', '0-0', '1-1.x', '99999999999999-1.x', `${cursor}x`, `x${cursor}`, other, 'x'.repeat(5000), '\r\n']) {
+    for (const unknown of [
+      '', '0', '-', '+', '*', '$', '(', 'x.y', '0-0', '1-1.x', '99999999999999-1.x', `${cursor}x`, `x${cursor}`, other,
+      'x'.repeat(5000), '\r\n'
+    ]) {
       const { isGap, head } = await engine.read(topic, unknown, 10)
       assert.equal(isGap, true, JSON.stringify(unknown))
       assert.equal(head, cursor)
@@ -251,7 +274,9 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(texts((await engine.read(topic, undefined, 10)).messages), ['c'])
   })
 
-  one('nothing is delivered of a topic that is not subscribed, nor after unsubscribe()', async ({ engine, events }, topic) => {
+  one('nothing is delivered of a topic that is not subscribed, nor after unsubscribe()', async ({
+    engine, events
+  }, topic) => {
     await engine.publish(topic, publication('before'), KEEP)
     await engine.subscribe(topic)
     await engine.publish(topic, publication('during'), KEEP)
@@ -284,7 +309,9 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
       assert.deepEqual(texts((await engine.read(name, undefined, 10)).messages), [name])
     }
     for (const name of names) await engine.publish(name, publication('end'), KEEP)
-    for (const name of names) assert.deepEqual(texts(await events.messages(name, 2)), [name, 'end'], JSON.stringify(name))
+    for (const name of names) {
+      assert.deepEqual(texts(await events.messages(name, 2)), [name, 'end'], JSON.stringify(name))
+    }
   })
 
   if (engine().presence !== undefined) presenceContract({ test, one, two, start, engine, isShared })
@@ -350,7 +377,9 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
     await presence.leave(topic, ann.id)
     await presence.leave(topic, 'nobody')
     assert.deepEqual(await presence.members(topic), [bob])
-    assert.deepEqual(await events.presence(topic, 3), [`+${ann.id}${ann.info}`, `+${bob.id}${bob.info}`, `-${ann.id}${ann.info}`])
+    assert.deepEqual(await events.presence(topic, 3), [
+      `+${ann.id}${ann.info}`, `+${bob.id}${bob.info}`, `-${ann.id}${ann.info}`
+    ])
     assert.deepEqual(await presence.members(`${topic}*`), [])
     await presence.leave(topic, bob.id)
   })
@@ -386,7 +415,9 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
     }
   })
 
-  two('a member is listed once, also while other processes join and leave as the same member', async (first, second, topic) => {
+  two('a member is listed once, also while other processes join and leave as the same member', async (
+    first, second, topic
+  ) => {
     await first.engine.presence!.join(topic, ann, LEASE)
     await first.engine.presence!.join(topic, bob, LEASE)
     const stop = new AbortController()
@@ -420,7 +451,9 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
       await left.engine.presence!.join(topic, bob, 500)
       // Without a word, as a process that is killed: close() lets go of nobody.
       await gone.engine.close()
-      assert.deepEqual(await left.events.presence(topic, 3), [`+${ann.id}${ann.info}`, `+${bob.id}${bob.info}`, `-${ann.id}${ann.info}`])
+      assert.deepEqual(await left.events.presence(topic, 3), [
+        `+${ann.id}${ann.info}`, `+${bob.id}${bob.info}`, `-${ann.id}${ann.info}`
+      ])
       assert.deepEqual(await left.engine.presence!.members(topic), [bob])
       await left.engine.presence!.leave(topic, bob.id)
       assert.equal((await left.events.presence(topic, 4))[3], `-${bob.id}${bob.info}`)
@@ -439,7 +472,9 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
       const gone = await start(make())
       await gone.engine.presence!.join(topic, bob, 2500)
       await gone.engine.close()
-      assert.deepEqual((await watching.events.presence(topic, 3)).map((each) => each.slice(0, 4)), ['+ann', '+bob', '-bob'])
+      assert.deepEqual(
+        (await watching.events.presence(topic, 3)).map((each) => each.slice(0, 4)), ['+ann', '+bob', '-bob']
+      )
       assert.deepEqual(await watching.engine.presence!.members(topic), [ann])
       await living.engine.presence!.leave(topic, ann.id)
     } finally {

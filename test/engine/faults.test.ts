@@ -46,7 +46,9 @@ for (const [kind, program] of [['redis', redisProgram], ['nats', natsProgram]] a
       fault: FAULTS[kind]
     })
     const { accepted, lost, missing, doubled, outOfOrder, gapsTold, rejected } = result
-    t.match({ lost, missing, doubled, outOfOrder, gapsTold, rejected }, { lost: 0, missing: 0, doubled: 0, outOfOrder: 0, gapsTold: 0, rejected: 0 })
+    t.match({ lost, missing, doubled, outOfOrder, gapsTold, rejected }, {
+      lost: 0, missing: 0, doubled: 0, outOfOrder: 0, gapsTold: 0, rejected: 0
+    })
     // Of the process that was killed some are not known to be accepted.
     t.ok(accepted > 200, `${accepted} accepted`)
   })
@@ -70,5 +72,7 @@ t.test('the verdict counts what is wrong for each client', async (t) => {
     [[all, [0, second(0), 1, 2, second(1)]], { outOfOrder: 1 }, 'clients see different orders'],
     [[all, [0, second(0), GAP, 1, 2, second(1)]], { gapsTold: 1 }, 'the order may change behind a gap']
   ]
-  for (const [lists, found, why] of cases) t.strictSame(judge(all, lists), { accepted: all.length, ...NOTHING, ...found }, why)
+  for (const [lists, found, why] of cases) {
+    t.strictSame(judge(all, lists), { accepted: all.length, ...NOTHING, ...found }, why)
+  }
 })

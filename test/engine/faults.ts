@@ -48,7 +48,9 @@ export function engineFaults (test: TestFunction, { start, engine }: FaultOption
       acknowledged,
       more: async (count) => {
         const enough = acknowledged.length + count
-        while (acknowledged.length < enough && failures.length === 0) await new Promise<void>((resolve) => waiting.add(resolve))
+        while (acknowledged.length < enough && failures.length === 0) {
+          await new Promise<void>((resolve) => waiting.add(resolve))
+        }
         if (failures.length > 0) throw failures[0]
       }
     }

@@ -1,8 +1,8 @@
 import type { Engine, EngineEvents, EngineState, TopicMessage } from '../../lib/engine/engine.js'
 
 /**
- * Follows one topic as a process with subscribers does: delivers what continues the chain, reads the history where it does
- * not, and whenever the engine is back.
+ * Follows one topic as a process with subscribers does: delivers what continues the chain, reads the history where it
+ * does not, and whenever the engine is back.
  */
 export class Follower implements EngineEvents {
   readonly received: string[] = []

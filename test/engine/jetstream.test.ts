@@ -4,7 +4,9 @@ import { JetStream, JetStreamError, type StoredMessage, type StreamConfig } from
 import { FakeNats } from '../fixtures/fake-nats.js'
 
 t.test('an answer that is an error says its status and code', async (t) => {
-  t.match(new JetStreamError({ code: 404, err_code: 10037, description: 'no message found' }), { status: 404, code: 10037, message: 'no message found' })
+  t.match(new JetStreamError({ code: 404, err_code: 10037, description: 'no message found' }), {
+    status: 404, code: 10037, message: 'no message found'
+  })
   t.match(new JetStreamError({ code: 503, description: 'unavailable' }), { status: 503, code: 0 })
 })
 
@@ -12,7 +14,9 @@ t.test('a stream that is there is taken, and another answer is an error', async 
   const nats = new FakeNats()
   const jetStream = new JetStream(nats.connection, 's')
   const config = { name: 's' } as StreamConfig
-  nats.answer = (subject) => subject.includes('.CREATE.') ? { error: { code: 400, err_code: 10058, description: 'stream name already in use' } } : { config, created: 'c' }
+  nats.answer = (subject) => subject.includes('.CREATE.')
+    ? { error: { code: 400, err_code: 10058, description: 'stream name already in use' } }
+    : { config, created: 'c' }
   t.match(await jetStream.ensureStream(config), { config, created: 'c' })
   nats.answer = () => ({ error: { code: 503, err_code: 10023, description: 'insufficient resources' } })
   await t.rejects(jetStream.ensureStream(config), { status: 503, code: 10023 })
@@ -40,7 +44,9 @@ t.test('a delivery says its sequence, its time and what is behind it, with a dom
     '$JS.ACK.s.consumer.1.41.1.1700000000123456789.1',
     '$JS.ACK.domain.account.s.consumer.1.42.2.1700000000456456789.0.random'
   )
-  t.match(messages, [{ sequence: 41, time: 1_700_000_000_123, behind: 1 }, { sequence: 42, time: 1_700_000_000_456, behind: 0 }])
+  t.match(messages, [
+    { sequence: 41, time: 1_700_000_000_123, behind: 1 }, { sequence: 42, time: 1_700_000_000_456, behind: 0 }
+  ])
   t.equal(String(messages[0]?.data), 'data')
 })
 

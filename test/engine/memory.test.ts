@@ -159,6 +159,8 @@ t.test('histories whose time is over are dropped though nobody reads them, by a 
 
 t.test('the limits of the memory engine are positive integers', async (t) => {
   for (const [name, value] of [['maxTopics', 0], ['maxBytes', -1], ['maxBytes', 1.5], ['maxTopics', '5']] as const) {
-    t.throws(() => memoryEngine({ [name]: value }), { code: 'FST_WIRE_OPTION', message: new RegExp(`"${name}" must be a positive integer`) })
+    t.throws(() => memoryEngine({ [name]: value }), {
+      code: 'FST_WIRE_OPTION', message: new RegExp(`"${name}" must be a positive integer`)
+    })
   }
 })

@@ -31,7 +31,8 @@ async function setUp (t: Test) {
   const presence = new NatsPresence('p', { name: 's', subjects: [], storage: 'memory' } as unknown as StreamConfig)
   await presence.restore(nats.connection, headers)
   t.teardown(() => { presence.close() })
-  const published = (): string[] => nats.requests.map(([subject]) => subject).filter((subject) => subject.startsWith('p.'))
+  const published = (): string[] =>
+    nats.requests.map(([subject]) => subject).filter((subject) => subject.startsWith('p.'))
   return { nats, presence, timeouts, intervals, published }
 }
 
@@ -67,7 +68,9 @@ t.test('a member whose record is gone, or whom others hold, leaves without a wor
     const before = published().length
     nats.answer = (subject) => {
       if (record === undefined || !subject.includes('.MSG.GET.')) return undefined
-      return { message: { seq: 5, time: '2026-01-01T00:00:00Z', data: Buffer.from(JSON.stringify(record)).toString('base64') } }
+      return {
+        message: { seq: 5, time: '2026-01-01T00:00:00Z', data: Buffer.from(JSON.stringify(record)).toString('base64') }
+      }
     }
     await presence.leave('t', 'ann')
     t.equal(published().length, before)

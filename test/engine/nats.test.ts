@@ -32,7 +32,9 @@ t.test('NATS under faults', async (t) => {
 
 const KEEP = { size: 100, ttl: 60_000 }
 
-async function open (t: Test, options: Parameters<typeof natsEngine>[0]): Promise<{ engine: ReturnType<typeof natsEngine>, events: Recorder }> {
+async function open (
+  t: Test, options: Parameters<typeof natsEngine>[0]
+): Promise<{ engine: ReturnType<typeof natsEngine>, events: Recorder }> {
   const engine = natsEngine(options)
   const events = new Recorder()
   t.teardown(() => engine.close())
@@ -62,7 +64,9 @@ t.test('a ready connection is used, and not closed', async (t) => {
 
 t.test('a message that the server cannot take rejects at once', async (t) => {
   const { engine } = await open(t, { servers: server.url })
-  await t.rejects(engine.publish('big', publication(Buffer.alloc(2_000_000)), KEEP), { code: 'FST_WIRE_ENGINE_REFUSED' })
+  await t.rejects(engine.publish('big', publication(Buffer.alloc(2_000_000)), KEEP), {
+    code: 'FST_WIRE_ENGINE_REFUSED'
+  })
   t.ok((await engine.publish('big', publication('small'), KEEP)).cursor)
 })
 
@@ -110,14 +114,18 @@ t.test('a join while the server is away is made good when it is back', async (t)
 t.test('a stream that does not republish cannot be used', async (t) => {
   const connection = await connect({ servers: server.url })
   t.teardown(() => connection.close())
-  await connection.request('$JS.API.STREAM.CREATE.foreign', JSON.stringify({ name: 'foreign', subjects: ['foreign.p.>'] }))
+  await connection.request('$JS.API.STREAM.CREATE.foreign', JSON.stringify({
+    name: 'foreign', subjects: ['foreign.p.>']
+  }))
   const engine = natsEngine({ servers: server.url, stream: 'foreign', prefix: 'foreign' })
   t.teardown(() => engine.close())
   await t.rejects(engine.open(new Recorder()), { code: 'FST_WIRE_ENGINE_UNSUITABLE', message: /another name/ })
 })
 
 t.test('what makes no sense is refused', async (t) => {
-  for (const options of [{ stream: 'a.b' }, { prefix: '*' }, { maxPerTopic: 0 }, { maxAge: 1.5 }, { replicas: -1 }, { publishTimeout: 0 }]) {
+  for (const options of [
+    { stream: 'a.b' }, { prefix: '*' }, { maxPerTopic: 0 }, { maxAge: 1.5 }, { replicas: -1 }, { publishTimeout: 0 }
+  ]) {
     t.throws(() => natsEngine(options), { code: 'FST_WIRE_OPTION' })
   }
 })
@@ -125,7 +133,9 @@ t.test('what makes no sense is refused', async (t) => {
 t.test('a message that is not taken yet is sent again until it is, and one that is refused is not', async (t) => {
   const nats = new FakeNats()
   const { engine } = await open(t, { connection: nats.connection })
-  const replies: Array<object | string> = ['', { error: { code: 503, description: 'temporarily unavailable' } }, { seq: 7 }]
+  const replies: Array<object | string> = [
+    '', { error: { code: 503, description: 'temporarily unavailable' } }, { seq: 7 }
+  ]
   let tries = 0
   let inbox = ''
   nats.onPublish = (reply) => {
@@ -138,14 +148,18 @@ t.test('a message that is not taken yet is sent again until it is, and one that 
   t.match((await engine.publish('t', publication('a'), KEEP)).cursor, /^7\./)
   t.equal(tries, 4)
   replies.push({ error: { code: 400, description: 'message size exceeds maximum allowed' } })
-  await t.rejects(engine.publish('t', publication('b'), KEEP), { code: 'FST_WIRE_ENGINE_REFUSED', message: /exceeds maximum/ })
+  await t.rejects(engine.publish('t', publication('b'), KEEP), {
+    code: 'FST_WIRE_ENGINE_REFUSED', message: /exceeds maximum/
+  })
   t.equal(tries, 5)
 })
 
 t.test('what JetStream says of a topic that it cannot read is the error, and a server that says nothing is down', async (t) => {
   const nats = new FakeNats()
   const { engine } = await open(t, { connection: nats.connection })
-  nats.answer = (subject) => subject.includes('.MSG.GET.') ? { error: { code: 500, err_code: 10023, description: 'insufficient resources' } } : undefined
+  nats.answer = (subject) => subject.includes('.MSG.GET.')
+    ? { error: { code: 500, err_code: 10023, description: 'insufficient resources' } }
+    : undefined
   await t.rejects(engine.subscribe('t'), { message: 'insufficient resources', status: 500 })
   await t.rejects(engine.read('t', undefined, 10), { message: 'insufficient resources' })
   nats.answer = () => { throw new Error('timeout') }
@@ -178,7 +192,9 @@ t.test('the first message of a topic follows its beginning, also when it comes b
   const { engine, events } = await open(t, { connection: nats.connection })
   const beginning = await engine.subscribe('empty')
   nats.answer = (subject) => {
-    if (subject.includes('.MSG.GET.')) nats.deliver('wire.d.t', STORED, { headers: { 'Nats-Sequence': '1', 'Nats-Last-Sequence': '0' } })
+    if (subject.includes('.MSG.GET.')) {
+      nats.deliver('wire.d.t', STORED, { headers: { 'Nats-Sequence': '1', 'Nats-Last-Sequence': '0' } })
+    }
     return undefined
   }
   await engine.subscribe('t')
@@ -279,9 +295,17 @@ t.test('a stream that is not there yet when the server is back is looked for aga
 })
 
 t.test('without the package of the connection it is said which one is missing', async (t) => {
-  Object.defineProperty(mocks, 'connect', { configurable: true, enumerable: true, get: () => { throw new Error('Cannot find package') } })
-  t.teardown(() => { Object.defineProperty(mocks, 'connect', { configurable: true, enumerable: true, writable: true, value: undefined }) })
-  const { natsEngine: create } = await t.mockImport<typeof import('../../lib/engine/nats.js')>('../../lib/engine/nats.js', { '@nats-io/transport-node': mocks })
+  Object.defineProperty(mocks, 'connect', {
+    configurable: true, enumerable: true, get: () => { throw new Error('Cannot find package') }
+  })
+  t.teardown(() => {
+    Object.defineProperty(mocks, 'connect', {
+      configurable: true, enumerable: true, writable: true, value: undefined
+    })
+  })
+  const { natsEngine: create } = await t.mockImport<typeof import('../../lib/engine/nats.js')>(
+    '../../lib/engine/nats.js', { '@nats-io/transport-node': mocks }
+  )
   await t.rejects(create().open(new Recorder()), {
     code: 'FST_WIRE_ENGINE_PACKAGE', message: /@nats-io\/transport-node/, cause: { message: 'Cannot find package' }
   })

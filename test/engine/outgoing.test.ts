@@ -68,7 +68,9 @@ t.test('messages wait for the connection, and one goes ahead of the others', asy
 
 t.test('what is published in one turn is sent together, topic by topic', async (t) => {
   const { outgoing, sent } = await makeSending()
-  const accepted = Promise.all([['/t', 'a'], ['/u', 'b'], ['/t', 'c']].map(([topic, message]) => outgoing.publish(topic!, message!, 10)))
+  const accepted = Promise.all([['/t', 'a'], ['/u', 'b'], ['/t', 'c']].map(([topic, message]) => outgoing.publish(
+    topic!, message!, 10
+  )))
   t.equal(sent.length, 0)
   await turn()
   t.strictSame(messagesOf(sent), [['a', 'c'], ['b']])
@@ -115,7 +117,9 @@ t.test('messages name the one before them in their topic that is not answered', 
 t.test('after a failure all that is unanswered is sent again, before what is new', async (t) => {
   const { outgoing, sent, link } = await makeSending()
   const accepted: unknown[] = []
-  for (const message of ['a', 'alone', 'c']) outgoing.publish('/t', message, 10).then(({ cursor }) => accepted.push(cursor))
+  for (const message of ['a', 'alone', 'c']) {
+    outgoing.publish('/t', message, 10).then(({ cursor }) => accepted.push(cursor))
+  }
   await turn()
   link.isConnected = false
   sent[0]!.accept()
@@ -125,7 +129,9 @@ t.test('after a failure all that is unanswered is sent again, before what is new
   await turn()
   t.equal(sent.length, 2)
   outgoing.resume()
-  t.strictSame(sent.slice(2).map(({ messages, isAgain, after }) => [messages, isAgain, after]), [[['alone'], true, undefined]])
+  t.strictSame(
+    sent.slice(2).map(({ messages, isAgain, after }) => [messages, isAgain, after]), [[['alone'], true, undefined]]
+  )
   sent[2]!.accept()
   await turn()
   t.strictSame(messagesOf(sent.slice(3)), [['c', 'd']])

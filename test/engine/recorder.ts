@@ -35,7 +35,9 @@ export class Recorder implements EngineEvents {
 
   /** All messages of a topic, when there are `count` of them at least. */
   async messages (topic: string, count: number): Promise<TopicMessage[]> {
-    await this.when(() => this.delivered(topic).length >= count, () => `${this.delivered(topic).length} of ${count} messages`)
+    await this.when(
+      () => this.delivered(topic).length >= count, () => `${this.delivered(topic).length} of ${count} messages`
+    )
     return this.delivered(topic).slice()
   }
 
@@ -48,7 +50,9 @@ export class Recorder implements EngineEvents {
 
   /** Resolves when the engine has reported `state` `count` times. */
   async reported (state: EngineState, count: number): Promise<void> {
-    await this.when(() => this.states.filter((each) => each === state).length >= count, () => `states: ${this.states.join()}`)
+    await this.when(
+      () => this.states.filter((each) => each === state).length >= count, () => `states: ${this.states.join()}`
+    )
   }
 
   async when (condition: () => boolean, describe: () => string, timeout = 15_000): Promise<void> {
@@ -81,7 +85,9 @@ export class Recorder implements EngineEvents {
 }
 
 /** A text, or bytes, as they are published. */
-export function publication (data: string | Buffer, { id = randomUUID(), kind = '', isCompressible }: Partial<Publication> = {}): Publication {
+export function publication (
+  data: string | Buffer, { id = randomUUID(), kind = '', isCompressible }: Partial<Publication> = {}
+): Publication {
   return { id, data: Buffer.from(data as string), isBinary: typeof data !== 'string', kind, isCompressible }
 }
 

@@ -20,7 +20,9 @@ async function open (failures = 0): Promise<{ cluster: FakeCluster, link: Cluste
   cluster.failures = failures
   const seen: string[] = []
   const events = Object.fromEntries(
-    ['connected', 'disconnected', 'ready', 'down', 'restored'].map((name) => [name, () => { seen.push(name) }])) as unknown as LinkEvents
+    [
+      'connected', 'disconnected', 'ready', 'down', 'restored'
+    ].map((name) => [name, () => { seen.push(name) }])) as unknown as LinkEvents
   const link = new ClusterLink(cluster as unknown as NodeRedisCluster)
   await link.open(events)
   return { cluster, link, seen }

@@ -13,7 +13,9 @@ if (redisProgram === null && process.env.CI !== 'true') {
 t.test('a cluster keeps the contract', async (t) => {
   const nodes = await startRedisCluster()
   t.teardown(() => Promise.all(nodes.map((node) => node.stop())))
-  engineContract((name, body) => t.test(name, body), { engine: () => redisEngine({ url: nodes.map(({ url }) => url) }) })
+  engineContract((name, body) => t.test(name, body), {
+    engine: () => redisEngine({ url: nodes.map(({ url }) => url) })
+  })
 })
 
 t.test('a ready client of a cluster works as well', async (t) => {

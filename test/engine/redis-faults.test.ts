@@ -9,5 +9,7 @@ if (redisProgram === null && process.env.CI !== 'true') {
 }
 
 t.test('Redis under faults', async (t) => {
-  engineFaults((name, body) => t.test(name, body), { start: (persists) => startRedis({ persists }), engine: (url) => redisEngine({ url }) })
+  engineFaults((name, body) => t.test(name, body), {
+    start: (persists) => startRedis({ persists }), engine: (url) => redisEngine({ url })
+  })
 })

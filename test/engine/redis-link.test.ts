@@ -15,7 +15,9 @@ t.test('a connection that has not answered a ping is made anew, one that is away
   const [commands, subscriber] = [new FakeRedis(goodReply), new FakeRedis(goodReply)]
   const seen: string[] = []
   const events = Object.fromEntries(
-    ['connected', 'disconnected', 'ready', 'down', 'restored'].map((name) => [name, () => { seen.push(name) }])) as unknown as LinkEvents
+    [
+      'connected', 'disconnected', 'ready', 'down', 'restored'
+    ].map((name) => [name, () => { seen.push(name) }])) as unknown as LinkEvents
   const link = new ServerLink(commands as unknown as NodeRedisClient, subscriber as unknown as NodeRedisClient, 1_000)
   await link.open(events)
   commands.isSilent = true

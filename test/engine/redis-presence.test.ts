@@ -40,7 +40,8 @@ t.test('of processes that are gone, one clears up: what another has claimed is l
   t.teardown(() => { presence.close() })
   await presence.join('t', { id: 'ann', info: '' }, 60_000)
   t.strictSame(calls.slice(0, 6), [
-    'claim half-done! half-done!', 'SMEMBERS held:half-done', 'leave half-done', 'DEL held:half-done', 'ZREM leases half-done!',
+    'claim half-done! half-done!', 'SMEMBERS held:half-done', 'leave half-done', 'DEL held:half-done',
+    'ZREM leases half-done!',
     'claim of-another of-another!'
   ])
   t.notMatch(calls.slice(6).join(), /of-another/)

@@ -5,6 +5,8 @@ import { CLAIM, HEAD, JOIN, LEAVE, PUBLISH, RENEW } from '../../lib/engine/redis
 t.test('a script is known by the digest of its source, and uses the keys that it is given only', async (t) => {
   for (const [name, { source, sha1 }] of Object.entries({ CLAIM, HEAD, JOIN, LEAVE, PUBLISH, RENEW })) {
     t.equal(sha1, createHash('sha1').update(source).digest('hex'), name)
-    for (const [, key] of source.matchAll(/redis\.call\('(?!TIME)\w+', ([^,)]+)/g)) t.match(key, /^(KEYS\[\d\]|current|other)$/, name)
+    for (const [, key] of source.matchAll(/redis\.call\('(?!TIME)\w+', ([^,)]+)/g)) {
+      t.match(key, /^(KEYS\[\d\]|current|other)$/, name)
+    }
   }
 })

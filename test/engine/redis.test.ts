@@ -23,7 +23,9 @@ t.test('the Redis engine keeps the contract', async (t) => {
 
 const KEEP = { size: 100, ttl: 60_000 }
 
-async function open (t: Test, options: Parameters<typeof redisEngine>[0]): Promise<{ engine: ReturnType<typeof redisEngine>, events: Recorder }> {
+async function open (
+  t: Test, options: Parameters<typeof redisEngine>[0]
+): Promise<{ engine: ReturnType<typeof redisEngine>, events: Recorder }> {
   const engine = redisEngine(options)
   const events = new Recorder()
   t.teardown(() => engine.close())
@@ -77,7 +79,9 @@ t.test('a message that the server refuses rejects at once', async (t) => {
   t.teardown(() => { client.destroy() })
   const { engine } = await open(t, { url: server.url, prefix: 'mine:' })
   await client.set('mine:{wrong}', 'not a stream')
-  await t.rejects(engine.publish('wrong', publication('a'), KEEP), { code: 'FST_WIRE_ENGINE_REFUSED', message: /WRONGTYPE/ })
+  await t.rejects(engine.publish('wrong', publication('a'), KEEP), {
+    code: 'FST_WIRE_ENGINE_REFUSED', message: /WRONGTYPE/
+  })
   await t.rejects(engine.read('wrong', undefined, 10), /WRONGTYPE/)
 })
 
@@ -138,7 +142,9 @@ t.test('what makes no sense is refused', async (t) => {
 
 t.test('a server that is too old is refused, with its version', async (t) => {
   const { client, connections } = fakeClient(() => 'redis_version:6.2.14\r\nredis_mode:standalone')
-  await t.rejects(redisEngine({ client }).open(new Recorder()), { code: 'FST_WIRE_ENGINE_UNSUITABLE', message: /version 6\.2\.14, and 7\.0/ })
+  await t.rejects(redisEngine({ client }).open(new Recorder()), {
+    code: 'FST_WIRE_ENGINE_UNSUITABLE', message: /version 6\.2\.14, and 7\.0/
+  })
   t.strictSame(connections.map(({ destroyed }) => destroyed), [1, 1], 'its connections are let go')
 })
 
@@ -154,7 +160,9 @@ t.test('a server that does not say its version is used', async (t) => {
 t.test('a subscription whose topic cannot be read is ended, and what still comes of its channel is passed by', async (t) => {
   let isWrong = true
   const { client, connections } = fakeClient((args) => {
-    if (args[0] === 'EVALSHA' && isWrong) throw new Error('WRONGTYPE Operation against a key holding the wrong kind of value')
+    if (args[0] === 'EVALSHA' && isWrong) {
+      throw new Error('WRONGTYPE Operation against a key holding the wrong kind of value')
+    }
     return goodReply(args)
   })
   const { engine, events } = await open(t, { client })
@@ -210,11 +218,17 @@ t.test('the nodes of a cluster are sent the script again when too many topics ar
 
 t.test('without the package of the client it is said which one is missing', async (t) => {
   const missing = {}
-  Object.defineProperty(missing, 'createClient', { enumerable: true, get: () => { throw new Error('Cannot find package') } })
-  const { createRedisLink } = await t.mockImport<typeof import('../../lib/engine/redis-clients.js')>('../../lib/engine/redis-clients.js', {
+  Object.defineProperty(missing, 'createClient', {
+    enumerable: true, get: () => { throw new Error('Cannot find package') }
+  })
+  const {
+    createRedisLink
+  } = await t.mockImport<typeof import('../../lib/engine/redis-clients.js')>('../../lib/engine/redis-clients.js', {
     '@redis/client': missing
   })
-  await t.rejects(createRedisLink({}), { code: 'FST_WIRE_ENGINE_PACKAGE', message: /@redis\/client/, cause: { message: 'Cannot find package' } })
+  await t.rejects(createRedisLink({}), {
+    code: 'FST_WIRE_ENGINE_PACKAGE', message: /@redis\/client/, cause: { message: 'Cannot find package' }
+  })
 })
 
 t.test('a read that the end of the engine overtakes rejects with that', async (t) => {

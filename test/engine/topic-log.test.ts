@@ -13,7 +13,9 @@ t.test('a log of few messages stays correct while many pass through it', async (
     const first = Math.max(1, n - 39)
     t.equal(log.size, n - first + 1)
     const { messages, isGap, head } = log.read(`c${first - 1}`, 1000)
-    t.match({ count: messages.length, first: messages[0]!.cursor, isGap, head }, { count: log.size, first: `c${first}`, isGap: false, head: `c${n}` })
+    t.match({ count: messages.length, first: messages[0]!.cursor, isGap, head }, {
+      count: log.size, first: `c${first}`, isGap: false, head: `c${n}`
+    })
     if (first > 1) t.equal(log.read(`c${first - 2}`, 1000).isGap, true)
   }
   t.equal(bytes, 40 * (100 + 256))

@@ -13,7 +13,9 @@ import { redisProgram, startRedis } from '../fixtures/redis-server.js'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
-if (redisProgram === null && process.env['CI'] === 'true') throw new Error('There is no redis-server: apt-get install redis-server')
+if (redisProgram === null && process.env['CI'] === 'true') {
+  throw new Error('There is no redis-server: apt-get install redis-server')
+}
 
 const inChromium = { skip: withoutChromium }
 const withRedis = { skip: redisProgram === null && 'no redis-server: apt-get install redis-server' }
@@ -44,10 +46,13 @@ const startDemo = async (t: Test, settings: string): Promise<{ demo: Program, ur
 const PATIENTLY = { polling: 100, timeout: 0 }
 
 const countOf = (page: Page, selector: string, count: number) =>
-  page.waitForFunction(([selector, count]) => document.querySelectorAll(selector).length === count, [selector, count] as const, PATIENTLY)
+  page.waitForFunction(
+    ([selector, count]) => document.querySelectorAll(selector).length === count, [selector, count] as const, PATIENTLY
+  )
 
 const textOf = (page: Page, selector: string, text: RegExp) =>
-  page.waitForFunction(([selector, text]) => new RegExp(text).test(document.querySelector(selector)!.textContent ?? ''), [selector, text.source] as const, PATIENTLY)
+  page.waitForFunction(([selector, text]) => new RegExp(text).test(document.querySelector(selector)!.textContent ??
+    ''), [selector, text.source] as const, PATIENTLY)
 
 /** Waits until something is drawn on the board of a page, or nothing is. */
 const isDrawn = (page: Page, expected: boolean) => page.waitForFunction((expected) => {
@@ -96,18 +101,26 @@ t.test('the pages of the examples', inChromium, async (t) => {
     await textOf(phone, '.cursor', /\w/)
     await phone.locator('#slider').fill('80')
     await textOf(wide, '#value', /^80$/)
-    await fetch(`${url}/rooms/lobby/slider`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"value":7}' })
+    await fetch(`${url}/rooms/lobby/slider`, {
+      method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"value":7}'
+    })
     await Promise.all([wide, phone].map((page) => textOf(page, '#value', /^7$/)))
     t.match(await (await fetch(`${url}/rooms/lobby/slider`)).json(), { value: 7 })
-    t.same((await (await fetch(`${url}/rooms/another/board`)).json() as { lines: object[] }).lines, [], 'another room has a board of its own')
-    for (const link of await wide.locator('a').evaluateAll((links) => links.map((link) => (link as HTMLAnchorElement).href))) {
+    t.same(
+      (await (await fetch(`${url}/rooms/another/board`)).json() as { lines: object[] }).lines, [],
+      'another room has a board of its own'
+    )
+    for (const link of await wide.locator('a').evaluateAll((links) =>
+      links.map((link) => (link as HTMLAnchorElement).href))) {
       t.equal((await fetch(link)).status, 200, link)
     }
 
     await wide.locator('#kill').click()
     await textOf(wide, '#state', /^Disconnected/)
     await textOf(phone, '#state', /^Disconnected/)
-    await Promise.all([wide, phone].map((page) => textOf(page, '#news', /reported a gap, and this window shows what GET says/)))
+    await Promise.all([wide, phone].map((page) => textOf(
+      page, '#news', /reported a gap, and this window shows what GET says/
+    )))
     await Promise.all([wide, phone].map((page) => isDrawn(page, false)))
     await drawByTouch(phone)
     await isDrawn(wide, true)
@@ -126,7 +139,9 @@ t.test('the pages of the examples', inChromium, async (t) => {
     await one.locator('#kill').click()
     await textOf(one, '#state', /^Disconnected/)
     await one.locator('#slider').fill('33')
-    await Promise.all([one, other].map((page) => textOf(page, '#news', /LiveSocket resumed after the last message it had/)))
+    await Promise.all([one, other].map((page) => textOf(
+      page, '#news', /LiveSocket resumed after the last message it had/
+    )))
     await Promise.all([one, other].map((page) => textOf(page, '#value', /^33$/)))
     await isDrawn(other, true)
     t.equal(await demo.end('SIGTERM'), 0)
@@ -137,7 +152,9 @@ t.test('the pages of the examples', inChromium, async (t) => {
     await installExample(directory, 'chat')
     let block = /```sh\n(redis-server[^]*?)```/.exec(read('docs/scaling.md'))![1]!
     const [a, b] = [await freePort(), await freePort()]
-    for (const [printed, free] of [[6379, await freePort()], [3001, a], [3002, b]] as const) block = block.replaceAll(String(printed), String(free))
+    for (const [printed, free] of [[6379, await freePort()], [3001, a], [3002, b]] as const) {
+      block = block.replaceAll(String(printed), String(free))
+    }
     const programs = block.trim().split('\n').map((line) => new Program(directory, line))
     t.equal(programs.length, 3, 'three commands')
     t.teardown(() => Promise.all(programs.map((program) => program.end('SIGKILL'))))
@@ -174,7 +191,9 @@ t.test('the pages of the examples', inChromium, async (t) => {
     await say(pages[1], 'hello to you')
     await complete()
     // A page that reads the room again after a gap makes its list anew.
-    for (const page of pages) await page.evaluate(() => { document.querySelector('#messages li')!.classList.add('first') })
+    for (const page of pages) {
+      await page.evaluate(() => { document.querySelector('#messages li')!.classList.add('first') })
+    }
 
     const [redis, ...servers] = programs as [Program, Program, Program]
     for (const [i, server] of servers.entries()) {
@@ -222,7 +241,9 @@ t.test('the ten lines that the demo shows are all that it takes', async (t) => {
   const sockets: LiveSocket[] = []
   const moved: Array<Promise<number>> = []
   const sliders = [0, 1].map(() => {
-    const slider = { valueAsNumber: 50, oninput: () => {}, get value () { return 50 }, set value (value) { resolve(value) } }
+    const slider = {
+      valueAsNumber: 50, oninput: () => {}, get value () { return 50 }, set value (value) { resolve(value) }
+    }
     let resolve: (value: number) => void
     moved.push(new Promise((_resolve) => { resolve = _resolve }))
     // eslint-disable-next-line no-new-func -- as above

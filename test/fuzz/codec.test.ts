@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
-import { encodeFrame, encodeHixieText, encodeTextFrame, payloadOf, writeFrame, writeHixieText, writeTextFrame } from '../../lib/codec/encoder.js'
+import {
+  encodeFrame, encodeHixieText, encodeTextFrame, payloadOf, writeFrame, writeHixieText, writeTextFrame
+} from '../../lib/codec/encoder.js'
 import { Utf8Validator } from '../../lib/codec/utf8.js'
 import { Hixie } from '../../lib/protocol/hixie.js'
 import { Rfc6455 } from '../../lib/protocol/rfc6455.js'
@@ -13,15 +15,32 @@ import { LIMITS, TARGETS } from './targets.js'
 const kind = fc.nat({ max: 5 })
 
 t.test('a stream of frames is the same conversation however it is cut, and allocates little', async () => {
-  await holds(400, fc.property(kind, fc.nat({ max: 255 }), stream, (first, seed, bytes) => { TARGETS.protocol(Buffer.concat([Buffer.of(first, seed), bytes])) }))
+  await holds(
+    400,
+    fc.property(
+      kind, fc.nat({ max: 255 }), stream,
+      (first, seed, bytes) => { TARGETS.protocol(Buffer.concat([Buffer.of(first, seed), bytes])) }
+    )
+  )
 })
 
 t.test('so are bytes of any kind', async () => {
-  await holds(400, fc.property(kind, fc.nat({ max: 255 }), bytes(300), (first, seed, bytes) => { TARGETS.protocol(Buffer.concat([Buffer.of(first, seed), bytes])) }))
+  await holds(
+    400,
+    fc.property(
+      kind, fc.nat({ max: 255 }), bytes(300),
+      (first, seed, bytes) => { TARGETS.protocol(Buffer.concat([Buffer.of(first, seed), bytes])) }
+    )
+  )
 })
 
 t.test('messages are received as they were sent, whatever their fragments and wherever they are cut', async (t) => {
-  const message = fc.record({ isBinary: fc.boolean(), data: fc.string({ unit: 'binary', maxLength: 200 }).map((text) => Buffer.from(text)), at: cuts, ping: fc.boolean() })
+  const message = fc.record({
+    isBinary: fc.boolean(),
+    data: fc.string({ unit: 'binary', maxLength: 200 }).map((text) => Buffer.from(text)),
+    at: cuts,
+    ping: fc.boolean()
+  })
   await holds(300, fc.property(fc.array(message, { maxLength: 8 }), cuts, (messages, chunks) => {
     const wire: Buffer[] = []
     const expected: unknown[] = []
@@ -29,7 +48,9 @@ t.test('messages are received as they were sent, whatever their fragments and wh
       const parts = cut(data, at.slice(0, 20))
       for (const [i, part] of parts.entries()) {
         const opcode = i > 0 ? 0 : isBinary ? 2 : 1
-        wire.push(encodeRaw({ first: opcode | (i === parts.length - 1 ? 0x80 : 0), isMasked: true, payload: part, form: 0 }))
+        wire.push(encodeRaw({
+          first: opcode | (i === parts.length - 1 ? 0x80 : 0), isMasked: true, payload: part, form: 0
+        }))
         if (!ping || i > 0) continue
         wire.push(encodeRaw({ first: 0x89, isMasked: true, payload: Buffer.from('p'), form: 0 }))
         if (parts.length > 1) expected.push(['ping', 'p'])
@@ -45,7 +66,9 @@ t.test('messages are received as they were sent, whatever their fragments and wh
 })
 
 t.test('frames of the server are read as they were written, in each way of writing them', async () => {
-  await holds(300, fc.property(fc.constantFrom(0, 1, 2, 8, 9, 10), fc.boolean(), fc.oneof(bytes(200), fc.constantFrom(125, 126, 16_384, 16_385, 65_535, 65_536).map((length) => Buffer.alloc(length, 'x'))), (opcode, fin, payload) => {
+  await holds(300, fc.property(fc.constantFrom(0, 1, 2, 8, 9, 10), fc.boolean(), fc.oneof(
+    bytes(200), fc.constantFrom(125, 126, 16_384, 16_385, 65_535, 65_536).map((length) => Buffer.alloc(length, 'x'))
+  ), (opcode, fin, payload) => {
     const sink = new RecordingSink()
     writeFrame(sink, opcode, fin, payload)
     const [frame, ...more] = readFrames(sink.written)
@@ -57,12 +80,15 @@ t.test('frames of the server are read as they were written, in each way of writi
     const sink = new RecordingSink()
     const length = writeTextFrame(sink, 1, fin, text)
     const [frame] = readFrames(sink.written)
-    return length === Buffer.byteLength(text) && frame?.payload.equals(Buffer.from(text)) === true && encodeTextFrame(1, text).equals(encodeFrame(1, Buffer.from(text)))
+    return length === Buffer.byteLength(text) && frame?.payload.equals(Buffer.from(text)) === true &&
+      encodeTextFrame(1, text).equals(encodeFrame(1, Buffer.from(text)))
   }))
 })
 
 t.test('a text of hixie is read as it was written', async () => {
-  await holds(300, fc.property(fc.array(fc.string({ unit: 'binary', maxLength: 60 }), { maxLength: 6 }), cuts, (texts, chunks) => {
+  await holds(300, fc.property(fc.array(fc.string({
+    unit: 'binary', maxLength: 60
+  }), { maxLength: 6 }), cuts, (texts, chunks) => {
     const out = new RecordingSink()
     for (const text of texts) writeHixieText(out, text)
     const sink = new RecordingSink()
@@ -74,7 +100,9 @@ t.test('a text of hixie is read as it was written', async () => {
 })
 
 // What is nearly text: runs of valid characters with a byte changed here and there.
-const nearlyText = fc.tuple(fc.string({ unit: 'binary', maxLength: 30 }), fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 2 })).map(([text, changes]) => {
+const nearlyText = fc.tuple(fc.string({
+  unit: 'binary', maxLength: 30
+}), fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 2 })).map(([text, changes]) => {
   const all = Buffer.from(text)
   for (const [at, byte] of changes) if (all.length > 0) all[at % all.length] = byte
   return all

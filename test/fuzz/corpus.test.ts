@@ -11,7 +11,11 @@ t.test('every input of the corpus holds', async (t) => {
 })
 
 t.test('what is allocated as buffers is counted', async (t) => {
-  t.same(countAllocations(() => { Buffer.allocUnsafe(10); Buffer.allocUnsafeSlow(30); Buffer.allocUnsafeSlow(20) }), { largest: 30, total: 60 })
+  t.same(countAllocations(() => {
+    Buffer.allocUnsafe(10)
+    Buffer.allocUnsafeSlow(30)
+    Buffer.allocUnsafeSlow(20)
+  }), { largest: 30, total: 60 })
   const { allocUnsafe } = Buffer
   t.throws(() => { countAllocations(() => { throw new Error('within') }) }, /within/)
   t.equal(Buffer.allocUnsafe, allocUnsafe)

@@ -1,8 +1,14 @@
 import { Session } from 'node:inspector'
 
+interface Range {
+  readonly startOffset: number
+  readonly endOffset: number
+  readonly count: number
+}
+
 interface ScriptCoverage {
   readonly url: string
-  readonly functions: ReadonlyArray<{ readonly ranges: ReadonlyArray<{ readonly startOffset: number, readonly endOffset: number, readonly count: number }> }>
+  readonly functions: ReadonlyArray<{ readonly ranges: readonly Range[] }>
 }
 
 /** Which blocks of lib/ have run, as V8 counts them. */
@@ -28,7 +34,9 @@ export class Coverage {
       for (const { url, functions } of result) {
         if (!url.includes('/lib/') || url.includes('/node_modules/')) continue
         for (const { ranges } of functions) {
-          for (const { startOffset, endOffset, count } of ranges) if (count > 0) ran.push(`${url}:${startOffset}:${endOffset}`)
+          for (const { startOffset, endOffset, count } of ranges) {
+            if (count > 0) ran.push(`${url}:${startOffset}:${endOffset}`)
+          }
         }
       }
     })
@@ -42,7 +50,10 @@ export class Coverage {
     return fresh
   }
 
-  /** Runs these inputs, and the halves in which one of the blocks runs, to the last. @returns those inputs; their blocks are taken from the set */
+  /**
+   * Runs these inputs, and the halves in which one of the blocks runs, to the last. @returns those inputs; their blocks
+   * are taken from the set
+   */
   pick (inputs: readonly Buffer[], run: (input: Buffer) => void, blocks: Set<string>): readonly Buffer[] {
     if (blocks.size === 0) return []
     for (const input of inputs) run(input)

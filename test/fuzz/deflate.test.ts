@@ -6,10 +6,18 @@ import { agreed, deflate, deflateAlone, inflate, SETTINGS } from '../fixtures/de
 import { bytes, holds } from './properties.js'
 import { countAllocations } from './targets.js'
 
-const payload = fc.oneof(bytes(300), fc.tuple(bytes(12), fc.integer({ min: 0, max: 400 })).map(([pattern, times]) => Buffer.concat(Array<Buffer>(times).fill(pattern))), fc.constantFrom(0, 70_000).map((length) => Buffer.alloc(length, 'ab')))
+const payload = fc.oneof(
+  bytes(300),
+  fc.tuple(
+    bytes(12), fc.integer({ min: 0, max: 400 })
+  ).map(([pattern, times]) => Buffer.concat(Array<Buffer>(times).fill(pattern))),
+  fc.constantFrom(0, 70_000).map((length) => Buffer.alloc(length, 'ab'))
+)
 
 t.test('messages are decompressed as they were compressed, with contexts and without, in every window', async () => {
-  await holds(120, fc.asyncProperty(fc.array(payload, { maxLength: 6 }), fc.boolean(), fc.integer({ min: 9, max: 15 }), fc.integer({ min: 1, max: 9 }), async (payloads, keepsContext, windowBits, level) => {
+  await holds(120, fc.asyncProperty(fc.array(payload, { maxLength: 6 }), fc.boolean(), fc.integer({
+    min: 9, max: 15
+  }), fc.integer({ min: 1, max: 9 }), async (payloads, keepsContext, windowBits, level) => {
     const parameters = agreed(keepsContext, windowBits)
     const deflater = createDeflater(parameters, { ...SETTINGS, level })
     const inflater = createInflater(parameters)
@@ -31,7 +39,9 @@ const LIMIT = 4_096
 t.test('whatever is decompressed stays within the limit or is a fault, and the next message is read', async () => {
   const inflater = createInflater(agreed(false))
   const good = Buffer.from('what comes behind it')
-  const changed = fc.tuple(payload, fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 4 })).map(([all, changes]) => {
+  const changed = fc.tuple(
+    payload, fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 4 })
+  ).map(([all, changes]) => {
     const compressed = Buffer.from(deflateAlone(all))
     for (const [at, byte] of changes) compressed[at % compressed.length] = byte
     return compressed

@@ -12,32 +12,56 @@ const token = fc.string({ unit: fc.constantFrom(...TOKEN), minLength: 1, maxLeng
 const space = fc.constantFrom('', '', ' ', '\t', '  ')
 
 const LINES = [
-  'Host: example.com', 'Host: [::1]:80', 'Upgrade: websocket', 'Upgrade: WebSocket', 'Connection: Upgrade', 'Connection: keep-alive, Upgrade', 'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Version: 8', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Origin: http://example.com', 'Origin: null', 'Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5',
-  'Sec-WebSocket-Key2: 12998 5 Y3 1  .P00', 'Sec-WebSocket-Protocol: a, b', 'WebSocket-Protocol: sample', ':protocol: websocket',
+  'Host: example.com', 'Host: [::1]:80', 'Upgrade: websocket', 'Upgrade: WebSocket', 'Connection: Upgrade',
+  'Connection: keep-alive, Upgrade', 'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Version: 8', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Origin: http://example.com',
+  'Origin: null', 'Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5',
+  'Sec-WebSocket-Key2: 12998 5 Y3 1  .P00', 'Sec-WebSocket-Protocol: a, b', 'WebSocket-Protocol: sample',
+  ':protocol: websocket',
   'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits; server_max_window_bits=10'
 ]
 const NAMES = LINES.map((line) => line.slice(0, line.indexOf(':', 1)))
-const line = fc.oneof(fc.constantFrom(...LINES), fc.tuple(fc.constantFrom(...NAMES), fc.string({ unit: 'binary-ascii', maxLength: 40 })).map(([name, value]) => `${name}: ${value.replaceAll('\n', ' ')}`))
-const head = fc.tuple(fc.constantFrom('GET /demo 1.1', 'GET * 1.1', 'GET http://x/y 1.1', 'POST / 1.1', 'CONNECT / 2.0', 'GET /demo 1.0', 'GET /demo x'), fc.uniqueArray(line, { maxLength: 12 }))
+const line = fc.oneof(fc.constantFrom(...LINES), fc.tuple(fc.constantFrom(...NAMES), fc.string({
+  unit: 'binary-ascii', maxLength: 40
+})).map(([name, value]) => `${name}: ${value.replaceAll('\n', ' ')}`))
+const head = fc.tuple(
+  fc.constantFrom(
+    'GET /demo 1.1', 'GET * 1.1', 'GET http://x/y 1.1', 'POST / 1.1', 'CONNECT / 2.0', 'GET /demo 1.0', 'GET /demo x'
+  ),
+  fc.uniqueArray(line, { maxLength: 12 })
+)
 
 t.test('a head is a handshake, or is refused with a code and a status; nothing else is thrown, and no line is written that nobody wrote', async () => {
-  await holds(1_500, fc.property(head, ([first, lines]) => { TARGETS.handshake(Buffer.from([first, ...lines].join('\n'), 'latin1')) }))
+  await holds(
+    1_500,
+    fc.property(head, ([first, lines]) => { TARGETS.handshake(Buffer.from([first, ...lines].join('\n'), 'latin1')) })
+  )
 })
 
 t.test('so are the bytes of a head of any kind', async () => {
-  await holds(500, fc.property(fc.string({ unit: 'binary-ascii', maxLength: 200 }), (text) => { TARGETS.handshake(Buffer.from(text, 'latin1')) }))
+  await holds(500, fc.property(fc.string({
+    unit: 'binary-ascii', maxLength: 200
+  }), (text) => { TARGETS.handshake(Buffer.from(text, 'latin1')) }))
 })
 
-const parameter = fc.record({ name: token, value: fc.option(token, { nil: undefined }), isQuoted: fc.boolean(), spaces: fc.array(space, { minLength: 4, maxLength: 4 }) })
+const parameter = fc.record({
+  name: token,
+  value: fc.option(token, { nil: undefined }),
+  isQuoted: fc.boolean(),
+  spaces: fc.array(space, { minLength: 4, maxLength: 4 })
+})
 const offer = fc.record({ name: token, parameters: fc.array(parameter, { maxLength: 5 }) })
 
 t.test('extensions are read as they were written, with any space and any quotes', async (t) => {
   await holds(500, fc.property(fc.array(offer, { minLength: 1, maxLength: 6 }), space, (offers, between) => {
-    const written = offers.map(({ name, parameters }) => name + parameters.map(({ name, value, isQuoted, spaces: [a, b, c, d] }) =>
+    const written = offers.map(({
+      name, parameters
+    }) => name + parameters.map(({ name, value, isQuoted, spaces: [a, b, c, d] }) =>
       `${a};${b}${name}${value === undefined ? '' : `${c}=${d}${isQuoted ? `"${value.replace(/./g, (char, i: number) => i % 3 === 0 ? `\\${char}` : char)}"` : value}`}`).join('')).join(`${between},${between}`)
     const read: readonly ExtensionOffer[] = readExtensions({ 'sec-websocket-extensions': written })
-    const expected = offers.map(({ name, parameters }) => ({ name, parameters: parameters.map(({ name, value }) => ({ name, value })) }))
+    const expected = offers.map(({ name, parameters }) => ({
+      name, parameters: parameters.map(({ name, value }) => ({ name, value }))
+    }))
     return JSON.stringify(read) === JSON.stringify(expected) || (t.same(read, expected), false)
   }))
 })
@@ -45,12 +69,30 @@ t.test('extensions are read as they were written, with any space and any quotes'
 const bits = fc.constantFrom(undefined, ...Array.from({ length: 10 }, (_, i) => i + 7))
 
 t.test('what is agreed on keeps what the client asked for, and says nothing that it did not offer (RFC 7692 §7.1)', async () => {
-  await holds(1_000, fc.property(fc.boolean(), fc.boolean(), bits, fc.oneof(bits, fc.constant('able' as const)), fc.boolean(), fc.boolean(), fc.integer({ min: 9, max: 15 }), fc.integer({ min: 9, max: 15 }), (serverNone, clientNone, serverBits, clientBits, contextTakeover, clientContextTakeover, windowBits, clientWindowBits) => {
-    const text = ['permessage-deflate', ...(serverNone ? ['server_no_context_takeover'] : []), ...(clientNone ? ['client_no_context_takeover'] : []),
-      ...(serverBits === undefined ? [] : [`server_max_window_bits=${serverBits}`]),
-      ...(clientBits === undefined ? [] : [clientBits === 'able' ? 'client_max_window_bits' : `client_max_window_bits=${clientBits}`])].join('; ')
-    const found = negotiateDeflate(readExtensions({ 'sec-websocket-extensions': text }), { ...SETTINGS, contextTakeover, clientContextTakeover, windowBits, clientWindowBits })
-    const isValid = (value: typeof clientBits): boolean => value === undefined || value === 'able' || (value >= 8 && value <= 15)
+  await holds(1_000, fc.property(fc.boolean(), fc.boolean(), bits, fc.oneof(
+    bits, fc.constant('able' as const)
+  ), fc.boolean(), fc.boolean(), fc.integer({ min: 9, max: 15 }),
+  fc.integer({
+    min: 9, max: 15
+  }), (
+    serverNone, clientNone, serverBits, clientBits, contextTakeover, clientContextTakeover, windowBits, clientWindowBits
+  ) => {
+    const text = ['permessage-deflate', ...(serverNone
+      ? [
+          'server_no_context_takeover'
+        ]
+      : []), ...(clientNone ? ['client_no_context_takeover'] : []),
+    ...(serverBits === undefined ? [] : [`server_max_window_bits=${serverBits}`]),
+    ...(clientBits === undefined
+      ? []
+      : [
+          clientBits === 'able' ? 'client_max_window_bits' : `client_max_window_bits=${clientBits}`
+        ])].join('; ')
+    const found = negotiateDeflate(readExtensions({ 'sec-websocket-extensions': text }), {
+      ...SETTINGS, contextTakeover, clientContextTakeover, windowBits, clientWindowBits
+    })
+    const isValid = (value: typeof clientBits): boolean => value === undefined || value === 'able' ||
+      (value >= 8 && value <= 15)
     // zlib has no raw stream with a window of 256 bytes.
     if (!isValid(serverBits) || !isValid(clientBits) || serverBits === 8) return found === undefined
     if (found === undefined) return false
@@ -61,14 +103,20 @@ t.test('what is agreed on keeps what the client asked for, and says nothing that
       (!clientNone || found.parameters.clientNoContextTakeover) &&
       (serverBits === undefined || Number(said.get('server_max_window_bits')) <= serverBits) &&
       (clientBits !== undefined || !said.has('client_max_window_bits')) &&
-      (clientBits === undefined || clientBits === 'able' || Number(said.get('client_max_window_bits') ?? 15) <= clientBits) &&
+      (clientBits === undefined || clientBits === 'able' ||
+        Number(said.get('client_max_window_bits') ?? 15) <= clientBits) &&
       found.parameters.serverMaxWindowBits === Number(said.get('server_max_window_bits') ?? 15) &&
       found.parameters.clientMaxWindowBits === Number(said.get('client_max_window_bits') ?? 15)
   }))
 })
 
 /** A key as a client makes it (draft-ietf-hybi-thewebsocketprotocol-00 §4.1, steps 16 to 22). */
-const hixieKey = fc.record({ spaces: fc.integer({ min: 1, max: 12 }), fraction: fc.double({ min: 0, max: 1, noNaN: true }), noise: fc.array(fc.tuple(fc.nat(), fc.constantFrom(...'!"#$%&/:;<=>?@AZaz~')), { minLength: 1, maxLength: 12 }), at: fc.array(fc.nat(), { minLength: 12, maxLength: 12 }) })
+const hixieKey = fc.record({
+  spaces: fc.integer({ min: 1, max: 12 }),
+  fraction: fc.double({ min: 0, max: 1, noNaN: true }),
+  noise: fc.array(fc.tuple(fc.nat(), fc.constantFrom(...'!"#$%&/:;<=>?@AZaz~')), { minLength: 1, maxLength: 12 }),
+  at: fc.array(fc.nat(), { minLength: 12, maxLength: 12 })
+})
   .map(({ spaces, fraction, noise, at }) => {
     const number = Math.floor(Math.floor(0xffffffff / spaces) * fraction)
     let key = String(number * spaces)
@@ -81,8 +129,17 @@ const hixieKey = fc.record({ spaces: fc.integer({ min: 1, max: 12 }), fraction: 
 
 t.test('the keys that a client of hixie-76 makes are accepted, and proven', async () => {
   await holds(500, fc.property(hixieKey, hixieKey, (one, two) => {
-    const headers = { host: 'a', upgrade: 'WebSocket', connection: 'Upgrade', origin: 'http://a', 'sec-websocket-key1': one.key, 'sec-websocket-key2': two.key }
-    const read = readHandshake({ method: 'GET', url: '/', httpVersion: '1.1', secure: false, host: 'a', headers }, VERSIONS)
+    const headers = {
+      host: 'a',
+      upgrade: 'WebSocket',
+      connection: 'Upgrade',
+      origin: 'http://a',
+      'sec-websocket-key1': one.key,
+      'sec-websocket-key2': two.key
+    }
+    const read = readHandshake({
+      method: 'GET', url: '/', httpVersion: '1.1', secure: false, host: 'a', headers
+    }, VERSIONS)
     return read.version === 'hixie-76' && read.answer(undefined, Buffer.from('12345678')).body?.length === 16
   }))
 })

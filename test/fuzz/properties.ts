@@ -1,16 +1,22 @@
 import fc from 'fast-check'
 
-/** The same in every run, so that a failure comes back; `FUZZ_SEED` and `FUZZ_RUNS` for others. What fails is printed with its seed. */
+/**
+ * The same in every run, so that a failure comes back; `FUZZ_SEED` and `FUZZ_RUNS` for others. What fails is printed
+ * with its seed.
+ */
 const seed = Number(process.env['FUZZ_SEED'] ?? 6_455)
 const factor = Number(process.env['FUZZ_RUNS'] ?? 1)
 
 /** Holds a property against so many random values. */
-export function holds<Ts extends [unknown, ...unknown[]]> (runs: number, property: fc.IProperty<Ts> | fc.IAsyncProperty<Ts>): Promise<void> | void {
+export function holds<Ts extends [unknown, ...unknown[]]> (
+  runs: number, property: fc.IProperty<Ts> | fc.IAsyncProperty<Ts>
+): Promise<void> | void {
   return fc.assert(property as fc.IAsyncProperty<Ts>, { seed, numRuns: Math.ceil(runs * factor), endOnFailure: false })
 }
 
 /** Bytes, as a Buffer. */
-export const bytes = (maxLength: number): fc.Arbitrary<Buffer> => fc.uint8Array({ maxLength }).map((array) => Buffer.from(array))
+export const bytes = (maxLength: number): fc.Arbitrary<Buffer> =>
+  fc.uint8Array({ maxLength }).map((array) => Buffer.from(array))
 
 /** Where a stream is cut. */
 export const cuts: fc.Arbitrary<number[]> = fc.array(fc.nat({ max: 64 }), { maxLength: 40 })
@@ -49,9 +55,13 @@ export function encodeRaw ({ first, isMasked, payload, form }: RawFrame): Buffer
 }
 
 const text = fc.string({ unit: 'grapheme', maxLength: 40 }).map((value) => Buffer.from(value))
-const closePayload = fc.tuple(fc.oneof(fc.constantFrom(1000, 1001, 1005, 1011, 3000, 4999), fc.nat({ max: 0xffff })), text).map(([code, reason]) => Buffer.concat([Buffer.of(code >> 8, code & 0xff), reason]))
+const closePayload = fc.tuple(
+  fc.oneof(fc.constantFrom(1000, 1001, 1005, 1011, 3000, 4999), fc.nat({ max: 0xffff })), text
+).map(([code, reason]) => Buffer.concat([Buffer.of(code >> 8, code & 0xff), reason]))
 
-const often = <T, U>(usual: T, rare: fc.Arbitrary<U>): fc.Arbitrary<T | U> => fc.oneof({ weight: 19, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: rare })
+const often = <T, U>(usual: T, rare: fc.Arbitrary<U>): fc.Arbitrary<T | U> => fc.oneof(
+  { weight: 19, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: rare }
+)
 
 /** Frames of a client, most of them legal: whole messages, fragments, control frames. */
 export const frame: fc.Arbitrary<RawFrame> = fc.record({
@@ -63,9 +73,14 @@ export const frame: fc.Arbitrary<RawFrame> = fc.record({
     { weight: 1, arbitrary: fc.nat({ max: 255 }) }
   ),
   isMasked: often(true, fc.constant(false)),
-  payload: fc.oneof({ weight: 5, arbitrary: text }, { weight: 3, arbitrary: bytes(60) }, { weight: 1, arbitrary: bytes(400) }, { weight: 1, arbitrary: closePayload }),
+  payload: fc.oneof(
+    { weight: 5, arbitrary: text }, { weight: 3, arbitrary: bytes(60) }, { weight: 1, arbitrary: bytes(400) },
+    { weight: 1, arbitrary: closePayload }
+  ),
   form: often(0 as const, fc.constantFrom(2 as const, 8 as const))
 })
 
 /** A stream of a client. */
-export const stream: fc.Arbitrary<Buffer> = fc.array(frame, { maxLength: 14 }).map((frames) => Buffer.concat(frames.map(encodeRaw)))
+export const stream: fc.Arbitrary<Buffer> = fc.array(
+  frame, { maxLength: 14 }
+).map((frames) => Buffer.concat(frames.map(encodeRaw)))

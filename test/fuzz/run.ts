@@ -1,5 +1,5 @@
-// `npm run fuzz`: changes inputs of the corpus, and keeps those that run a block of lib/ which none before has run. V8 counts the blocks, so
-// no native code is needed, and the same inputs run on every version of Node.js.
+// `npm run fuzz`: changes inputs of the corpus, and keeps those that run a block of lib/ which none before has run. V8
+// counts the blocks, so no native code is needed, and the same inputs run on every version of Node.js.
 import { parseArgs } from 'node:util'
 import { createRandom } from '../fixtures/sink.js'
 import { readCorpus, saveInput } from './corpus.js'
@@ -25,10 +25,17 @@ const LONGEST = 512
 
 const { values } = parseArgs({
   options: {
-    minutes: { type: 'string' }, seconds: { type: 'string' }, executions: { type: 'string' }, target: { type: 'string' }, seed: { type: 'string' }, save: { type: 'boolean', default: false }, help: { type: 'boolean', default: false }
+    minutes: { type: 'string' },
+    seconds: { type: 'string' },
+    executions: { type: 'string' },
+    target: { type: 'string' },
+    seed: { type: 'string' },
+    save: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false }
   }
 })
-const names = (Object.keys(TARGETS) as TargetName[]).filter((name) => values.target === undefined || name === values.target)
+const names = (Object.keys(TARGETS) as TargetName[]).filter((name) => values.target === undefined ||
+  name === values.target)
 const seconds = values.minutes !== undefined ? 60 * Number(values.minutes) : Number(values.seconds ?? 30)
 const executions = Number(values.executions ?? Infinity)
 const seed = Number(values.seed ?? Date.now() % 0x1_0000_0000)
@@ -65,7 +72,10 @@ function fuzz (name: TargetName): number {
   let count = corpus.length
   let size = SMALLEST_BATCH
   while (count < most && (values.executions !== undefined || performance.now() < end)) {
-    const batch = Array.from({ length: Math.min(size, most - count) }, () => mutate(corpus[random(corpus.length)] as Buffer, corpus[random(corpus.length)] as Buffer, random, LONGEST))
+    const batch = Array.from(
+      { length: Math.min(size, most - count) },
+      () => mutate(corpus[random(corpus.length)] as Buffer, corpus[random(corpus.length)] as Buffer, random, LONGEST)
+    )
     for (const input of batch) run(input)
     count += batch.length
     const fresh = coverage.take()
@@ -75,6 +85,8 @@ function fuzz (name: TargetName): number {
       if (values.save) saveInput(name, input)
     }
   }
-  console.log(`${name}: ${count} executions, ${before.blocks} blocks by the corpus of ${before.inputs} inputs, ${coverage.size} in the end by ${corpus.length}`)
+  console.log(
+    `${name}: ${count} executions, ${before.blocks} blocks by the corpus of ${before.inputs} inputs, ${coverage.size} in the end by ${corpus.length}`
+  )
   return count
 }

@@ -8,7 +8,9 @@ import { Compression } from '../../lib/protocol/compression.js'
 import { Hixie } from '../../lib/protocol/hixie.js'
 import type { Protocol } from '../../lib/protocol/protocol.js'
 import { Rfc6455 } from '../../lib/protocol/rfc6455.js'
-import { encodeFrame, readClientFrame, readServerFrame, type PayloadFrame, type ReceivedFrame, type ServerFrame } from '../../lib/topics/frames.js'
+import {
+  encodeFrame, readClientFrame, readServerFrame, type PayloadFrame, type ReceivedFrame, type ServerFrame
+} from '../../lib/topics/frames.js'
 import { VERSIONS } from '../../lib/versions.js'
 import { agreed, SETTINGS } from '../fixtures/deflate.js'
 import { createRandom, feed, RecordingSink } from '../fixtures/sink.js'
@@ -84,9 +86,14 @@ const protocol: Target = (input) => {
   const { largest, total } = countAllocations(() => { whole = converse(kind, [rest]) })
   const pieces = cut(rest, Array.from({ length: 20 }, () => random(1 + Math.ceil(rest.length / 6))))
   claim(isDeepStrictEqual(converse(kind, pieces), whole), `in ${pieces.length} pieces something else happened`)
-  claim(isDeepStrictEqual(converse(kind, [...Array.from(rest.subarray(0, 128), (byte) => Buffer.of(byte)), rest.subarray(128)]), whole), 'byte by byte something else happened')
+  claim(isDeepStrictEqual(converse(kind, [
+    ...Array.from(rest.subarray(0, 128), (byte) => Buffer.of(byte)), rest.subarray(128)
+  ]), whole), 'byte by byte something else happened')
   // Eight times what has arrived, or a pool; a chunk of zlib where there is compression.
-  claim(largest <= Math.max(kind.startsWith('13 ') ? 65_536 : 16_384, 8 * input.length), `${largest} bytes were allocated at once for ${input.length}`)
+  claim(
+    largest <= Math.max(kind.startsWith('13 ') ? 65_536 : 16_384, 8 * input.length),
+    `${largest} bytes were allocated at once for ${input.length}`
+  )
   // An empty message in two fragments costs a kilobyte, for a short time: it has 12 bytes.
   claim(total <= 262_144 + 256 * input.length, `${total} bytes were allocated for ${input.length}`)
 }
@@ -118,7 +125,13 @@ const handshake: Target = (input) => {
     const offers = readExtensions(headers)
     for (const clientContextTakeover of [true, false]) {
       for (const windowBits of [9, 15]) {
-        const found = negotiateDeflate(offers, { ...SETTINGS, contextTakeover: clientContextTakeover, clientContextTakeover, windowBits, clientWindowBits: windowBits })
+        const found = negotiateDeflate(offers, {
+          ...SETTINGS,
+          contextTakeover: clientContextTakeover,
+          clientContextTakeover,
+          windowBits,
+          clientWindowBits: windowBits
+        })
         if (found === undefined) continue
         const { serverMaxWindowBits, clientMaxWindowBits } = found.parameters
         claim(serverMaxWindowBits >= 9 && serverMaxWindowBits <= windowBits, 'the window of the server is not one')

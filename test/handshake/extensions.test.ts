@@ -3,7 +3,13 @@ import { negotiateDeflate, readExtensions } from '../../lib/handshake/extensions
 import type { DeflateSettings } from '../../lib/deflate/settings.js'
 
 const SETTINGS: DeflateSettings = {
-  contextTakeover: false, clientContextTakeover: false, windowBits: 15, clientWindowBits: 15, level: 3, memLevel: 8, threshold: 1024
+  contextTakeover: false,
+  clientContextTakeover: false,
+  windowBits: 15,
+  clientWindowBits: 15,
+  level: 3,
+  memLevel: 8,
+  threshold: 1024
 }
 const TAKEOVER: DeflateSettings = { ...SETTINGS, contextTakeover: true, clientContextTakeover: true }
 
@@ -51,8 +57,12 @@ t.test('no header and an empty one offer nothing', async (t) => {
 
 t.test('what the grammar does not know is refused', async (t) => {
   for (const value of ['a b', 'a; b c', 'a; b=c d', 'a; b="c" d', 'a=b']) refuses(t, value, /comma is missing/)
-  for (const value of ['a;', 'a;;b', 'a; =b', 'a; b=', 'a; b=;c', '=a', ';', 'é', 'a\u00a0,\u00a0b', 'a; b=(', '"a"']) refuses(t, value, /token|comma/)
-  for (const value of ['a; b="c d"', 'a; b="c', 'a; b="c\\', 'a; b="é"', 'a; b="\\""']) refuses(t, value, /quoted value is not a token/)
+  for (const value of ['a;', 'a;;b', 'a; =b', 'a; b=', 'a; b=;c', '=a', ';', 'é', 'a\u00a0,\u00a0b', 'a; b=(', '"a"']) {
+    refuses(t, value, /token|comma/)
+  }
+  for (const value of ['a; b="c d"', 'a; b="c', 'a; b="c\\', 'a; b="é"', 'a; b="\\""']) {
+    refuses(t, value, /quoted value is not a token/)
+  }
   refuses(t, 'a; b=""', /quoted value is empty/)
   for (const value of [',', ' , ,']) refuses(t, value, /no extension/)
 })
@@ -85,21 +95,27 @@ t.test('nothing is agreed on without an offer of permessage-deflate', async (t) 
 
 t.test('by default no side keeps its context', async (t) => {
   t.strictSame(negotiate('permessage-deflate; client_max_window_bits'), {
-    parameters: { serverNoContextTakeover: true, clientNoContextTakeover: true, serverMaxWindowBits: 15, clientMaxWindowBits: 15 },
+    parameters: {
+      serverNoContextTakeover: true, clientNoContextTakeover: true, serverMaxWindowBits: 15, clientMaxWindowBits: 15
+    },
     answer: 'permessage-deflate; server_no_context_takeover; client_no_context_takeover'
   })
 })
 
 t.test('with context takeover the bare extension is agreed on', async (t) => {
   t.strictSame(negotiate('permessage-deflate', TAKEOVER), {
-    parameters: { serverNoContextTakeover: false, clientNoContextTakeover: false, serverMaxWindowBits: 15, clientMaxWindowBits: 15 },
+    parameters: {
+      serverNoContextTakeover: false, clientNoContextTakeover: false, serverMaxWindowBits: 15, clientMaxWindowBits: 15
+    },
     answer: 'permessage-deflate'
   })
 })
 
 t.test('a client is not refused what it asks for', async (t) => {
   t.strictSame(negotiate('permessage-deflate; server_no_context_takeover; client_no_context_takeover', TAKEOVER), {
-    parameters: { serverNoContextTakeover: true, clientNoContextTakeover: true, serverMaxWindowBits: 15, clientMaxWindowBits: 15 },
+    parameters: {
+      serverNoContextTakeover: true, clientNoContextTakeover: true, serverMaxWindowBits: 15, clientMaxWindowBits: 15
+    },
     answer: 'permessage-deflate; server_no_context_takeover; client_no_context_takeover'
   })
   t.match(negotiate('permessage-deflate; server_max_window_bits=10', TAKEOVER), {
@@ -113,26 +129,37 @@ t.test('a client is not refused what it asks for', async (t) => {
 t.test('the window of the server is the smaller of the two, and is told', async (t) => {
   const settings = { ...TAKEOVER, windowBits: 12 }
   t.match(negotiate('permessage-deflate; server_max_window_bits=15', TAKEOVER)?.answer, /; server_max_window_bits=15$/)
-  t.match(negotiate('permessage-deflate; server_max_window_bits=15', settings), { parameters: { serverMaxWindowBits: 12 }, answer: /; server_max_window_bits=12$/ })
-  t.match(negotiate('permessage-deflate; server_max_window_bits=9', settings), { parameters: { serverMaxWindowBits: 9 }, answer: /; server_max_window_bits=9$/ })
-  t.match(negotiate('permessage-deflate', settings), { parameters: { serverMaxWindowBits: 12 }, answer: /; server_max_window_bits=12$/ })
+  t.match(negotiate('permessage-deflate; server_max_window_bits=15', settings), {
+    parameters: { serverMaxWindowBits: 12 }, answer: /; server_max_window_bits=12$/
+  })
+  t.match(negotiate('permessage-deflate; server_max_window_bits=9', settings), {
+    parameters: { serverMaxWindowBits: 9 }, answer: /; server_max_window_bits=9$/
+  })
+  t.match(negotiate('permessage-deflate', settings), {
+    parameters: { serverMaxWindowBits: 12 }, answer: /; server_max_window_bits=12$/
+  })
 })
 
 t.test('the window of the client is told only where it offered the parameter', async (t) => {
   const settings = { ...TAKEOVER, clientWindowBits: 11 }
   t.match(negotiate('permessage-deflate; client_max_window_bits', settings), {
-    parameters: { clientMaxWindowBits: 11, clientNoContextTakeover: false }, answer: 'permessage-deflate; client_max_window_bits=11'
+    parameters: { clientMaxWindowBits: 11, clientNoContextTakeover: false },
+    answer: 'permessage-deflate; client_max_window_bits=11'
   })
   t.match(negotiate('permessage-deflate; client_max_window_bits=10', settings)?.answer, /client_max_window_bits=10$/)
   t.match(negotiate('permessage-deflate; client_max_window_bits=15', TAKEOVER)?.answer, /^permessage-deflate$/)
   t.strictSame(negotiate('permessage-deflate', settings), {
-    parameters: { serverNoContextTakeover: false, clientNoContextTakeover: true, serverMaxWindowBits: 15, clientMaxWindowBits: 15 },
+    parameters: {
+      serverNoContextTakeover: false, clientNoContextTakeover: true, serverMaxWindowBits: 15, clientMaxWindowBits: 15
+    },
     answer: 'permessage-deflate; client_no_context_takeover'
   }, 'one that cannot be bounded keeps no context')
 })
 
 t.test('window bits are 8 to 15 in their shortest form, quoted or not', async (t) => {
-  for (const value of ['9', '10', '15', '"12"', '"1\\2"']) t.ok(negotiate(`permessage-deflate; server_max_window_bits=${value}`), value)
+  for (const value of ['9', '10', '15', '"12"', '"1\\2"']) {
+    t.ok(negotiate(`permessage-deflate; server_max_window_bits=${value}`), value)
+  }
   for (const name of ['server_max_window_bits', 'client_max_window_bits']) {
     for (const value of ['7', '16', '08', '015', '1', '0', '-9', '+9', '9.0', '1e1', '0x9', '1a', '99']) {
       t.equal(negotiate(`permessage-deflate; ${name}=${value}`), undefined, `${name}=${value}`)
@@ -150,10 +177,13 @@ t.test('an offer with an unknown, repeated or invalid parameter is declined, and
   for (const parameters of [
     'unknown', 'SERVER_NO_CONTEXT_TAKEOVER', 'server_no_context_takeover=1', 'client_no_context_takeover=true',
     'server_no_context_takeover; server_no_context_takeover', 'client_no_context_takeover; client_no_context_takeover',
-    'server_max_window_bits=10; server_max_window_bits=10', 'client_max_window_bits; client_max_window_bits', 'server_max_window_bits=8'
+    'server_max_window_bits=10; server_max_window_bits=10', 'client_max_window_bits; client_max_window_bits',
+    'server_max_window_bits=8'
   ]) {
     t.equal(negotiate(`permessage-deflate; ${parameters}`), undefined, parameters)
-    t.match(negotiate(`other, permessage-deflate; ${parameters}, permessage-deflate; server_max_window_bits=9, permessage-deflate`)?.answer,
-      /server_max_window_bits=9$/, parameters)
+    t.match(negotiate(
+      `other, permessage-deflate; ${parameters}, permessage-deflate; server_max_window_bits=9, permessage-deflate`
+    )?.answer,
+    /server_max_window_bits=9$/, parameters)
   }
 })

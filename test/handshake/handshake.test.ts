@@ -29,7 +29,8 @@ function refusal (read: HandshakeRequest, versions: readonly Version[] = VERSION
   try {
     readHandshake(read, versions)
   } catch (error) {
-    const { code, statusCode, headers } = error as { code: string, statusCode: number, headers?: Record<string, string> }
+    const { code, statusCode, headers } =
+      error as { code: string, statusCode: number, headers?: Record<string, string> }
     return { code, statusCode, headers }
   }
   return undefined
@@ -43,7 +44,9 @@ t.test('an upgrade is one of WebSocket', async t => {
   for (const upgrade of ['websocket', 'WebSocket', 'WEBSOCKET', 'h2c, websocket', 'websocket,h2c']) {
     t.ok(isWebSocketUpgrade({ upgrade }), upgrade)
   }
-  for (const upgrade of ['', 'h2c', 'websockets', 'web socket', 'websocket/13']) t.notOk(isWebSocketUpgrade({ upgrade }), `not ${upgrade}`)
+  for (const upgrade of ['', 'h2c', 'websockets', 'web socket', 'websocket/13']) {
+    t.notOk(isWebSocketUpgrade({ upgrade }), `not ${upgrade}`)
+  }
   t.notOk(isWebSocketUpgrade({}), 'not without the header')
 })
 
@@ -63,7 +66,10 @@ t.test('each version is read as itself', async t => {
 
 t.test('a whole conversation of RFC 6455 §1.2 is answered', async t => {
   const handshake = readHandshake(request({
-    ...MODERN, connection: 'keep-alive, Upgrade', origin: 'http://example.com', 'sec-websocket-protocol': 'chat, superchat'
+    ...MODERN,
+    connection: 'keep-alive, Upgrade',
+    origin: 'http://example.com',
+    'sec-websocket-protocol': 'chat, superchat'
   }, { host: 'server.example.com' }), VERSIONS)
   const protocol = chooseProtocol(handshake.offered, ['superchat', 'chat'])
   t.strictSame(handshake.answer(protocol, Buffer.alloc(0)).headers, [
@@ -83,20 +89,26 @@ t.test('a method other than GET is refused', async t => {
 
 t.test('an HTTP version under 1.1 is refused, a later one is not', async t => {
   for (const httpVersion of ['1.0', '0.9', '', 'x']) {
-    t.match(refusal(request(MODERN, { httpVersion })), { code: 'FST_WIRE_HTTP_VERSION', statusCode: 400 }, `"${httpVersion}"`)
+    t.match(
+      refusal(request(MODERN, { httpVersion })), { code: 'FST_WIRE_HTTP_VERSION', statusCode: 400 }, `"${httpVersion}"`
+    )
   }
   t.equal(refusal(request(MODERN, { httpVersion: '2.0' })), undefined)
 })
 
 t.test('an Upgrade header without the token is refused', async t => {
   for (const upgrade of [undefined, '', 'h2c', 'websockets']) {
-    t.match(refusal(request({ ...MODERN, upgrade })), { code: 'FST_WIRE_UPGRADE_HEADER', statusCode: 400 }, `"${upgrade}"`)
+    t.match(refusal(request({ ...MODERN, upgrade })), {
+      code: 'FST_WIRE_UPGRADE_HEADER', statusCode: 400
+    }, `"${upgrade}"`)
   }
 })
 
 t.test('a Connection header without the token is refused', async t => {
   for (const connection of [undefined, '', 'keep-alive', 'upgrades', 'Upgrade; x']) {
-    t.match(refusal(request({ ...MODERN, connection })), { code: 'FST_WIRE_CONNECTION_HEADER', statusCode: 400 }, `"${connection}"`)
+    t.match(refusal(request({ ...MODERN, connection })), {
+      code: 'FST_WIRE_CONNECTION_HEADER', statusCode: 400
+    }, `"${connection}"`)
   }
   t.equal(refusal(request({ ...MODERN, connection: 'keep-alive,UPGRADE' })), undefined)
 })
@@ -126,7 +138,9 @@ t.test('the checks come in the order method, HTTP version, Upgrade, Connection, 
 })
 
 t.test('a version that is not spoken is refused with those that are', async t => {
-  for (const version of ['', '0', '6', '9', '14', '013', '13.0', '+13', '0xd', '13, 8', '13, 13', 'hixie-76', 'hixie-75', 'x']) {
+  for (const version of [
+    '', '0', '6', '9', '14', '013', '13.0', '+13', '0xd', '13, 8', '13, 13', 'hixie-76', 'hixie-75', 'x'
+  ]) {
     t.strictSame(refusal(request({ ...MODERN, 'sec-websocket-version': version })), {
       code: 'FST_WIRE_VERSION', statusCode: 426, headers: { upgrade: 'websocket', 'sec-websocket-version': '13, 8, 7' }
     }, `"${version}"`)
@@ -181,7 +195,9 @@ t.test('a broken hixie-76 handshake never falls back to hixie-75', async t => {
   ] as const) {
     t.match(refusal(request({ ...HIXIE_76, ...headers })), { code: 'FST_WIRE_HIXIE_KEY', statusCode: 400 }, name)
   }
-  t.match(refusal(request({ ...HIXIE_76, origin: undefined })), { code: 'FST_WIRE_ORIGIN_MISSING', statusCode: 400 }, 'no origin')
+  t.match(refusal(request({
+    ...HIXIE_76, origin: undefined
+  })), { code: 'FST_WIRE_ORIGIN_MISSING', statusCode: 400 }, 'no origin')
 })
 
 t.test('hixie-75 is refused where it is not spoken', async t => {
@@ -211,14 +227,25 @@ t.test('the subprotocol chosen', async t => {
 
 t.test('an extended CONNECT of HTTP/2 is a handshake of version 13 and of no other', async t => {
   const connect = (headers: Headers, host: string | undefined = 'example.com'): HandshakeRequest => ({
-    method: 'GET', httpVersion: '2.0', url: '/demo', headers: { ':method': 'CONNECT', ':protocol': 'websocket', ...headers }, secure: false, host
+    method: 'GET',
+    httpVersion: '2.0',
+    url: '/demo',
+    headers: { ':method': 'CONNECT', ':protocol': 'websocket', ...headers },
+    secure: false,
+    host
   })
   t.equal(isExtendedConnect({ ':protocol': 'websocket' }), true)
   t.equal(isExtendedConnect({ ':protocol': 'connect-udp' }), false)
   t.equal(isExtendedConnect(MODERN), false)
   t.equal(readHandshake(connect({ 'sec-websocket-version': ' 13 ' }), VERSIONS).version, '13')
-  t.strictSame(refusal(connect({})), { code: 'FST_WIRE_VERSION_MISSING', statusCode: 400, headers: { 'sec-websocket-version': '13' } })
-  t.strictSame(refusal(connect({ 'sec-websocket-version': '8' })), { code: 'FST_WIRE_VERSION', statusCode: 426, headers: { 'sec-websocket-version': '13' } })
-  t.strictSame(refusal(connect({ 'sec-websocket-version': '13' }), ['hixie-76', '8']), { code: 'FST_WIRE_VERSION', statusCode: 426, headers: { 'sec-websocket-version': '8' } })
+  t.strictSame(refusal(connect({})), {
+    code: 'FST_WIRE_VERSION_MISSING', statusCode: 400, headers: { 'sec-websocket-version': '13' }
+  })
+  t.strictSame(refusal(connect({ 'sec-websocket-version': '8' })), {
+    code: 'FST_WIRE_VERSION', statusCode: 426, headers: { 'sec-websocket-version': '13' }
+  })
+  t.strictSame(refusal(connect({ 'sec-websocket-version': '13' }), ['hixie-76', '8']), {
+    code: 'FST_WIRE_VERSION', statusCode: 426, headers: { 'sec-websocket-version': '8' }
+  })
   t.match(refusal(connect({ 'sec-websocket-version': '13' }, 'a b')), { code: 'FST_WIRE_HOST', statusCode: 400 })
 })

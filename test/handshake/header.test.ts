@@ -4,8 +4,10 @@ import { elements, hasToken, header } from '../../lib/handshake/header.js'
 t.test('header', async t => {
   t.equal(header({ origin: 'a' }, 'origin'), 'a', 'is the value of the header')
   t.equal(header({}, 'origin'), undefined, 'is undefined when there is none')
-  t.equal(header({ 'sec-websocket-protocol': ['a', 'b'] } as Record<string, string[]>, 'sec-websocket-protocol'), 'a, b',
-    'joins repeated headers to one list')
+  t.equal(header(
+    { 'sec-websocket-protocol': ['a', 'b'] } as Record<string, string[]>, 'sec-websocket-protocol'
+  ), 'a, b',
+  'joins repeated headers to one list')
 })
 
 t.test('elements', async t => {

@@ -9,7 +9,9 @@ function request (headers: Record<string, string | undefined> = {}): HandshakeRe
     method: 'GET',
     httpVersion: '1.1',
     url: '/demo',
-    headers: { host: 'example.com', upgrade: 'WebSocket', connection: 'Upgrade', origin: 'http://example.com', ...headers },
+    headers: {
+      host: 'example.com', upgrade: 'WebSocket', connection: 'Upgrade', origin: 'http://example.com', ...headers
+    },
     secure: false,
     host: 'example.com'
   }
@@ -42,8 +44,12 @@ t.test('the location follows scheme, port and query', async t => {
 t.test('WebSocket-Protocol is one subprotocol, whatever it holds', async t => {
   const handshake = readHixie75(request({ 'websocket-protocol': 'my sample, protocol' }), 'example.com')
   t.strictSame(handshake.offered, ['my sample, protocol'])
-  t.strictSame(handshake.answer('my sample, protocol', NO_BODY).headers.slice(8), ['WebSocket-Protocol', 'my sample, protocol'])
-  t.strictSame(readHixie75(request({ 'websocket-protocol': '' }), 'example.com').offered, [], 'and none when it is empty')
+  t.strictSame(handshake.answer('my sample, protocol', NO_BODY).headers.slice(8), [
+    'WebSocket-Protocol', 'my sample, protocol'
+  ])
+  t.strictSame(
+    readHixie75(request({ 'websocket-protocol': '' }), 'example.com').offered, [], 'and none when it is empty'
+  )
 })
 
 t.test('the origin is echoed to the letter', async t => {

@@ -32,8 +32,10 @@ function digest (key1: string, key2: string, key3: Buffer): string | undefined {
 
 t.test('the examples of the draft get their digests', async t => {
   t.equal(digest(KEY1, KEY2, KEY3), '8jKS\'y:G*Co,Wxa-', 'section 1.2')
-  t.equal(digest('18x 6]8vM;54 *(5:  {   U1]8  z [  8', '1_ tx7X d  <  nw  334J702) 7]o}` 0', Buffer.from('Tm[K T2u', 'latin1')),
-    'fQJ,fN/4F4!~K~MH', 'section 1.3')
+  t.equal(digest(
+    '18x 6]8vM;54 *(5:  {   U1]8  z [  8', '1_ tx7X d  <  nw  334J702) 7]o}` 0', Buffer.from('Tm[K T2u', 'latin1')
+  ),
+  'fQJ,fN/4F4!~K~MH', 'section 1.3')
   // The draft gives these as numbers only: one space leaves each as it is.
   t.equal(digest('7 77007543', '1 14997259', Buffer.from('G0"-Z?GX', 'latin1')), '0st3Rl&q-2ZU^weu', 'section 5.1')
 })
@@ -45,7 +47,13 @@ t.test('a handshake is read', async t => {
 })
 
 t.test('the answer has its headers in the order of the draft', async t => {
-  const handshake = readHixie76({ ...request({ 'sec-websocket-protocol': 'sample' }), secure: true, url: '/demo?a=1' }, 'example.com:443')
+  const handshake = readHixie76({
+    ...request({
+      'sec-websocket-protocol': 'sample'
+    }),
+    secure: true,
+    url: '/demo?a=1'
+  }, 'example.com:443')
   const { reason, headers, body } = handshake.answer('sample', KEY3)
   t.equal(reason, 'WebSocket Protocol Handshake')
   t.strictSame(headers, [
@@ -59,7 +67,9 @@ t.test('the answer has its headers in the order of the draft', async t => {
 })
 
 t.test('the answer names no subprotocol when none was chosen', async t => {
-  const { headers } = readHixie76(request({ 'sec-websocket-protocol': 'sample' }), 'example.com').answer(undefined, KEY3)
+  const { headers } = readHixie76(request({
+    'sec-websocket-protocol': 'sample'
+  }), 'example.com').answer(undefined, KEY3)
   t.notOk(headers.includes('Sec-WebSocket-Protocol'))
 })
 

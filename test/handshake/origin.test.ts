@@ -39,22 +39,35 @@ t.test('the same origin has the scheme, the host and the port of the server', as
 
 t.test('what is no origin is not listed', async (t) => {
   const list = listOf('same-origin', /a/)
-  for (const origin of ['', 'a.example', 'https:a.example', 'https://a.example/', 'https://a.example/path', 'https://me@a.example', 'https://a.example https://b.example', 'null ', '://a.example']) {
+  for (const origin of [
+    '', 'a.example', 'https:a.example', 'https://a.example/', 'https://a.example/path', 'https://me@a.example',
+    'https://a.example https://b.example', 'null ', '://a.example'
+  ]) {
     t.notOk(isListed(list, origin, true, 'a.example'), JSON.stringify(origin))
   }
 })
 
 t.test('what no page can be of is no entry', async (t) => {
-  for (const bad of ['https://*.example.com', '*://a.example', 'ws://a.example', 'wss://a.example', null]) t.same(readOrigins([bad]), { bad })
+  for (const bad of ['https://*.example.com', '*://a.example', 'ws://a.example', 'wss://a.example', null]) {
+    t.same(readOrigins([bad]), { bad })
+  }
 })
 
 t.test('a list names whole origins, however they are written', async (t) => {
-  const list = listOf('https://App.example/', 'http://b.example:80', 'https://münchen.example', 'chrome-extension://abcdef', 'http://[::1]:3000')
+  const list = listOf(
+    'https://App.example/', 'http://b.example:80', 'https://münchen.example', 'chrome-extension://abcdef',
+    'http://[::1]:3000'
+  )
   t.equal(list.hasOwn, false)
-  for (const origin of ['https://app.example', 'http://b.example', 'https://xn--mnchen-3ya.example', 'chrome-extension://abcdef', 'http://[::1]:3000']) {
+  for (const origin of [
+    'https://app.example', 'http://b.example', 'https://xn--mnchen-3ya.example', 'chrome-extension://abcdef',
+    'http://[::1]:3000'
+  ]) {
     t.ok(isListed(list, origin, true, 'own.example'), origin)
   }
-  for (const origin of ['http://app.example', 'https://b.example', 'https://own.example', 'https://sub.app.example', 'null']) {
+  for (const origin of [
+    'http://app.example', 'https://b.example', 'https://own.example', 'https://sub.app.example', 'null'
+  ]) {
     t.notOk(isListed(list, origin, true, 'own.example'), origin)
   }
 })
@@ -78,7 +91,10 @@ t.test('"null" has to be named: no pattern matches it', async (t) => {
 })
 
 t.test('an entry that is no origin is told', async (t) => {
-  for (const bad of ['', '*', 'a.example', 'https://a.example/path', 'https://a.example/?q', 'https://a.example/#f', 'https://me@a.example', 'https://:pw@a.example', 'mailto:me@a.example', 7, null, undefined]) {
+  for (const bad of [
+    '', '*', 'a.example', 'https://a.example/path', 'https://a.example/?q', 'https://a.example/#f',
+    'https://me@a.example', 'https://:pw@a.example', 'mailto:me@a.example', 7, null, undefined
+  ]) {
     t.same(readOrigins(['https://b.example', bad]), { bad })
   }
 })

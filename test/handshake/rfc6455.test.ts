@@ -46,7 +46,9 @@ t.test('the origin', async t => {
   t.equal(readRfc6455(both, '13').origin, 'http://a', 'is Origin in version 13')
   t.equal(readRfc6455(both, '8').origin, 'http://b', 'is Sec-WebSocket-Origin in version 8')
   t.equal(readRfc6455(both, '7').origin, 'http://b', 'is Sec-WebSocket-Origin in version 7')
-  t.equal(readRfc6455(request({ origin: 'http://a' }), '8').origin, 'http://a', 'is Origin in version 8 without the other')
+  t.equal(
+    readRfc6455(request({ origin: 'http://a' }), '8').origin, 'http://a', 'is Origin in version 8 without the other'
+  )
   t.equal(readRfc6455(request({ 'sec-websocket-origin': 'http://b' }), '13').origin, undefined,
     'is never Sec-WebSocket-Origin in version 13')
   t.equal(readRfc6455(request(), '7').origin, undefined, 'is undefined when none came')
@@ -87,13 +89,17 @@ t.test('a key whose last character has spare bits set is accepted', async t => {
 t.test('subprotocols', async t => {
   t.strictSame(readProtocols({}), [], 'are none without the header')
   t.strictSame(readProtocols({ 'sec-websocket-protocol': 'b,a ,\tc' }), ['b', 'a', 'c'], 'keep their order')
-  t.strictSame(readProtocols({ 'sec-websocket-protocol': ', a,, b,' }), ['a', 'b'], 'may have empty elements between them')
+  t.strictSame(readProtocols({
+    'sec-websocket-protocol': ', a,, b,'
+  }), ['a', 'b'], 'may have empty elements between them')
   t.strictSame(readProtocols({ 'sec-websocket-protocol': 'v1.!#$%&\'*+-^_`|~' }), ['v1.!#$%&\'*+-^_`|~'], 'are tokens')
   t.strictSame(readProtocols({ 'sec-websocket-protocol': 'a, A' }), ['a', 'A'], 'differ by case')
 })
 
 t.test('a Sec-WebSocket-Protocol that is no list of distinct tokens is refused', async t => {
-  for (const value of ['', ' ', ',', ' , ,', 'a b', 'a, b c', 'a/b', '"a"', 'a;b', 'a, a', 'a,b,a', 'caf\u00e9', '\u00a0a', 'a\u0001']) {
+  for (const value of [
+    '', ' ', ',', ' , ,', 'a b', 'a, b c', 'a/b', '"a"', 'a;b', 'a, a', 'a,b,a', 'caf\u00e9', '\u00a0a', 'a\u0001'
+  ]) {
     t.throws(() => readRfc6455(request({ 'sec-websocket-protocol': value }), '13'), {
       code: 'FST_WIRE_PROTOCOL_HEADER', statusCode: 400, message: /^Sec-WebSocket-Protocol /
     }, JSON.stringify(value))
@@ -103,7 +109,9 @@ t.test('a Sec-WebSocket-Protocol that is no list of distinct tokens is refused',
 t.test('the drafts take keys of another length, which clients of the time send', async t => {
   const key = Buffer.alloc(15, 'a').toString('base64')
   t.throws(() => readRfc6455(request({ 'sec-websocket-key': key }), '13'), { message: /RFC 6455/ })
-  for (const version of ['7', '8'] as const) t.doesNotThrow(() => readRfc6455(request({ 'sec-websocket-key': key }), version), version)
+  for (const version of ['7', '8'] as const) {
+    t.doesNotThrow(() => readRfc6455(request({ 'sec-websocket-key': key }), version), version)
+  }
 })
 
 t.test('a key of a draft that is not base64 is refused, and the error cites the draft', async t => {

@@ -3,13 +3,20 @@ import { readRfc8441 } from '../../lib/handshake/rfc8441.js'
 import type { HandshakeRequest } from '../../lib/handshake/handshake.js'
 
 const request = (headers: Record<string, string> = {}): HandshakeRequest => ({
-  method: 'GET', httpVersion: '2.0', url: '/demo', headers: { ':method': 'CONNECT', ':protocol': 'websocket', ...headers }, secure: true, host: 'example.com'
+  method: 'GET',
+  httpVersion: '2.0',
+  url: '/demo',
+  headers: { ':method': 'CONNECT', ':protocol': 'websocket', ...headers },
+  secure: true,
+  host: 'example.com'
 })
 
 t.test('a handshake of HTTP/2 needs no key, and its answer has no proof', async (t) => {
   const handshake = readRfc8441(request({ origin: 'https://example.com', 'sec-websocket-protocol': 'b, a' }))
   t.match(handshake, { version: '13', offered: ['b', 'a'], origin: 'https://example.com', bodyLength: 0 })
-  t.same(handshake.answer('a', Buffer.alloc(0)), { reason: 'OK', headers: ['sec-websocket-protocol', 'a'], body: undefined })
+  t.same(handshake.answer('a', Buffer.alloc(0)), {
+    reason: 'OK', headers: ['sec-websocket-protocol', 'a'], body: undefined
+  })
   const bare = readRfc8441(request())
   t.match(bare, { offered: [], origin: undefined })
   t.same(bare.answer(undefined, Buffer.alloc(0)).headers, [])
@@ -17,7 +24,9 @@ t.test('a handshake of HTTP/2 needs no key, and its answer has no proof', async 
 
 t.test('a client that sends a key all the same gets its proof', async (t) => {
   const handshake = readRfc8441(request({ 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' }))
-  t.same(handshake.answer('a', Buffer.alloc(0)).headers, ['sec-websocket-accept', 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=', 'sec-websocket-protocol', 'a'])
+  t.same(handshake.answer('a', Buffer.alloc(0)).headers, [
+    'sec-websocket-accept', 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=', 'sec-websocket-protocol', 'a'
+  ])
 })
 
 t.test('the subprotocols have to be tokens', async (t) => {

@@ -32,7 +32,9 @@ const serve = (app: FastifyInstance, options: SocketRouteOptions = {}): Promise<
 })
 
 const numbers = Array.from({ length: COUNT }, (_, i) => String(i))
-const flood = Buffer.concat([...numbers.map((number) => clientFrame(1, number)), clientFrame(9, 'last'), clientFrame(8, Buffer.from('03e8', 'hex'))])
+const flood = Buffer.concat([
+  ...numbers.map((number) => clientFrame(1, number)), clientFrame(9, 'last'), clientFrame(8, Buffer.from('03e8', 'hex'))
+])
 const expected = [...numbers, 'ping last']
 
 /** The most that something grew by in one turn of the loop, until `end`. */

@@ -1,5 +1,5 @@
-// Peers that break the rules, or keep them in order to do harm, once their handshake is done: what the server holds for them,
-// what they are answered, and how many turns of the loop others wait meanwhile.
+// Peers that break the rules, or keep them in order to do harm, once their handshake is done: what the server holds for
+// them, what they are answered, and how many turns of the loop others wait meanwhile.
 import t, { type Test } from 'tap'
 import type { SocketRouteOptions, WireSocket } from '../../index.js'
 import { createApp, listen } from '../fixtures/app.js'
@@ -68,7 +68,9 @@ const headOf = (opcode: number, length: bigint, fin = true): Buffer => {
 t.test('a length of gigabytes is refused by its head, and nothing is made for it', async (t) => {
   const { port, closes, allClosed } = await serve(t)
   const before = await heldBytes()
-  const lengths = [BigInt(MEBIBYTE) + 1n, 2n ** 31n, 2n ** 32n, 2n ** 53n + 1n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n]
+  const lengths = [
+    BigInt(MEBIBYTE) + 1n, 2n ** 31n, 2n ** 32n, 2n ** 53n + 1n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n
+  ]
   for (const length of lengths) {
     const client = await connect(t, port)
     client.write(headOf(2, length))
@@ -99,7 +101,9 @@ t.test('fragments that never end close with 1008, empty or not, and hold no more
   const { port, messages, allClosed, closes } = await serve(t, { maxPayload: 65_536 })
   const honest = await HonestPeer.connect(t, port)
   const before = await heldBytes()
-  for (const [name, payload, code] of [['empty', '', 1008], ['of one byte', 'x', 1008], ['of 1000 bytes', 'x'.repeat(1_000), 1009]] as const) {
+  for (const [name, payload, code] of [
+    ['empty', '', 1008], ['of one byte', 'x', 1008], ['of 1000 bytes', 'x'.repeat(1_000), 1009]
+  ] as const) {
     const client = await connect(t, port)
     client.write(clientFrame(2, payload, { fin: false }))
     client.write(Buffer.concat(Array<Buffer>(4_000).fill(clientFrame(0, payload, { fin: false }))))
@@ -137,7 +141,9 @@ t.test('a bomb is refused at the limit, whatever it would become', async (t) => 
   const { port, messages, closes, allClosed } = await serve(t, { perMessageDeflate: true, maxPayload: MEBIBYTE })
   const honest = await HonestPeer.connect(t, port)
   // 64 MiB in 64 KiB; and blocks that are empty, of which each costs a table of codes.
-  const bombs = [deflateAlone(Buffer.alloc(64 * MEBIBYTE)), Buffer.concat([...Array<Buffer>(60_000).fill(Buffer.from('000000ffff', 'hex')), Buffer.of(0)])]
+  const bombs = [deflateAlone(Buffer.alloc(64 * MEBIBYTE)), Buffer.concat([
+    ...Array<Buffer>(60_000).fill(Buffer.from('000000ffff', 'hex')), Buffer.of(0)
+  ])]
   const before = await heldBytes()
   for (let round = 0; round < 3; round++) {
     const client = await connect(t, port, DEFLATE)
@@ -190,7 +196,9 @@ t.test('peers that never read cost what waits for them, whatever is sent to all'
   for (const client of clients) client.socket.pause()
   const before = await heldBytes()
   // What the system takes is not held here.
-  for (const socket of sockets) while (socket.bufferedAmount === 0) for (let i = 0; i < 8; i++, await turn()) socket.send(Buffer.alloc(65_536))
+  for (const socket of sockets) {
+    while (socket.bufferedAmount === 0) for (let i = 0; i < 8; i++, await turn()) socket.send(Buffer.alloc(65_536))
+  }
   for (let i = 0; i < 100; i++) {
     for (const socket of sockets) socket.send(Buffer.alloc(8_192))
     if (i % 8 === 0) await turn()
@@ -209,7 +217,9 @@ t.test('garbage behind the handshake is a fault of the peer, and of nobody else'
   const random = randomBytes(40 * 512, 20)
   for (let i = 0; i < 40; i++) {
     const client = new RawClient(t, port)
-    client.socket.end(Buffer.concat([Buffer.from(upgradeHead('/demo', DEFLATE)), random.subarray(i * 512, (i + 1) * 512)]))
+    client.socket.end(Buffer.concat([
+      Buffer.from(upgradeHead('/demo', DEFLATE)), random.subarray(i * 512, (i + 1) * 512)
+    ]))
     t.match(await client.readHead(), /^HTTP\/1\.1 101 /)
   }
   await allClosed(40)

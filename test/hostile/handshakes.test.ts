@@ -1,5 +1,5 @@
-// Peers that do harm before they have a socket: handshakes that are not finished, heads that are too large, requests that hide in one
-// another, headers that would write others, origins that are not theirs.
+// Peers that do harm before they have a socket: handshakes that are not finished, heads that are too large, requests
+// that hide in one another, headers that would write others, origins that are not theirs.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -22,8 +22,12 @@ const until = async (app: FastifyInstance, most: number): Promise<void> => {
   while (await openConnections(app) > most) await turn()
 }
 
-const OLD = { Upgrade: 'WebSocket', Origin: 'http://example.com', 'Sec-WebSocket-Key': undefined, 'Sec-WebSocket-Version': undefined }
-const HIXIE76 = upgradeHead('/demo', { ...OLD, 'Sec-WebSocket-Key1': '4 @1  46546xW%0l 1 5', 'Sec-WebSocket-Key2': '12998 5 Y3 1  .P00' })
+const OLD = {
+  Upgrade: 'WebSocket', Origin: 'http://example.com', 'Sec-WebSocket-Key': undefined, 'Sec-WebSocket-Version': undefined
+}
+const HIXIE76 = upgradeHead('/demo', {
+  ...OLD, 'Sec-WebSocket-Key1': '4 @1  46546xW%0l 1 5', 'Sec-WebSocket-Key2': '12998 5 Y3 1  .P00'
+})
 
 t.test('hundreds of handshakes that are not finished are all given up, and nobody waits for them', async (t) => {
   const app = await createApp(t, { handshakeTimeout: 300 })
@@ -48,8 +52,12 @@ t.test('hundreds of handshakes that are not finished are all given up, and nobod
 })
 
 t.test('so are handshakes of TLS that are not finished', async (t) => {
-  const file = (extension: string): Buffer => readFileSync(new URL(`../fixtures/localhost.${extension}`, import.meta.url))
-  const app = Fastify({ https: { key: file('key'), cert: file('crt'), handshakeTimeout: 200 } }) as unknown as FastifyInstance
+  const file = (extension: string): Buffer => readFileSync(new URL(
+    `../fixtures/localhost.${extension}`, import.meta.url
+  ))
+  const app = Fastify({
+    https: { key: file('key'), cert: file('crt'), handshakeTimeout: 200 }
+  }) as unknown as FastifyInstance
   t.teardown(() => app.close())
   await app.register(fastifyWire, { closeTimeout: 500, handshakeTimeout: 200 })
   app.ws('/demo', (socket) => { socket.on('message', (data) => { socket.send(String(data)) }) })
@@ -116,7 +124,12 @@ t.test('a reset at each stage of a connection closes what was opened, once', asy
   const opened: string[] = []
   const closed: string[] = []
   let arrived = (): void => {}
-  app.ws('/:stage', { perMessageDeflate: true, preHandler: async (request) => { if (request.url === '/hooks') await new Promise<void>((resolve) => { setImmediate(resolve) }) } }, (socket, request) => {
+  app.ws('/:stage', {
+    perMessageDeflate: true,
+    preHandler: async (request) => {
+      if (request.url === '/hooks') await new Promise<void>((resolve) => { setImmediate(resolve) })
+    }
+  }, (socket, request) => {
     const { stage } = request.params as { stage: string }
     opened.push(stage)
     socket.on('close', () => { closed.push(stage) })
@@ -134,7 +147,10 @@ t.test('a reset at each stage of a connection closes what was opened, once', asy
     ['opened', head('opened'), true],
     ['frame', Buffer.concat([Buffer.from(head('frame')), Buffer.of(0x82, 0xfe, 0x10)]), true],
     ['message', Buffer.concat([Buffer.from(head('message')), Buffer.of(0x02, 0x80, 0, 0, 0, 0)]), true],
-    ['compressed', Buffer.concat([Buffer.from(head('compressed')), Buffer.of(0xc2, 0xff, 0, 0, 0, 0, 0, 0x01, 0, 0, 0, 0, 0, 0), Buffer.alloc(70_000)]), true],
+    ['compressed', Buffer.concat([
+      Buffer.from(head('compressed')), Buffer.of(0xc2, 0xff, 0, 0, 0, 0, 0, 0x01, 0, 0, 0, 0, 0, 0),
+      Buffer.alloc(70_000)
+    ]), true],
     ['sending', head('sending'), true],
     ['closing', head('closing'), true],
     ['closed', Buffer.concat([Buffer.from(head('closed')), Buffer.of(0x88, 0x80, 0, 0, 0, 0)]), true]
@@ -143,7 +159,9 @@ t.test('a reset at each stage of a connection closes what was opened, once', asy
     const client = new RawClient(t, port)
     await once(client.socket, 'connect')
     client.socket.removeAllListeners('data').pause()
-    const there = opens ? new Promise<void>((resolve) => { arrived = resolve }) : new Promise<void>((resolve) => { setImmediate(resolve) })
+    const there = opens
+      ? new Promise<void>((resolve) => { arrived = resolve })
+      : new Promise<void>((resolve) => { setImmediate(resolve) })
     client.socket.write(bytes)
     await there
     client.socket.resetAndDestroy()
@@ -160,7 +178,9 @@ t.test('heads that are too large, or have too many lines, open no socket', async
   const app = await createApp(t)
   app.ws('/demo', { perMessageDeflate: true }, () => { t.fail('no socket') })
   const port = await listen(app)
-  const lines = (count: number): Record<string, string> => Object.fromEntries(Array.from({ length: count }, (_, i) => [`X-${i}`, 'a'.repeat(10)]))
+  const lines = (count: number): Record<string, string> => Object.fromEntries(Array.from(
+    { length: count }, (_, i) => [`X-${i}`, 'a'.repeat(10)]
+  ))
   for (const [name, headers, status] of [
     ['one long line', { 'X-Long': 'a'.repeat(20_000) }, 431],
     ['a long URL', {}, 431],
@@ -170,7 +190,10 @@ t.test('heads that are too large, or have too many lines, open no socket', async
     ['an open quote', { 'Sec-WebSocket-Extensions': `permessage-deflate; a="${'\\a'.repeat(4_000)}` }, 400],
     ['a subprotocol many times', { 'Sec-WebSocket-Protocol': Array<string>(2_000).fill('a').join(',') }, 400],
     ['a long key', { 'Sec-WebSocket-Key': 'A'.repeat(10_000) }, 400],
-    ['a hixie key of many digits', { ...OLD, 'Sec-WebSocket-Key1': `${'9'.repeat(8_000)} `, 'Sec-WebSocket-Key2': '1 1' }, 400]
+    [
+      'a hixie key of many digits',
+      { ...OLD, 'Sec-WebSocket-Key1': `${'9'.repeat(8_000)} `, 'Sec-WebSocket-Key2': '1 1' }, 400
+    ]
   ] as ReadonlyArray<readonly [string, Record<string, string | undefined>, number]>) {
     const client = new RawClient(t, port)
     client.write(upgradeHead(name === 'a long URL' ? `/${'a'.repeat(20_000)}` : '/demo', headers))
@@ -230,7 +253,9 @@ t.test('no header of a client writes another one into the answer', async (t) => 
     ['a folded header', upgradeHead('/demo', { 'Sec-WebSocket-Protocol': 'a\r\n Set-Cookie: a=b' })],
     ['a carriage return', upgradeHead('/demo', { Origin: 'http://x\rSet-Cookie: a=b' })],
     ['a NUL', upgradeHead('/demo', { Origin: 'http://x\0Set-Cookie: a=b' })],
-    ['an extension', upgradeHead('/demo', { 'Sec-WebSocket-Extensions': 'permessage-deflate; x="\\\r\\\nSet-Cookie: a=b"' })]
+    ['an extension', upgradeHead('/demo', {
+      'Sec-WebSocket-Extensions': 'permessage-deflate; x="\\\r\\\nSet-Cookie: a=b"'
+    })]
   ]
   for (const [name, head] of forms) {
     const client = new RawClient(t, port)
@@ -246,14 +271,21 @@ t.test('no header of a client writes another one into the answer', async (t) => 
 
 /** What is not http://example.com, the origin of the server. */
 const FOREIGN = [
-  'http://evil.example', 'http://example.com.evil.example', 'http://evil.example.com', 'http://evilexample.com', 'http://example.com:81', 'http://example.com.',
-  'https://example.com', 'ftp://example.com', 'ws://example.com', 'http://example.com@evil.example', 'http://evil.example#example.com', 'http://evil.example?example.com',
-  'http://evil.example/example.com', 'http://example.com/', 'http://example.com/x', 'http://user@example.com', 'http:example.com', '//example.com', 'example.com',
-  'null', 'NULL', 'http://', 'http://example.com http://evil.example', 'http://evil.example http://example.com', 'http://example.com, http://evil.example',
-  'http://evil.example, http://example.com', 'http://example.com\u00a0', 'http://[::1]', 'http://0', 'http://example%2ecom', 'http://example.com:80:80', 'http://example.com:080'
+  'http://evil.example', 'http://example.com.evil.example', 'http://evil.example.com',
+  'http://evilexample.com', 'http://example.com:81', 'http://example.com.',
+  'https://example.com', 'ftp://example.com', 'ws://example.com', 'http://example.com@evil.example',
+  'http://evil.example#example.com', 'http://evil.example?example.com',
+  'http://evil.example/example.com', 'http://example.com/', 'http://example.com/x',
+  'http://user@example.com', 'http:example.com', '//example.com', 'example.com',
+  'null', 'NULL', 'http://', 'http://example.com http://evil.example',
+  'http://evil.example http://example.com', 'http://example.com, http://evil.example',
+  'http://evil.example, http://example.com', 'http://example.com\u00a0', 'http://[::1]', 'http://0',
+  'http://example%2ecom', 'http://example.com:80:80', 'http://example.com:080'
 ]
 
-const VERSIONS: ReadonlyArray<readonly [version: string, field: string, headers: Record<string, string | undefined>]> = [
+type VersionCase = readonly [version: string, field: string, headers: Record<string, string | undefined>]
+
+const VERSIONS: readonly VersionCase[] = [
   ['13', 'Origin', {}],
   ['8', 'Sec-WebSocket-Origin', { 'Sec-WebSocket-Version': '8' }],
   ['8', 'Origin', { 'Sec-WebSocket-Version': '8' }],
@@ -274,12 +306,15 @@ t.test('an origin that is not that of the server is refused in every version, ho
   const port = await listen(app)
   for (const [version, field, headers] of VERSIONS) {
     t.equal(await statusOf(t, port, { ...headers, [field]: 'http://example.com' }), 101, `${version}: the own origin`)
-    for (const origin of FOREIGN) t.equal(await statusOf(t, port, { ...headers, [field]: origin }), 403, `${version}: ${field}: ${origin}`)
+    for (const origin of FOREIGN) {
+      t.equal(await statusOf(t, port, { ...headers, [field]: origin }), 403, `${version}: ${field}: ${origin}`)
+    }
   }
 })
 
 t.test('what a proxy says counts with trustProxy, and with it alone', async (t) => {
-  const table: ReadonlyArray<readonly [origin: string, forwarded: Record<string, string>, untrusted: number, trusted: number]> = [
+  type Case = readonly [origin: string, forwarded: Record<string, string>, untrusted: number, trusted: number]
+  const table: readonly Case[] = [
     ['http://example.com', {}, 101, 101],
     ['https://public.example', { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'public.example' }, 403, 101],
     ['http://public.example', { 'X-Forwarded-Host': 'public.example' }, 403, 101],
@@ -294,7 +329,9 @@ t.test('what a proxy says counts with trustProxy, and with it alone', async (t) 
     app.ws('/demo', () => {})
     const port = await listen(app)
     for (const [origin, forwarded, untrusted, trusted] of table) {
-      t.equal(await statusOf(t, port, { Origin: origin, ...forwarded }), trustProxy ? trusted : untrusted, `${origin}, ${JSON.stringify(forwarded)}, trustProxy ${String(trustProxy)}`)
+      t.equal(await statusOf(t, port, {
+        Origin: origin, ...forwarded
+      }), trustProxy ? trusted : untrusted, `${origin}, ${JSON.stringify(forwarded)}, trustProxy ${String(trustProxy)}`)
     }
   }
 })

@@ -3,7 +3,9 @@ import type { Test } from 'tap'
 import { RawClient, text } from '../fixtures/client.js'
 import { turn } from '../fixtures/memory.js'
 
-/** What an honest peer waits for, at most, in turns of the event loop: its message in, and the echo out, are one each. */
+/**
+ * What an honest peer waits for, at most, in turns of the event loop: its message in, and the echo out, are one each.
+ */
 export const MOST_TURNS = 16
 
 /** Adds the route that honest peers use. */
@@ -11,7 +13,10 @@ export function addHonestRoute (app: FastifyInstance): void {
   app.ws('/honest', (socket) => { socket.on('message', (data) => { socket.send(String(data)) }) })
 }
 
-/** A peer that does nothing wrong, beside those that do. What it waits is counted in turns, which do not depend on the machine. */
+/**
+ * A peer that does nothing wrong, beside those that do. What it waits is counted in turns, which do not depend on the
+ * machine.
+ */
 export class HonestPeer {
   readonly #client: RawClient
   most = 0

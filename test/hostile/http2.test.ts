@@ -1,5 +1,6 @@
-// Peers that harm by frames of HTTP/2 itself. Most of it nghttp2 holds back, which Node.js carries: these tests say that it does
-// so with sockets on the connection, and that those on other connections do not feel it. Reset streams are in test/behaviour/http2.test.ts.
+// Peers that harm by frames of HTTP/2 itself. Most of it nghttp2 holds back, which Node.js carries: these tests say
+// that it does so with sockets on the connection, and that those on other connections do not feel it. Reset streams are
+// in test/behaviour/http2.test.ts.
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
@@ -9,7 +10,10 @@ import { clientFrame } from '../fixtures/frames.js'
 import { createHttp2App, Http2Client, listenHttp2, type Http2Socket } from '../fixtures/http2.js'
 import { turn } from '../fixtures/memory.js'
 import { heldBytes } from './held.js'
-import { connectFields, CONTINUATION, DATA, HEADERS, http2Frame, initialWindow, openStream, PING, RawHttp2, reset, SETTINGS, windowUpdate } from './raw-http2.js'
+import {
+  connectFields, CONTINUATION, DATA, HEADERS, http2Frame, initialWindow, openStream, PING, RawHttp2, reset, SETTINGS,
+  windowUpdate
+} from './raw-http2.js'
 
 const MEBIBYTE = 1_048_576
 
@@ -38,7 +42,9 @@ const expectHonest = async (t: Test, honest: Http2Socket, name: string): Promise
 
 t.test('floods of settings and of pings by a peer that reads nothing end its connection', async (t) => {
   const { port, sockets, honest } = await serve(t)
-  for (const [name, flood] of [['settings', http2Frame(SETTINGS)], ['pings', http2Frame(PING, 0, 0, Buffer.alloc(8))]] as const) {
+  for (const [name, flood] of [
+    ['settings', http2Frame(SETTINGS)], ['pings', http2Frame(PING, 0, 0, Buffer.alloc(8))]
+  ] as const) {
     const client = await RawHttp2.connect(t, port)
     client.socket.write(openStream(1))
     await client.until(HEADERS)
@@ -74,7 +80,9 @@ t.test('headers that go on in continuation frames without end are given up', asy
   const client = await RawHttp2.connect(t, port)
   client.socket.write(http2Frame(HEADERS, 0, 1, connectFields()))
   const field = Buffer.concat([Buffer.of(0, 1), Buffer.from('x'), Buffer.of(100), Buffer.alloc(100, 'a')])
-  const written = await client.flood(http2Frame(CONTINUATION, 0, 1, Buffer.concat(Array<Buffer>(100).fill(field))), 32 * MEBIBYTE)
+  const written = await client.flood(
+    http2Frame(CONTINUATION, 0, 1, Buffer.concat(Array<Buffer>(100).fill(field))), 32 * MEBIBYTE
+  )
   t.ok(written < 32 * MEBIBYTE, `cut behind ${written} bytes`)
   await client.over()
   t.equal(sockets.length, 0)

@@ -29,17 +29,30 @@ const number = (value: number): Buffer => {
 }
 
 /** SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113 §6.5.2). */
-export const initialWindow = (size: number): Buffer => http2Frame(SETTINGS, 0, 0, Buffer.concat([Buffer.of(0, 4), number(size)]))
+export const initialWindow = (size: number): Buffer => http2Frame(
+  SETTINGS, 0, 0, Buffer.concat([Buffer.of(0, 4), number(size)])
+)
 export const windowUpdate = (stream: number, size: number): Buffer => http2Frame(WINDOW_UPDATE, 0, stream, number(size))
 export const reset = (stream: number): Buffer => http2Frame(RST_STREAM, 0, stream, number(8))
 
 /** The fields of an extended CONNECT, with no Huffman code (RFC 7541 §6.2.2). */
 export function connectFields (path = '/demo'): Buffer {
-  const fields = { ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':path': path, ':authority': 'a', 'sec-websocket-version': '13' }
-  return Buffer.concat(Object.entries(fields).map(([name, value]) => Buffer.concat([Buffer.of(0, name.length), Buffer.from(name), Buffer.of(value.length), Buffer.from(value)])))
+  const fields = {
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':scheme': 'http',
+    ':path': path,
+    ':authority': 'a',
+    'sec-websocket-version': '13'
+  }
+  return Buffer.concat(Object.entries(fields).map(([name, value]) => Buffer.concat([
+    Buffer.of(0, name.length), Buffer.from(name), Buffer.of(value.length), Buffer.from(value)
+  ])))
 }
 
-export const openStream = (stream: number, path?: string): Buffer => http2Frame(HEADERS, END_HEADERS, stream, connectFields(path))
+export const openStream = (stream: number, path?: string): Buffer => http2Frame(
+  HEADERS, END_HEADERS, stream, connectFields(path)
+)
 
 /** A client of HTTP/2 that sends what it likes, and counts the frames that come. */
 export class RawHttp2 {
@@ -80,7 +93,10 @@ export class RawHttp2 {
     while (!this.isOver) await new Promise<void>((resolve) => { setImmediate(resolve) })
   }
 
-  /** Writes again and again, until so many bytes are written or the server has cut the connection. @returns how many were written */
+  /**
+   * Writes again and again, until so many bytes are written or the server has cut the connection. @returns how many
+   * were written
+   */
   async flood (bytes: Buffer, most: number): Promise<number> {
     let written = 0
     while (written < most && !this.isOver && this.socket.writable) {

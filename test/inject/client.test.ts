@@ -32,7 +32,9 @@ t.test('one that is closed or cut before the answer never opens, and leaves no t
   const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = timers()
   for (const verb of ['close', 'terminate'] as const) {
-    await t.rejects(app.injectWS('/demo', {}, { onInit: (client) => { client[verb]() } }), { code: 'FST_WIRE_UNEXPECTED_ANSWER' })
+    await t.rejects(app.injectWS('/demo', {}, { onInit: (client) => { client[verb]() } }), {
+      code: 'FST_WIRE_UNEXPECTED_ANSWER'
+    })
   }
   t.equal(timers(), before)
 })
@@ -88,7 +90,11 @@ t.test('a client has the other faces of a socket', async (t) => {
     socket.on('ping', (data) => { socket.pong(data) })
   })
   const client: WireSocket = await app.injectWS('/demo')
-  const event = new Promise<unknown>((resolve) => { client.addEventListener('message', ({ data }) => { resolve(data) }, { once: true }) })
+  const event = new Promise<unknown>((resolve) => {
+    client.addEventListener(
+      'message', ({ data }) => { resolve(data) }, { once: true }
+    )
+  })
   client.send('text')
   t.equal(await event, 'text')
   const pong = once(client, 'pong')
@@ -123,14 +129,20 @@ t.test('what belongs to the answer is read off, wherever it is cut', async (t) =
   const proof = Buffer.from('8jKS\'y:G*Co,Wxa-')
   const message = Buffer.from('006869ff', 'hex')
   for (const cut of [0, 1, 15, 16, 17, proof.length + message.length]) {
-    const addresses = { remoteAddress: '127.0.0.1', remotePort: 80, localAddress: '127.0.0.1', localPort: 1, encrypted: false }
+    const addresses = {
+      remoteAddress: '127.0.0.1', remotePort: 80, localAddress: '127.0.0.1', localPort: 1, encrypted: false
+    }
     const near = new MemorySocket({ ...addresses, transform: (bytes) => bytes })
     const far = new MemorySocket({ ...addresses, transform: (bytes) => bytes })
     near.connect(far)
     far.connect(near)
     const client = new InjectedSocket(near, '/demo', 'hixie-76')
     const bytes = Buffer.concat([proof, message])
-    const opened = new Promise<void>((resolve) => { client.accept({ 'websocket-protocol': 'one' }, bytes.subarray(0, cut), proof.length, resolve) })
+    const opened = new Promise<void>((resolve) => {
+      client.accept(
+        { 'websocket-protocol': 'one' }, bytes.subarray(0, cut), proof.length, resolve
+      )
+    })
     if (cut < bytes.length) far.write(bytes.subarray(cut))
     await opened
     t.equal(client.protocol, 'one')

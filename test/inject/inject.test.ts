@@ -14,12 +14,38 @@ t.test('the server sees a real request', async (t) => {
   await app.register(cookie)
   app.get('/demo', { websocket: true }, (socket, request) => {
     const { ip, protocol, host, headers, cookies, url, query, ws } = request
-    socket.send(JSON.stringify({ ip, protocol, host, cookies, url, query, ws, own: headers['x-own'], port: request.socket.remotePort, same: request.raw.socket === request.socket, protocols: socket.protocol }))
+    socket.send(JSON.stringify({
+      ip,
+      protocol,
+      host,
+      cookies,
+      url,
+      query,
+      ws,
+      own: headers['x-own'],
+      port: request.socket.remotePort,
+      same: request.raw.socket === request.socket,
+      protocols: socket.protocol
+    }))
   })
-  const client = await app.injectWS('/demo?a=b', { headers: { 'x-own': 'yes', cookie: 'sid=42', host: 'demo.example', 'x-none': undefined }, protocols: ['one', 'two'], remoteAddress: '192.0.2.7' })
+  const client = await app.injectWS('/demo?a=b', {
+    headers: { 'x-own': 'yes', cookie: 'sid=42', host: 'demo.example', 'x-none': undefined },
+    protocols: ['one', 'two'],
+    remoteAddress: '192.0.2.7'
+  })
   const [data] = await once(client, 'message')
   t.same(JSON.parse(data.toString()), {
-    ip: '192.0.2.7', protocol: 'http', host: 'demo.example', cookies: { sid: '42' }, url: '/demo?a=b', query: { a: 'b' }, ws: true, own: 'yes', port: 49_152, same: true, protocols: 'one'
+    ip: '192.0.2.7',
+    protocol: 'http',
+    host: 'demo.example',
+    cookies: { sid: '42' },
+    url: '/demo?a=b',
+    query: { a: 'b' },
+    ws: true,
+    own: 'yes',
+    port: 49_152,
+    same: true,
+    protocols: 'one'
   })
   t.equal(client.protocol, 'one')
   client.terminate()
@@ -27,7 +53,10 @@ t.test('the server sees a real request', async (t) => {
 
 t.test('the address may be of either family, or come with a socket', async (t) => {
   const app = await createApp(t)
-  app.ws('/demo', (socket, request) => { socket.send(`${request.ip} ${request.socket.remoteFamily} ${request.socket.localAddress}`) })
+  app.ws(
+    '/demo',
+    (socket, request) => { socket.send(`${request.ip} ${request.socket.remoteFamily} ${request.socket.localAddress}`) }
+  )
   for (const [context, told] of [
     [{ remoteAddress: '2001:db8::7' }, '2001:db8::7 IPv6 ::1'],
     [{ socket: { remoteAddress: '192.0.2.8' } }, '192.0.2.8 IPv4 127.0.0.1'],
@@ -62,12 +91,16 @@ t.test('a version that has to name an origin names that of the server, unless it
     await app.register(fastifyWire)
     app.ws('/', (socket, request) => { socket.send(String(request.headers.origin)) })
     const scheme = https === null ? 'http' : 'https'
-    for (const [headers, origin] of [[{}, `${scheme}://localhost`], [{ Host: 'demo.example:8080' }, `${scheme}://demo.example:8080`]] as const) {
+    for (const [headers, origin] of [
+      [{}, `${scheme}://localhost`], [{ Host: 'demo.example:8080' }, `${scheme}://demo.example:8080`]
+    ] as const) {
       const client = await app.injectWS('/', { version: 'hixie-75', headers })
       t.equal(String((await once(client, 'message'))[0]), origin)
       client.terminate()
     }
-    await t.rejects(app.injectWS('/', { version: 'hixie-75', headers: { origin: 'http://evil.example' } }), { message: 'Unexpected server response: 403' })
+    await t.rejects(app.injectWS('/', { version: 'hixie-75', headers: { origin: 'http://evil.example' } }), {
+      message: 'Unexpected server response: 403'
+    })
   }
 })
 
@@ -82,12 +115,25 @@ t.test('the proof of hixie-76 is read off, however it is cut', async (t) => {
 
 t.test('a refusal rejects, with the whole answer', async (t) => {
   const app = await createApp(t)
-  app.ws('/demo', { onRequest: async (_request, reply) => reply.code(401).header('www-authenticate', 'Bearer').send({ message: 'who?' }) }, () => { t.fail('no socket') })
+  app.ws('/demo', {
+    onRequest: async (_request, reply) => reply.code(401).header('www-authenticate', 'Bearer').send({ message: 'who?' })
+  }, () => { t.fail('no socket') })
   const error = await app.injectWS('/demo').then(() => undefined, (reason: InjectError) => reason)
-  t.match(error, { code: 'FST_WIRE_UNEXPECTED_ANSWER', name: 'Error', message: 'Unexpected server response: 401', statusCode: 401, headers: { 'www-authenticate': 'Bearer' }, body: '{"message":"who?"}' })
-  const refusalOf = async (...args: Parameters<typeof app.injectWS>) => await app.injectWS(...args).then(() => undefined, (reason: InjectError) => reason)
+  t.match(error, {
+    code: 'FST_WIRE_UNEXPECTED_ANSWER',
+    name: 'Error',
+    message: 'Unexpected server response: 401',
+    statusCode: 401,
+    headers: { 'www-authenticate': 'Bearer' },
+    body: '{"message":"who?"}'
+  })
+  const refusalOf = async (...args: Parameters<typeof app.injectWS>) => await app.injectWS(...args).then(
+    () => undefined, (reason: InjectError) => reason
+  )
   t.match(await refusalOf('/none'), { statusCode: 404 })
-  t.match(await refusalOf('/demo', { headers: { 'sec-websocket-version': '9' } }), { statusCode: 426, headers: { 'sec-websocket-version': '13, 8, 7' } })
+  t.match(await refusalOf('/demo', { headers: { 'sec-websocket-version': '9' } }), {
+    statusCode: 426, headers: { 'sec-websocket-version': '13, 8, 7' }
+  })
 })
 
 t.test('a connection that is cut before the answer rejects', async (t) => {
@@ -104,7 +150,9 @@ t.test('what onOpen throws rejects', async (t) => {
   const client = await app.injectWS('/demo', {}, { onOpen: () => { opened++ } })
   t.equal(opened, 1)
   client.terminate()
-  const failed = app.injectWS('/demo', {}, { onInit: (other) => { other.on('open', () => { other.terminate() }) }, onOpen: () => { throw new Error('mine') } })
+  const failed = app.injectWS('/demo', {}, {
+    onInit: (other) => { other.on('open', () => { other.terminate() }) }, onOpen: () => { throw new Error('mine') }
+  })
   await t.rejects(failed, { message: 'mine' })
 })
 
@@ -136,7 +184,10 @@ t.test('what was sent at the open comes before the client does, where somebody l
   const app = await createApp(t)
   app.ws('/demo', (socket) => { socket.send('at once') })
   const order: string[] = []
-  const client = await app.injectWS('/demo', {}, { onInit: (client) => { client.on('message', (data) => { order.push(String(data)) }) }, onOpen: () => { order.push('open') } })
+  const client = await app.injectWS('/demo', {}, {
+    onInit: (client) => { client.on('message', (data) => { order.push(String(data)) }) },
+    onOpen: () => { order.push('open') }
+  })
   order.push('injected')
   t.same(order, ['open', 'at once', 'injected'])
   client.terminate()
@@ -152,8 +203,14 @@ t.test('the headers that make it a handshake stay', async (t) => {
 
 t.test('what a context has besides is found on the request, unless a request has it', async (t) => {
   const app = await createApp(t)
-  app.ws('/demo', (socket, { raw, method }) => { socket.send(JSON.stringify([(raw as { user?: object }).user, method, raw.url, 'protocols' in raw])) })
-  const client = await app.injectWS('/demo', { user: { id: 7 }, method: 'POST', url: '/else', protocols: ['a'] } as object)
+  app.ws('/demo', (socket, { raw, method }) => {
+    socket.send(JSON.stringify([
+      (raw as { user?: object }).user, method, raw.url, 'protocols' in raw
+    ]))
+  })
+  const client = await app.injectWS('/demo', {
+    user: { id: 7 }, method: 'POST', url: '/else', protocols: ['a']
+  } as object)
   t.same(JSON.parse(String((await once(client, 'message'))[0])), [{ id: 7 }, 'GET', '/demo', false])
   const request = { socket: { context: { user: 7 } } } as unknown as IncomingMessage
   applyContext(request)
@@ -167,8 +224,12 @@ t.test('a refusal has the URL, and what the answer says as its cause', async (t)
   app.ws('/html', { onRequest: async (_request, reply) => reply.code(401).send('who?') }, () => {})
   app.ws('/odd', { onRequest: async (_request, reply) => reply.code(401).send({ odd: true }) }, () => {})
   const refused = (url: string): Promise<unknown> => app.injectWS(url).catch((error: unknown) => error)
-  t.match(await refused('/nowhere'), { message: 'Unexpected server response: 404', url: '/nowhere', cause: { message: 'Route GET:/nowhere not found' } })
-  t.match(await refused('/resource'), { url: '/resource', cause: { code: 'FST_WIRE_NO_SOCKET', message: /no WebSocket at "\/resource"/ } })
+  t.match(await refused('/nowhere'), {
+    message: 'Unexpected server response: 404', url: '/nowhere', cause: { message: 'Route GET:/nowhere not found' }
+  })
+  t.match(await refused('/resource'), {
+    url: '/resource', cause: { code: 'FST_WIRE_NO_SOCKET', message: /no WebSocket at "\/resource"/ }
+  })
   for (const url of ['/html', '/odd']) t.match(await refused(url), { url, cause: undefined })
 })
 
@@ -177,20 +238,33 @@ for (const secure of [false, true]) {
     const app = await createHttp2App(t, {}, { secure })
     app.ws('/demo', (socket, request) => {
       const { raw, ip, headers } = request
-      socket.send(JSON.stringify([raw.httpVersion, raw.method, ip, headers['x-a'], headers[':authority'], socket.protocol, (raw as { user?: unknown }).user]))
+      socket.send(JSON.stringify([
+        raw.httpVersion, raw.method, ip, headers['x-a'], headers[':authority'], socket.protocol,
+        (raw as { user?: unknown }).user
+      ]))
       socket.on('message', (data, isBinary) => { socket.send(data, { binary: isBinary }) })
     })
     app.ws('/refused', { onRequest: async (_request, reply) => reply.code(401).send({ message: 'who?' }) }, () => {})
     let opened: unknown
-    const context = { http2: true, remoteAddress: '192.0.2.7', headers: { 'X-A': '1', Host: 'example.com', Upgrade: 'no', 'x-none': undefined }, protocols: ['a', 'b'], user: 7 }
+    const context = {
+      http2: true,
+      remoteAddress: '192.0.2.7',
+      headers: { 'X-A': '1', Host: 'example.com', Upgrade: 'no', 'x-none': undefined },
+      protocols: ['a', 'b'],
+      user: 7
+    }
     const client = await app.injectWS('/demo', context, { onOpen: (client) => { opened = client } })
     t.equal(opened, client)
-    t.same(JSON.parse(String((await once(client, 'message'))[0])), ['2.0', 'GET', '192.0.2.7', '1', 'example.com', 'a', 7])
+    t.same(JSON.parse(String((await once(client, 'message'))[0])), [
+      '2.0', 'GET', '192.0.2.7', '1', 'example.com', 'a', 7
+    ])
     client.send(Buffer.alloc(200_000, 'b'))
     t.equal((await once(client, 'message'))[0].length, 200_000)
     client.close(4000, 'bye')
     t.equal((await once(client, 'close'))[0], 4000)
-    t.match(await app.injectWS('/refused', { http2: true }).catch((error: unknown) => error), { statusCode: 401, url: '/refused', cause: { message: 'who?' } })
+    t.match(await app.injectWS('/refused', { http2: true }).catch((error: unknown) => error), {
+      statusCode: 401, url: '/refused', cause: { message: 'who?' }
+    })
   })
 }
 
@@ -200,7 +274,9 @@ t.test('an end without a close is one over HTTP/2 as well', async (t) => {
   // From Node.js 26 the reset of a stream overtakes the headers that were written in the same tick.
   app.ws('/cut', (socket) => { socket.on('message', () => { socket.terminate() }) })
   const messages: string[] = []
-  const client = await app.injectWS('/demo', { http2: true }, { onInit: (client) => { client.on('message', (data) => { messages.push(String(data)) }) } })
+  const client = await app.injectWS('/demo', { http2: true }, {
+    onInit: (client) => { client.on('message', (data) => { messages.push(String(data)) }) }
+  })
   client.terminate()
   t.equal(await closed, 1006)
   const cut = await app.injectWS('/cut', { http2: true })
@@ -214,5 +290,7 @@ t.test('HTTP/2 is injected into HTTP/2 only, with version 13, and a hook that th
   const other = await createHttp2App(t)
   other.ws('/demo', () => {})
   await t.rejects(other.injectWS('/', { http2: true, version: '8' }), { code: 'FST_WIRE_INJECT' })
-  await t.rejects(other.injectWS('/demo', { http2: true }, { onOpen: () => { throw new Error('a hook failed') } }), { message: 'a hook failed' })
+  await t.rejects(other.injectWS('/demo', { http2: true }, {
+    onOpen: () => { throw new Error('a hook failed') }
+  }), { message: 'a hook failed' })
 })

@@ -3,8 +3,12 @@ import t from 'tap'
 import { MemorySocket } from '../../lib/inject/pair.js'
 
 function createPair (transform = (bytes: Buffer) => bytes): { near: MemorySocket, far: MemorySocket } {
-  const near = new MemorySocket({ remoteAddress: '127.0.0.1', remotePort: 80, localAddress: '192.0.2.7', localPort: 1, encrypted: false, transform })
-  const far = new MemorySocket({ remoteAddress: '::1', remotePort: 1, localAddress: '127.0.0.1', localPort: 80, encrypted: true, transform })
+  const near = new MemorySocket({
+    remoteAddress: '127.0.0.1', remotePort: 80, localAddress: '192.0.2.7', localPort: 1, encrypted: false, transform
+  })
+  const far = new MemorySocket({
+    remoteAddress: '::1', remotePort: 1, localAddress: '127.0.0.1', localPort: 80, encrypted: true, transform
+  })
   near.connect(far)
   far.connect(near)
   return { near, far }

@@ -1,5 +1,5 @@
-// Node.js loads the TypeScript of this project as it is: types are blanked out, and `./x.js` means `./x.ts` where that file exists,
-// as `./x.mjs` means `./x.mts`.
+// Node.js loads the TypeScript of this project as it is: types are blanked out, and `./x.js` means `./x.ts` where that
+// file exists, as `./x.mjs` means `./x.mts`.
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stripped } from './stripped.js'
@@ -30,11 +30,15 @@ export const sync = {
     }
     return next(source(specifier, context), context)
   },
-  load: (url, context, next) => isStripped(url) ? withoutTypes(url, next(url, { ...context, format: 'module' })) : next(url, context)
+  load: (url, context, next) => isStripped(url)
+    ? withoutTypes(url, next(url, {
+      ...context, format: 'module'
+    }))
+    : next(url, context)
 }
 
-// The asynchronous hooks of tap ask the main thread about each module, which takes longer than loading most of them. What
-// needs no hook of theirs is answered here: files by a relative name, and their text.
+// The asynchronous hooks of tap ask the main thread about each module, which takes longer than loading most of them.
+// What needs no hook of theirs is answered here: files by a relative name, and their text.
 
 const isFile = (url) => statSync(fileURLToPath(url), { throwIfNoEntry: false })?.isFile() === true
 
@@ -60,7 +64,9 @@ function formatOf (url) {
 }
 
 function resolveHere (specifier, { parentURL = '' }) {
-  if (!/^(\.\.?\/|file:)/.test(specifier) || !parentURL.startsWith('file:') || /[?#]/.test(specifier + parentURL)) return undefined
+  if (!/^(\.\.?\/|file:)/.test(specifier) || !parentURL.startsWith('file:') || /[?#]/.test(specifier + parentURL)) {
+    return undefined
+  }
   const { href: url } = new URL(specifier, parentURL)
   if (isStripped(url)) return { url, format: 'module', shortCircuit: true }
   const format = formatOf(url)
@@ -78,7 +84,13 @@ export async function resolve (specifier, context, next) {
 }
 
 export async function load (url, context, next) {
-  if (isStripped(url)) return { format: 'module', source: stripped(readFileSync(fileURLToPath(url), 'utf8'), fileURLToPath(url)), shortCircuit: true }
+  if (isStripped(url)) {
+    return {
+      format: 'module',
+      source: stripped(readFileSync(fileURLToPath(url), 'utf8'), fileURLToPath(url)),
+      shortCircuit: true
+    }
+  }
   const format = formatOf(url)
   if (format === 'module') return { format, source: readFileSync(fileURLToPath(url)), shortCircuit: true }
   // The loader of CommonJS reads the file itself.

@@ -1,5 +1,6 @@
-// The text of a TypeScript file with its types blanked out. Every character stays in its place, so coverage and stack traces need
-// no source map. The text is kept under a hash of the original: a file is stripped once, however many processes load it.
+// The text of a TypeScript file with its types blanked out. Every character stays in its place, so coverage and stack
+// traces need no source map. The text is kept under a hash of the original: a file is stripped once, however many
+// processes load it.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -30,6 +31,8 @@ function strip (text, path) {
   const { default: blankSpace } = require('ts-blank-space')
   return blankSpace(text, (node) => {
     const line = text.slice(0, node.end).split('\n').length
-    throw new SyntaxError(`${path}:${line} cannot be stripped: use syntax that leaves nothing behind when its types are erased`)
+    throw new SyntaxError(
+      `${path}:${line} cannot be stripped: use syntax that leaves nothing behind when its types are erased`
+    )
   })
 }

@@ -15,7 +15,9 @@ const copy = mkdtempSync(join(tmpdir(), 'fastify-wire-mutants-'))
 
 /** @returns whether a test passes in the copy */
 function passes (test: string): boolean {
-  const { status } = spawnSync(process.execPath, ['--import', './test/loader/register.js', '--import', '@tapjs/mock/import', test], { cwd: copy, stdio: 'ignore', timeout: TIMEOUT })
+  const { status } = spawnSync(process.execPath, [
+    '--import', './test/loader/register.js', '--import', '@tapjs/mock/import', test
+  ], { cwd: copy, stdio: 'ignore', timeout: TIMEOUT })
   return status === 0
 }
 

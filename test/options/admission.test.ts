@@ -21,20 +21,26 @@ t.test('an origin is one, a list, a function, or any', async (t) => {
   t.equal(resolve({ origin: check }).origin, check)
   t.match(resolve({ origin: 'https://a.example' }).origin, { origins: new Set(['https://a.example']), hasOwn: false })
   t.match(resolve({ origin: /a/ }).origin, { patterns: [/a/], hasOwn: false })
-  t.match(resolve({ origin: ['same-origin', 'null', /a/] }).origin, { origins: new Set(['null']), patterns: [/a/], hasOwn: true })
+  t.match(resolve({ origin: ['same-origin', 'null', /a/] }).origin, {
+    origins: new Set(['null']), patterns: [/a/], hasOwn: true
+  })
   t.match(resolve({ origin: [] }).origin, { hasOwn: false })
 })
 
 t.test('connections are counted where the number was given', async (t) => {
   const plugin = { maxConnections: 100, maxConnectionsPerAddress: 10, handshakeTimeout: 5 }
   t.match(resolveAdmission(plugin, plugin), { maxConnections: 100, maxConnectionsPerAddress: 10 })
-  t.match(resolveAdmission({ ...plugin, maxConnections: 5 }, { maxConnections: 5 }), { maxConnections: 5, maxConnectionsPerAddress: undefined, handshakeTimeout: 5 })
+  t.match(resolveAdmission({ ...plugin, maxConnections: 5 }, { maxConnections: 5 }), {
+    maxConnections: 5, maxConnectionsPerAddress: undefined, handshakeTimeout: 5
+  })
 })
 
 t.test('the burst is what may come in a second, and one at least', async (t) => {
   t.same(resolve({ messageRate: { rate: 2.5 } }).messageRate, { rate: 2.5, burst: 3, pauses: false })
   t.same(resolve({ messageRate: { rate: 0.1, policy: 'pause' } }).messageRate, { rate: 0.1, burst: 1, pauses: true })
-  t.same(resolve({ messageRate: { rate: 10, burst: 50, policy: 'close' } }).messageRate, { rate: 10, burst: 50, pauses: false })
+  t.same(resolve({ messageRate: { rate: 10, burst: 50, policy: 'close' } }).messageRate, {
+    rate: 10, burst: 50, pauses: false
+  })
 })
 
 t.test('a lifetime has a jitter of a tenth', async (t) => {
@@ -44,7 +50,10 @@ t.test('a lifetime has a jitter of a tenth', async (t) => {
 
 t.test('a wrong value is refused, with what would be right', async (t) => {
   const cases: Array<[options: object, message: string | RegExp]> = [
-    [{ origin: '*' }, /"origin" must be true, a function, or a list of origins such as 'https:\/\/example.com'.* not '\*'/],
+    [
+      { origin: '*' },
+      /"origin" must be true, a function, or a list of origins such as 'https:\/\/example.com'.* not '\*'/
+    ],
     [{ origin: false }, 'not false'],
     [{ origin: null }, 'not null'],
     [{ origin: 'https://*.example.com' }, 'regular expressions'],
@@ -69,6 +78,9 @@ t.test('a wrong value is refused, with what would be right', async (t) => {
     [{ lifetimeJitter: NaN }, '"lifetimeJitter" must be a fraction from 0 to 1']
   ]
   for (const [options, message] of cases) {
-    t.throws(() => resolve(options as AdmissionOptions), { code: 'FST_WIRE_OPTION', message: typeof message === 'string' ? new RegExp(message.replace(/[.]/g, '\\.')) : message })
+    t.throws(() => resolve(options as AdmissionOptions), {
+      code: 'FST_WIRE_OPTION',
+      message: typeof message === 'string' ? new RegExp(message.replace(/[.]/g, '\\.')) : message
+    })
   }
 })

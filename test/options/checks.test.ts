@@ -4,7 +4,9 @@ import { ANY_COUNT, ANY_SIZE, ANY_TIME, flag, objectOf, oneOf, wholeNumber } fro
 const refusal = (message: string) => ({ code: 'FST_WIRE_OPTION', message })
 
 t.test('what is given and right is handed on, what is not given stays undefined', async (t) => {
-  for (const [range, value] of [[ANY_SIZE, 0], [ANY_COUNT, 1], [ANY_TIME, 2_147_483_647]] as const) t.equal(wholeNumber('n', value, range), value)
+  for (const [range, value] of [[ANY_SIZE, 0], [ANY_COUNT, 1], [ANY_TIME, 2_147_483_647]] as const) {
+    t.equal(wholeNumber('n', value, range), value)
+  }
   t.equal(wholeNumber('n', undefined, ANY_TIME), undefined)
   t.equal(flag('f', false), false)
   t.equal(flag('f', undefined), undefined)
@@ -15,16 +17,26 @@ t.test('what is given and right is handed on, what is not given stays undefined'
 })
 
 t.test('what is wrong is refused with its name, what it may be and what it was', async (t) => {
-  for (const value of [0, 1.5, 2 ** 31, NaN, '5' as unknown as number]) t.throws(() => wholeNumber('n', value, ANY_TIME), { code: 'FST_WIRE_OPTION' })
-  t.throws(() => wholeNumber('n', -1, { min: 0, max: 9, or: 'false or ' }), refusal('The option "n" must be false or a whole number from 0 to 9, not -1'))
+  for (const value of [0, 1.5, 2 ** 31, NaN, '5' as unknown as number]) {
+    t.throws(() => wholeNumber('n', value, ANY_TIME), { code: 'FST_WIRE_OPTION' })
+  }
+  t.throws(() => wholeNumber('n', -1, {
+    min: 0, max: 9, or: 'false or '
+  }), refusal('The option "n" must be false or a whole number from 0 to 9, not -1'))
   t.throws(() => flag('f', 'yes' as unknown as boolean), refusal('The option "f" must be true or false, not \'yes\''))
   t.throws(() => oneOf('o', 'c', ['a', 'b']), refusal('The option "o" must be one of \'a\', \'b\', not \'c\''))
-  t.throws(() => objectOf('x', null as unknown as object, [], 'false or '), refusal('The option "x" must be false or an object, not null'))
+  t.throws(
+    () => objectOf('x', null as unknown as object, [], 'false or '),
+    refusal('The option "x" must be false or an object, not null')
+  )
   t.throws(() => objectOf('x', 5 as unknown as object, []), refusal('The option "x" must be an object, not 5'))
 })
 
 t.test('so is what there is no option for', async (t) => {
-  t.throws(() => objectOf<{ limit?: number, policy?: string }>('backpressure', { limits: 5 } as object, ['limit', 'policy']), {
-    code: 'FST_WIRE_UNKNOWN_OPTION', message: 'Unknown option "backpressure.limits": the options are "backpressure.limit", "backpressure.policy"'
+  t.throws(() => objectOf<{ limit?: number, policy?: string }>(
+    'backpressure', { limits: 5 } as object, ['limit', 'policy']
+  ), {
+    code: 'FST_WIRE_UNKNOWN_OPTION',
+    message: 'Unknown option "backpressure.limits": the options are "backpressure.limit", "backpressure.policy"'
   })
 })

@@ -2,7 +2,15 @@ import t from 'tap'
 import { resolveDeflate } from '../../lib/options/deflate.js'
 import type { DeflateOptions } from '../../lib/deflate/settings.js'
 
-const DEFAULTS = { threshold: 1024, level: 3, memLevel: 8, contextTakeover: false, clientContextTakeover: false, windowBits: 15, clientWindowBits: 15 }
+const DEFAULTS = {
+  threshold: 1024,
+  level: 3,
+  memLevel: 8,
+  contextTakeover: false,
+  clientContextTakeover: false,
+  windowBits: 15,
+  clientWindowBits: 15
+}
 
 t.test('nothing is compressed unless that is asked for', async (t) => {
   t.equal(resolveDeflate(undefined), undefined)
@@ -40,7 +48,9 @@ t.test('each option, under both of its names', async (t) => {
     [{ zlibDeflateOptions: { level: -1, memLevel: 0 } }, {}],
     [{ zlibInflateOptions: { chunkSize: 1024 }, concurrencyLimit: 10 }, {}]
   ]
-  for (const [given, expected] of cases) t.strictSame(resolveDeflate(given), { ...DEFAULTS, ...expected }, JSON.stringify(given))
+  for (const [given, expected] of cases) {
+    t.strictSame(resolveDeflate(given), { ...DEFAULTS, ...expected }, JSON.stringify(given))
+  }
 })
 
 t.test('our name counts where both are given', async (t) => {
@@ -79,9 +89,13 @@ t.test('what no option can be is refused by its name', async (t) => {
     [{ contextTakeover: 1 }, /perMessageDeflate\.contextTakeover/],
     [{ clientContextTakeover: 'no' }, /perMessageDeflate\.clientContextTakeover/]
   ]
-  for (const [given, message] of cases) t.throws(() => resolveDeflate(given as DeflateOptions), { code: 'FST_WIRE_OPTION', message }, JSON.stringify(given))
+  for (const [given, message] of cases) {
+    t.throws(() => resolveDeflate(given as DeflateOptions), { code: 'FST_WIRE_OPTION', message }, JSON.stringify(given))
+  }
 })
 
 t.test('so is what there is no option for', async (t) => {
-  t.throws(() => resolveDeflate({ treshold: 1 } as DeflateOptions), { code: 'FST_WIRE_UNKNOWN_OPTION', message: /"perMessageDeflate\.treshold"/ })
+  t.throws(() => resolveDeflate({ treshold: 1 } as DeflateOptions), {
+    code: 'FST_WIRE_UNKNOWN_OPTION', message: /"perMessageDeflate\.treshold"/
+  })
 })

@@ -24,6 +24,10 @@ t.test('names that this plugin or Fastify has are left alone', async (t) => {
 
 t.test('an object of listeners is recognized by their names', async (t) => {
   const listener = (): void => {}
-  for (const given of [{ message: listener }, { onOpen: listener, maxPayload: 5 }, { onerror: listener }]) t.ok(holdsListeners(given))
-  for (const given of [{}, { message: {} }, { onRequest: listener }, undefined, null, listener, 'message']) t.notOk(holdsListeners(given))
+  for (const given of [{ message: listener }, { onOpen: listener, maxPayload: 5 }, { onerror: listener }]) {
+    t.ok(holdsListeners(given))
+  }
+  for (const given of [{}, { message: {} }, { onRequest: listener }, undefined, null, listener, 'message']) {
+    t.notOk(holdsListeners(given))
+  }
 })

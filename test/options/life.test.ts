@@ -14,7 +14,9 @@ t.test('what is given goes before them', async (t) => {
   t.same(resolveHeartbeat({ interval: 1, timeout: 2, idle: false }), { interval: 1, timeout: 2, idle: false })
   t.same(resolveHeartbeat({ idle: 3 }), { interval: 30_000, timeout: 10_000, idle: 3 })
   t.same(resolveBackpressure({ limit: 0, policy: 'latest' }, 5), { limit: 0, policy: 'latest' })
-  t.same(resolveShutdown({ code: 1012, reason: 'restart', drain: 5_000 }), { code: 1012, reason: 'restart', drain: 5_000 })
+  t.same(resolveShutdown({ code: 1012, reason: 'restart', drain: 5_000 }), {
+    code: 1012, reason: 'restart', drain: 5_000
+  })
 })
 
 t.test('heartbeat and backpressure can be turned off', async (t) => {
@@ -36,7 +38,10 @@ t.test('a wrong option is named, with what it must be', async (t) => {
     ['"backpressure" must be false or an object', () => resolveBackpressure(true as never, 0)],
     ['"backpressure" must be false or an object', () => resolveBackpressure([] as never, 0)],
     ['"backpressure.limit" must be a whole number', () => resolveBackpressure({ limit: -1 }, 0)],
-    ['"backpressure.policy" must be one of \'close\', \'drop\', \'latest\', \'wait\'', () => resolveBackpressure({ policy: 'x' as never }, 0)],
+    [
+      '"backpressure.policy" must be one of \'close\', \'drop\', \'latest\', \'wait\'',
+      () => resolveBackpressure({ policy: 'x' as never }, 0)
+    ],
     ['"shutdown" must be an object', () => resolveShutdown(false as never)],
     ['"shutdown.code" must be a whole number from 1000', () => resolveShutdown({ code: '1001' as never })],
     ['"shutdown.reason" must be a string', () => resolveShutdown({ reason: 1 as never })],

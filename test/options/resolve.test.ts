@@ -20,14 +20,18 @@ t.test('the defaults are those of the table', async (t) => {
 
 t.test('a route overrides the plugin', async (t) => {
   const errorHandler = (): void => {}
-  const settings = resolveSettings({ maxPayload: 64, protocols: ['a'] }, { maxPayload: 100_000_000, closeTimeout: 5, errorHandler })
+  const settings = resolveSettings({ maxPayload: 64, protocols: ['a'] }, {
+    maxPayload: 100_000_000, closeTimeout: 5, errorHandler
+  })
   t.same(settings.limits, { maxPayload: 64, maxFragments: 1024 })
   t.same(settings.protocols, ['a'])
   t.equal(settings.closeTimeout, 5)
   t.equal(settings.errorHandler, errorHandler)
   const choose = (): false => false
   t.equal(resolveSettings({ protocols: choose }).protocols, choose)
-  t.match(resolveSettings({ perMessageDeflate: true, directIO: false }), { directIO: false, deflate: { threshold: 1024 } })
+  t.match(resolveSettings({ perMessageDeflate: true, directIO: false }), {
+    directIO: false, deflate: { threshold: 1024 }
+  })
 })
 
 t.test('a refused message is for the errorHandler, unless onInvalid says what is done', async (t) => {
@@ -55,11 +59,15 @@ t.test('where messages may be of any size, what waits for a peer may not', async
 t.test('a wrong option is named, with what it must be', async (t) => {
   const wrong: Array<[keyof WireOptions, unknown]> = [
     ['maxPayload', -1], ['maxPayload', '1'], ['maxFragments', 0], ['closeTimeout', 0], ['closeTimeout', 2 ** 31],
-    ['handshakeTimeout', 1.5], ['versions', []], ['versions', ['14']], ['versions', '13'], ['protocols', 'a'], ['protocols', [1]],
-    ['errorHandler', true], ['heartbeat', 1], ['backpressure', true], ['shutdown', 1], ['onInvalid', 'no'], ['onBinary', true], ['validateSend', 1], ['directIO', 1], ['perMessageDeflate', 1]
+    ['handshakeTimeout', 1.5], ['versions', []], ['versions', ['14']], ['versions', '13'],
+    ['protocols', 'a'], ['protocols', [1]],
+    ['errorHandler', true], ['heartbeat', 1], ['backpressure', true], ['shutdown', 1], ['onInvalid', 'no'],
+    ['onBinary', true], ['validateSend', 1], ['directIO', 1], ['perMessageDeflate', 1]
   ]
   for (const [name, value] of wrong) {
-    t.throws(() => resolveSettings({ [name]: value }), { code: 'FST_WIRE_OPTION', message: new RegExp(`"${name}" must be `) })
+    t.throws(() => resolveSettings({ [name]: value }), {
+      code: 'FST_WIRE_OPTION', message: new RegExp(`"${name}" must be `)
+    })
   }
 })
 

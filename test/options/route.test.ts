@@ -1,5 +1,7 @@
 import t from 'tap'
-import { checkMessageOptions, checkRouteOptions, readDeclaration, misspeltRouteOptions } from '../../lib/options/route.js'
+import {
+  checkMessageOptions, checkRouteOptions, readDeclaration, misspeltRouteOptions
+} from '../../lib/options/route.js'
 
 const handler = (): void => {}
 
@@ -13,7 +15,8 @@ t.test('the options may be left out', async (t) => {
 t.test('arguments that are none, or in another order, are refused', async (t) => {
   const cases: Array<[args: [unknown, unknown?, unknown?], code: string]> = [
     [['/a'], 'FST_WIRE_HANDLER'], [['/a', {}], 'FST_WIRE_HANDLER'], [['/a', { handler }], 'FST_WIRE_HANDLER'],
-    [['/a', { message: handler }], 'FST_WIRE_HANDLER_OBJECT'], [['/a', {}, { open: handler }], 'FST_WIRE_HANDLER_OBJECT'],
+    [['/a', { message: handler }], 'FST_WIRE_HANDLER_OBJECT'],
+    [['/a', {}, { open: handler }], 'FST_WIRE_HANDLER_OBJECT'],
     [[handler], 'FST_WIRE_HANDLER'],
     [['/a', handler, {}], 'FST_WIRE_ROUTE_ARGUMENTS'], [['/a', null, handler], 'FST_WIRE_ROUTE_ARGUMENTS'],
     [['/a', 'chat', handler], 'FST_WIRE_ROUTE_ARGUMENTS'], [['/a', [], handler], 'FST_WIRE_ROUTE_ARGUMENTS'],
@@ -31,7 +34,10 @@ t.test('what a socket has not is refused, with the reason', async (t) => {
     [{ method: 'POST' }, 'FST_WIRE_ROUTE_OPTION', /"method": a handshake is a GET request/],
     [{ websocket: true }, 'FST_WIRE_ROUTE_OPTION', /"websocket": app\.ws\(\) always declares a WebSocket route/],
     [{ path: '/b' }, 'FST_WIRE_ROUTE_OPTION', /"path"/],
-    [{ idleTimeout: 60 }, 'FST_WIRE_ROUTE_OPTION', /"idleTimeout": write heartbeat: \{ interval, timeout \}, in milliseconds/],
+    [
+      { idleTimeout: 60 }, 'FST_WIRE_ROUTE_OPTION',
+      /"idleTimeout": write heartbeat: \{ interval, timeout \}, in milliseconds/
+    ],
     [{ verifyClient: handler }, 'FST_WIRE_ROUTE_OPTION', /"verifyClient": check the request in a hook/],
     [{ message: handler }, 'FST_WIRE_ROUTE_OPTION', /"message": add listeners in the handler/],
     [{ url: '/b' }, 'FST_WIRE_ROUTE_OPTION', /"url"/],
@@ -43,20 +49,26 @@ t.test('what a socket has not is refused, with the reason', async (t) => {
     [{ maxPayloads: 5 }, 'FST_WIRE_MISSPELT_OPTION', /"maxPayloads": did you mean "maxPayload"/],
     [{ schema: { messages: {} } }, 'FST_WIRE_MISSPELT_OPTION', /"schema\.messages": did you mean "schema\.message"/]
   ]
-  for (const [options, code, message] of cases) t.throws(() => { checkRouteOptions(options, ['maxPayload']) }, { code, message })
+  for (const [options, code, message] of cases) {
+    t.throws(() => { checkRouteOptions(options, ['maxPayload']) }, { code, message })
+  }
 })
 
 t.test('what says what is so anyway, and what is for others, passes', async (t) => {
   t.doesNotThrow(() => {
     const fixed = { method: 'GET', exposeHeadRoute: false, constraints: { upgrade: 'websocket', host: 'a' } }
-    const others = { config: {}, onError: handler, idleTimeout: undefined, schema: { message: {}, send: {}, querystring: {}, tags: [] } }
+    const others = {
+      config: {}, onError: handler, idleTimeout: undefined, schema: { message: {}, send: {}, querystring: {}, tags: [] }
+    }
     checkRouteOptions({ ...fixed, ...others }, ['maxPayload'])
   })
   t.doesNotThrow(() => { checkRouteOptions({ shutdown: undefined, constraints: { host: 'a' } }, []) })
 })
 
 t.test('a drop-in route gets a warning for each option that is probably misspelt or of another package', async (t) => {
-  const others = { method: 'GET', url: '/a', websocket: true, handler, config: {}, onError: handler, maxPayload: 5, own: 1 }
+  const others = {
+    method: 'GET', url: '/a', websocket: true, handler, config: {}, onError: handler, maxPayload: 5, own: 1
+  }
   t.same(misspeltRouteOptions(others, ['maxPayload']), [])
   t.same(misspeltRouteOptions({ ...others, maxPayloads: 5, idleTimeout: 60 }, ['maxPayload']), [
     'a socket route has no option "maxPayloads", it is ignored: did you mean "maxPayload"?',
@@ -67,12 +79,20 @@ t.test('a drop-in route gets a warning for each option that is probably misspelt
 t.test('options of messages need a schema of them', async (t) => {
   for (const own of [{ onInvalid: 'reply' }, { onBinary: 'pass' }]) {
     t.doesNotThrow(() => { checkMessageOptions(own, { message: {} }) })
-    for (const schema of [undefined, {}, { send: {} }]) t.throws(() => { checkMessageOptions(own, schema) }, { code: 'FST_WIRE_ROUTE_OPTION' })
+    for (const schema of [undefined, {}, { send: {} }]) {
+      t.throws(() => { checkMessageOptions(own, schema) }, { code: 'FST_WIRE_ROUTE_OPTION' })
+    }
   }
   t.doesNotThrow(() => { checkMessageOptions({ validateSend: true }, { send: {} }) })
   for (const schema of [undefined, {}, { message: {} }]) {
-    t.throws(() => { checkMessageOptions({ validateSend: true }, schema) }, { code: 'FST_WIRE_ROUTE_OPTION', message: /"validateSend"/ })
+    t.throws(() => { checkMessageOptions({ validateSend: true }, schema) }, {
+      code: 'FST_WIRE_ROUTE_OPTION', message: /"validateSend"/
+    })
   }
   t.doesNotThrow(() => { checkMessageOptions({}, undefined) })
-  for (const part of ['message', 'send']) t.throws(() => { checkMessageOptions({}, { [part]: null }) }, { code: 'FST_WIRE_OPTION', message: new RegExp(`"schema.${part}"`) })
+  for (const part of ['message', 'send']) {
+    t.throws(() => { checkMessageOptions({}, { [part]: null }) }, {
+      code: 'FST_WIRE_OPTION', message: new RegExp(`"schema.${part}"`)
+    })
+  }
 })

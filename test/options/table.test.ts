@@ -9,10 +9,15 @@ t.test('the table of docs/options.md has every option, with its default, unit an
 })
 
 t.test('an option that is not given has its default', async (t) => {
-  for (const name of ['maxPayload', 'closeTimeout', 'handshakeTimeout', 'lifetimeJitter', 'onBinary', 'validateSend', 'decorator', 'directIO'] as const) {
+  for (const name of [
+    'maxPayload', 'closeTimeout', 'handshakeTimeout', 'lifetimeJitter', 'onBinary', 'validateSend', 'decorator',
+    'directIO'
+  ] as const) {
     t.equal(OPTIONS[name].resolve(undefined), OPTIONS[name].default, name)
   }
-  for (const name of ['heartbeat', 'backpressure', 'shutdown', 'versions'] as const) t.same(OPTIONS[name].resolve(undefined), OPTIONS[name].default, name)
+  for (const name of ['heartbeat', 'backpressure', 'shutdown', 'versions'] as const) {
+    t.same(OPTIONS[name].resolve(undefined), OPTIONS[name].default, name)
+  }
 })
 
 t.test('what @fastify/websocket has too is checked with the options of the plugin', async (t) => {

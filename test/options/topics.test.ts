@@ -4,7 +4,9 @@ import { ScriptedEngine } from '../fixtures/scripted-engine.js'
 
 t.test('the topics of a route are true, names or a function', async (t) => {
   const choose = (): string => 'news'
-  for (const topic of [undefined, true, 'news', ['news', '/rooms/7'], choose] as const) t.equal(resolveTopic(topic), topic)
+  for (const topic of [undefined, true, 'news', ['news', '/rooms/7'], choose] as const) {
+    t.equal(resolveTopic(topic), topic)
+  }
   for (const topic of [7, false, null, [7], {}]) {
     t.throws(() => resolveTopic(topic as never), { code: 'FST_WIRE_OPTION', message: /topic/ })
   }
@@ -18,7 +20,9 @@ t.test('a history has a length and a time, each with a default', async (t) => {
 })
 
 t.test('what holds for all topics has defaults, and bounds', async (t) => {
-  t.match(resolveTopics(undefined), { maxTopics: 100, maxTopicLength: 1_024, lease: 30_000, grace: 5_000, liveInterval: 25_000 })
+  t.match(resolveTopics(undefined), {
+    maxTopics: 100, maxTopicLength: 1_024, lease: 30_000, grace: 5_000, liveInterval: 25_000
+  })
   t.equal(resolveTopics({ grace: 0 }).grace, 0)
   for (const given of [{ maxTopics: 0 }, { lease: 1 }, { liveInterval: 1 }, { grace: -1 }]) {
     t.throws(() => resolveTopics(given), { code: 'FST_WIRE_OPTION' })
@@ -29,5 +33,7 @@ t.test('an engine is told by its methods', async (t) => {
   const engine = new ScriptedEngine()
   t.equal(checkEngine(engine), engine)
   t.equal(checkEngine(undefined), undefined)
-  for (const given of [null, {}, 'redis', () => {}]) t.throws(() => checkEngine(given), { code: 'FST_WIRE_OPTION', message: /redisEngine/ })
+  for (const given of [null, {}, 'redis', () => {}]) {
+    t.throws(() => checkEngine(given), { code: 'FST_WIRE_OPTION', message: /redisEngine/ })
+  }
 })

@@ -25,8 +25,18 @@ for (const [format, source] of Object.entries(FORMATS) as Array<['esm' | 'cjs', 
     const directory = t.testdir({ 'app.js': source, 'package.json': '{}' })
     await installPackage(directory)
     const outfile = join(directory, format === 'esm' ? 'bundle.mjs' : 'bundle.cjs')
-    const banner = format === 'esm' ? { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" } : {}
-    await build({ entryPoints: [join(directory, 'app.js')], bundle: true, platform: 'node', format, banner, outfile, logLevel: 'silent' })
+    const banner = format === 'esm'
+      ? { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" }
+      : {}
+    await build({
+      entryPoints: [join(directory, 'app.js')],
+      bundle: true,
+      platform: 'node',
+      format,
+      banner,
+      outfile,
+      logLevel: 'silent'
+    })
     const { passed, output } = await run(directory, outfile)
     t.ok(passed && output.includes('text 1,2,3'), output)
   })

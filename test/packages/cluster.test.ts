@@ -8,7 +8,9 @@ import { WebSocket } from 'ws'
 import { TYPESCRIPT } from '../fixtures/processes.js'
 
 t.test('four workers of node:cluster start on one port, and serve sockets', async (t) => {
-  cluster.setupPrimary({ execArgv: [...TYPESCRIPT], exec: fileURLToPath(new URL('../fixtures/cluster-worker.ts', import.meta.url)) })
+  cluster.setupPrimary({
+    execArgv: [...TYPESCRIPT], exec: fileURLToPath(new URL('../fixtures/cluster-worker.ts', import.meta.url))
+  })
   const workers: Worker[] = []
   t.teardown(() => { for (const worker of workers) worker.kill() })
   for (let i = 0; i < 4; i++) workers.push(cluster.fork())

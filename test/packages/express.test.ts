@@ -49,7 +49,10 @@ const MOUNTS: Record<string, (app: FastifyInstance) => Promise<void>> = {
 
 function addRoutes (app: FastifyInstance): void {
   app.ws('/own', (socket) => { socket.on('message', (data) => { socket.send(`own: ${String(data)}`) }) })
-  app.get('/shared', { websocket: true }, (socket) => { socket.on('message', (data) => { socket.send(`shared: ${String(data)}`) }) })
+  app.get(
+    '/shared', { websocket: true },
+    (socket) => { socket.on('message', (data) => { socket.send(`shared: ${String(data)}`) }) }
+  )
   app.ws('/refused', { preHandler: async (_request, reply) => reply.code(403).send({ message: 'no' }) }, () => {})
 }
 
@@ -93,7 +96,9 @@ for (const [name, mount] of Object.entries(MOUNTS)) {
     client.send('injected')
     t.equal(String((await message)[0]), 'own: injected')
     client.terminate()
-    t.match(await app.injectWS('/refused').catch((error: unknown) => error), { statusCode: 403, body: '{"message":"no"}' })
+    t.match(await app.injectWS('/refused').catch((error: unknown) => error), {
+      statusCode: 403, body: '{"message":"no"}'
+    })
   })
 }
 

@@ -48,7 +48,9 @@ for (const way of ['app.get with websocket: true', 'app.ws']) {
     const port = await listen(app)
     const client = connect(t, port)
     t.same(await collect(client, '{ hello }'), [{ hello: 'world' }])
-    t.same(await collect(client, 'subscription { greetings }'), [{ greetings: 'Hi' }, { greetings: 'Bonjour' }, { greetings: 'Hola' }])
+    t.same(await collect(client, 'subscription { greetings }'), [
+      { greetings: 'Hi' }, { greetings: 'Bonjour' }, { greetings: 'Hola' }
+    ])
 
     // The handler has assigned the option by now, so that a subprotocol it does not speak is not agreed on.
     const stranger = new WebSocket(`ws://127.0.0.1:${port}/graphql`, 'unknown')

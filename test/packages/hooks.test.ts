@@ -93,7 +93,8 @@ t.test('@fastify/otel: an upgrade has a span, its hooks and handler within', asy
     t.ok(request, `${path} has a span`)
     t.equal(request?.attributes['http.response.status_code'], 101)
     t.equal(request?.attributes['http.route'], path)
-    const handler = spans.find(({ name, parentSpanContext }) => /handler/.test(name) && parentSpanContext?.spanId === request?.spanContext().spanId)
+    const handler = spans.find(({ name, parentSpanContext }) => /handler/.test(name) &&
+      parentSpanContext?.spanId === request?.spanContext().spanId)
     t.ok(handler, `${path} has a span of its handler`)
   }
 })
@@ -101,7 +102,9 @@ t.test('@fastify/otel: an upgrade has a span, its hooks and handler within', asy
 t.test('@fastify/under-pressure: upgrades get 503 while the service is not well', async (t) => {
   const app = await createApp(t)
   let isWell = true
-  await app.register(underPressure, { healthCheck: async () => isWell, exposeStatusRoute: true, healthCheckInterval: 1 })
+  await app.register(underPressure, {
+    healthCheck: async () => isWell, exposeStatusRoute: true, healthCheckInterval: 1
+  })
   app.ws('/demo', (socket) => { socket.close(1000) })
   const url = `127.0.0.1:${await listen(app)}`
   t.equal((await upgrade(`ws://${url}/demo`)).status, 101)

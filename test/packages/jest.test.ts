@@ -61,7 +61,9 @@ for (const environment of ['node', 'jsdom']) {
 
 t.test('node:test and tap: the tests that the documentation prints pass', async (t) => {
   for (const [name, count] of [['node.test.js', 2], ['tap.test.js', 1]] as const) {
-    const directory = t.testdir({ 'package.json': '{ "type": "module" }', 'app.js': printed('app.js'), [name]: printed(name) })
+    const directory = t.testdir({
+      'package.json': '{ "type": "module" }', 'app.js': printed('app.js'), [name]: printed(name)
+    })
     await installPackage(directory)
     const { passed, output } = await run(directory, name)
     t.ok(passed, output)

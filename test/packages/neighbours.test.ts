@@ -13,7 +13,9 @@ import { listen } from '../fixtures/app.js'
 const ORDERS = ['behind the plugin', 'before the plugin'] as const
 
 /** An application with an echo at /echo and another package's listener. */
-async function createApp (t: Test, order: typeof ORDERS[number], addNeighbour: (app: FastifyInstance) => unknown): Promise<FastifyInstance> {
+async function createApp (
+  t: Test, order: typeof ORDERS[number], addNeighbour: (app: FastifyInstance) => unknown
+): Promise<FastifyInstance> {
   const app = Fastify({ forceCloseConnections: true })
   t.teardown(() => app.close())
   if (order === 'before the plugin') await addNeighbour(app)
@@ -53,7 +55,11 @@ for (const order of ORDERS) {
   t.test(`socket.io ${order}: each has its own upgrades`, async (t) => {
     const app = await createApp(t, order, (app) => {
       const server = new SocketIO(app.server, { transports: ['websocket'] })
-      server.on('connection', (socket) => { socket.on('greet', (name: string, answer: (text: string) => void) => { answer(`hello ${name}`) }) })
+      server.on('connection', (socket) => {
+        socket.on('greet', (name: string, answer: (
+          text: string
+        ) => void) => { answer(`hello ${name}`) })
+      })
       app.addHook('preClose', async () => { server.disconnectSockets(true) })
     })
     const port = await listen(app)
@@ -100,7 +106,9 @@ t.test('@fastify/http-proxy with the prefix / behind the plugin gets what the pl
   await upstream.register(fastifyWire)
   upstream.ws('/other', (socket) => { socket.on('message', (data) => { socket.send(`upstream: ${String(data)}`) }) })
   const upstreamPort = await listen(upstream)
-  const app = await createApp(t, 'behind the plugin', (app) => app.register(proxy, { upstream: `http://127.0.0.1:${upstreamPort}`, prefix: '/', websocket: true }))
+  const app = await createApp(t, 'behind the plugin', (app) => app.register(proxy, {
+    upstream: `http://127.0.0.1:${upstreamPort}`, prefix: '/', websocket: true
+  }))
   const url = `ws://127.0.0.1:${await listen(app)}`
   t.equal(await echo(`${url}/echo`), 'hello')
   t.equal(await echo(`${url}/other`), 'upstream: hello')

@@ -1,4 +1,5 @@
-// NestJS on Fastify, whose adapter always has a constraint strategy of its own, with a WebSocket gateway beside our sockets.
+// NestJS on Fastify, whose adapter always has a constraint strategy of its own, with a WebSocket gateway beside our
+// sockets.
 import 'reflect-metadata'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
@@ -57,7 +58,9 @@ async function createNest (t: Test, gatewayPort?: number): Promise<string> {
   // Nest may bring a Fastify of its own, whose types are not those that the plugin adds to.
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance
   await fastify.register(fastifyWire, { closeTimeout: 500 })
-  fastify.ws('/slider', (socket) => { socket.on('message', (data, isBinary) => { socket.send(data, { binary: isBinary }) }) })
+  fastify.ws(
+    '/slider', (socket) => { socket.on('message', (data, isBinary) => { socket.send(data, { binary: isBinary }) }) }
+  )
   fastify.get('/drop-in', { websocket: true }, (socket) => { socket.send('drop-in') })
   await app.listen(0, '127.0.0.1')
   return `127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`
@@ -79,7 +82,9 @@ for (const isShared of [true, false]) {
     const host = await createNest(t, gatewayPort)
     const gatewayHost = isShared ? host : `127.0.0.1:${gatewayPort}`
     t.same(await (await fetch(`http://${host}/slider`, { headers: { 'accept-version': '1' } })).json(), { value: 50 })
-    t.same(await (await fetch(`http://${host}/slider`, { headers: { 'accept-version': '2' } })).json(), { value: 'second' })
+    t.same(await (await fetch(`http://${host}/slider`, {
+      headers: { 'accept-version': '2' }
+    })).json(), { value: 'second' })
     t.equal(await talk(`ws://${host}/slider`, 'hello'), 'hello')
     t.equal(await talk(`ws://${host}/drop-in`), 'drop-in')
     const greeted = await talk(`ws://${gatewayHost}/gateway`, JSON.stringify({ event: 'greet', data: 'Ada' }))

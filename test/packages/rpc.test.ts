@@ -35,10 +35,14 @@ t.test('oRPC: a call and an event iterator', async (t) => {
 t.test('capnweb: calls in one round trip, and a call back to the client', async (t) => {
   class Calculator extends RpcTarget {
     add (one: number, two: number): number { return one + two }
-    async ask (question: (text: string) => Promise<string>): Promise<string> { return `it said ${await question('who?')}` }
+    async ask (
+      question: (text: string) => Promise<string>
+    ): Promise<string> { return `it said ${await question('who?')}` }
   }
   const app = await createApp(t)
-  app.ws('/capnweb', (socket) => { newWebSocketRpcSession(socket as unknown as globalThis.WebSocket, new Calculator()) })
+  app.ws(
+    '/capnweb', (socket) => { newWebSocketRpcSession(socket as unknown as globalThis.WebSocket, new Calculator()) }
+  )
   const websocket = new Client(`ws://127.0.0.1:${await listen(app)}/capnweb`)
   const calculator = newWebSocketRpcSession<Calculator>(websocket)
   t.equal(await calculator.add(calculator.add(1, 2), 39), 42)

@@ -30,7 +30,9 @@ for (const [name, flags] of Object.entries(RUNTIMES)) {
   const skip = isMissing && `${name} is not installed: npm install --no-save ${name}`
 
   t.test(`${name} serves sockets, refuses them, answers plain requests and closes`, { skip }, async (t) => {
-    const child = spawn(binary, [...flags, SERVER], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } })
+    const child = spawn(binary, [...flags, SERVER], {
+      stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' }
+    })
     t.teardown(() => { child.kill('SIGKILL') })
     const exited = once(child, 'exit')
     const port = Number(await Promise.race([once(child.stdout, 'data'), exited]))

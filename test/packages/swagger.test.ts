@@ -49,7 +49,11 @@ t.test('the OpenAPI document has no URL that is only a socket', async (t) => {
 })
 
 t.test('an application that documents a socket all the same says so', async (t) => {
-  const paths = await documentOf(t, (app) => { app.ws('/shown', { schema: { hide: false, summary: 'a socket' } as object }, () => {}) })
+  const paths = await documentOf(t, (app) => {
+    app.ws('/shown', {
+      schema: { hide: false, summary: 'a socket' } as object
+    }, () => {})
+  })
   t.match(paths, { '/shown': { get: { summary: 'a socket' } } })
 })
 

@@ -17,9 +17,13 @@ const counter = router({
 
 t.test('tRPC: a query and a subscription over useWSS, and the end of its socket', async (t) => {
   const app = await createApp(t)
-  await app.register(fastifyTRPCPlugin, { prefix: '/trpc', useWSS: true, trpcOptions: { router: counter } } satisfies FastifyTRPCPluginOptions<typeof counter>)
+  await app.register(fastifyTRPCPlugin, {
+    prefix: '/trpc', useWSS: true, trpcOptions: { router: counter }
+  } satisfies FastifyTRPCPluginOptions<typeof counter>)
   const port = await listen(app)
-  const socketClient = createWSClient({ url: `ws://127.0.0.1:${port}/trpc`, WebSocket: WebSocket as unknown as typeof globalThis.WebSocket })
+  const socketClient = createWSClient({
+    url: `ws://127.0.0.1:${port}/trpc`, WebSocket: WebSocket as unknown as typeof globalThis.WebSocket
+  })
   const client = createTRPCClient<typeof counter>({ links: [wsLink({ client: socketClient })] })
 
   t.equal(await client.add.query(41), 42)

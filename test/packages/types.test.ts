@@ -87,13 +87,19 @@ function install (directory: string): ts.Program {
 }
 
 /** The faults of each source by its name and, where declarations are checked, of ours under ''. */
-function faultsOf (directory: string, sources: Record<string, string>, options: ts.CompilerOptions = {}): Record<string, string[]> {
+function faultsOf (
+  directory: string, sources: Record<string, string>, options: ts.CompilerOptions = {}
+): Record<string, string[]> {
   for (const [name, source] of Object.entries(sources)) writeFileSync(join(directory, name), source)
-  const program = ts.createProgram(Object.keys(sources).map((name) => join(directory, name)), { ...OPTIONS, ...options, noEmit: true })
+  const program = ts.createProgram(Object.keys(sources).map((name) => join(directory, name)), {
+    ...OPTIONS, ...options, noEmit: true
+  })
   const faults: Record<string, string[]> = {}
   for (const file of program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(directory))) {
     const name = basename(file.fileName)
-    const found = ts.getPreEmitDiagnostics(program, file).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))
+    const found = ts.getPreEmitDiagnostics(
+      program, file
+    ).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))
     const key = name in sources ? name : ''
     faults[key] = [...faults[key] ?? [], ...found]
   }
@@ -106,11 +112,18 @@ t.test('the declarations of the package', async (t) => {
   const { 'wrong.ts': wrong, ...faults } = faultsOf(directory, { ...APPLICATIONS, 'wrong.ts': WRONG })
   t.same(faults, { 'app.ts': [], 'options.ts': [], 'next.cts': [], '': [] }, 'an application compiles')
   t.match(wrong?.join('\n'), /not assignable to parameter|No overload/, 'what is wrong is found')
-  t.same(faultsOf(directory, { 'graphql.ts': GRAPHQL }), { 'graphql.ts': [], '': [] }, 'the handler of graphql-ws fits both ways to a socket, with the types of @fastify/websocket in the program')
-  t.same(faultsOf(directory, { 'bundled.ts': ESM }, { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, skipLibCheck: false }),
-    { 'bundled.ts': [], '': [] }, 'a bundler may check them')
-  t.same(faultsOf(directory, { 'sixteen.cts': COMMONJS }, { module: ts.ModuleKind.Node16, moduleResolution: ts.ModuleResolutionKind.Node16, skipLibCheck: false }),
-    { 'sixteen.cts': [], '': [] }, 'CommonJS of module: node16 has them, and may check them')
+  t.same(
+    faultsOf(directory, { 'graphql.ts': GRAPHQL }), { 'graphql.ts': [], '': [] },
+    'the handler of graphql-ws fits both ways to a socket, with the types of @fastify/websocket in the program'
+  )
+  t.same(faultsOf(directory, { 'bundled.ts': ESM }, {
+    module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, skipLibCheck: false
+  }),
+  { 'bundled.ts': [], '': [] }, 'a bundler may check them')
+  t.same(faultsOf(directory, { 'sixteen.cts': COMMONJS }, {
+    module: ts.ModuleKind.Node16, moduleResolution: ts.ModuleResolutionKind.Node16, skipLibCheck: false
+  }),
+  { 'sixteen.cts': [], '': [] }, 'CommonJS of module: node16 has them, and may check them')
 
   const exportsOf = (file: string): string[] => {
     const checker = program.getTypeChecker()
@@ -123,5 +136,7 @@ t.test('the declarations of the package', async (t) => {
 })
 
 t.test('no declaration has a name in quotes, which compilers before TypeScript 5.6 cannot read', async (t) => {
-  for (const file of ['index.ts', 'fastify-wire.ts']) t.notMatch(readFileSync(join(ROOT, file), 'utf8'), /\bas ['"]/, file)
+  for (const file of ['index.ts', 'fastify-wire.ts']) {
+    t.notMatch(readFileSync(join(ROOT, file), 'utf8'), /\bas ['"]/, file)
+  }
 })

@@ -45,11 +45,15 @@ t.test('y-websocket: two documents converge, and the server forgets them', async
   })
   const port = await listen(app)
   const documents = [new Doc(), new Doc()] as const
-  const providers = documents.map((doc) => new WebsocketProvider(`ws://127.0.0.1:${port}`, 'room', doc, { WebSocketPolyfill: Client, disableBc: true }))
+  const providers = documents.map((doc) => new WebsocketProvider(`ws://127.0.0.1:${port}`, 'room', doc, {
+    WebSocketPolyfill: Client, disableBc: true
+  }))
   await converge(t, ...documents)
 
   t.ok(docs.get('room')?.getText('t').toString().endsWith('Ahello worldB'))
-  const gone = Array.from(app.websocketServer.clients, (socket) => new Promise((resolve) => { socket.on('close', resolve) }))
+  const gone = Array.from(
+    app.websocketServer.clients, (socket) => new Promise((resolve) => { socket.on('close', resolve) })
+  )
   t.equal(gone.length, 2)
   for (const provider of providers) provider.destroy()
   await Promise.all(gone)

@@ -7,12 +7,17 @@ const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const isMissing = !existsSync(executablePath)
 const options = { skip: isMissing && 'no Chromium: apt-get install chromium, or set CHROMIUM' }
 
-if (isMissing && process.env['CI'] === 'true') throw new Error(`There is no Chromium at ${executablePath}: apt-get install chromium`)
+if (isMissing && process.env['CI'] === 'true') {
+  throw new Error(`There is no Chromium at ${executablePath}: apt-get install chromium`)
+}
 
 const openPage = async (t: Test, url: string): Promise<Page> => {
   const browser = await chromium.launch({
     executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--ignore-certificate-errors']
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--ignore-certificate-errors'
+    ]
   })
   t.teardown(() => browser.close())
   const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage()
@@ -48,7 +53,9 @@ t.test('Chromium opens sockets over the HTTP/2 connection that it has', options,
   const app = await createHttp2App(t, { perMessageDeflate: true, maxPayload: 4_194_304 }, { secure: true })
   app.get('/', async (request, reply) => {
     versions.push(`page ${request.raw.httpVersion}`)
-    return await reply.type('text/html').header('set-cookie', 'user=me; Secure').send('<!doctype html><title>demo</title>')
+    return await reply.type('text/html').header(
+      'set-cookie', 'user=me; Secure'
+    ).send('<!doctype html><title>demo</title>')
   })
   app.ws('/echo', { protocols: ['two'] }, (socket, request) => {
     versions.push(`socket ${request.raw.httpVersion} ${request.headers.cookie ?? ''} ${request.headers.origin ?? ''}`)
@@ -61,7 +68,14 @@ t.test('Chromium opens sockets over the HTTP/2 connection that it has', options,
   const origin = await listenHttp2(app)
   const page = await openPage(t, origin)
   const sizes = [0, 1, 125, 126, 65_535, 65_536, 1_048_576, 4_194_304]
-  t.match(await page.evaluate(converse, { path: '/echo', sizes }), { protocol: 'two', extensions: /^permessage-deflate/, results: sizes.map(() => true), code: 4001, reason: 'as you wish', wasClean: true })
+  t.match(await page.evaluate(converse, { path: '/echo', sizes }), {
+    protocol: 'two',
+    extensions: /^permessage-deflate/,
+    results: sizes.map(() => true),
+    code: 4001,
+    reason: 'as you wish',
+    wasClean: true
+  })
   await t.rejects(page.evaluate(converse, { path: '/refused', sizes: [] }), /the socket failed/)
   t.same(versions, ['page 2.0', `socket 2.0 user=me ${origin}`])
   const closed = page.evaluate(async () => {
@@ -82,7 +96,9 @@ t.test('a socket that somebody else has, over HTTP/1.1 only, is found there by C
   const { WebSocketServer } = await import('ws')
   const theirs = new WebSocketServer({ noServer: true })
   app.server.on('upgrade', (request, socket, head) => {
-    if (request.url === '/theirs') theirs.handleUpgrade(request, socket, head, (socket) => { socket.send(request.httpVersion) })
+    if (request.url === '/theirs') {
+      theirs.handleUpgrade(request, socket, head, (socket) => { socket.send(request.httpVersion) })
+    }
   })
   const page = await openPage(t, await listenHttp2(app))
   const ask = (path: string) => page.evaluate((path) => new Promise<string>((resolve, reject) => {

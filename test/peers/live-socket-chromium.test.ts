@@ -11,12 +11,17 @@ const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const isMissing = !existsSync(executablePath)
 const options = { skip: isMissing && 'no Chromium: apt-get install chromium, or set CHROMIUM' }
 
-if (isMissing && process.env['CI'] === 'true') throw new Error(`There is no Chromium at ${executablePath}: apt-get install chromium`)
+if (isMissing && process.env['CI'] === 'true') {
+  throw new Error(`There is no Chromium at ${executablePath}: apt-get install chromium`)
+}
 
 const openPage = async (t: Test, url: string): Promise<Page> => {
   const browser = await chromium.launch({
     executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--ignore-certificate-errors']
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--ignore-certificate-errors'
+    ]
   })
   t.teardown(() => browser.close())
   const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage()
@@ -58,11 +63,15 @@ t.test('two LiveSockets of a page in Chromium resume after a restart of the serv
   const page = await openPage(t, `http://127.0.0.1:${port}/`)
   await Promise.all(rooms.map((room) => room.followers(1)))
   publish('before')
-  const waitFor = (count: number) => page.waitForFunction((count) => (globalThis as unknown as { seen: string[] }).seen.length >= count, count)
+  const waitFor = (count: number) => page.waitForFunction(
+    (count) => (globalThis as unknown as { seen: string[] }).seen.length >= count, count
+  )
   await waitFor(3)
   await first.close()
   publish('during')
-  await page.evaluate(() => { for (const socket of (globalThis as unknown as { sockets: WebSocket[] }).sockets) socket.send('from the page') })
+  await page.evaluate(() => {
+    for (const socket of (globalThis as unknown as { sockets: WebSocket[] }).sockets) socket.send('from the page')
+  })
   const second = await create(t)
   await second.listen({ port, host: '127.0.0.1' })
   await Promise.all(rooms.map((room) => room.followers(1)))
@@ -70,7 +79,8 @@ t.test('two LiveSockets of a page in Chromium resume after a restart of the serv
   await waitFor(8)
   const seen = await page.evaluate(() => (globalThis as unknown as { seen: string[] }).seen)
   t.same(seen.sort(), [
-    ...['/rooms/7', '/rooms/8'].flatMap((topic) => ['after', 'before', 'during'].map((data) => `${topic} ${data}`)), 'welcome', 'welcome'
+    ...['/rooms/7', '/rooms/8'].flatMap((topic) =>
+      ['after', 'before', 'during'].map((data) => `${topic} ${data}`)), 'welcome', 'welcome'
   ])
   t.same(rooms.map(({ resumed }) => resumed), [[undefined, '/rooms/7#0'], [undefined, '/rooms/8#0']])
   t.same(rooms.map(({ received }) => received), [['from the page'], ['from the page']])

@@ -16,6 +16,11 @@ t.test('undici holds a conversation over HTTP/2', async (t) => {
   const origin = await listenHttp2(app)
   const dispatcher = new Agent({ allowH2: true, connect: { rejectUnauthorized: false } })
   t.teardown(() => dispatcher.destroy())
-  await converseAsBrowser(t, (_url, protocols) => new WebSocket(`${origin.replace('https', 'wss')}/echo`, { protocols, dispatcher }) as BrowserSocket)
+  await converseAsBrowser(
+    t,
+    (_url, protocols) => new WebSocket(
+      `${origin.replace('https', 'wss')}/echo`, { protocols, dispatcher }
+    ) as BrowserSocket
+  )
   t.same(versions, ['2.0'])
 })

@@ -28,7 +28,9 @@ t.test('ws: a message of the largest size passes in fragments of 64 bytes', asyn
   const client = new WebSocket(await startEcho(t))
   await once(client, 'open')
   const payload = Buffer.alloc(1_048_576, 'x')
-  for (let at = 0; at < payload.length; at += 64) client.send(payload.subarray(at, at + 64), { binary: true, fin: at + 64 === payload.length })
+  for (let at = 0; at < payload.length; at += 64) {
+    client.send(payload.subarray(at, at + 64), { binary: true, fin: at + 64 === payload.length })
+  }
   t.ok(payload.equals((await once(client, 'message'))[0]))
   client.terminate()
 })

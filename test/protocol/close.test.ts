@@ -2,8 +2,12 @@ import t from 'tap'
 import { decodeClose, encodeClose, isCloseCode } from '../../lib/protocol/close.js'
 
 t.test('the codes that may stand in a close frame', async (t) => {
-  for (const code of [1000, 1001, 1002, 1003, 1007, 1008, 1011, 1012, 1014, 3000, 3999, 4000, 4999]) t.ok(isCloseCode(code), String(code))
-  for (const code of [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535]) t.notOk(isCloseCode(code), String(code))
+  for (const code of [1000, 1001, 1002, 1003, 1007, 1008, 1011, 1012, 1014, 3000, 3999, 4000, 4999]) {
+    t.ok(isCloseCode(code), String(code))
+  }
+  for (const code of [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535]) {
+    t.notOk(isCloseCode(code), String(code))
+  }
 })
 
 t.test('code and reason are read as they were written', async (t) => {
@@ -16,7 +20,9 @@ t.test('code and reason are read as they were written', async (t) => {
 })
 
 t.test('what may not be sent is refused', async (t) => {
-  for (const code of [1005, 1000.5, Number.NaN, 5000]) t.throws(() => encodeClose(code), { code: 'FST_WIRE_CLOSE_CODE' })
+  for (const code of [1005, 1000.5, Number.NaN, 5000]) {
+    t.throws(() => encodeClose(code), { code: 'FST_WIRE_CLOSE_CODE' })
+  }
   t.throws(() => encodeClose(undefined, 'why'), { code: 'FST_WIRE_CLOSE_CODE' })
   t.equal(encodeClose(1000, 'é'.repeat(61)).length, 124)
   t.throws(() => encodeClose(1000, 'é'.repeat(62)), { code: 'FST_WIRE_CLOSE_REASON' })

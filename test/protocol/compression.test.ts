@@ -16,7 +16,9 @@ const setUp = (keepsContext = false, settings = SETTINGS) => {
 }
 
 const contents = (frames: ServerFrame[]): Array<[number, boolean, string]> =>
-  frames.map(({ opcode, isCompressed, payload }) => [opcode, isCompressed, (isCompressed ? inflateAlone(payload) : payload).toString()])
+  frames.map(({ opcode, isCompressed, payload }) => [
+    opcode, isCompressed, (isCompressed ? inflateAlone(payload) : payload).toString()
+  ])
 
 t.test('a message is compressed from the threshold on, where it may be', async (t) => {
   const { sink, compression } = setUp(false, { ...SETTINGS, threshold: 10 })
@@ -40,7 +42,9 @@ t.test('fragments are sent as they are', async (t) => {
   const { sink, compression } = setUp()
   compression.send(TEXT, false, json(2_000), false)
   compression.send(CONTINUATION, true, json(2_000), false)
-  t.same(readFrames(sink.written).map(({ opcode, fin, isCompressed }) => [opcode, fin, isCompressed]), [[1, false, false], [0, true, false]])
+  t.same(readFrames(sink.written).map(({ opcode, fin, isCompressed }) => [opcode, fin, isCompressed]), [
+    [1, false, false], [0, true, false]
+  ])
 })
 
 t.test('what is sent after a large message waits for its turn, and is counted', async (t) => {
@@ -66,7 +70,9 @@ t.test('what is sent after a large message waits for its turn, and is counted', 
     t.equal(compression.waiting, 0)
     t.same(order, ['large', 'large again'])
     const received: string[] = []
-    for (const { payload, isCompressed } of readFrames(sink.written)) received.push((isCompressed ? await client.decompress(payload) : payload).toString())
+    for (const { payload, isCompressed } of readFrames(sink.written)) {
+      received.push((isCompressed ? await client.decompress(payload) : payload).toString())
+    }
     t.same(received, [large.toString(), 'small', medium.toString(), 'for many', large.toString(), 'last'])
     client.close()
     compression.close()
@@ -102,7 +108,9 @@ t.test('a large message for many too, and it keeps its place', async (t) => {
     t.equal(compression.waiting, LARGE + 9)
   }
   await Promise.all(peers.map(async ({ settled }) => { await settled() }))
-  for (const { sink } of peers) t.same(contents(readFrames(sink.written)), [[2, true, message.payload.toString()], [1, false, 'behind it']])
+  for (const { sink } of peers) {
+    t.same(contents(readFrames(sink.written)), [[2, true, message.payload.toString()], [1, false, 'behind it']])
+  }
 })
 
 t.test('with a context of its own a connection compresses a message for many for itself', async (t) => {
@@ -117,7 +125,9 @@ t.test('with a context of its own a connection compresses a message for many for
 
 t.test('a message for many that may not be compressed, or is too small, is shared as it is', async (t) => {
   const { sink, compression } = setUp()
-  const messages = [new PreparedMessage(json(2_000), false, false), new PreparedMessage(Buffer.from('small'), true, true)]
+  const messages = [
+    new PreparedMessage(json(2_000), false, false), new PreparedMessage(Buffer.from('small'), true, true)
+  ]
   const shared: Buffer[] = []
   sink.share = (frame) => { shared.push(frame) }
   for (const message of messages) compression.sendMessage(message)
@@ -138,11 +148,15 @@ t.test('after the end nothing that waits is sent, and those who wait for their t
 })
 
 const failLate = async (t: Test, act: (compression: Compression) => void): Promise<ServerFrame[]> => {
-  const { Compression: Failing } = await t.mockImport<typeof import('../../lib/protocol/compression.js')>('../../lib/protocol/compression.js', {
+  const {
+    Compression: Failing
+  } = await t.mockImport<typeof import('../../lib/protocol/compression.js')>('../../lib/protocol/compression.js', {
     '../../lib/deflate/deflate.js': {
       createDeflater: () => ({
         syncUpTo: 10,
-        deflateLater: (_payload: Buffer, done: (error: Error) => void) => { setImmediate(done, new Error('no memory')) },
+        deflateLater: (_payload: Buffer, done: (
+          error: Error
+        ) => void) => { setImmediate(done, new Error('no memory')) },
         close () {}
       })
     }
@@ -159,7 +173,9 @@ t.test('where compressing fails a message is sent as it is', async (t) => {
   const own = await failLate(t, (compression) => { compression.send(BINARY, true, payload, true) })
   t.same(own.map(({ opcode, isCompressed }) => [opcode, isCompressed]), [[2, false]])
   t.ok(own[0]!.payload.equals(payload))
-  const [shared] = await failLate(t, (compression) => { compression.sendMessage(new PreparedMessage(payload, false, true)) })
+  const [shared] = await failLate(
+    t, (compression) => { compression.sendMessage(new PreparedMessage(payload, false, true)) }
+  )
   t.equal(shared!.isCompressed, false)
   t.ok(shared!.payload.equals(payload))
 })

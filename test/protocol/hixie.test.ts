@@ -40,7 +40,9 @@ t.test('for hixie-75, FF 00 is an empty frame to discard', async (t) => {
 })
 
 t.test('a length has at most nine bytes, however it is padded', async (t) => {
-  const padded = (bytes: number): Buffer => Buffer.concat([Buffer.alloc(bytes, 0x80), Buffer.from([2, 0x61, 0x62]), framed('next')])
+  const padded = (bytes: number): Buffer => Buffer.concat([
+    Buffer.alloc(bytes, 0x80), Buffer.from([2, 0x61, 0x62]), framed('next')
+  ])
   const nine = setUp()
   feed(nine.protocol, padded(9))
   t.same(nine.sink.events, [['text', 'next']])
@@ -114,7 +116,9 @@ t.test('our close of hixie-75 ends the stream', async (t) => {
 })
 
 t.test('an end of the stream is clean for hixie-75 between two frames, and nowhere else', async (t) => {
-  for (const [version, bytes, code] of [['hixie-75', framed('a'), 1005], ['hixie-75', Buffer.from([0]), 1006], ['hixie-76', framed('a'), 1006]] as const) {
+  for (const [version, bytes, code] of [
+    ['hixie-75', framed('a'), 1005], ['hixie-75', Buffer.from([0]), 1006], ['hixie-76', framed('a'), 1006]
+  ] as const) {
     const { sink, protocol } = setUp(version)
     feed(protocol, bytes)
     protocol.receiveEnd()
@@ -127,7 +131,9 @@ t.test('random bytes never throw', async (t) => {
   const random = createRandom(5)
   for (let round = 0; round < 3_000; round++) {
     const { protocol } = setUp(random(2) === 0 ? 'hixie-75' : 'hixie-76')
-    for (let i = 0; i < 4; i++) feed(protocol, Buffer.from(Array.from({ length: random(30) }, () => [0, 255, 128, random(256)][random(4)]!)))
+    for (let i = 0; i < 4; i++) {
+      feed(protocol, Buffer.from(Array.from({ length: random(30) }, () => [0, 255, 128, random(256)][random(4)]!)))
+    }
     protocol.receiveEnd()
     t.equal(protocol.state, 'closed')
   }
@@ -140,8 +146,12 @@ t.test('a message for many is one frame for all, and only text can be one', asyn
   for (const { sink, protocol } of peers) {
     sink.share = (frame) => { shared.push(frame) }
     protocol.sendMessage(message)
-    t.throws(() => { protocol.sendMessage(new PreparedMessage(Buffer.from('é'), true, true)) }, { code: 'FST_WIRE_NOT_SUPPORTED' })
-    t.throws(() => { protocol.sendMessage(new PreparedMessage(Buffer.from([0xff]), false, true)) }, { code: 'FST_WIRE_TEXT' })
+    t.throws(() => { protocol.sendMessage(new PreparedMessage(Buffer.from('é'), true, true)) }, {
+      code: 'FST_WIRE_NOT_SUPPORTED'
+    })
+    t.throws(
+      () => { protocol.sendMessage(new PreparedMessage(Buffer.from([0xff]), false, true)) }, { code: 'FST_WIRE_TEXT' }
+    )
     protocol.close()
     protocol.sendMessage(message)
   }
@@ -187,7 +197,9 @@ t.test('nothing is taken behind a message after which the receiver wants no more
 })
 
 t.test('the budget stops a conversation, whatever the frames are', async (t) => {
-  for (const [name, part] of [['empty', '00ff'], ['discarded', '05ff'], ['skipped', '8000'], ['text', '0061ff']] as const) {
+  for (const [name, part] of [
+    ['empty', '00ff'], ['discarded', '05ff'], ['skipped', '8000'], ['text', '0061ff']
+  ] as const) {
     const { sink, protocol } = setUp()
     const bytes = Buffer.from(part.repeat(1_000), 'hex')
     grant(512)
@@ -220,7 +232,9 @@ t.test('other limits are for messages that begin afterwards', async (t) => {
   feed(protocol, framed('fifth'))
   protocol.limits = tight
   feed(protocol, framed('fifth'))
-  t.same(sink.events, [['text', 'begun'], ['text', 'four'], ['text', 'fifth'], ['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
+  t.same(sink.events, [
+    ['text', 'begun'], ['text', 'four'], ['text', 'fifth'], ['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']
+  ])
 })
 
 t.test('nothing is owed to a peer that reads again', async (t) => {

@@ -9,7 +9,9 @@ t.test('a message may come in pieces of 64 bytes', async (t) => {
 })
 
 t.test('with another size, the number of fragments follows, unless somebody chose it', async (t) => {
-  t.same(withMaxPayload({ maxPayload: 16, maxFragments: 1024 }, 1_048_576), { maxPayload: 1_048_576, maxFragments: 16_385 })
+  t.same(withMaxPayload({ maxPayload: 16, maxFragments: 1024 }, 1_048_576), {
+    maxPayload: 1_048_576, maxFragments: 16_385
+  })
   t.same(withMaxPayload({ maxPayload: 1_048_576, maxFragments: 16_385 }, 16), { maxPayload: 16, maxFragments: 1024 })
   t.same(withMaxPayload({ maxPayload: 16, maxFragments: 3 }, 1_048_576), { maxPayload: 1_048_576, maxFragments: 3 })
 })

@@ -23,7 +23,8 @@ const receive = (...frames: Buffer[]) => {
 
 t.test('bytes cut at any place give the same events', async (t) => {
   const bytes = Buffer.concat([
-    text('grüß 😀'), frame(2, Buffer.from([0, 255])), text(''), frame(1, 'ä', false), frame(9, 'ping'), frame(0, '', false), frame(0, 'ö'),
+    text('grüß 😀'), frame(2, Buffer.from([0, 255])), text(''), frame(1, 'ä', false), frame(9, 'ping'),
+    frame(0, '', false), frame(0, 'ö'),
     frame(10, 'pong'), frame(8, Buffer.from('0fa0627965', 'hex'))
   ])
   const expected = [
@@ -54,10 +55,19 @@ t.test('every broken rule has its close code, and what follows is dropped', asyn
     ['the same in fragments', [frame(1, 'a', false), frame(0, Buffer.from('c3', 'hex'))], 'FST_WIRE_UTF8', 1007],
     ['invalid text before the message ends', [frame(1, Buffer.from('eda0', 'hex'), false)], 'FST_WIRE_UTF8', 1007],
     ['a message over the limit', [Buffer.from('82fe0401', 'hex'), Buffer.alloc(4)], 'FST_WIRE_MESSAGE_SIZE', 1009],
-    ['fragments over the limit', [frame(2, Buffer.alloc(1000), false), frame(0, Buffer.alloc(25))], 'FST_WIRE_MESSAGE_SIZE', 1009],
-    ['too many fragments', [frame(2, '', false), ...Array.from({ length: 17 }, () => frame(0, '', false))], 'FST_WIRE_FRAGMENTS', 1008],
+    [
+      'fragments over the limit', [frame(2, Buffer.alloc(1000), false), frame(0, Buffer.alloc(25))],
+      'FST_WIRE_MESSAGE_SIZE', 1009
+    ],
+    [
+      'too many fragments', [frame(2, '', false), ...Array.from({ length: 17 }, () => frame(0, '', false))],
+      'FST_WIRE_FRAGMENTS', 1008
+    ],
     ['a close with one byte', [frame(8, 'a')], 'FST_WIRE_CLOSE_PAYLOAD', 1002],
-    ['a close with a code that may not be sent', [frame(8, Buffer.from('03ed', 'hex'))], 'FST_WIRE_CLOSE_CODE_RECEIVED', 1002],
+    [
+      'a close with a code that may not be sent', [frame(8, Buffer.from('03ed', 'hex'))],
+      'FST_WIRE_CLOSE_CODE_RECEIVED', 1002
+    ],
     ['a close with an invalid reason', [frame(8, Buffer.from('03e8ff', 'hex'))], 'FST_WIRE_UTF8', 1007]
   ]
   for (const [name, frames, code, closeCode] of cases) {
@@ -81,7 +91,8 @@ t.test('invalid text in a frame that has not ended is refused at once', async (t
 
 t.test('a message within the limit passes in fragments of 64 bytes', async (t) => {
   const payload = Buffer.alloc(1024, 'x')
-  const fragments = Array.from({ length: 16 }, (_, i) => frame(i === 0 ? 2 : 0, payload.subarray(64 * i, 64 * i + 64), false))
+  const fragments = Array.from({ length: 16 }, (_, i) => frame(i === 0 ? 2 : 0, payload.subarray(64 * i, 64 * i +
+    64), false))
   const { sink } = receive(...fragments, frame(0, ''))
   t.same(sink.events, [['binary', payload.toString('hex')]])
 })
@@ -140,7 +151,9 @@ t.test('messages and fragments are sent with their opcodes', async (t) => {
 
 t.test('control frames of more than 125 bytes are refused', async (t) => {
   const { protocol } = setUp()
-  for (const verb of ['ping', 'pong'] as const) t.throws(() => { protocol[verb](Buffer.alloc(126)) }, { code: 'FST_WIRE_CONTROL_LENGTH' })
+  for (const verb of ['ping', 'pong'] as const) {
+    t.throws(() => { protocol[verb](Buffer.alloc(126)) }, { code: 'FST_WIRE_CONTROL_LENGTH' })
+  }
 })
 
 t.test('a listener that closes while a chunk is read does not stop it, a fault does', async (t) => {
@@ -172,7 +185,10 @@ t.test('random bytes never throw, and never end without a fault or a close', asy
     const { sink, protocol } = setUp()
     const pieces = Array.from({ length: 1 + random(6) }, () => random(2) === 0
       ? Buffer.from(Array.from({ length: random(20) }, () => random(256)))
-      : frame([0, 1, 2, 8, 9, 10][random(6)]!, Buffer.from(Array.from({ length: random(9) }, () => random(256))), random(2) === 0))
+      : frame(
+        [0, 1, 2, 8, 9, 10][random(6)]!, Buffer.from(Array.from({ length: random(9) }, () => random(256))),
+        random(2) === 0
+      ))
     for (const piece of pieces) feed(protocol, piece)
     protocol.receiveEnd()
     t.equal(sink.events.filter(([kind]) => kind === 'end').length, 1)
@@ -183,7 +199,9 @@ t.test('random bytes never throw, and never end without a fault or a close', asy
 
 const LARGE = 70_000
 
-/** A conversation that agreed on compression; what it does not take at once it is given again when its input goes on. */
+/**
+ * A conversation that agreed on compression; what it does not take at once it is given again when its input goes on.
+ */
 const setUpCompression = ({ keepsContext = false, maxPayload = 1_048_576 } = {}) => {
   const sink = new RecordingSink()
   const compression = new Compression(sink, agreed(keepsContext), SETTINGS)
@@ -194,8 +212,13 @@ const setUpCompression = ({ keepsContext = false, maxPayload = 1_048_576 } = {})
     protocol,
     /** What was not taken yet. */
     rest: Buffer.alloc(0) as Buffer,
-    receive: (...frames: Buffer[]): void => { conversation.rest = feed(protocol, Buffer.concat([conversation.rest, ...frames])) },
-    isPaused: (): boolean => protocol.state !== 'closed' && sink.events.findLast(([kind]) => /Input$/.test(kind))?.[0] === 'pauseInput',
+    receive: (...frames: Buffer[]): void => {
+      conversation.rest = feed(
+        protocol, Buffer.concat([conversation.rest, ...frames])
+      )
+    },
+    isPaused: (): boolean => protocol.state !== 'closed' &&
+      sink.events.findLast(([kind]) => /Input$/.test(kind))?.[0] === 'pauseInput',
     /** When the message that is being decompressed has been told. */
     resumed: () => new Promise<void>((resolve) => { resumed = resolve }),
     /** When what is being compressed has been written. */
@@ -210,15 +233,24 @@ const setUpCompression = ({ keepsContext = false, maxPayload = 1_048_576 } = {})
 }
 
 /** The payload of a client's frame, compressed; large ones are made of what does not compress. */
-const compressed = (payload: Buffer | string, opcode = 1): Buffer => clientFrame(opcode, deflateAlone(Buffer.from(payload)), { isCompressed: true })
+const compressed = (payload: Buffer | string, opcode = 1): Buffer => clientFrame(
+  opcode, deflateAlone(Buffer.from(payload)), { isCompressed: true }
+)
 
 const LARGE_BINARY = randomBytes(LARGE)
 
 t.test('compressed and plain messages may follow each other, wherever the bytes are cut', async (t) => {
-  const bytes = Buffer.concat([compressed('grüß 😀'), text('plain'), compressed(Buffer.from([0, 255]), 2), compressed(''), clientFrame(1, '', { isCompressed: true })])
-  const create = (sink: RecordingSink) => new Rfc6455(sink, sink, LIMITS, '13', new Compression(sink, agreed(false), SETTINGS))
+  const bytes = Buffer.concat([
+    compressed('grüß 😀'), text('plain'), compressed(Buffer.from([0, 255]), 2), compressed(''),
+    clientFrame(1, '', { isCompressed: true })
+  ])
+  const create = (sink: RecordingSink) => new Rfc6455(
+    sink, sink, LIMITS, '13', new Compression(sink, agreed(false), SETTINGS)
+  )
   for (const { name, sink } of cutEverywhere(bytes, create)) {
-    t.strictSame(sink.events, [['text', 'grüß 😀'], ['text', 'plain'], ['binary', '00ff'], ['text', ''], ['text', '']], name)
+    t.strictSame(sink.events, [
+      ['text', 'grüß 😀'], ['text', 'plain'], ['binary', '00ff'], ['text', ''], ['text', '']
+    ], name)
   }
 })
 
@@ -227,7 +259,10 @@ t.test('RSV1 stands on the first frame of a message, and nowhere else', async (t
   const pieces = [payload.subarray(0, 7), payload.subarray(7, 8), payload.subarray(8)] as const
   const first = clientFrame(1, pieces[0], { fin: false, isCompressed: true })
   const { sink, protocol } = setUpCompression()
-  feed(protocol, Buffer.concat([first, clientFrame(9, 'ping'), clientFrame(0, pieces[1], { fin: false }), clientFrame(10, 'pong'), clientFrame(0, pieces[2])]))
+  feed(protocol, Buffer.concat([
+    first, clientFrame(9, 'ping'), clientFrame(0, pieces[1], { fin: false }), clientFrame(10, 'pong'),
+    clientFrame(0, pieces[2])
+  ]))
   t.same(sink.events, [['ping', 'ping'], ['pong', 'pong'], ['text', 'in three pieces, compressed as one']])
   for (const [name, broken] of [
     ['a continuation', [first, clientFrame(0, pieces[1], { isCompressed: true })]],
@@ -259,7 +294,8 @@ t.test('a large compressed message may come in fragments, and another one behind
   const { sink, receive, resumed } = setUpCompression()
   const payload = deflateAlone(LARGE_BINARY)
   receive(
-    clientFrame(2, payload.subarray(0, 30_000), { fin: false, isCompressed: true }), clientFrame(0, payload.subarray(30_000)),
+    clientFrame(2, payload.subarray(0, 30_000), { fin: false, isCompressed: true }),
+    clientFrame(0, payload.subarray(30_000)),
     compressed(LARGE_BINARY, 2), text('last')
   )
   await resumed()
@@ -292,11 +328,14 @@ t.test('after an abort nothing more is told', async (t) => {
 })
 
 t.test('what decompresses to more than the limit is refused at the limit', async (t) => {
-  for (const [name, payload] of [['on the spot', Buffer.alloc(20_001)], ['with a large limit', Buffer.alloc(50_000_000)]] as const) {
+  for (const [name, payload] of [
+    ['on the spot', Buffer.alloc(20_001)], ['with a large limit', Buffer.alloc(50_000_000)]
+  ] as const) {
     const { sink, receive, resumed, isPaused } = setUpCompression({ maxPayload: payload.length - 1 })
     receive(compressed(payload, 2), text('dropped'))
     if (isPaused()) await resumed()
-    t.same(sink.events.filter(([kind]) => kind === 'fault' || kind === 'end' || kind === 'binary' || kind === 'text'), [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']], name)
+    t.same(sink.events.filter(([kind]) => kind === 'fault' || kind === 'end' || kind === 'binary' ||
+      kind === 'text'), [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']], name)
     t.equal(sink.written.toString('hex'), '880203f1', name)
   }
 })
@@ -329,7 +368,9 @@ t.test('a message that does not compress passes with just the limit, and not wit
       t.ok(bytes.length > length + 5)
       receive(bytes)
       if (isPaused()) await resumed()
-      t.equal(sink.events.find(([kind]) => !/Input$/.test(kind))?.[0], kind, `${length} bytes, a limit of ${maxPayload}`)
+      t.equal(
+        sink.events.find(([kind]) => !/Input$/.test(kind))?.[0], kind, `${length} bytes, a limit of ${maxPayload}`
+      )
     }
   }
 })
@@ -351,13 +392,18 @@ t.test('with context takeover each side compresses with the help of the messages
     receive(clientFrame(2, bytes, { isCompressed: true }))
     if (isPaused()) await resumed()
   }
-  t.same(sink.events.filter(([kind]) => kind === 'binary').map(([, hex]) => hex), payloads.map((payload) => payload.toString('hex')))
+  t.same(
+    sink.events.filter(([kind]) => kind === 'binary').map(([, hex]) => hex),
+    payloads.map((payload) => payload.toString('hex'))
+  )
   t.ok(sizes[1]! < sizes[0]! / 5)
   for (const payload of payloads) protocol.send(payload, true, true, true)
   await new Promise<void>((resolve) => { protocol.whenOutput(resolve) })
   const frames = readFrames(sink.written)
   t.ok(frames[1]!.payload.length < frames[0]!.payload.length / 5)
-  for (const [i, { payload }] of frames.entries()) t.ok((await client.decompress(payload)).equals(payloads[i]!), `message ${i}`)
+  for (const [i, { payload }] of frames.entries()) {
+    t.ok((await client.decompress(payload)).equals(payloads[i]!), `message ${i}`)
+  }
   protocol.abort()
   client.close()
 })
@@ -374,7 +420,9 @@ t.test('messages keep their order while a large one is being compressed; a ping 
   t.equal(protocol.compressing, LARGE + 5 + 22 + 10)
   await written()
   t.equal(protocol.compressing, 0)
-  t.same(readFrames(sink.written).map(({ opcode, fin, isCompressed, payload }) => [opcode, fin, isCompressed, (isCompressed ? inflateAlone(payload) : payload).toString()]), [
+  t.same(readFrames(sink.written).map(({ opcode, fin, isCompressed, payload }) => [
+    opcode, fin, isCompressed, (isCompressed ? inflateAlone(payload) : payload).toString()
+  ]), [
     [9, true, false, 'now'], [1, true, true, large.toString()], [1, true, false, 'small'],
     [1, false, false, 'a fragment '], [0, true, false, 'and its end'], [1, true, false, 'for many']
   ])
@@ -388,7 +436,9 @@ t.test('what may not be compressed is not, and without the extension nothing is'
   t.equal(plain.protocol.compressing, 0)
   plain.protocol.send(json(2_000), true, true, true)
   plain.protocol.sendMessage(new PreparedMessage(json(2_000), true, true))
-  t.same(readFrames(plain.sink.written).map(({ isCompressed, payload }) => [isCompressed, payload.length]), [[false, 2_000], [false, 2_000]])
+  t.same(readFrames(plain.sink.written).map(({ isCompressed, payload }) => [isCompressed, payload.length]), [
+    [false, 2_000], [false, 2_000]
+  ])
   let called = false
   plain.protocol.whenOutput(() => { called = true })
   t.equal(called, true)
@@ -467,8 +517,12 @@ t.test('random bytes never throw with compression either', async (t) => {
   for (let round = 0; round < 1_000; round++) {
     const { sink, protocol } = setUpCompression()
     for (let i = random(5); i >= 0; i--) {
-      const payload = random(2) === 0 ? deflateAlone(Buffer.alloc(random(40), random(128))) : Buffer.from(Array.from({ length: random(9) }, () => random(256)))
-      feed(protocol, clientFrame([0, 1, 2, 8, 9, 10][random(6)]!, payload, { fin: random(3) > 0, isCompressed: random(3) > 0 }))
+      const payload = random(2) === 0
+        ? deflateAlone(Buffer.alloc(random(40), random(128)))
+        : Buffer.from(Array.from({ length: random(9) }, () => random(256)))
+      feed(protocol, clientFrame([0, 1, 2, 8, 9, 10][random(6)]!, payload, {
+        fin: random(3) > 0, isCompressed: random(3) > 0
+      }))
     }
     protocol.receiveEnd()
     t.equal(sink.events.filter(([kind]) => kind === 'end').length, 1)
@@ -551,7 +605,9 @@ t.test('the budget stops a conversation behind the frame that used it up', async
 
 t.test('a text that no string can hold is refused before it comes, whatever the limit; bytes are not', async (t) => {
   const limits = { maxPayload: Number.MAX_SAFE_INTEGER, maxFragments: 17 }
-  const head = (first: number): Buffer => Buffer.from(`${first.toString(16).padStart(2, '0')}ff000000002000000000000000`, 'hex')
+  const head = (first: number): Buffer => Buffer.from(
+    `${first.toString(16).padStart(2, '0')}ff000000002000000000000000`, 'hex'
+  )
   for (const first of [0x81, 0x01]) {
     const { sink, protocol } = setUp(limits)
     feed(protocol, head(first))

@@ -30,7 +30,9 @@ t.test('verifyClient says whether a client may connect, at once or later', async
 })
 
 t.test('what verifyClient throws is the error of the request', async (t) => {
-  const app = await createApp(t, { options: { verifyClient: () => { throw Object.assign(new Error('broken'), { statusCode: 502 }) } } })
+  const app = await createApp(t, {
+    options: { verifyClient: () => { throw Object.assign(new Error('broken'), { statusCode: 502 }) } }
+  })
   app.ws('/demo', () => {})
   const client = new RawClient(t, await listen(app))
   client.write(upgradeHead())
@@ -43,7 +45,9 @@ t.test('a protocols option of the route goes before handleProtocols', async (t) 
   app.ws('/list', { protocols: ['a'] }, () => {})
   app.ws('/function', { protocols: () => 'a' }, () => {})
   const port = await listen(app)
-  const ask = async (path: string, protocols?: string) => await new RawClient(t, port).upgrade(path, { 'Sec-WebSocket-Protocol': protocols })
+  const ask = async (path: string, protocols?: string) => await new RawClient(t, port).upgrade(path, {
+    'Sec-WebSocket-Protocol': protocols
+  })
   t.match(await ask('/server', 'a, b'), 'Sec-WebSocket-Protocol: b')
   t.match(await ask('/server', 'c'), ' 500 ')
   t.notMatch(await ask('/server', 'none'), 'Sec-WebSocket-Protocol')
@@ -56,17 +60,26 @@ t.test("a 'headers' listener adds lines to the 101", async (t) => {
   const app = await createApp(t)
   app.ws('/demo', () => {})
   app.websocketServer.on('headers', (lines, request) => {
-    t.match(lines, ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade', /^Sec-WebSocket-Accept: /])
+    t.match(lines, [
+      'HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade', /^Sec-WebSocket-Accept: /
+    ])
     lines.push(`X-Path: ${request.url}`)
   })
   const client = new RawClient(t, await listen(app))
-  t.match(await client.upgrade(), /^HTTP\/1\.1 101 Switching Protocols\r\nUpgrade: websocket\r\n[^]*\r\nX-Path: \/demo\r\n/)
+  t.match(
+    await client.upgrade(), /^HTTP\/1\.1 101 Switching Protocols\r\nUpgrade: websocket\r\n[^]*\r\nX-Path: \/demo\r\n/
+  )
 })
 
 t.test('what a connection listener throws goes to the errorHandler of the route', async (t) => {
   const app = await createApp(t)
   const failed = new Promise((resolve) => {
-    app.ws('/demo', { errorHandler: function (error, socket) { socket.terminate(); resolve([this === app, error]) } }, () => { t.fail('the handler does not run') })
+    app.ws('/demo', {
+      errorHandler: function (error, socket) {
+        socket.terminate()
+        resolve([this === app, error])
+      }
+    }, () => { t.fail('the handler does not run') })
   })
   const error = new Error('of the listener')
   app.websocketServer.on('connection', () => { throw error })

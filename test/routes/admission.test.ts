@@ -11,9 +11,14 @@ type Headers = Record<string, string | undefined>
 
 interface Line { level: number, msg: string, origin?: string, own?: string }
 
-const setUp = async (t: Test, options: SocketOptions = {}, plugin: WireOptions = {}, server: FastifyServerOptions = {}, extend = (_app: FastifyInstance): void => {}) => {
+const setUp = async (
+  t: Test, options: SocketOptions = {}, plugin: WireOptions = {}, server: FastifyServerOptions = {},
+  extend = (_app: FastifyInstance): void => {}
+) => {
   const lines: Line[] = []
-  const app = await createApp(t, plugin, { logger: { level: 'warn', stream: { write: (line: string) => { lines.push(JSON.parse(line) as Line) } } }, ...server })
+  const app = await createApp(t, plugin, {
+    logger: { level: 'warn', stream: { write: (line: string) => { lines.push(JSON.parse(line) as Line) } } }, ...server
+  })
   let hooks = 0
   app.ws('/demo', { ...options, onRequest: async () => { hooks++ } }, () => {})
   app.get('/drop-in', { websocket: true }, () => {})
@@ -39,7 +44,9 @@ t.test('only pages of the same origin may connect, and clients that are no brows
   t.equal(hooks(), 3)
   t.same(lines, [])
   for (const origin of ['http://evil.example', 'https://example.com', 'http://example.com:8080', 'null', '']) {
-    t.match(await ask({ Origin: origin }), { status: 403, code: 'FST_WIRE_ORIGIN', message: `The origin "${origin}" is not allowed to connect` })
+    t.match(await ask({ Origin: origin }), {
+      status: 403, code: 'FST_WIRE_ORIGIN', message: `The origin "${origin}" is not allowed to connect`
+    })
   }
   t.equal(hooks(), 3, 'a refusal comes before the hooks of the route')
 })
@@ -63,7 +70,9 @@ t.test('the drafts have names of their own for it', async (t) => {
     const draft = { 'Sec-WebSocket-Version': version }
     t.equal((await ask({ ...draft, 'Sec-WebSocket-Origin': 'http://example.com' })).status, 101)
     t.equal((await ask({ ...draft, 'Sec-WebSocket-Origin': 'http://evil.example' })).status, 403)
-    t.equal((await ask({ ...draft, 'Sec-WebSocket-Origin': 'http://evil.example', Origin: 'http://example.com' })).status, 403)
+    t.equal((await ask({
+      ...draft, 'Sec-WebSocket-Origin': 'http://evil.example', Origin: 'http://example.com'
+    })).status, 403)
   }
   const hixie = { Upgrade: 'WebSocket', 'Sec-WebSocket-Key': undefined, 'Sec-WebSocket-Version': undefined }
   t.equal((await ask({ ...hixie, Origin: 'http://example.com' })).status, 101)
@@ -72,7 +81,12 @@ t.test('the drafts have names of their own for it', async (t) => {
 })
 
 t.test('behind a trusted proxy the origin is that which the client sees', async (t) => {
-  const forwarded = { Host: '10.0.0.7:3000', 'X-Forwarded-Host': 'app.example', 'X-Forwarded-Proto': 'https', Origin: 'https://app.example' }
+  const forwarded = {
+    Host: '10.0.0.7:3000',
+    'X-Forwarded-Host': 'app.example',
+    'X-Forwarded-Proto': 'https',
+    Origin: 'https://app.example'
+  }
   const trusting = await setUp(t, {}, {}, { trustProxy: true })
   t.equal((await trusting.ask(forwarded)).status, 101)
   t.equal((await trusting.ask({ ...forwarded, 'X-Forwarded-Host': 'app.example:443' })).status, 101)
@@ -87,7 +101,9 @@ t.test('over HTTP/2 the client says by which scheme it connected', async (t) => 
   const app = await createHttp2App(t)
   app.ws('/demo', () => {})
   const client = await Http2Client.connect(t, await listenHttp2(app))
-  const ask = async (scheme: string, origin: string): Promise<number> => (await client.open('/demo', { ':scheme': scheme, ':authority': 'example.com', origin })).status
+  const ask = async (scheme: string, origin: string): Promise<number> => (await client.open('/demo', {
+    ':scheme': scheme, ':authority': 'example.com', origin
+  })).status
   t.equal(await ask('https', 'https://example.com'), 200)
   t.equal(await ask('https', 'http://example.com'), 403)
   t.equal(await ask('http', 'http://example.com'), 200)
@@ -105,7 +121,9 @@ t.test('a list says whose pages may connect', async (t) => {
 
 t.test('true lets in all; "null" can be named', async (t) => {
   const any = await setUp(t, { origin: true })
-  for (const origin of ['http://evil.example', 'null', 'not an origin']) t.equal((await any.ask({ Origin: origin })).status, 101)
+  for (const origin of ['http://evil.example', 'null', 'not an origin']) {
+    t.equal((await any.ask({ Origin: origin })).status, 101)
+  }
   const named = await setUp(t, { origin: ['null', 'same-origin'] })
   t.equal((await named.ask({ Origin: 'null' })).status, 101)
   t.equal((await named.ask({ Origin: 'http://example.com' })).status, 101)
@@ -114,13 +132,23 @@ t.test('true lets in all; "null" can be named', async (t) => {
 t.test('a function decides, at once or later, and only true lets in', async (t) => {
   const asked: Array<[string, string]> = []
   const note = (origin: string, request: FastifyRequest): void => { asked.push([origin, request.url]) }
-  const sync = await setUp(t, { origin: (origin, request) => { note(origin, request); return origin.endsWith('.example') } })
+  const sync = await setUp(t, {
+    origin: (origin, request) => {
+      note(origin, request)
+      return origin.endsWith('.example')
+    }
+  })
   t.equal((await sync.ask({ Origin: 'http://a.example' })).status, 101)
   t.equal((await sync.ask({ Origin: 'http://a.test' })).status, 403)
   t.equal((await sync.ask()).status, 101)
   t.same(asked, [['http://a.example', '/demo'], ['http://a.test', '/demo']])
   t.match(sync.lines[0]?.msg, 'the function in the option origin did not allow it')
-  const later = await setUp(t, { origin: async (origin) => { await new Promise(setImmediate); return origin.endsWith('.example') } })
+  const later = await setUp(t, {
+    origin: async (origin) => {
+      await new Promise(setImmediate)
+      return origin.endsWith('.example')
+    }
+  })
   t.equal((await later.ask({ Origin: 'http://a.example' })).status, 101)
   t.equal((await later.ask({ Origin: 'http://a.test' })).status, 403)
   const loose = await setUp(t, { origin: (() => 'yes') as unknown as () => boolean })
@@ -167,7 +195,9 @@ t.test('the limits of the plugin are for all routes together, those of a route f
   const [a] = [await ask('/a'), await ask('/b'), await ask('/b')]
   t.equal(a!.status, 101)
   t.match(await ask('/a'), { status: 429 }, 'the address has as many as the plugin says')
-  const closed = new Promise((resolve) => { for (const socket of app.websocketServer.clients) if (socket.url === '/a') socket.on('close', resolve) })
+  const closed = new Promise((resolve) => {
+    for (const socket of app.websocketServer.clients) if (socket.url === '/a') socket.on('close', resolve)
+  })
   a!.client.socket.destroy()
   await closed
   t.match(await ask('/b'), { status: 429, head: /\r\nretry-after: 10\r\n/i })
@@ -195,7 +225,12 @@ t.test('a handshake counts before it is answered', async (t) => {
   const app = await createApp(t, { maxConnections: 1 })
   let proceed = (): void => {}
   const entered = new Promise<void>((resolve) => {
-    app.ws('/demo', { preHandler: () => { resolve(); return new Promise<void>((resolve) => { proceed = resolve }) } }, () => {})
+    app.ws('/demo', {
+      preHandler: () => {
+        resolve()
+        return new Promise<void>((resolve) => { proceed = resolve })
+      }
+    }, () => {})
   })
   const port = await listen(app)
   const first = new RawClient(t, port)
@@ -209,7 +244,9 @@ t.test('a handshake counts before it is answered', async (t) => {
 })
 
 t.test('no place is kept by what did not become a socket, or is one no more', async (t) => {
-  const app = await createApp(t, { maxConnections: 1, maxConnectionsPerAddress: 1, handshakeTimeout: 300, origin: ['http://a.example'] })
+  const app = await createApp(t, {
+    maxConnections: 1, maxConnectionsPerAddress: 1, handshakeTimeout: 300, origin: ['http://a.example']
+  })
   const { server } = app
   const entered = { resolve: (): void => {} }
   app.ws('/fine', (socket) => { socket.on('message', () => { socket.terminate() }) })
@@ -258,7 +295,14 @@ t.test('no place is kept by what did not become a socket, or is one no more', as
 
   // The eight bytes of hixie-76 never come.
   const slow = new RawClient(t, port)
-  slow.write(upgradeHead('/fine', { Origin: 'http://a.example', Upgrade: 'WebSocket', 'Sec-WebSocket-Key': undefined, 'Sec-WebSocket-Version': undefined, 'Sec-WebSocket-Key1': '4 @1  46546xW%0l 1 5', 'Sec-WebSocket-Key2': '12998 5 Y3 1  .P00' }))
+  slow.write(upgradeHead('/fine', {
+    Origin: 'http://a.example',
+    Upgrade: 'WebSocket',
+    'Sec-WebSocket-Key': undefined,
+    'Sec-WebSocket-Version': undefined,
+    'Sec-WebSocket-Key1': '4 @1  46546xW%0l 1 5',
+    'Sec-WebSocket-Key2': '12998 5 Y3 1  .P00'
+  }))
   t.match(await slow.readHead(), ' 408 ')
   await slow.readEnd()
   await isFree('a handshake that is never complete')
@@ -292,7 +336,17 @@ t.test('what is thrown behind an asynchronous check of the origin is answered, a
 t.test('a logger that throws behind an asynchronous check of the origin takes no answer away, nor ends the process', async (t) => {
   const fail = (): void => { throw new Error('disk full') }
   const pass = (): void => {}
-  const logger = { level: 'info', fatal: fail, error: fail, warn: fail, info: pass, debug: pass, trace: pass, silent: pass, child: () => logger }
+  const logger = {
+    level: 'info',
+    fatal: fail,
+    error: fail,
+    warn: fail,
+    info: pass,
+    debug: pass,
+    trace: pass,
+    silent: pass,
+    child: () => logger
+  }
   const server = { logger: undefined, loggerInstance: logger } as unknown as FastifyServerOptions
   const { ask } = await setUp(t, { origin: async () => false }, {}, server, (app) => {
     breakReplies(app)
@@ -316,7 +370,9 @@ t.test('the connection is cut where nothing can be answered behind an asynchrono
 })
 
 t.test('the check of the origin may be of another realm', async (t) => {
-  const later = runInNewContext('(isAllowed) => async () => isAllowed') as (isAllowed: boolean) => () => Promise<boolean>
+  const later = runInNewContext('(isAllowed) => async () => isAllowed') as (
+    isAllowed: boolean
+  ) => () => Promise<boolean>
   t.equal((await (await setUp(t, { origin: later(true) })).ask({ Origin: 'http://x.example' })).status, 101)
   t.equal((await (await setUp(t, { origin: later(false) })).ask({ Origin: 'http://x.example' })).status, 403)
   const error = runInNewContext('Object.assign(new Error("not now"), { statusCode: 418 })') as Error
@@ -328,7 +384,9 @@ t.test('the check of the origin may be of another realm', async (t) => {
 
 t.test('a single refusal costs at most 400 bytes of log, whatever the client sent', async (t) => {
   const Host = `${'h'.repeat(3_000)}.example`
-  for (const origin of ['https://example.com', `http://${'"'.repeat(5_000)}`, `http://${'\\'.repeat(5_000)}`, 'ä'.repeat(5_000)]) {
+  for (const origin of [
+    'https://example.com', `http://${'"'.repeat(5_000)}`, `http://${'\\'.repeat(5_000)}`, 'ä'.repeat(5_000)
+  ]) {
     const { ask, lines } = await setUp(t)
     t.equal((await ask({ Origin: origin, Host })).status, 403)
     t.equal(lines.length, 1)

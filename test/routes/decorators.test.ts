@@ -11,12 +11,18 @@ const create = (t: Test): FastifyInstance => {
 
 // Without its types, which would merge into those of Fastify beside ours.
 const another = createRequire(import.meta.url)('@fastify/websocket') as FastifyPluginCallback
-const register = async (app: FastifyInstance, options: WireOptions = {}): Promise<void> => { await app.register(fastifyWire, options) }
+const register = async (app: FastifyInstance, options: WireOptions = {}): Promise<void> => {
+  await app.register(
+    fastifyWire, options
+  )
+}
 
 t.test('where app.ws is taken, registering says by which option ours is renamed', async (t) => {
   const app = create(t)
   app.decorate('ws', (() => 'theirs') as unknown as FastifyInstance['ws'])
-  await t.rejects(register(app), { code: 'FST_WIRE_DECORATOR', message: /^app\.ws is already used.*decorator: 'socket'/ })
+  await t.rejects(register(app), {
+    code: 'FST_WIRE_DECORATOR', message: /^app\.ws is already used.*decorator: 'socket'/
+  })
 })
 
 t.test('the option decorator renames app.ws', async (t) => {
@@ -41,14 +47,22 @@ t.test('a request.ws of the application stays as it is where the option is given
 })
 
 t.test('a decorator must be a name that is free', async (t) => {
-  await t.rejects(register(create(t), { decorator: 'get' }), { code: 'FST_WIRE_DECORATOR', message: /^app\.get is already used/ })
-  for (const decorator of ['', 5]) await t.rejects(register(create(t), { decorator } as WireOptions), { code: 'FST_WIRE_OPTION', message: /"decorator"/ })
+  await t.rejects(register(create(t), { decorator: 'get' }), {
+    code: 'FST_WIRE_DECORATOR', message: /^app\.get is already used/
+  })
+  for (const decorator of ['', 5]) {
+    await t.rejects(register(create(t), { decorator } as WireOptions), {
+      code: 'FST_WIRE_OPTION', message: /"decorator"/
+    })
+  }
 })
 
 t.test('app.ws decorated by somebody else after the plugin says the same', async (t) => {
   const app = create(t)
   await register(app)
-  t.throws(() => app.decorate('ws', app.ws), { code: 'FST_WIRE_DECORATOR', cause: { code: 'FST_ERR_DEC_ALREADY_PRESENT' } })
+  t.throws(() => app.decorate('ws', app.ws), {
+    code: 'FST_WIRE_DECORATOR', cause: { code: 'FST_ERR_DEC_ALREADY_PRESENT' }
+  })
 })
 
 t.test('other decorators fail as ever', async (t) => {
@@ -86,7 +100,9 @@ t.test('@fastify/websocket in the same application is refused', async (t) => {
     for (const [first, second] of [[another, fastifyWire], [fastifyWire, another]] as const) {
       const app = create(t)
       app.register(async (scope) => { await scope.register(first as typeof fastifyWire) })
-      app.register(async (scope) => { scope.register(async (inner) => { await inner.register(second as typeof fastifyWire) }) })
+      app.register(async (scope) => {
+        scope.register(async (inner) => { await inner.register(second as typeof fastifyWire) })
+      })
       await t.rejects(async () => { await app.ready() }, beside)
     }
   })

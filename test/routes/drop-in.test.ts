@@ -41,7 +41,9 @@ t.test('a route with a socket only is 404 to others, and hidden from what descri
     schema: { querystring: { type: 'object' } },
     onRequest: [async (request) => { hidden = request.routeOptions.schema }]
   }, () => {})
-  for (const method of ['GET', 'HEAD'] as const) t.match(await app.inject({ method, url: '/demo' }), { statusCode: 404, payload: '' })
+  for (const method of ['GET', 'HEAD'] as const) {
+    t.match(await app.inject({ method, url: '/demo' }), { statusCode: 404, payload: '' })
+  }
   t.match(hidden, { hide: true, querystring: { type: 'object' } })
   t.equal((await app.inject({ method: 'POST', url: '/demo' })).statusCode, 404)
 })
@@ -49,14 +51,18 @@ t.test('a route with a socket only is 404 to others, and hidden from what descri
 t.test('what cannot hold a socket is refused at once', async (t) => {
   const app = await createApp(t)
   t.throws(() => app.post('/demo', { websocket: true }, () => {}), { code: 'FST_WIRE_SOCKET_METHOD' })
-  t.throws(() => app.route({ method: 'GET', url: '/demo', handler: () => {}, wsHandler: 'no' as never }), { code: 'FST_WIRE_WS_HANDLER' })
+  t.throws(() => app.route({
+    method: 'GET', url: '/demo', handler: () => {}, wsHandler: 'no' as never
+  }), { code: 'FST_WIRE_WS_HANDLER' })
   app.route({ method: 'HEAD', url: '/head', handler: (_request, reply) => { reply.send() }, wsHandler: () => {} })
   t.equal((await app.inject({ method: 'HEAD', url: '/head' })).statusCode, 200)
 })
 
 t.test('a bad handshake is refused before the hooks, one without a Host is let in', async (t) => {
   const app = await createApp(t)
-  app.get('/demo', { websocket: true, preValidation: async () => { t.pass('once') } }, (socket) => { socket.send('in') })
+  app.get('/demo', {
+    websocket: true, preValidation: async () => { t.pass('once') }
+  }, (socket) => { socket.send('in') })
   const port = await listen(app)
   t.plan(3)
   const bad = new RawClient(t, port)
@@ -72,7 +78,9 @@ t.test('an upgrade to a resource that hides a socket is a real 404, one of anoth
   app.get('/*', { websocket: true }, (socket) => { socket.send('any') })
   app.get('/resource', async () => 'resource')
   const port = await listen(app)
-  for (const [head, status] of [[upgradeHead('/resource'), 404], [upgradeHead('/', {}, 'POST / HTTP/1.1'), 405]] as const) {
+  for (const [head, status] of [
+    [upgradeHead('/resource'), 404], [upgradeHead('/', {}, 'POST / HTTP/1.1'), 405]
+  ] as const) {
     const client = new RawClient(t, port)
     client.write(head)
     t.equal((await client.readAnswer()).status, status)
@@ -84,8 +92,14 @@ t.test('an upgrade to a resource that hides a socket is a real 404, one of anoth
 
 t.test("a '/' under a prefix is reached with the slash and without", async (t) => {
   const app = await createApp(t)
-  app.register(async (child) => { child.get('/', { websocket: true }, (socket) => { socket.send('in') }) }, { prefix: '/both' })
-  app.register(async (child) => { child.get('/', { websocket: true, prefixTrailingSlash: 'no-slash' }, (socket) => { socket.send('in') }) }, { prefix: '/one' })
+  app.register(
+    async (child) => { child.get('/', { websocket: true }, (socket) => { socket.send('in') }) }, { prefix: '/both' }
+  )
+  app.register(async (child) => {
+    child.get('/', {
+      websocket: true, prefixTrailingSlash: 'no-slash'
+    }, (socket) => { socket.send('in') })
+  }, { prefix: '/one' })
   const port = await listen(app)
   for (const [path, status] of [['/both', 101], ['/both/', 101], ['/one', 101], ['/one/', 404]] as const) {
     t.match(await new RawClient(t, port).upgrade(path), ` ${status} `, path)
@@ -94,7 +108,9 @@ t.test("a '/' under a prefix is reached with the slash and without", async (t) =
 
 t.test('by default what a handler throws cuts the connection, and a fault closes it with its code', async (t) => {
   const lines: string[] = []
-  const app = await createApp(t, {}, { logger: { level: 'error', stream: { write (line: string) { lines.push(line) } } } })
+  const app = await createApp(t, {}, {
+    logger: { level: 'error', stream: { write (line: string) { lines.push(line) } } }
+  })
   const codes: Array<Promise<number>> = []
   app.get('/throws', { websocket: true }, (socket) => {
     codes.push(closeOf(socket))
@@ -121,11 +137,18 @@ t.test('the errorHandler of the plugin gets faults too, by the code of ws', asyn
   const errors = new Promise<unknown[]>((resolve) => {
     own.register(fastifyWire, {
       options: { maxPayload: 4 },
-      errorHandler: function (error, socket, request, reply) { resolve([this === own, error, socket.readyState, request.ws, reply.request === request]) }
+      errorHandler: function (error, socket, request, reply) {
+        resolve([
+          this === own, error, socket.readyState, request.ws, reply.request === request
+        ])
+      }
     })
   })
   let heard: unknown
-  own.get('/demo', { websocket: true }, (socket) => { socket.on('error', (error) => { heard = (error as { code?: string }).code }) })
+  own.get(
+    '/demo', { websocket: true },
+    (socket) => { socket.on('error', (error) => { heard = (error as { code?: string }).code }) }
+  )
   const client = new RawClient(t, await listen(own))
   await client.upgrade()
   client.write(text('too long'))
@@ -160,8 +183,12 @@ t.test('a preClose of the application replaces ours, which opens no more sockets
 })
 
 t.test('options of the plugin that cannot be are refused in the words of the other', async (t) => {
-  const refused = async (options: object): Promise<unknown> => await Fastify().register(fastifyWire, options).then(() => undefined, (error) => error)
-  t.match(await refused({ errorHandler: {} }), { code: 'FST_WIRE_ERROR_HANDLER', message: 'invalid errorHandler function' })
+  const refused = async (options: object): Promise<unknown> => await Fastify().register(fastifyWire, options).then(
+    () => undefined, (error) => error
+  )
+  t.match(await refused({ errorHandler: {} }), {
+    code: 'FST_WIRE_ERROR_HANDLER', message: 'invalid errorHandler function'
+  })
   t.match(await refused({ preClose: 1 }), { code: 'FST_WIRE_PRE_CLOSE', message: 'invalid preClose function' })
   t.match(await refused({ options: { noServer: true } }), { code: 'FST_WIRE_NO_SERVER' })
 })
@@ -190,7 +217,9 @@ t.test('sockets stand where rewriteUrl leads, also beside another listener', asy
   const port = await listen(app)
   for (const others of [[], [() => {}]]) {
     for (const listener of others) app.server.on('upgrade', listener)
-    for (const [path, answer] of [['/theirs', 'theirs'], ['/api/theirs', 'theirs'], ['/ours', 'ours'], ['/api/ours', 'ours']] as const) {
+    for (const [path, answer] of [
+      ['/theirs', 'theirs'], ['/api/theirs', 'theirs'], ['/ours', 'ours'], ['/api/ours', 'ours']
+    ] as const) {
       const client = new RawClient(t, port)
       t.match(await client.upgrade(path), ' 101 ', path)
       t.equal(await client.readText(), answer)
@@ -204,15 +233,25 @@ t.test('a route may say what holds for its own sockets, also one that is declare
   const app = Fastify()
   t.teardown(() => app.close())
   const ofItsOwn = { maxPayload: 5, origin: 'same-origin', maxConnections: 1, handshakeTimeout: 5_000 }
-  const schema = { message: { type: 'object', required: ['a'], properties: { a: { type: 'integer' } } }, send: { type: 'object', properties: { b: { type: 'string' } } } }
+  const schema = {
+    message: { type: 'object', required: ['a'], properties: { a: { type: 'integer' } } },
+    send: { type: 'object', properties: { b: { type: 'string' } } }
+  }
   const declare = (name: string): void => {
-    app.get(`/limits-${name}`, { websocket: true, ...ofItsOwn } as object, ((socket: WireSocket) => { socket.send('in') }) as never)
+    app.get(
+      `/limits-${name}`, { websocket: true, ...ofItsOwn } as object,
+      ((socket: WireSocket) => { socket.send('in') }) as never
+    )
     app.route({
       method: 'GET',
       url: `/values-${name}`,
       schema,
       handler: async () => 'resource',
-      wsHandler: (socket: WireSocket) => { socket.on('message', (value) => { socket.send({ b: (value as unknown as { a: number }).a, c: 1 } as never) }) }
+      wsHandler: (socket: WireSocket) => {
+        socket.on(
+          'message', (value) => { socket.send({ b: (value as unknown as { a: number }).a, c: 1 } as never) }
+        )
+      }
     } as never)
   }
   app.register(fastifyWire, { closeTimeout: 100 })
@@ -242,9 +281,17 @@ t.test('a route may say what holds for its own sockets, also one that is declare
 
 t.test('what a route says of its sockets is checked, its errorHandler is that of its requests', async (t) => {
   const app = await createApp(t)
-  t.throws(() => app.get('/demo', { websocket: true, maxPayload: '5' } as object, () => {}), { code: 'FST_WIRE_OPTION' })
-  t.throws(() => app.get('/demo', { websocket: true, onInvalid: 'reply' } as object, () => {}), { code: 'FST_WIRE_ROUTE_OPTION' })
-  app.get('/hooked', { websocket: true, errorHandler: (_error, _request, reply) => { reply.code(418).send('mine') }, onRequest: async () => { throw new Error('no') } }, () => {})
+  t.throws(
+    () => app.get('/demo', { websocket: true, maxPayload: '5' } as object, () => {}), { code: 'FST_WIRE_OPTION' }
+  )
+  t.throws(() => app.get('/demo', { websocket: true, onInvalid: 'reply' } as object, () => {}), {
+    code: 'FST_WIRE_ROUTE_OPTION'
+  })
+  app.get('/hooked', {
+    websocket: true,
+    errorHandler: (_error, _request, reply) => { reply.code(418).send('mine') },
+    onRequest: async () => { throw new Error('no') }
+  }, () => {})
   t.match(await new RawClient(t, await listen(app)).upgrade('/hooked'), ' 418 ')
 })
 
@@ -254,7 +301,9 @@ t.test('a misspelt option of a drop-in route is logged, and an option of another
   const app = await createApp(t, {}, { logger: { level: 'warn', stream } })
   app.get('/demo', { websocket: true, ...{ maxPayloads: 5, own: true } }, (socket) => { socket.send('open') })
   t.match(lines, [{
-    level: 40, route: '/demo', msg: 'a socket route has no option "maxPayloads", it is ignored: did you mean "maxPayload"?'
+    level: 40,
+    route: '/demo',
+    msg: 'a socket route has no option "maxPayloads", it is ignored: did you mean "maxPayload"?'
   }])
   t.equal(lines.length, 1)
 })

@@ -19,8 +19,14 @@ t.test('routes declared behind a registration that is not awaited open sockets, 
     websocket: true,
     schema: { querystring: { type: 'object', properties: { n: { type: 'integer' } } } },
     preHandler: async (request) => { request.headers['x-hooked'] = 'yes' }
-  }, function (socket, request) { socket.send(JSON.stringify([this === app, request.query, request.headers['x-hooked'], request.routeOptions.schema])) })
-  app.route({ method: 'GET', url: '/full', handler: async () => 'resource', wsHandler: (socket) => { socket.send('full') } })
+  }, function (socket, request) {
+    socket.send(JSON.stringify([
+      this === app, request.query, request.headers['x-hooked'], request.routeOptions.schema
+    ]))
+  })
+  app.route({
+    method: 'GET', url: '/full', handler: async () => 'resource', wsHandler: (socket) => { socket.send('full') }
+  })
   app.get('/plain', async () => 'plain')
   const port = await listen(app)
   const short = new RawClient(t, port)
@@ -41,7 +47,11 @@ t.test('a context takes the routes of its own, others stay what they are', async
   app.register(async (child) => {
     child.register(fastifyWire)
     child.get('/inside', { websocket: true }, (socket) => { socket.send('inside') })
-    child.register(async (grandchild) => { grandchild.get('/deep', { websocket: true }, (socket) => { socket.send('deep') }) })
+    child.register(async (grandchild) => {
+      grandchild.get(
+        '/deep', { websocket: true }, (socket) => { socket.send('deep') }
+      )
+    })
   })
   const port = await listen(app)
   for (const name of ['inside', 'deep']) {

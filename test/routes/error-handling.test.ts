@@ -1,7 +1,9 @@
 import type { FastifyBaseLogger } from 'fastify'
 import t from 'tap'
 import { InvalidUtf8, MessageInvalid, MessageTooBig, NotOpen, ReservedBits, UncleanClose } from '../../lib/errors.js'
-import { closeRefused, closeWith1011, isFault, replyRefused, terminate, toWsError } from '../../lib/routes/error-handling.js'
+import {
+  closeRefused, closeWith1011, isFault, replyRefused, terminate, toWsError
+} from '../../lib/routes/error-handling.js'
 import type { WireSocket } from '../../lib/socket/socket.js'
 
 const setUp = () => {
@@ -14,7 +16,8 @@ const setUp = () => {
 
 t.test('a fault gets the code that ws gives it', async (t) => {
   const cases: Array<[Error, string]> = [
-    [new ReservedBits(), 'WS_ERR_UNEXPECTED_RSV_2_3'], [new InvalidUtf8(), 'WS_ERR_INVALID_UTF8'], [new MessageTooBig(5), 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH']
+    [new ReservedBits(), 'WS_ERR_UNEXPECTED_RSV_2_3'], [new InvalidUtf8(), 'WS_ERR_INVALID_UTF8'],
+    [new MessageTooBig(5), 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH']
   ]
   for (const [error, code] of cases) {
     toWsError(error)
@@ -67,7 +70,10 @@ t.test('a refused message closes the socket or is answered, and is logged', asyn
     ['info', { err: error }, 'a message was refused'],
     ['close', 1008, 'x is wrong'],
     ['info', { err: error }, 'a message was refused'],
-    ['send', '{"statusCode":400,"code":"FST_WIRE_MESSAGE_SCHEMA","error":"Bad Request","message":"x is wrong"}', { binary: false }]
+    [
+      'send', '{"statusCode":400,"code":"FST_WIRE_MESSAGE_SCHEMA","error":"Bad Request","message":"x is wrong"}',
+      { binary: false }
+    ]
   ])
 })
 

@@ -34,14 +34,18 @@ t.test('the contexts of an application are found from any of them', async (t) =>
   })
   app.register(async (other) => { contexts.push(other) })
   await app.ready()
-  for (const from of [app, ...contexts]) t.strictSame(contextsOf(from).map((context) => contexts.indexOf(context)), [0, 1, 2])
+  for (const from of [app, ...contexts]) {
+    t.strictSame(contextsOf(from).map((context) => contexts.indexOf(context)), [0, 1, 2])
+  }
 })
 
 t.test('whether a request is logged is known from the log controller, or from the option', async (t) => {
   const request = { url: '/quiet' } as FastifyRequest
   const isQuiet = ({ url }: FastifyRequest): boolean => url === '/quiet'
   t.equal(requestLogging(Fastify())(request), true)
-  for (const [disableRequestLogging, logs] of [[undefined, true], [false, true], [true, false], [isQuiet, false]] as const) {
+  for (const [disableRequestLogging, logs] of [
+    [undefined, true], [false, true], [true, false], [isQuiet, false]
+  ] as const) {
     t.equal(requestLogging({ initialConfig: { disableRequestLogging } } as unknown as FastifyInstance)(request), logs)
     t.equal(requestLogging(Fastify({ disableRequestLogging } as object))(request), logs)
   }

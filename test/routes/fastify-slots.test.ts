@@ -8,7 +8,9 @@ t.test('a slot of the application is found, by an instance of a plugin too', asy
   let inner: FastifyInstance | undefined
   app.register(async (instance) => { inner = instance })
   await app.ready()
-  for (const instance of [app, inner]) t.match(readSlot(instance as FastifyInstance, 'fastify.options'), { maxParamLength: 7 })
+  for (const instance of [app, inner]) {
+    t.match(readSlot(instance as FastifyInstance, 'fastify.options'), { maxParamLength: 7 })
+  }
 })
 
 t.test('a slot that Fastify does not have is undefined', async (t) => {

@@ -36,7 +36,9 @@ const setUp = (settings: Settings) => {
   const reply = {} as FastifyReply
   const server = new WireServer()
   const open = (logsClose = true) => createContext(settings, logsClose, request, reply)
-  return { calls, socket, request, reply, server, open, observer: createObserver(instance, settings, registrationOf(server)) }
+  return {
+    calls, socket, request, reply, server, open, observer: createObserver(instance, settings, registrationOf(server))
+  }
 }
 
 t.test('a request is kept only for an error handler of the application', async (t) => {
@@ -51,7 +53,12 @@ t.test('that messages are dropped unheard is a warning', async (t) => {
   const { calls, socket, observer, open, request } = setUp(resolveSettings({}))
   Object.assign(request.log, { warn: (...args: unknown[]) => { calls.push(['warn', ...args]) } })
   observer.onDiscard?.(socket, open())
-  t.same(calls, [['warn', { socket: { route: '/demo/:id', version: '13', ip: '192.0.2.7' } }, 'messages dropped: the socket has no message listener']])
+  t.same(calls, [
+    [
+      'warn', { socket: { route: '/demo/:id', version: '13', ip: '192.0.2.7' } },
+      'messages dropped: the socket has no message listener'
+    ]
+  ])
 })
 
 t.test('the address is asked for only where something is logged', async (t) => {
@@ -87,7 +94,9 @@ t.test('a message that a schema refused closes as it says, or goes to the error 
 })
 
 t.test('what makes values of messages and messages of values is that of the schemas', async (t) => {
-  const schemas = new MessageSchemas({ initialConfig: {} } as FastifyInstance, { message: {}, send: {} }, resolveSettings({}), { url: '/demo' })
+  const schemas = new MessageSchemas(
+    { initialConfig: {} } as FastifyInstance, { message: {}, send: {} }, resolveSettings({}), { url: '/demo' }
+  )
   const { inbound, outbound } = createSocketSettings(resolveSettings({}), registrationOf(new WireServer()), schemas)
   t.same([inbound, outbound], [schemas.inbound, schemas.outbound])
 })
@@ -127,7 +136,12 @@ t.test('the close of a socket is logged, and it is a client no more', async (t) 
   server.sockets.add(socket)
   observer.onClose(socket, 1000, Buffer.from('bye'), open())
   t.equal(server.sockets.size, 0)
-  t.match(calls, [['info', { socket: { version: '13', code: 1000, reason: 'bye', messagesReceived: 1 }, duration: Number }, 'socket closed']])
+  t.match(calls, [
+    [
+      'info', { socket: { version: '13', code: 1000, reason: 'bye', messagesReceived: 1 }, duration: Number },
+      'socket closed'
+    ]
+  ])
   observer.onClose(socket, 1000, Buffer.alloc(0), open(false))
   t.equal(calls.length, 1)
 })
@@ -139,7 +153,9 @@ t.test('a fault that closed it is on the same line, by its own code', async (t) 
     t.notOk('fault' in context)
     observer.onProtocolError?.(new UnmaskedFrame(), socket, context)
     observer.onClose(socket, 1006, Buffer.alloc(0), context)
-    t.match(calls, [['info', { socket: { code: 1006, fault: { code: 'FST_WIRE_MASK', message: /not masked/ } } }, 'socket closed']])
+    t.match(calls, [
+      ['info', { socket: { code: 1006, fault: { code: 'FST_WIRE_MASK', message: /not masked/ } } }, 'socket closed']
+    ])
   }
 })
 
@@ -158,7 +174,13 @@ t.test('a socket that closes has no lifetime left to end', async (t) => {
   context.lifetimeEnd = beginLifetime(socket, { longest: 20, jitter: 0 })
   const other = { ...socket, close: (code: number) => { calls.push(['close of another', code]) } } as WireSocket
   const late = new Promise<void>((resolve) => {
-    beginLifetime({ ...other, close: (code: number) => { other.close(code); resolve() } } as WireSocket, { longest: 40, jitter: 0 })
+    beginLifetime({
+      ...other,
+      close: (code: number) => {
+        other.close(code)
+        resolve()
+      }
+    } as WireSocket, { longest: 40, jitter: 0 })
   })
   observer.onClose(socket, 1000, Buffer.alloc(0), context)
   // The timer of lifetimes keeps no process alive.
@@ -169,7 +191,9 @@ t.test('a socket that closes has no lifetime left to end', async (t) => {
 })
 
 t.test('its sockets may receive as many messages as the route says', async (t) => {
-  const rateOf = (options: object) => createSocketSettings(resolveSettings(options), registrationOf(new WireServer())).messageRate
+  const rateOf = (options: object) => createSocketSettings(
+    resolveSettings(options), registrationOf(new WireServer())
+  ).messageRate
   t.same(rateOf({ messageRate: { rate: 5 } }), { rate: 5, burst: 5, pauses: false })
   t.equal(rateOf({}), undefined)
 })
@@ -177,8 +201,15 @@ t.test('its sockets may receive as many messages as the route says', async (t) =
 t.test('why a socket was cut is logged', async (t) => {
   const { calls, socket, observer, open } = setUp(resolveSettings({}))
   observer.onTerminate?.('it was silent', Object.assign(socket, { bufferedAmount: 7 }), open())
-  t.match(calls, [['info', { socket: { version: '13', reason: 'it was silent', bufferedAmount: 7 }, duration: Number }, 'socket terminated']])
-  t.equal(createSocketSettings(resolveSettings({ heartbeat: false }), registrationOf(new WireServer())).heartbeat, undefined)
+  t.match(calls, [
+    [
+      'info', { socket: { version: '13', reason: 'it was silent', bufferedAmount: 7 }, duration: Number },
+      'socket terminated'
+    ]
+  ])
+  t.equal(
+    createSocketSettings(resolveSettings({ heartbeat: false }), registrationOf(new WireServer())).heartbeat, undefined
+  )
 })
 
 const FACTS = { requestId: 'the request', route: '/demo/:id', version: '13' }
@@ -214,7 +245,9 @@ t.test('errors and closes are told, what is published gets the facts of its sock
   observer.onError(new MessageInvalid('wrong'), socket, open())
   observer.publish?.(pingChannel, { kind: 'ping', direction: 'in', data: Buffer.from('a') }, socket, open())
   observer.onClose(socket, 1000, Buffer.from('bye'), open(false))
-  t.match(errors, [{ ...FACTS, socket, error: { message: 'broken' }, source: 'application' }, { ...FACTS, source: 'peer' }])
+  t.match(errors, [
+    { ...FACTS, socket, error: { message: 'broken' }, source: 'application' }, { ...FACTS, source: 'peer' }
+  ])
   t.match(pings, [{ ...FACTS, socket, kind: 'ping', direction: 'in', data: Buffer.from('a') }])
   t.match(closes, [{ ...FACTS, socket, code: 1000, reason: 'bye', duration: Number }])
   t.same(server.metrics().closes, { 1000: 1 })

@@ -2,7 +2,9 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifyServerOptions
+} from 'fastify'
 import t, { type Test } from 'tap'
 import { fastifyWire, type InjectContext, type WireOptions } from '../../index.js'
 import { NoSocket } from '../../lib/errors.js'
@@ -14,14 +16,26 @@ import { createApp, listen } from '../fixtures/app.js'
 import { RawClient } from '../fixtures/client.js'
 import { createHttp2App, Http2Client, listenHttp2 } from '../fixtures/http2.js'
 
-const { LogController } = createRequire(import.meta.url)('fastify') as { LogController: new (options: object) => object }
+const { LogController } = createRequire(import.meta.url)('fastify') as {
+  LogController: new (
+    options: object
+  ) => object
+}
 
-const refused = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => undefined, (error: unknown) => error)
+const refused = (promise: Promise<unknown>): Promise<unknown> => promise.then(
+  () => undefined, (error: unknown) => error
+)
 
 t.test('upgrades that are refused are counted by the code of the error, or else by the status', async (t) => {
   const app = await createApp(t)
   app.ws('/open', (socket) => { socket.close(1000) })
-  app.ws('/throws', { onRequest: async () => { throw Object.assign(new Error('no'), { code: 'MY_CODE', statusCode: 403 }) } }, () => {})
+  app.ws('/throws', {
+    onRequest: async () => {
+      throw Object.assign(new Error('no'), {
+        code: 'MY_CODE', statusCode: 403
+      })
+    }
+  }, () => {})
   app.ws('/replies', { preValidation: async (_request, reply) => reply.code(401).send() }, () => {})
   app.get('/resource', async () => '')
   await app.injectWS('/open')
@@ -32,7 +46,9 @@ t.test('upgrades that are refused are counted by the code of the error, or else 
   t.match(await refused(app.injectWS('/resource')), { statusCode: 404 })
   t.match(await refused(app.injectWS('/open', { headers: { 'sec-websocket-version': '5' } })), { statusCode: 426 })
   t.equal((await app.inject('/open')).statusCode, 426)
-  t.same(app.websocketServer.metrics().refusals, { MY_CODE: 2, 401: 1, 404: 1, FST_WIRE_NO_SOCKET: 1, FST_WIRE_VERSION: 1 })
+  t.same(app.websocketServer.metrics().refusals, {
+    MY_CODE: 2, 401: 1, 404: 1, FST_WIRE_NO_SOCKET: 1, FST_WIRE_VERSION: 1
+  })
 })
 
 t.test('of two registrations side by side each counts what its routes refuse', async (t) => {
@@ -43,7 +59,9 @@ t.test('of two registrations side by side each counts what its routes refuse', a
     await app.register(async (scope) => {
       await scope.register(fastifyWire)
       scopes.push(scope)
-      scope.ws(`/${name}`, { onRequest: async () => { throw Object.assign(new Error('no'), { code: `NOT_${name}` }) } }, () => {})
+      scope.ws(`/${name}`, {
+        onRequest: async () => { throw Object.assign(new Error('no'), { code: `NOT_${name}` }) }
+      }, () => {})
     })
   }
   const [one, two] = scopes as [FastifyInstance, FastifyInstance]
@@ -81,7 +99,13 @@ t.test('over HTTP/2 a client that leaves before the answer was not refused', asy
   let enter = (): void => {}
   const entered = new Promise<void>((resolve) => { enter = resolve })
   const gone = new Promise<void>((resolve) => {
-    app.ws('/demo', { preHandler: (request) => { request.raw.once('close', resolve); enter(); return new Promise(() => {}) } }, () => { t.fail('no socket') })
+    app.ws('/demo', {
+      preHandler: (request) => {
+        request.raw.once('close', resolve)
+        enter()
+        return new Promise(() => {})
+      }
+    }, () => { t.fail('no socket') })
   })
   app.ws('/refused', { onRequest: async (_request, reply) => reply.code(401).send() }, () => { t.fail('no socket') })
   const client = await Http2Client.connect(t, await listenHttp2(app))
@@ -98,9 +122,13 @@ t.test('over HTTP/2 a client that leaves before the answer was not refused', asy
 
 t.test('hooks that do not answer are a refusal with a code, in the counts, the log and the answer', async (t) => {
   const lines: Array<Record<string, unknown>> = []
-  const app = await createApp(t, { handshakeTimeout: 30 }, { logger: { level: 'warn', stream: { write (line: string) { lines.push(JSON.parse(line)) } } } })
+  const app = await createApp(t, { handshakeTimeout: 30 }, {
+    logger: { level: 'warn', stream: { write (line: string) { lines.push(JSON.parse(line)) } } }
+  })
   app.ws('/hangs', { onRequest: () => new Promise<void>(() => {}) }, () => {})
-  t.match(await refused(app.injectWS('/hangs')), { statusCode: 503, headers: { 'retry-after': '10' }, body: /FST_WIRE_HANDSHAKE_UNANSWERED/ })
+  t.match(await refused(app.injectWS('/hangs')), {
+    statusCode: 503, headers: { 'retry-after': '10' }, body: /FST_WIRE_HANDSHAKE_UNANSWERED/
+  })
   t.match(lines, [{ reqId: 'req-1', refused: { url: '/hangs', timeout: 30 }, msg: /did not answer in time/ }])
   t.same(app.websocketServer.metrics().refusals, { FST_WIRE_HANDSHAKE_UNANSWERED: 1 })
 })
@@ -122,7 +150,10 @@ t.test('what is refused past Fastify is counted by its code, and tells when to c
   const written: unknown[] = []
   const response = Object.assign(new EventEmitter(), { statusCode: 503 })
   const upgrade = {
-    response, hasBegun: true, isAccepted: false, refuse: (status: number, headers: object, body: string) => { written.push([status, headers], JSON.parse(body)) }
+    response,
+    hasBegun: true,
+    isAccepted: false,
+    refuse: (status: number, headers: object, body: string) => { written.push([status, headers], JSON.parse(body)) }
   } as unknown as Upgrade
   watchUpgrade(server, { url: '/' } as IncomingMessage, upgrade)
   refuseWhileClosing(upgrade)
@@ -134,7 +165,9 @@ t.test('what is refused past Fastify is counted by its code, and tells when to c
 interface Line { level: number, reqId?: string, msg: string, err?: unknown, refused?: { code: string, count?: number } }
 
 /** An application that logs as by default, and what it logs. */
-async function createLogged (t: Test, options: WireOptions = {}, server: FastifyServerOptions = {}): Promise<{ app: FastifyInstance, lines: Line[], texts: string[] }> {
+async function createLogged (
+  t: Test, options: WireOptions = {}, server: FastifyServerOptions = {}
+): Promise<{ app: FastifyInstance, lines: Line[], texts: string[] }> {
   const lines: Line[] = []
   const texts: string[] = []
   const write = (text: string): void => {
@@ -180,7 +213,9 @@ t.test('so does an upgrade to a URL without a socket', async (t) => {
   for (let i = 0; i < 10; i++) t.match(await refused(app.injectWS('/resource')), { statusCode: 404 })
   await app.close()
   t.ok(texts.join('').length / 10 <= 400)
-  t.match(lines.filter((line) => line.refused !== undefined), [{ refused: { code: 'FST_WIRE_NO_SOCKET' } }, { refused: { code: 'FST_WIRE_NO_SOCKET', count: 9 } }])
+  t.match(lines.filter((line) => line.refused !== undefined), [
+    { refused: { code: 'FST_WIRE_NO_SOCKET' } }, { refused: { code: 'FST_WIRE_NO_SOCKET', count: 9 } }
+  ])
 })
 
 t.test('an error handler of the application gets each refusal, and what it logs stays', async (t) => {
@@ -194,7 +229,9 @@ t.test('an error handler of the application gets each refusal, and what it logs 
   for (let i = 0; i < 2; i++) t.match(await refused(app.injectWS('/demo')), { statusCode: 418, body: /"mine"/ })
   client.terminate()
   t.equal(lines.filter(({ msg }) => msg === 'mine').length, 2)
-  t.match(lines.find((line) => line.refused !== undefined), { refused: { code: 'FST_WIRE_CONNECTIONS', statusCode: 418 } })
+  t.match(lines.find((line) => line.refused !== undefined), {
+    refused: { code: 'FST_WIRE_CONNECTIONS', statusCode: 418 }
+  })
 })
 
 t.test('what a hook of the application refuses is logged as by Fastify', async (t) => {
@@ -206,7 +243,9 @@ t.test('what a hook of the application refuses is logged as by Fastify', async (
 })
 
 t.test('where Fastify logs no requests, refusals that are the fault of a client are not logged', async (t) => {
-  const { app, lines } = await createLogged(t, { maxConnections: 1 }, { logController: new LogController({ disableRequestLogging: true }) } as object)
+  const { app, lines } = await createLogged(t, { maxConnections: 1 }, {
+    logController: new LogController({ disableRequestLogging: true })
+  } as object)
   app.ws('/demo', () => {})
   await refused(app.injectWS('/demo', { headers: { 'sec-websocket-key': 'short' } }))
   const client = await app.injectWS('/demo')
@@ -221,7 +260,9 @@ t.test('an error goes on as it is, whatever it is; the log of a request that is 
   const log = { info: () => {} } as unknown as FastifyBaseLogger
   const request = { log } as FastifyRequest
   const reply = { log, raw: {} } as FastifyReply
-  for (const error of [undefined, null, 'text', new Error('mine'), new NoSocket('/demo')]) t.equal(logRefusal(request, reply, error), error)
+  for (const error of [undefined, null, 'text', new Error('mine'), new NoSocket('/demo')]) {
+    t.equal(logRefusal(request, reply, error), error)
+  }
   t.equal(request.log, log)
 })
 
@@ -231,7 +272,9 @@ t.test('an upgrade that is refused twice is logged for the first reason', async 
   const server = new WireServer({}, () => {}, new RefusalLog(log))
   t.teardown(() => { server.refusals.end() })
   const response = Object.assign(new EventEmitter(), { statusCode: 404 })
-  watchUpgrade(server, { url: '/' } as IncomingMessage, { response, hasBegun: true, isAccepted: false } as unknown as Upgrade)
+  watchUpgrade(
+    server, { url: '/' } as IncomingMessage, { response, hasBegun: true, isAccepted: false } as unknown as Upgrade
+  )
   const request = { log } as FastifyRequest
   const reply = { log, raw: response as unknown } as FastifyReply
   logRefusal(request, reply, new NoSocket('/demo'))

@@ -135,6 +135,8 @@ t.test('the schemas of a request are coerced as ever', async (t) => {
 t.test('an error says so where Fastify keeps its compilers elsewhere', async (t) => {
   const half = { [Symbol('fastify.schemaController')]: {} }
   for (const instance of [{}, half] as unknown[]) {
-    t.throws(() => messageCompiler(instance as FastifyInstance), { code: 'FST_WIRE_COMPILER', message: /validatorCompiler/ })
+    t.throws(() => messageCompiler(instance as FastifyInstance), {
+      code: 'FST_WIRE_COMPILER', message: /validatorCompiler/
+    })
   }
 })

@@ -9,7 +9,12 @@ import { fastifyWire, type SocketRouteOptions, type WireSocket } from '../../ind
 import { MessageSchemas, toReason } from '../../lib/routes/schema.js'
 import { createApp } from '../fixtures/app.js'
 
-const MOVE = { type: 'object', required: ['x'], properties: { x: { type: 'integer', maximum: 100 }, y: { type: 'integer', default: 7 } }, additionalProperties: false }
+const MOVE = {
+  type: 'object',
+  required: ['x'],
+  properties: { x: { type: 'integer', maximum: 100 }, y: { type: 'integer', default: 7 } },
+  additionalProperties: false
+}
 
 interface Talk {
   readonly app: FastifyInstance
@@ -107,7 +112,9 @@ t.test('JSON that would change a prototype is not taken, unless the application 
   const strict = await talk(t, { schema: { message } })
   t.match(await closeAfter(strict.client, '{"a":{"__proto__":{"b":1}}}'), [1007, /forbidden prototype property/])
   const strictToo = await talk(t, { schema: { message } })
-  t.match(await closeAfter(strictToo.client, '{"a":{"constructor":{"prototype":{"b":1}}}}'), [1007, /forbidden prototype property/])
+  t.match(await closeAfter(strictToo.client, '{"a":{"constructor":{"prototype":{"b":1}}}}'), [
+    1007, /forbidden prototype property/
+  ])
   const lenient = Fastify({ onProtoPoisoning: 'remove', onConstructorPoisoning: 'remove' })
   t.teardown(() => lenient.close())
   await lenient.register(fastifyWire)
@@ -130,7 +137,9 @@ t.test('binary closes 1003, unless it is passed', async (t) => {
 t.test("with onInvalid: 'reply' the peer is told, and the conversation goes on", async (t) => {
   const { client, values } = await talk(t, { schema: { message: MOVE, send: MOVE }, onInvalid: 'reply' })
   client.send('{"x":101}')
-  t.same(JSON.parse(await textOf(client)), { statusCode: 400, code: 'FST_WIRE_MESSAGE_SCHEMA', error: 'Bad Request', message: 'message/x must be <= 100' })
+  t.same(JSON.parse(await textOf(client)), {
+    statusCode: 400, code: 'FST_WIRE_MESSAGE_SCHEMA', error: 'Bad Request', message: 'message/x must be <= 100'
+  })
   client.send('')
   t.match(JSON.parse(await textOf(client)), { statusCode: 400, code: 'FST_WIRE_MESSAGE_JSON' })
   client.send(Buffer.from([1]))
@@ -147,7 +156,14 @@ t.test('an errorHandler gets what the validator found, and decides', async (t) =
   for (const message of ['{}', '[', '{"x":1}']) client.send(message)
   await settled(client)
   t.match(errors, [
-    { code: 'FST_WIRE_MESSAGE_SCHEMA', statusCode: 400, closeCode: 1008, message: "message must have required property 'x'", validationContext: 'message', validation: [{ keyword: 'required' }] },
+    {
+      code: 'FST_WIRE_MESSAGE_SCHEMA',
+      statusCode: 400,
+      closeCode: 1008,
+      message: "message must have required property 'x'",
+      validationContext: 'message',
+      validation: [{ keyword: 'required' }]
+    },
     { code: 'FST_WIRE_MESSAGE_JSON', statusCode: 400, closeCode: 1007 }
   ])
   t.same(values, [{ x: 1, y: 7 }])
@@ -161,8 +177,12 @@ t.test('all errors are told where the validator looks for all, in the words of t
   t.teardown(() => app.close())
   await app.register(fastifyWire)
   const { client } = await talk(t, { schema: { message: { ...MOVE, required: ['a', 'b'] } } }, app)
-  t.same(await closeAfter(client, '{}'), [1008, "message must have required property 'a', message must have required property 'b'"])
-  const formatted = await talk(t, { schema: { message: MOVE }, schemaErrorFormatter: (errors, part) => new Error(`${part} has ${errors.length} errors`) })
+  t.same(await closeAfter(client, '{}'), [
+    1008, "message must have required property 'a', message must have required property 'b'"
+  ])
+  const formatted = await talk(t, {
+    schema: { message: MOVE }, schemaErrorFormatter: (errors, part) => new Error(`${part} has ${errors.length} errors`)
+  })
   t.same(await closeAfter(formatted.client, '{}'), [1008, 'message has 1 errors'])
 })
 
@@ -170,13 +190,17 @@ t.test('schemas are found by $ref, those of an inner context too', async (t) => 
   const app = await createApp(t)
   app.addSchema({ $id: 'outer', type: 'integer' })
   // Fastify has a compiler for the outer context: that of the inner one knows more.
-  app.get('/other/:id', { schema: { params: { type: 'object', properties: { id: { $ref: 'outer#' } } } } }, async () => '')
+  app.get('/other/:id', {
+    schema: { params: { type: 'object', properties: { id: { $ref: 'outer#' } } } }
+  }, async () => '')
   let inner: FastifyInstance | undefined
   await app.register(async (scope) => {
     scope.addSchema({ $id: 'inner', type: 'object', required: ['n'], properties: { n: { $ref: 'outer#' } } })
     inner = scope
   })
-  const { client, socket, values } = await talk(t, { schema: { message: { $ref: 'inner#' }, send: { $ref: 'inner#' } } }, inner)
+  const { client, socket, values } = await talk(t, {
+    schema: { message: { $ref: 'inner#' }, send: { $ref: 'inner#' } }
+  }, inner)
   client.send('{"n":1}')
   await settled(client)
   t.same(values, [{ n: 1 }])
@@ -189,13 +213,28 @@ t.test('the compilers are those of the route, and of the instance', async (t) =>
   const parts: unknown[] = []
   const compiler = ({ schema, httpPart }: { schema: unknown, httpPart?: string }) => {
     parts.push([schema, httpPart])
-    return (value: unknown) => value === 'bad' ? { error: new Error('it is bad') } : value === 'ugly' ? { error: [{ message: 'is ugly' }] } : value === 'false' ? false : value === 'odd' ? undefined as never : value === 'same' ? {} : { value: [schema, value] }
+    return (value: unknown) => value === 'bad'
+      ? { error: new Error('it is bad') }
+      : value === 'ugly'
+        ? {
+            error: [{ message: 'is ugly' }]
+          }
+        : value === 'false'
+          ? false
+          : value === 'odd'
+            ? undefined as never
+            : value === 'same'
+              ? {}
+              : {
+                  value: [schema, value]
+                }
   }
   const message = Symbol('a schema of another kind')
   const ofRoute = await talk(t, {
     schema: { message, send: 'sent' },
     validatorCompiler: compiler as never,
-    serializerCompiler: ({ schema, httpStatus }) => (value: unknown) => `${String(schema)} ${httpStatus} ${String(value)}`
+    serializerCompiler: ({ schema, httpStatus }) =>
+      (value: unknown) => `${String(schema)} ${httpStatus} ${String(value)}`
   })
   for (const text of ['"good"', '"same"', '"odd"']) ofRoute.client.send(text)
   await settled(ofRoute.client)
@@ -217,7 +256,9 @@ t.test('the compilers are those of the route, and of the instance', async (t) =>
   ofInstance.client.send('{"x":1}')
   await settled(ofInstance.client)
   t.same(ofInstance.values, [{ x: 1 }])
-  t.throws(() => { ofInstance.socket.send(undefined as never) }, { code: 'FST_WIRE_SEND_SCHEMA', message: /it is undefined/ })
+  t.throws(() => { ofInstance.socket.send(undefined as never) }, {
+    code: 'FST_WIRE_SEND_SCHEMA', message: /it is undefined/
+  })
   t.match(await closeAfter(ofInstance.client, '{"x":"one"}'), [1008])
 })
 
@@ -258,9 +299,16 @@ t.test('the other schemas of the route are those of its handshake', async (t) =>
   const app = await createApp(t)
   const seen: unknown[] = []
   app.addHook('onRoute', (route) => { seen.push(route.schema) })
-  const schema = { querystring: { type: 'object', required: ['room'], properties: { room: { type: 'integer' } } }, response: { 400: { type: 'object', properties: { code: { type: 'string' } } } }, message: MOVE, send: MOVE }
+  const schema = {
+    querystring: { type: 'object', required: ['room'], properties: { room: { type: 'integer' } } },
+    response: { 400: { type: 'object', properties: { code: { type: 'string' } } } },
+    message: MOVE,
+    send: MOVE
+  }
   app.ws('/demo', { schema }, (socket, request) => { socket.send({ x: (request.query as { room: number }).room }) })
-  t.match(await app.injectWS('/demo').catch((error: Error) => error), { statusCode: 400, body: '{"code":"FST_ERR_VALIDATION"}' })
+  t.match(await app.injectWS('/demo').catch((error: Error) => error), {
+    statusCode: 400, body: '{"code":"FST_ERR_VALIDATION"}'
+  })
   const client = await app.injectWS('/demo?room=5')
   t.equal(await textOf(client), '{"x":5,"y":7}')
   client.terminate()
@@ -273,7 +321,11 @@ t.test('a value is sent as its schema says; one that does not match is an error'
   socket.send({ x: 1, y: 2, z: 3 } as never)
   t.equal(await textOf(client), '{"x":1,"y":2}')
   t.throws(() => { socket.send({ y: 2 } as never) }, { code: 'FST_WIRE_SEND_SCHEMA', message: /required property 'x'/ })
-  const [error] = await new Promise<unknown[]>((resolve) => { socket.send({ x: 'one' } as never, (...args: unknown[]) => { resolve(args) }) })
+  const [error] = await new Promise<unknown[]>((resolve) => {
+    socket.send(
+      { x: 'one' } as never, (...args: unknown[]) => { resolve(args) }
+    )
+  })
   t.match(error, { code: 'FST_WIRE_SEND_SCHEMA', cause: Error, message: /route: value\/x must be integer\./ })
 })
 
@@ -351,7 +403,9 @@ t.test('with validateSend a schema that cannot be validated is told when the app
   await app.register(fastifyWire, { validateSend: true })
   const schema = { send: { type: 'object', required: 'x' } }
   app.ws('/demo', { schema, serializerCompiler: () => JSON.stringify }, () => {})
-  await t.rejects(Promise.resolve(app.ready()), { code: 'FST_WIRE_SCHEMA', message: /^schema\.send of \/demo cannot be/ })
+  await t.rejects(Promise.resolve(app.ready()), {
+    code: 'FST_WIRE_SCHEMA', message: /^schema\.send of \/demo cannot be/
+  })
 })
 
 t.test('what is not of the kind of the whole is no value of it', async (t) => {
@@ -371,7 +425,9 @@ t.test('what is not of the kind of the whole is no value of it', async (t) => {
   for (const value of [undefined, {}, 'a']) t.throws(() => array(value), refused)
   t.equal(array([1]), '[1]')
   t.equal(array(null), 'null')
-  t.throws(() => write({ isFluentSchema: true, valueOf: () => ({ type: 'object' }) })(null), { ...refused, message: /it is null, not object/ })
+  t.throws(() => write({ isFluentSchema: true, valueOf: () => ({ type: 'object' }) })(null), {
+    ...refused, message: /it is null, not object/
+  })
   const any = write({})
   t.throws(() => any(undefined), { ...refused, message: /it is undefined/ })
   t.equal(any(null), 'null')
@@ -379,7 +435,11 @@ t.test('what is not of the kind of the whole is no value of it', async (t) => {
 })
 
 t.test('a serializer may throw what is no error', async (t) => {
-  const { socket } = await talk(t, { schema: { send: {} }, serializerCompiler: () => () => { throw 'a string' } }) // eslint-disable-line no-throw-literal
+  const { socket } = await talk(t, {
+    schema: { send: {} },
+    // eslint-disable-next-line no-throw-literal
+    serializerCompiler: () => () => { throw 'a string' }
+  })
   t.throws(() => { socket.send(1) }, { code: 'FST_WIRE_SEND_SCHEMA', message: /: a string\./ })
 })
 
@@ -414,15 +474,27 @@ t.test('a reason is cut to what a close frame carries, not within a character', 
   t.equal(toReason('a'.repeat(200)), 'a'.repeat(123))
   t.equal(toReason('é'.repeat(100)), 'é'.repeat(61))
   t.equal(toReason('a' + '😀'.repeat(40)), 'a' + '😀'.repeat(30))
-  const { client } = await talk(t, { schema: { message: MOVE }, schemaErrorFormatter: () => new Error('é'.repeat(100)) })
+  const { client } = await talk(t, {
+    schema: { message: MOVE }, schemaErrorFormatter: () => new Error('é'.repeat(100))
+  })
   t.same(await closeAfter(client, '{}'), [1008, 'é'.repeat(61)])
 })
 
 // Several kinds of message
 
 const KINDS = [
-  { type: 'object', required: ['kind', 'x'], properties: { kind: { const: 'move' }, x: { type: 'integer' } }, additionalProperties: false },
-  { type: 'object', required: ['kind', 'text'], properties: { kind: { const: 'say' }, text: { type: 'string' } }, additionalProperties: false }
+  {
+    type: 'object',
+    required: ['kind', 'x'],
+    properties: { kind: { const: 'move' }, x: { type: 'integer' } },
+    additionalProperties: false
+  },
+  {
+    type: 'object',
+    required: ['kind', 'text'],
+    properties: { kind: { const: 'say' }, text: { type: 'string' } },
+    additionalProperties: false
+  }
 ]
 
 t.test('several kinds of message are told by a constant, whatever else they have in common', async (t) => {
@@ -514,7 +586,13 @@ t.test('a union of Zod is taken as it is with the compilers of fastify-type-prov
   app.ws('/room', { schema: { message: ZodEither, send: ZodMove }, validateSend: true }, (socket) => {
     socket.on('message', (value) => {
       if (value.kind === 'move') socket.send({ kind: 'move', x: value.x + 1 })
-      else socket.send({ kind: 'move', x: value.text } as never, (error) => { socket.send({ kind: 'move', x: error == null ? 0 : 1 }) })
+      else {
+        socket.send({ kind: 'move', x: value.text } as never, (error) => {
+          socket.send({
+            kind: 'move', x: error == null ? 0 : 1
+          })
+        })
+      }
     })
   })
   const client = await app.injectWS('/room')

@@ -22,15 +22,21 @@ t.test('of two routes at one URL, the one under the constraint counts, and the l
 })
 
 t.test('frozen constraint strategies of the application are left alone', async (t) => {
-  const strategy = Object.freeze({ name: 'version', storage: () => new Map(), deriveConstraint: () => 'a', validate: () => true })
-  const urls = new SocketUrls(Object.freeze({ constraints: Object.freeze({ version: strategy }), caseSensitive: false }))
+  const strategy = Object.freeze({
+    name: 'version', storage: () => new Map(), deriveConstraint: () => 'a', validate: () => true
+  })
+  const urls = new SocketUrls(Object.freeze({
+    constraints: Object.freeze({ version: strategy }), caseSensitive: false
+  }))
   urls.add('/a', 'shared', 1_000)
   t.same(urls.find('/A'), { routeKind: 'shared', handshakeTimeout: 1_000 })
 })
 
 t.test('functions of the application\'s router are not called for a URL that is looked up here', async (t) => {
   const never = (): never => { throw new Error('called') }
-  const urls = new SocketUrls({ maxParamLength: 3, onMaxParamLength: never, onBadUrl: never, defaultRoute: never, querystringParser: never })
+  const urls = new SocketUrls({
+    maxParamLength: 3, onMaxParamLength: never, onBadUrl: never, defaultRoute: never, querystringParser: never
+  })
   urls.add('/a/:id', 'shared', 1_000)
   t.ok(urls.find('/a/b?c=d'))
   for (const url of ['/a/long', '/a/%E0%A4%A']) t.equal(urls.find(url), undefined)

@@ -29,13 +29,19 @@ t.test('the handler gets the instance as this, and a real request', async (t) =>
   const app = await createApp(t)
   app.register(async (child) => {
     child.decorate('name', 'child')
-    child.ws('/rooms/:room', { schema: { params: { type: 'object', properties: { room: { type: 'integer' } } } } }, function (socket, request) {
-      socket.send(JSON.stringify({ own: this === child, params: request.params, query: request.query, ip: request.ip, url: socket.url }))
+    child.ws('/rooms/:room', {
+      schema: { params: { type: 'object', properties: { room: { type: 'integer' } } } }
+    }, function (socket, request) {
+      socket.send(JSON.stringify({
+        own: this === child, params: request.params, query: request.query, ip: request.ip, url: socket.url
+      }))
     })
   }, { prefix: '/v1' })
   const client = new RawClient(t, await listen(app))
   await client.upgrade('/v1/rooms/7?a=b')
-  t.same(JSON.parse(await client.readText()), { own: true, params: { room: 7 }, query: { a: 'b' }, ip: '127.0.0.1', url: '/v1/rooms/7?a=b' })
+  t.same(JSON.parse(await client.readText()), {
+    own: true, params: { room: 7 }, query: { a: 'b' }, ip: '127.0.0.1', url: '/v1/rooms/7?a=b'
+  })
 })
 
 t.test('a registration that is not awaited serves plugins and after()', async (t) => {
@@ -97,9 +103,13 @@ t.test('a hook that replies, throws or fails validation gives that answer, and n
   const app = await createApp(t)
   let handled = 0
   const handler = () => { handled++ }
-  app.ws('/replies', { onRequest: async (_request, reply) => reply.code(401).header('www-authenticate', 'Bearer').send({ message: 'who?' }) }, handler)
+  app.ws('/replies', {
+    onRequest: async (_request, reply) => reply.code(401).header('www-authenticate', 'Bearer').send({ message: 'who?' })
+  }, handler)
   app.ws('/throws', { preHandler: async () => { throw Object.assign(new Error('no'), { statusCode: 403 }) } }, handler)
-  app.ws('/validates', { schema: { querystring: { type: 'object', required: ['token'], properties: { token: { type: 'string' } } } } }, handler)
+  app.ws('/validates', {
+    schema: { querystring: { type: 'object', required: ['token'], properties: { token: { type: 'string' } } } }
+  }, handler)
   const port = await listen(app)
   for (const [path, status] of [['/replies', 401], ['/throws', 403], ['/validates', 400]] as const) {
     const client = new RawClient(t, port)
@@ -123,7 +133,10 @@ t.test('headers and cookies that hooks set are on the 101', async (t) => {
   app.ws('/demo', { preHandler: async (_request, reply) => { reply.setCookie('sid', '42') } }, () => {})
   const client = new RawClient(t, await listen(app))
   const head = await client.upgrade()
-  t.match(head, /^HTTP\/1\.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n/)
+  t.match(
+    head,
+    /^HTTP\/1\.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n/
+  )
   for (const line of ['x-by-reply: one', 'set-cookie: a=1', 'set-cookie: b=2', 'set-cookie: sid=42', 'X-By-Raw: two']) {
     t.match(head.toLowerCase(), line.toLowerCase())
   }
@@ -150,7 +163,10 @@ t.test('an upgrade to a URL without a socket is a real 404', async (t) => {
   app.get('/only', async () => 'resource')
   app.setNotFoundHandler((request, reply) => reply.code(404).send({ message: `nothing at ${request.url}` }))
   const port = await listen(app)
-  for (const [path, message] of [['/only', 'There is no WebSocket at "/only": this URL accepts plain HTTP requests only'], ['/none', 'nothing at /none']] as const) {
+  for (const [path, message] of [
+    ['/only', 'There is no WebSocket at "/only": this URL accepts plain HTTP requests only'],
+    ['/none', 'nothing at /none']
+  ] as const) {
     const client = new RawClient(t, port)
     client.write(upgradeHead(path))
     const answer = await client.readAnswer()
@@ -194,7 +210,13 @@ t.test('a foreign upgrade gets its plain answer, body and all', async (t) => {
   app.post('/demo', async (request) => request.body)
   const port = await listen(app)
   const foreign = async (method: string, body?: string): Promise<string> => {
-    const request = httpRequest({ port, host: '127.0.0.1', path: '/demo', method, headers: { connection: 'Upgrade', upgrade: 'h2c', 'content-type': 'text/plain' } })
+    const request = httpRequest({
+      port,
+      host: '127.0.0.1',
+      path: '/demo',
+      method,
+      headers: { connection: 'Upgrade', upgrade: 'h2c', 'content-type': 'text/plain' }
+    })
     request.end(body)
     const [response] = await once(request, 'response')
     response.setEncoding('utf8')
@@ -227,7 +249,9 @@ t.test('a wrong declaration is refused at once', async (t) => {
   t.throws(() => app.ws('/demo', { maxPayloads: 1 } as object, () => {}), { code: 'FST_WIRE_MISSPELT_OPTION' })
   t.throws(() => app.ws('/demo', { onInvalid: 'reply' }, () => {}), { code: 'FST_WIRE_ROUTE_OPTION' })
   t.throws(() => app.ws('/demo', (() => {}) as never, {} as never), { code: 'FST_WIRE_ROUTE_ARGUMENTS' })
-  await t.rejects(async () => { await Fastify().register(fastifyWire, { closeTimeout: 0 }) }, { code: 'FST_WIRE_OPTION' })
+  await t.rejects(
+    async () => { await Fastify().register(fastifyWire, { closeTimeout: 0 }) }, { code: 'FST_WIRE_OPTION' }
+  )
 })
 
 t.test('the request and the end of its socket are logged', async (t) => {
@@ -244,13 +268,19 @@ t.test('the request and the end of its socket are logged', async (t) => {
   const find = (message: string) => lines.find((line) => line['msg'] === message)
   while (find('socket closed') === undefined) await new Promise<void>((resolve) => { wake = resolve })
   t.match(find('request completed'), { res: { statusCode: 101 } })
-  t.match(find('socket closed'), { reqId: 'req-1', socket: { version: '13', code: 1006, messagesReceived: 1, bytesReceived: 4, messagesSent: 1, bytesSent: 4 }, duration: Number })
+  t.match(find('socket closed'), {
+    reqId: 'req-1',
+    socket: { version: '13', code: 1006, messagesReceived: 1, bytesReceived: 4, messagesSent: 1, bytesSent: 4 },
+    duration: Number
+  })
 })
 
 t.test('with request logging off, the end of a socket is not logged either', async (t) => {
   for (const disableRequestLogging of [true, () => true]) {
     const lines: string[] = []
-    const app = await createApp(t, {}, { disableRequestLogging, logger: { level: 'info', stream: { write (line: string) { lines.push(line) } } } })
+    const app = await createApp(t, {}, {
+      disableRequestLogging, logger: { level: 'info', stream: { write (line: string) { lines.push(line) } } }
+    })
     const closed = new Promise((resolve) => { app.ws('/demo', (socket) => { socket.on('close', resolve) }) })
     const client = new RawClient(t, await listen(app))
     await client.upgrade()
@@ -262,7 +292,9 @@ t.test('with request logging off, the end of a socket is not logged either', asy
 
 t.test('by default such an error is logged and closes 1011', async (t) => {
   const lines: string[] = []
-  const app = await createApp(t, {}, { logger: { level: 'error', stream: { write (line: string) { lines.push(line) } } } })
+  const app = await createApp(t, {}, {
+    logger: { level: 'error', stream: { write (line: string) { lines.push(line) } } }
+  })
   app.ws('/demo', () => { throw new Error('of the handler') })
   const port = await listen(app)
   const client = new RawClient(t, port)
@@ -281,7 +313,8 @@ t.test('an errorHandler that fails itself ends the socket', async (t) => {
 t.test('a protocols function picks one, none, or fails with what to do', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', {
-    protocols: (offered, request) => (request.query as { pick?: string }).pick ?? (offered.includes('none') ? false : undefined)
+    protocols: (offered, request) => (request.query as { pick?: string }).pick ??
+      (offered.includes('none') ? false : undefined)
   }, (socket) => { socket.send(socket.protocol) })
   const port = await listen(app)
   const ask = async (path: string, protocols?: string) => {

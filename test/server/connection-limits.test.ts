@@ -1,12 +1,15 @@
 import t from 'tap'
 import { addressOf, ConnectionLimits, createLimits, acquireConnection } from '../../lib/server/connection-limits.js'
 
-const maxima = (maxConnections?: number, maxConnectionsPerAddress?: number) => ({ maxConnections, maxConnectionsPerAddress })
+const maxima = (maxConnections?: number, maxConnectionsPerAddress?: number) =>
+  ({ maxConnections, maxConnectionsPerAddress })
 
 t.test('one connection more than there may be is refused, until one is gone', async (t) => {
   const limits = createLimits(maxima(2))
   const [first] = [acquireConnection(limits, '192.0.2.1'), acquireConnection(limits, '192.0.2.2')]
-  t.throws(() => acquireConnection(limits, '192.0.2.3'), { code: 'FST_WIRE_CONNECTIONS', statusCode: 503, headers: { 'retry-after': '10' } })
+  t.throws(() => acquireConnection(limits, '192.0.2.3'), {
+    code: 'FST_WIRE_CONNECTIONS', statusCode: 503, headers: { 'retry-after': '10' }
+  })
   first()
   acquireConnection(limits, '192.0.2.3')
   t.equal(limits[0]?.count, 2)
@@ -16,7 +19,9 @@ t.test('one address may have as many as it may, whatever others have', async (t)
   const limits = createLimits(maxima(undefined, 1))
   const leave = acquireConnection(limits, '192.0.2.1')
   acquireConnection(limits, '192.0.2.2')
-  t.throws(() => acquireConnection(limits, '192.0.2.1'), { code: 'FST_WIRE_CONNECTIONS_ADDRESS', statusCode: 429, headers: { 'retry-after': '10' } })
+  t.throws(() => acquireConnection(limits, '192.0.2.1'), {
+    code: 'FST_WIRE_CONNECTIONS_ADDRESS', statusCode: 429, headers: { 'retry-after': '10' }
+  })
   leave()
   acquireConnection(limits, '192.0.2.1')
 })

@@ -7,7 +7,9 @@ import { createApp, listen } from '../fixtures/app.js'
 const NOTHING = { messagesReceived: 0, bytesReceived: 0, messagesSent: 0, bytesSent: 0, messagesDropped: 0 }
 
 const socketOf = (route: string, traffic: object, bufferedAmount = 0) =>
-  ({ [context]: { route }, version: '13', bufferedAmount, traffic: { ...NOTHING, ...traffic } }) as unknown as WireSocket
+  ({
+    [context]: { route }, version: '13', bufferedAmount, traffic: { ...NOTHING, ...traffic }
+  }) as unknown as WireSocket
 
 t.test('nothing has happened yet', async (t) => {
   t.same(new Metrics().read([]), {
@@ -26,12 +28,42 @@ t.test('the traffic of sockets that are gone is added to that of those that are 
   metrics.opened('/b', '13')
   metrics.closed('/a', '13', 1000, { ...NOTHING, messagesReceived: 1, bytesReceived: 10, messagesDropped: 2 })
   metrics.closed('/a', 'hixie-76', 1006, { ...NOTHING, messagesSent: 2, bytesSent: 20 })
-  const open = [socketOf('/a', { messagesReceived: 3, bytesReceived: 30 }, 5), socketOf('/b', { messagesSent: 4, bytesSent: 40 }, 7)]
+  const open = [
+    socketOf('/a', { messagesReceived: 3, bytesReceived: 30 }, 5), socketOf('/b', { messagesSent: 4, bytesSent: 40 }, 7)
+  ]
   const expected = {
-    total: { open: 2, opened: 4, bufferedBytes: 12, messagesReceived: 4, bytesReceived: 40, messagesSent: 6, bytesSent: 60, messagesDropped: 2 },
+    total: {
+      open: 2,
+      opened: 4,
+      bufferedBytes: 12,
+      messagesReceived: 4,
+      bytesReceived: 40,
+      messagesSent: 6,
+      bytesSent: 60,
+      messagesDropped: 2
+    },
     routes: [
-      { route: '/a', version: '13', open: 1, opened: 2, bufferedBytes: 5, ...NOTHING, messagesReceived: 4, bytesReceived: 40, messagesDropped: 2 },
-      { route: '/a', version: 'hixie-76', open: 0, opened: 1, bufferedBytes: 0, ...NOTHING, messagesSent: 2, bytesSent: 20 },
+      {
+        route: '/a',
+        version: '13',
+        open: 1,
+        opened: 2,
+        bufferedBytes: 5,
+        ...NOTHING,
+        messagesReceived: 4,
+        bytesReceived: 40,
+        messagesDropped: 2
+      },
+      {
+        route: '/a',
+        version: 'hixie-76',
+        open: 0,
+        opened: 1,
+        bufferedBytes: 0,
+        ...NOTHING,
+        messagesSent: 2,
+        bytesSent: 20
+      },
       { route: '/b', version: '13', open: 1, opened: 1, bufferedBytes: 7, ...NOTHING, messagesSent: 4, bytesSent: 40 }
     ],
     closes: { 1000: 1, 1006: 1 }
@@ -72,7 +104,10 @@ t.test('app.websocketServer.metrics() tells of its sockets while they are open, 
   const traffic = { messagesReceived: 1, bytesReceived: 5, messagesSent: 1, bytesSent: 5 }
   t.match(websocketServer.metrics(), {
     total: { open: 2, opened: 2, ...traffic },
-    routes: [{ route: '/rooms/:room', version: '13', open: 1, ...traffic }, { route: '/rooms/:room', version: 'hixie-76', open: 1, messagesReceived: 0 }],
+    routes: [
+      { route: '/rooms/:room', version: '13', open: 1, ...traffic },
+      { route: '/rooms/:room', version: 'hixie-76', open: 1, messagesReceived: 0 }
+    ],
     closes: {}
   })
   const [socket] = [...websocketServer.clients] as [WireSocket]

@@ -7,7 +7,12 @@ import { FakeClock } from '../fixtures/clock.js'
 function createLog (): { log: FastifyBaseLogger, lines: unknown[][] } {
   const lines: unknown[][] = []
   const write = (level: string) => (...args: unknown[]): void => { lines.push([level, ...args]) }
-  return { log: { level: 'info', info: write('info'), warn: write('warn'), error: write('error') } as unknown as FastifyBaseLogger, lines }
+  return {
+    log: {
+      level: 'info', info: write('info'), warn: write('warn'), error: write('error')
+    } as unknown as FastifyBaseLogger,
+    lines
+  }
 }
 
 const refusal = (code: string) => ({ code, statusCode: 503 })
@@ -18,11 +23,16 @@ t.test('the first refusal for a reason has a line, the others of the window are 
   for (let i = 0; i < 100; i++) refusals.add(refusal('FST_WIRE_CONNECTIONS'))
   refusals.add({ code: 'FST_WIRE_KEY', statusCode: 400 })
   t.same(lines, [
-    ['warn', { refused: { code: 'FST_WIRE_CONNECTIONS', statusCode: 503 } }, 'upgrade refused: maxConnections is reached'],
+    [
+      'warn', { refused: { code: 'FST_WIRE_CONNECTIONS', statusCode: 503 } },
+      'upgrade refused: maxConnections is reached'
+    ],
     ['info', { refused: { code: 'FST_WIRE_KEY', statusCode: 400 } }, 'upgrade refused']
   ])
   refusals.end()
-  t.same(lines.slice(2), [['warn', { refused: { code: 'FST_WIRE_CONNECTIONS', count: 99 } }, '99 more upgrades refused']])
+  t.same(lines.slice(2), [
+    ['warn', { refused: { code: 'FST_WIRE_CONNECTIONS', count: 99 } }, '99 more upgrades refused']
+  ])
   refusals.end()
   t.equal(lines.length, 3)
 })
@@ -53,7 +63,12 @@ t.test('a refusal is logged by its request, with what was found out about it', a
   refusals.add({ ...refusal('FST_WIRE_ORIGIN'), details: { origin: 'https://a.example' }, advice: 'add it' }, request)
   refusals.add(refusal('FST_WIRE_ORIGIN'), request)
   refusals.end()
-  t.same(own.lines, [['warn', { refused: { code: 'FST_WIRE_ORIGIN', statusCode: 503, origin: 'https://a.example' } }, 'upgrade refused: add it']])
+  t.same(own.lines, [
+    [
+      'warn', { refused: { code: 'FST_WIRE_ORIGIN', statusCode: 503, origin: 'https://a.example' } },
+      'upgrade refused: add it'
+    ]
+  ])
   t.match(lines, [['warn', { refused: { count: 1 } }]])
 })
 

@@ -94,12 +94,18 @@ t.test('a broadcast reaches every open socket but those that are excepted or fil
     await connected
     clients.push(client)
   }
-  const [first, second, third, fourth] = [...websocketServer.clients] as [WireSocket, WireSocket, WireSocket, WireSocket]
+  const [first, second, third, fourth] =
+    [...websocketServer.clients] as [WireSocket, WireSocket, WireSocket, WireSocket]
   t.equal(websocketServer.broadcast('to all'), 4)
   t.equal(websocketServer.broadcast('but the first', { except: first }), 3)
   t.equal(websocketServer.broadcast('but two', { except: [first, second] }), 2)
   t.equal(websocketServer.broadcast('filtered', { filter: (socket) => socket === third }), 1)
-  t.equal(websocketServer.broadcast(websocketServer.prepare(Buffer.from('prepared'), { binary: false }), { except: new Set([third]) }), 3)
+  t.equal(
+    websocketServer.broadcast(
+      websocketServer.prepare(Buffer.from('prepared'), { binary: false }), { except: new Set([third]) }
+    ),
+    3
+  )
   fourth.close(1000)
   t.equal(websocketServer.broadcast('the open ones'), 3)
   const texts = async (client: RawClient, count: number): Promise<string[]> => {
@@ -169,7 +175,9 @@ t.test('a value whose form is binary passes the sockets of the hixie drafts by',
   const app = await createApp(t)
   app.ws('/plain', () => {})
   app.ws('/prices', { schema: { send: {} } }, () => {})
-  const clients = [await app.injectWS('/plain', { version: 'hixie-76' }), await app.injectWS('/prices', { version: 'hixie-76' })]
+  const clients = [
+    await app.injectWS('/plain', { version: 'hixie-76' }), await app.injectWS('/prices', { version: 'hixie-76' })
+  ]
   t.equal(app.websocketServer.broadcast(Buffer.from('5')), 1)
   for (const client of clients) client.terminate()
 })

@@ -4,7 +4,9 @@ import type { WireSocket } from '../../lib/socket/socket.js'
 
 const setUp = (count: number) => {
   const closed: Array<[number, unknown, unknown]> = []
-  const sockets = Array.from({ length: count }, (_, i) => ({ close: (...args: unknown[]) => { closed.push([i, args[0], args[1]]) } }) as unknown as WireSocket)
+  const sockets = Array.from({ length: count }, (_, i) => ({
+    close: (...args: unknown[]) => { closed.push([i, args[0], args[1]]) }
+  }) as unknown as WireSocket)
   return { closed, sockets }
 }
 

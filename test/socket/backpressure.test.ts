@@ -1,6 +1,8 @@
 import t from 'tap'
 import { PreparedMessage } from '../../lib/codec/prepared-message.js'
-import { Backpressure, limitOf, type BackpressurePolicy, type SlowConnection, type SlowSender } from '../../lib/socket/backpressure.js'
+import {
+  Backpressure, limitOf, type BackpressurePolicy, type SlowConnection, type SlowSender
+} from '../../lib/socket/backpressure.js'
 import type { SendResult } from '../../lib/socket/sender.js'
 import type { WireSocket } from '../../lib/socket/socket.js'
 import { closeOf } from '../fixtures/client.js'
@@ -17,7 +19,9 @@ const record = (socket: WireSocket): string[] => {
 }
 
 /** A socket with a peer that has stopped to read; what is under way fills a stream. */
-const stalled = async (policy: BackpressurePolicy, limit = LIMIT, options = {}): Promise<MemorySocket & { release: () => void, drops: string[] }> => {
+const stalled = async (
+  policy: BackpressurePolicy, limit = LIMIT, options = {}
+): Promise<MemorySocket & { release: () => void, drops: string[] }> => {
   const memory = createMemorySocket({ backpressure: { limit, policy }, closeTimeout: 20, ...options })
   const release = memory.stall()
   memory.socket.send('under way')
@@ -28,9 +32,12 @@ const stalled = async (policy: BackpressurePolicy, limit = LIMIT, options = {}):
   return { ...memory, release, drops: record(memory.socket) }
 }
 
-const texts = ({ frames }: MemorySocket): string[] => frames().filter(({ opcode }) => opcode < 3).map(({ payload }) => payload.toString())
+const texts = ({ frames }: MemorySocket): string[] =>
+  frames().filter(({ opcode }) => opcode < 3).map(({ payload }) => payload.toString())
 
-const failure = (act: (callback: (error?: Error | null) => void) => SendResult): Promise<unknown> => new Promise((resolve) => {
+const failure = (act: (
+  callback: (error?: Error | null) => void
+) => SendResult): Promise<unknown> => new Promise((resolve) => {
   act((error) => { resolve(error == null ? undefined : (error as { code?: string }).code ?? error.message) })
 })
 
@@ -144,7 +151,9 @@ t.test('latest: one message of a kind waits, the newest, behind older ones of ot
   const { socket, release, drops } = memory
   t.equal(socket.send('price 1', { kind: 'price' }), 'queued')
   t.equal(socket.send(new PreparedMessage(Buffer.from('volume 1'), false, true), { kind: 'volume' }), 'queued')
-  const replaced = failure((callback) => socket.send(new PreparedMessage(Buffer.from('price 2'), false, true), { kind: 'price' }, callback))
+  const replaced = failure((callback) => socket.send(
+    new PreparedMessage(Buffer.from('price 2'), false, true), { kind: 'price' }, callback
+  ))
   t.equal(socket.send('price 3', { kind: 'price' }), 'queued')
   t.equal(await replaced, 'FST_WIRE_REPLACED')
   t.equal(socket.send('of no kind 1'), 'queued')
@@ -267,7 +276,8 @@ t.test('wait: a Blob waits for room by its size', async (t) => {
   await t.rejects(socket.sent('behind a Blob that is more than may wait'), { code: 'FST_WIRE_BACKPRESSURE' })
   release()
   await blob
-  t.same(texts(memory).map(({ length }) => length), ['under way', HALF, HALF, 'x'.repeat(LIMIT + 1)].map(({ length }) => length))
+  t.same(texts(memory).map(({ length }) => length), ['under way', HALF, HALF, 'x'.repeat(LIMIT +
+    1)].map(({ length }) => length))
 })
 
 t.test('wait: those for whom there is no room yet wait on', async (t) => {
@@ -277,7 +287,8 @@ t.test('wait: those for whom there is no room yet wait on', async (t) => {
   const MOST = 'z'.repeat(19_000)
   const REST = 'z'.repeat(1_000)
   socket.send(LARGE)
-  const all = [MOST, REST, 'c', 'd'].map(async (text) => await socket.sent(text).catch((error: { code: string }) => error.code))
+  const all = [MOST, REST, 'c', 'd'].map(async (text) =>
+    await socket.sent(text).catch((error: { code: string }) => error.code))
   release()
   const again = memory.stall()
   await turn()
@@ -329,9 +340,16 @@ t.test('what waits to be compressed counts', async (t) => {
 t.test('what the kernel takes at once does not wait, and nothing is left to the peer', async (t) => {
   let queuedAmount = LIMIT + 1
   const calls: string[] = []
-  const transport = { flushNow: () => { calls.push('flushNow'); queuedAmount = 0 }, waitForPeer: () => { calls.push('waitForPeer') } }
+  const transport = {
+    flushNow: () => {
+      calls.push('flushNow')
+      queuedAmount = 0
+    },
+    waitForPeer: () => { calls.push('waitForPeer') }
+  }
   const backpressure = new Backpressure(
-    { get queuedAmount () { return queuedAmount } } as unknown as SlowSender, { transport } as unknown as SlowConnection, { limit: LIMIT, policy: 'drop' }
+    { get queuedAmount () { return queuedAmount } } as unknown as SlowSender,
+    { transport } as unknown as SlowConnection, { limit: LIMIT, policy: 'drop' }
   )
   t.equal(backpressure.isOverLimit, false)
   t.same(calls, ['flushNow'])

@@ -29,7 +29,9 @@ t.test('what a listener throws is thrown, and those before it are handed over', 
   const emitter = new EventEmitter()
   let running = 0
   emitter.on('close', async () => {}).on('close', () => { throw new Error('mine') })
-  t.throws(() => { emitClose(emitter, [], unexpected, (promises) => { running = promises.length }) }, { message: 'mine' })
+  t.throws(
+    () => { emitClose(emitter, [], unexpected, (promises) => { running = promises.length }) }, { message: 'mine' }
+  )
   t.equal(running, 1)
 })
 

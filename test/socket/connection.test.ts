@@ -86,7 +86,9 @@ t.test('a route that fails to handle an error cuts the socket, and one that fail
   unhandled.stream.push(clientFrame(1, 'a'))
   t.equal(await closed, 1006)
 
-  const { socket, stream, errors, frames } = createMemorySocket({ observer: { onProtocolError: broken, onTerminate: broken, onClose: broken } })
+  const { socket, stream, errors, frames } = createMemorySocket({
+    observer: { onProtocolError: broken, onTerminate: broken, onClose: broken }
+  })
   const seen = record(socket)
   stream.push(Buffer.from('8100', 'hex'))
   await turn()
@@ -176,9 +178,16 @@ t.test('what comes and goes is published, where somebody follows', async (t) => 
 })
 
 t.test('of a live client, a message that begins with NUL is a frame, which may hold a message', async (t) => {
-  const topics = { isLive: () => true, receiveFrame: (_socket: object, bytes: Buffer) => bytes.length === 1 ? undefined : bytes.subarray(1) } as unknown as SocketTopics
+  const topics = {
+    isLive: () => true,
+    receiveFrame: (_socket: object, bytes: Buffer) => bytes.length === 1
+      ? undefined
+      : bytes.subarray(1)
+  } as unknown as SocketTopics
   let seen: unknown[] = []
-  const { stream, socket } = createMemorySocket({ settings: { topics }, handler: (socket) => { seen = record(socket) } })
+  const { stream, socket } = createMemorySocket({
+    settings: { topics }, handler: (socket) => { seen = record(socket) }
+  })
   stream.push(Buffer.concat([clientFrame(1, '\0'), clientFrame(1, '\0inside'), clientFrame(1, 'plain')]))
   await turn()
   t.same(seen, ['inside', 'plain'])

@@ -6,7 +6,13 @@ const setUp = (t: Test) => {
   const clock = new FakeClock(t)
   const expired: string[] = []
   const deadlines = new Deadlines<string>((item) => { expired.push(item) })
-  return { timers: clock.timers, advance: (ms: number) => { clock.advance(ms) }, expired, deadlines, back: (ms: number) => { clock.now -= ms } }
+  return {
+    timers: clock.timers,
+    advance: (ms: number) => { clock.advance(ms) },
+    expired,
+    deadlines,
+    back: (ms: number) => { clock.now -= ms }
+  }
 }
 
 t.test('each expires when its time has come, by one timer', async (t) => {

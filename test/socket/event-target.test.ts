@@ -104,7 +104,9 @@ t.test('a listener goes when its signal aborts, or does not come', async (t) => 
 
 t.test('what cannot be called is refused, and as a handler stands for none', async (t) => {
   const { emitter, listener, target } = setUp()
-  for (const wrong of [5, null, undefined, {}]) t.throws(() => { target.add('open', wrong as never, false) }, { code: 'FST_WIRE_LISTENER' })
+  for (const wrong of [5, null, undefined, {}]) {
+    t.throws(() => { target.add('open', wrong as never, false) }, { code: 'FST_WIRE_LISTENER' })
+  }
   target.setHandler('open', listener('handler'))
   target.setHandler('open', 'wrong' as never)
   t.equal(target.handler('open'), null)

@@ -22,7 +22,8 @@ const setUp = (settings: Partial<HeartbeatSettings> = {}) => {
   return { heartbeat, pass, advance: (time: number) => { now += time } }
 }
 
-const pingsOf = ({ frames }: MemorySocket): Buffer[] => frames().filter(({ opcode }) => opcode === PING).map(({ payload }) => payload)
+const pingsOf = ({ frames }: MemorySocket): Buffer[] =>
+  frames().filter(({ opcode }) => opcode === PING).map(({ payload }) => payload)
 
 // A step, a tenth of the shorter time, is what a look may be late.
 const INTERVAL = 1_050
@@ -217,7 +218,8 @@ t.test('one timer serves all, keeps no process alive, and stops with the last so
   const before = timers()
   t.equal(heartbeat.isRunning, false)
   const peers = [
-    createMemorySocket({ heartbeat, version: 'hixie-76' }), createMemorySocket({ heartbeat }), createMemorySocket({ heartbeat })
+    createMemorySocket({ heartbeat, version: 'hixie-76' }), createMemorySocket({ heartbeat }),
+    createMemorySocket({ heartbeat })
   ]
   t.equal(heartbeat.size, 3)
   t.equal(heartbeat.isRunning, true)

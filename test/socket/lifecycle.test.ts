@@ -51,7 +51,12 @@ t.test('a lifecycle goes from open to the one close', async (t) => {
 t.test('the close timer is set once, when the closing begins, and not for a stream that is gone', async (t) => {
   const delays: number[] = []
   let fire = (): void => {}
-  t.intercept(clockwork, 'setTimeout', { value: (callback: () => void, delay: number) => { fire = callback; delays.push(delay) } })
+  t.intercept(clockwork, 'setTimeout', {
+    value: (callback: () => void, delay: number) => {
+      fire = callback
+      delays.push(delay)
+    }
+  })
   const closing = new Recording()
   closing.startClosing(5)
   closing.startClosing(6)
@@ -170,7 +175,9 @@ t.test('a connection that is lost ends its conversation, and with it what that h
 t.test('a connection that is lost with compressed messages that nobody takes is closed all the same', async (t) => {
   for (const size of [60_000, LARGE]) {
     const { socket, stream, closes } = createMemorySocket({ isCompressed: true, handler: () => new Promise(() => {}) })
-    const message = (): Buffer => clientFrame(2, deflateAlone(size === LARGE ? LARGE_BINARY : Buffer.alloc(size)), { isCompressed: true })
+    const message = (): Buffer => clientFrame(
+      2, deflateAlone(size === LARGE ? LARGE_BINARY : Buffer.alloc(size)), { isCompressed: true }
+    )
     stream.push(Buffer.concat([message(), message(), message(), message()]))
     await turn()
     stream.destroy()
@@ -245,7 +252,9 @@ t.test('our close, and the end of the connection, do not wait for the rate', asy
   const slow = { rate: 0.001, burst: 2, pauses: true }
   const peer = () => {
     let seen: unknown[] = []
-    const { socket, stream, closes } = createMemorySocket({ messageRate: slow, handler: (socket) => { seen = record(socket) } })
+    const { socket, stream, closes } = createMemorySocket({
+      messageRate: slow, handler: (socket) => { seen = record(socket) }
+    })
     stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(1, 'b'), clientFrame(1, 'c'), CLOSE]))
     return { socket, stream, closes, seen }
   }

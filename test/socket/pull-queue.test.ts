@@ -7,7 +7,9 @@ const setUp = () => {
   const state: { code: number | undefined } = { code: undefined }
   const take = () => {
     const message = inbox.take()
-    return message === undefined ? undefined : { done: false as const, value: message.isBinary ? message.data : message.data.toString() }
+    return message === undefined
+      ? undefined
+      : { done: false as const, value: message.isBinary ? message.data : message.data.toString() }
   }
   const more: string[] = []
   // What is taken makes room for what waits elsewhere, which then comes at once.

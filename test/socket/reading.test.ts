@@ -9,7 +9,9 @@ import { CLOSE, heldFrame, LARGE_BINARY, record } from '../fixtures/recording.js
 
 t.test('reading is stopped while there is a reason for it, and resumed in one place', async (t) => {
   const calls: string[] = []
-  const reading = new Reading({ transport: { pause: () => { calls.push('pause') }, resume: () => { calls.push('resume') } } })
+  const reading = new Reading({
+    transport: { pause: () => { calls.push('pause') }, resume: () => { calls.push('resume') } }
+  })
   reading.continueReading()
   t.same([calls, reading.isStopped], [[], false])
   reading.stopReading(PAUSED)
@@ -94,7 +96,12 @@ t.test('while a message is decompressed elsewhere nothing is read, and all comes
 
 t.test('of compressed messages that nobody takes, few are kept', async (t) => {
   const text = 'a'.repeat(60_000)
-  const bytes = Buffer.concat([...Array.from({ length: 100 }, (_, n) => clientFrame(1, deflateAlone(Buffer.from(`${text}${n}`)), { isCompressed: true })), CLOSE])
+  const bytes = Buffer.concat([
+    ...Array.from(
+      { length: 100 }, (_, n) => clientFrame(1, deflateAlone(Buffer.from(`${text}${n}`)), { isCompressed: true })
+    ),
+    CLOSE
+  ])
   t.ok(bytes.length < 16_384, 'they come in one piece')
   const { socket, stream } = createMemorySocket({ isCompressed: true })
   stream.push(bytes)
@@ -109,23 +116,35 @@ t.test('of compressed messages that nobody takes, few are kept', async (t) => {
 
 t.test('over its rate a socket is closed with 1008, and the messages beyond it are not delivered', async (t) => {
   let seen: unknown[] = []
-  const { socket, stream, frames, closes } = createMemorySocket({ messageRate: { ...RATE, rate: 1, pauses: false }, handler: (socket) => { seen = record(socket) } })
-  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(1, 'b'), clientFrame(1, 'c'), clientFrame(1, 'd'), CLOSE]))
+  const { socket, stream, frames, closes } = createMemorySocket({
+    messageRate: { ...RATE, rate: 1, pauses: false }, handler: (socket) => { seen = record(socket) }
+  })
+  stream.push(Buffer.concat([
+    clientFrame(1, 'a'), clientFrame(1, 'b'), clientFrame(1, 'c'), clientFrame(1, 'd'), CLOSE
+  ]))
   await turn()
   stream.push(null)
   await closeOf(socket)
   t.same(seen, ['a', 'b', 1000])
   t.same(closes, [1000])
-  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString('latin1')]), [[8, '\x03\xf0message rate exceeded: at most 2 at once, 1 per second']])
+  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString('latin1')]), [
+    [8, '\x03\xf0message rate exceeded: at most 2 at once, 1 per second']
+  ])
   t.equal(socket.traffic.messagesReceived, 4)
 })
 
 t.test('over its rate a socket that may wait reads no more until messages may come, then all of them and the close, in order', async (t) => {
   for (const version of ['13', 'hixie-76'] as const) {
     let seen: unknown[] = []
-    const { socket, stream } = createMemorySocket({ version, messageRate: RATE, handler: (socket) => { seen = record(socket) } })
-    const wrap = (text: string): Buffer => version === '13' ? clientFrame(1, text) : Buffer.from(`\0${text}\xff`, 'latin1')
-    stream.push(Buffer.concat([...['a', 'b', 'c', 'd', 'e', 'f'].map(wrap), version === '13' ? CLOSE : Buffer.from('ff00', 'hex')]))
+    const { socket, stream } = createMemorySocket({
+      version, messageRate: RATE, handler: (socket) => { seen = record(socket) }
+    })
+    const wrap = (text: string): Buffer => version === '13'
+      ? clientFrame(1, text)
+      : Buffer.from(`\0${text}\xff`, 'latin1')
+    stream.push(Buffer.concat([
+      ...['a', 'b', 'c', 'd', 'e', 'f'].map(wrap), version === '13' ? CLOSE : Buffer.from('ff00', 'hex')
+    ]))
     await turn()
     t.same(seen, ['a', 'b'])
     t.ok(stream.isPaused())
@@ -140,7 +159,9 @@ t.test('a socket that the application paused stays paused when its rate allows m
   const [{ socket, stream }, other] = [create(), create()]
   const seen = record(socket)
   const seenByOther = record(other.socket)
-  for (const each of [stream, other.stream]) each.push(Buffer.concat(['a', 'b', 'c'].map((text) => clientFrame(1, text))))
+  for (const each of [stream, other.stream]) {
+    each.push(Buffer.concat(['a', 'b', 'c'].map((text) => clientFrame(1, text))))
+  }
   while (seen.length < 1) await turn()
   socket.pause()
   while (seenByOther.length < 3) await turn()
@@ -163,7 +184,10 @@ t.test('a flood is received in turns of the loop, its messages, answers and clos
     socket.on('message', (data) => { seen.push(String(data)) })
     const numbers = Array.from({ length: count }, (_, i) => i)
     const bytes = version === '13'
-      ? [...numbers.flatMap((i) => [clientFrame(1, String(i)), clientFrame(9, String(i))]), clientFrame(8, Buffer.from('03e8', 'hex'))]
+      ? [
+          ...numbers.flatMap((i) => [clientFrame(1, String(i)), clientFrame(9, String(i))]),
+          clientFrame(8, Buffer.from('03e8', 'hex'))
+        ]
       : [...numbers.map((i) => Buffer.from(`\0${i}\xff`, 'latin1')), Buffer.from('ff00', 'hex')]
     const closed = closeOf(socket)
     stream.push(Buffer.concat(bytes))
@@ -176,7 +200,9 @@ t.test('a flood is received in turns of the loop, its messages, answers and clos
     t.ok(largest <= 512, `${largest} in one turn`)
     t.equal(await closed, version === '13' ? 1000 : 1005)
     t.same(seen, numbers.map(String))
-    if (version === '13') t.same(frames().map(({ opcode, payload }) => opcode === 10 && String(payload)), [...numbers.map(String), false])
+    if (version === '13') {
+      t.same(frames().map(({ opcode, payload }) => opcode === 10 && String(payload)), [...numbers.map(String), false])
+    }
   }
 })
 

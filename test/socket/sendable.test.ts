@@ -1,10 +1,14 @@
 import t from 'tap'
-import { isBinaryByDefault, isBinaryType, isBlob, toBinaryType, toBuffer, type Sendable } from '../../lib/socket/sendable.js'
+import {
+  isBinaryByDefault, isBinaryType, isBlob, toBinaryType, toBuffer, type Sendable
+} from '../../lib/socket/sendable.js'
 
 t.test('strings and numbers are text, all else is binary', async (t) => {
   t.equal(isBinaryByDefault('text'), false)
   t.equal(isBinaryByDefault(42), false)
-  for (const data of [Buffer.alloc(0), new ArrayBuffer(0), new SharedArrayBuffer(0), new Uint8Array(0), []]) t.equal(isBinaryByDefault(data), true)
+  for (const data of [Buffer.alloc(0), new ArrayBuffer(0), new SharedArrayBuffer(0), new Uint8Array(0), []]) {
+    t.equal(isBinaryByDefault(data), true)
+  }
 })
 
 t.test('everything that can be sent becomes its bytes', async (t) => {
@@ -53,9 +57,15 @@ t.test('binaryType says in which form a binary message comes', async (t) => {
 })
 
 t.test('what is no message is refused, with what it is', async (t) => {
-  const message = (what: string) => ({ code: 'FST_WIRE_DATA', message: `A message must be a string, a number or bytes (Buffer, typed array, ArrayBuffer, or a list of them), not ${what}` })
+  const message = (what: string) => ({
+    code: 'FST_WIRE_DATA',
+    message: `A message must be a string, a number or bytes (Buffer, typed array, ArrayBuffer, or a list of them), not ${what}`
+  })
   t.throws(() => toBuffer({ a: 1 } as never), message('an object (Object), whose text is JSON.stringify(object)'))
-  t.throws(() => toBuffer(Object.create(null)), message('an object (without a prototype), whose text is JSON.stringify(object)'))
+  t.throws(
+    () => toBuffer(Object.create(null)),
+    message('an object (without a prototype), whose text is JSON.stringify(object)')
+  )
   t.throws(() => toBuffer(true as never), message('a boolean'))
   t.throws(() => toBuffer((() => {}) as never), message('a function'))
   t.throws(() => toBuffer(new Blob([]) as never), message('a Blob: its bytes are await blob.arrayBuffer()'))
@@ -69,5 +79,7 @@ t.test('there are three binary types', async (t) => {
 
 t.test('a Blob and a File are Blobs, and nothing that only has their methods is', async (t) => {
   for (const blob of [new Blob(['x']), new File(['x'], 'x.txt')]) t.equal(isBlob(blob), true)
-  for (const other of [null, 'Blob', new Response('x'), { arrayBuffer: 5, [Symbol.toStringTag]: 'Blob' }]) t.equal(isBlob(other), false)
+  for (const other of [null, 'Blob', new Response('x'), { arrayBuffer: 5, [Symbol.toStringTag]: 'Blob' }]) {
+    t.equal(isBlob(other), false)
+  }
 })

@@ -45,7 +45,10 @@ t.test('after the close a message is refused, and who sent it told', async (t) =
   socket.terminate()
   t.equal(socket.send('x'), 'refused')
   t.match(await sent((callback) => socket.send('x', callback)), { code: 'FST_WIRE_NOT_OPEN' })
-  t.match(await sent((callback) => socket.send(new PreparedMessage(Buffer.from('x'), false, true), callback)), { code: 'FST_WIRE_NOT_OPEN' })
+  t.match(
+    await sent((callback) => socket.send(new PreparedMessage(Buffer.from('x'), false, true), callback)),
+    { code: 'FST_WIRE_NOT_OPEN' }
+  )
   t.match(await sent((callback) => { socket.ping('x', true, callback) }), { code: 'FST_WIRE_NOT_OPEN' })
   await t.rejects(socket.sent('x'), { code: 'FST_WIRE_NOT_OPEN' })
 })
@@ -95,7 +98,9 @@ t.test('a value is sent as the route says, kept for a slow peer by its kind, or 
       return JSON.stringify(value)
     }
   }
-  const { socket, frames, stall } = createMemorySocket({ settings: { outbound }, backpressure: { limit: 1_000, policy: 'latest' } })
+  const { socket, frames, stall } = createMemorySocket({
+    settings: { outbound }, backpressure: { limit: 1_000, policy: 'latest' }
+  })
   t.equal(socket.send({ a: 1 } as never), 'sent')
   t.throws(() => { socket.send(undefined as never) }, { message: 'no value' })
   t.match(await sent((callback) => socket.send(undefined as never, callback)), { message: 'no value' })
@@ -233,7 +238,9 @@ t.test('a peer that floods pings while it reads nothing is answered the newest w
 })
 
 t.test('to a live client, what begins with NUL goes inside a frame, alone or for many; a frame and all else go as they are', async (t) => {
-  const topics = { isLive: () => true, wrap: (payload: string | Buffer) => `frame of ${String(payload).slice(1)}`, topicsOf: () => [] } as unknown as SocketTopics
+  const topics = {
+    isLive: () => true, wrap: (payload: string | Buffer) => `frame of ${String(payload).slice(1)}`, topicsOf: () => []
+  } as unknown as SocketTopics
   const { socket, frames } = createMemorySocket({ settings: { topics } })
   socket.send('\0text')
   socket.send(Buffer.from('\0bytes'), { binary: false })
@@ -262,7 +269,9 @@ t.test('a value behind a Blob that is being read is the one that was sent, and o
   socket.send(Buffer.from('bytes'), { binary: true })
   t.equal(await left, undefined)
   await turn()
-  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString()]), [[1, 'first'], [1, '{"x":1}'], [2, 'bytes']])
+  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString()]), [
+    [1, 'first'], [1, '{"x":1}'], [2, 'bytes']
+  ])
 })
 
 t.test('a close behind a Blob has the reason that it was called with', async (t) => {
@@ -273,6 +282,8 @@ t.test('a close behind a Blob has the reason that it was called with', async (t)
   reason.fill('!')
   await blobSent
   await turn()
-  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString('latin1')]), [[2, 'first'], [8, '\x03\xe8done']])
+  t.same(frames().map(({ opcode, payload }) => [opcode, payload.toString('latin1')]), [
+    [2, 'first'], [8, '\x03\xe8done']
+  ])
   socket.terminate()
 })

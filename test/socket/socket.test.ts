@@ -66,7 +66,9 @@ t.test('everything that can be sent arrives', async (t) => {
     const { opcode, payload } = await client.readFrame()
     got.push([opcode, payload.toString('latin1')])
   }
-  t.same(got, [[1, 'text'], [1, '42'], [1, 'text'], [2, '\x01\x02\x03'], [2, '\x01\x02\x03'], [2, '\x01\x02\x03'], [2, 'bin']])
+  t.same(got, [
+    [1, 'text'], [1, '42'], [1, 'text'], [2, '\x01\x02\x03'], [2, '\x01\x02\x03'], [2, '\x01\x02\x03'], [2, 'bin']
+  ])
 })
 
 t.test('a message may be sent in fragments', async (t) => {
@@ -126,7 +128,9 @@ t.test('a Blob is sent when its bytes are read, and what follows it behind it', 
   const called = new Promise((resolve) => { socket.send(new Blob(['last']), resolve) })
   socket.close(1000)
   t.equal(socket.readyState, socket.OPEN)
-  t.same([await client.readFrame(), await client.readText(), await client.readText(), await client.readText()], [{ opcode: 2, payload: Buffer.from('blob') }, 'as text', 'behind', 'for many'])
+  t.same([await client.readFrame(), await client.readText(), await client.readText(), await client.readText()], [
+    { opcode: 2, payload: Buffer.from('blob') }, 'as text', 'behind', 'for many'
+  ])
   t.same(await client.readFrame(), { opcode: 2, payload: Buffer.from('last') })
   t.same((await client.readFrame()).opcode, 8)
   t.notOk(await called)
@@ -135,11 +139,15 @@ t.test('a Blob is sent when its bytes are read, and what follows it behind it', 
 
 t.test('what is no message throws, what is not there is an empty one', async (t) => {
   const { client, socket } = await converse(t)
-  for (const data of [{ a: 1 }, true, Promise.resolve(), ['text']]) t.throws(() => { socket.send(data as never) }, { code: 'FST_WIRE_DATA' })
+  for (const data of [{ a: 1 }, true, Promise.resolve(), ['text']]) {
+    t.throws(() => { socket.send(data as never) }, { code: 'FST_WIRE_DATA' })
+  }
   t.throws(() => { socket.ping({} as never) }, { code: 'FST_WIRE_DATA' })
   socket.send(null as never, null)
   socket.send([1, 2])
-  t.same([await client.readFrame(), await client.readFrame()], [{ opcode: 2, payload: Buffer.alloc(0) }, { opcode: 2, payload: Buffer.from([1, 2]) }])
+  t.same([await client.readFrame(), await client.readFrame()], [
+    { opcode: 2, payload: Buffer.alloc(0) }, { opcode: 2, payload: Buffer.from([1, 2]) }
+  ])
 })
 
 t.test('an error that the application emits, and nobody listens to, goes to the errorHandler', async (t) => {
@@ -205,7 +213,9 @@ t.test('a close of ours waits for the answer', async (t) => {
   socket.close(1001, 'moving')
   socket.close(1000)
   t.equal(socket.readyState, socket.CLOSING)
-  t.same(await client.readFrame(), { opcode: 8, payload: Buffer.concat([Buffer.from([0x03, 0xe9]), Buffer.from('moving')]) })
+  t.same(await client.readFrame(), {
+    opcode: 8, payload: Buffer.concat([Buffer.from([0x03, 0xe9]), Buffer.from('moving')])
+  })
   client.write(closeFrame(1001))
   t.same((await once(socket, 'close'))[0], 1001)
   t.equal(socket.readyState, 3)
@@ -290,7 +300,13 @@ t.test('what a handler or a listener throws or rejects with goes to the errorHan
 t.test('the EventTarget face gives events with data, type and target', async (t) => {
   const { client, socket } = await converse(t)
   const seen: unknown[] = []
-  const listener = { handleEvent (event: { type: string, data: unknown, target: unknown }) { seen.push([event.type, event.data, event.target === socket]) } }
+  const listener = {
+    handleEvent (event: { type: string, data: unknown, target: unknown }) {
+      seen.push([
+        event.type, event.data, event.target === socket
+      ])
+    }
+  }
   socket.addEventListener('message', listener)
   socket.addEventListener('message', listener)
   socket.addEventListener('nothing' as never, listener as never)
@@ -408,7 +424,14 @@ t.test('a client that is gone before the 101 never becomes a socket', async (t) 
   let handled = 0
   let proceed = (): void => {}
   const hooked = new Promise<void>((resolve) => {
-    app.ws('/demo', { preHandler: async () => { await new Promise<void>((_resolve) => { proceed = _resolve; resolve() }) } }, () => { handled++ })
+    app.ws('/demo', {
+      preHandler: async () => {
+        await new Promise<void>((_resolve) => {
+          proceed = _resolve
+          resolve()
+        })
+      }
+    }, () => { handled++ })
   })
   const port = await listen(app)
   const connection = once(app.server, 'connection')
@@ -444,8 +467,12 @@ t.test('with a schema send() takes values, with or without options, and bytes as
   t.same(await Promise.all(sent), [undefined, undefined])
   await socket.sent({ c: 1 } as never)
   await socket.sent('as it is', { binary: false })
-  t.same([await client.readText(), await client.readText(), await client.readText(), await client.readText()], ['"b"', '"b"', '{"c":1}', 'as it is'])
-  const { socket: strict } = await converse(t, { schema: { send: { type: 'object', required: ['x'], properties: { x: {} } } } })
+  t.same([await client.readText(), await client.readText(), await client.readText(), await client.readText()], [
+    '"b"', '"b"', '{"c":1}', 'as it is'
+  ])
+  const { socket: strict } = await converse(t, {
+    schema: { send: { type: 'object', required: ['x'], properties: { x: {} } } }
+  })
   await t.rejects(strict.sent({} as never), { code: 'FST_WIRE_SEND_SCHEMA' })
   t.match(strict[context], { route: '/demo', ip: '' })
 })
@@ -465,7 +492,9 @@ t.test('the largest message may be another once a peer is known', async (t) => {
   t.equal(await client.readText(), '2000')
   t.equal(await client.readText(), '2000')
   for (const wrong of [-1, 1.5, NaN, Infinity, '8']) {
-    t.throws(() => { socket.maxPayload = wrong as number }, { code: 'FST_WIRE_OPTION', message: /"maxPayload" must be a whole number of bytes/ })
+    t.throws(() => { socket.maxPayload = wrong as number }, {
+      code: 'FST_WIRE_OPTION', message: /"maxPayload" must be a whole number of bytes/
+    })
   }
   socket.maxPayload = 4
   client.write(text('fifth'))
@@ -509,7 +538,10 @@ t.test('a socket that has no topics follows none, and says why', async (t) => {
   const { socket } = createMemorySocket()
   t.equal(socket.topic, '')
   t.same(socket.topics, [])
-  for (const act of [() => socket.subscribe('/a'), () => { socket.unsubscribe('/a') }, () => socket.isSubscribed('/a'), () => socket.publish('/a', 'x')]) {
+  for (const act of [
+    () => socket.subscribe('/a'), () => { socket.unsubscribe('/a') }, () => socket.isSubscribed('/a'),
+    () => socket.publish('/a', 'x')
+  ]) {
     t.throws(act, { code: 'FST_WIRE_NO_TOPICS' })
   }
 })

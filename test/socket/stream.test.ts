@@ -13,7 +13,9 @@ t.test('what arrives is read as bytes, what is written is sent', async (t) => {
   t.equal(read, 'ab')
   stream.write('text')
   stream.write(Buffer.from('bytes'))
-  t.same([await client.readFrame(), await client.readFrame()], [{ opcode: 1, payload: Buffer.from('text') }, { opcode: 2, payload: Buffer.from('bytes') }])
+  t.same([await client.readFrame(), await client.readFrame()], [
+    { opcode: 1, payload: Buffer.from('text') }, { opcode: 2, payload: Buffer.from('bytes') }
+  ])
   stream.destroy()
 })
 

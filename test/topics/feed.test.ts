@@ -5,7 +5,10 @@ import { Feed, type FeedOwner } from '../../lib/topics/feed.js'
 const message = (number: number, prev = number === 1 ? '' : `c${number - 1}`): TopicMessage =>
   ({ cursor: `c${number}`, prev, id: `id${number}`, data: Buffer.from(`m${number}`), isBinary: false, kind: '' })
 
-const range = (from: number, to: number): TopicMessage[] => Array.from({ length: to - from + 1 }, (_, i) => message(from + i))
+const range = (from: number, to: number): TopicMessage[] => Array.from({
+  length: to - from +
+  1
+}, (_, i) => message(from + i))
 
 interface Scripted extends FeedOwner {
   readonly seen: string[]

@@ -1,11 +1,15 @@
 import t from 'tap'
-import { encodeFrame, isFrame, readClientFrame, readServerFrame, type ClientFrame, type PayloadFrame, type ServerFrame } from '../../lib/topics/frames.js'
+import {
+  encodeFrame, isFrame, readClientFrame, readServerFrame, type ClientFrame, type PayloadFrame, type ServerFrame
+} from '../../lib/topics/frames.js'
 
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)
 
 // Names and cursors are opaque: whatever JSON has to escape may be in them.
 const STRINGS = ['', '/rooms/7', '1-0', 'é ☃ 𝌆', 'a\nb', '\0', '"\\', '\u2028', '\ud800', '__proto__']
-const PAYLOADS = ['', 'hello', '\n', 'a\nb\n', '\0', '\0{"type":"ping"}', 'é ☃ 𝌆', '{"type":"ping"}', 'x'.repeat(100_000)]
+const PAYLOADS = [
+  '', 'hello', '\n', 'a\nb\n', '\0', '\0{"type":"ping"}', 'é ☃ 𝌆', '{"type":"ping"}', 'x'.repeat(100_000)
+]
 
 const withoutPayload = (topic: string): Array<Exclude<ServerFrame, PayloadFrame>> => [
   { type: 'hello', heartbeat: 30_000 },
@@ -18,7 +22,9 @@ const withoutPayload = (topic: string): Array<Exclude<ServerFrame, PayloadFrame>
   { type: 'leave', topic, member: { id: topic, info: { deep: [1, null] } } },
   { type: 'ping' }
 ]
-const withPayload = (topic: string): PayloadFrame[] => [{ type: 'message', topic, cursor: topic, prev: topic }, { type: 'send' }]
+const withPayload = (topic: string): PayloadFrame[] => [
+  { type: 'message', topic, cursor: topic, prev: topic }, { type: 'send' }
+]
 const ofClient = (topic: string): Array<Exclude<ClientFrame, PayloadFrame>> => [
   { type: 'resume', topics: {} },
   { type: 'resume', topics: { other: '', ...Object.fromEntries([[topic, topic]]) } },
@@ -27,7 +33,9 @@ const ofClient = (topic: string): Array<Exclude<ClientFrame, PayloadFrame>> => [
 
 t.test('a frame is read as it was encoded', async (t) => {
   for (const topic of STRINGS) {
-    for (const head of withoutPayload(topic)) t.same(readServerFrame(encodeFrame(head)), { head, payload: '' }, head.type)
+    for (const head of withoutPayload(topic)) {
+      t.same(readServerFrame(encodeFrame(head)), { head, payload: '' }, head.type)
+    }
     for (const head of ofClient(topic)) t.same(readClientFrame(encodeFrame(head)), { head, payload: '' }, head.type)
   }
 })
@@ -70,11 +78,16 @@ t.test('a message is a frame when it begins with NUL', async (t) => {
 
 t.test('what is no well-formed frame reads as undefined', async (t) => {
   const heads = [
-    '', '{', 'null', '1', '"ping"', '[]', '{}', '{"type":1}', '{"type":null}', '{"type":"toString"}', '{"type":"__proto__"}', '{"type":"constructor"}', '{"type":"later"}',
-    '{"type":"message"}', '{"type":"message","topic":"a","cursor":"b"}', '{"type":"message","topic":"a","cursor":1,"prev":""}',
-    '{"type":"hello"}', '{"type":"hello","heartbeat":"1"}', '{"type":"subscribed","topic":"a","cursor":"b"}', '{"type":"subscribed","topic":"a","cursor":"b","isGap":1}',
-    '{"type":"unsubscribed"}', '{"type":"gap","topic":"a"}', '{"type":"join","topic":"a"}', '{"type":"join","topic":"a","member":null}', '{"type":"leave","topic":1,"member":{}}',
-    '{"type":"resume"}', '{"type":"resume","topics":null}', '{"type":"resume","topics":"a"}', '{"type":"resume","topics":{"a":1}}', '{"type":"resume","topics":["a",1]}'
+    '', '{', 'null', '1', '"ping"', '[]', '{}', '{"type":1}', '{"type":null}', '{"type":"toString"}',
+    '{"type":"__proto__"}', '{"type":"constructor"}', '{"type":"later"}',
+    '{"type":"message"}', '{"type":"message","topic":"a","cursor":"b"}',
+    '{"type":"message","topic":"a","cursor":1,"prev":""}',
+    '{"type":"hello"}', '{"type":"hello","heartbeat":"1"}', '{"type":"subscribed","topic":"a","cursor":"b"}',
+    '{"type":"subscribed","topic":"a","cursor":"b","isGap":1}',
+    '{"type":"unsubscribed"}', '{"type":"gap","topic":"a"}', '{"type":"join","topic":"a"}',
+    '{"type":"join","topic":"a","member":null}', '{"type":"leave","topic":1,"member":{}}',
+    '{"type":"resume"}', '{"type":"resume","topics":null}', '{"type":"resume","topics":"a"}',
+    '{"type":"resume","topics":{"a":1}}', '{"type":"resume","topics":["a",1]}'
   ]
   for (const head of heads) {
     for (const text of [`\0${head}`, `\0${head}\n`, `\0${head}\npayload`]) {
@@ -87,8 +100,12 @@ t.test('what is no well-formed frame reads as undefined', async (t) => {
   t.equal(readServerFrame('\0{"type":"ping"}\n'), undefined, 'a payload where there is none')
   t.equal(readServerFrame('\0{"type":"send"}'), undefined, 'no payload where there is one')
   t.equal(readServerFrame(Uint8Array.of(0, 0xff, 0x0a)), undefined, 'a head that is not UTF-8')
-  t.equal(readClientFrame(encodeFrame({ type: 'hello', heartbeat: 1 })), undefined, 'a frame of the server, from a client')
-  t.equal(readServerFrame(encodeFrame({ type: 'resume', topics: {} })), undefined, 'a frame of a client, from the server')
+  t.equal(
+    readClientFrame(encodeFrame({ type: 'hello', heartbeat: 1 })), undefined, 'a frame of the server, from a client'
+  )
+  t.equal(
+    readServerFrame(encodeFrame({ type: 'resume', topics: {} })), undefined, 'a frame of a client, from the server'
+  )
 })
 
 t.test('no bytes make reading throw', async (t) => {

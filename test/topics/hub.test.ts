@@ -19,7 +19,13 @@ async function setUp ({ settings, presence }: SetUp = {}) {
   const engine = new ScriptedEngine(presence)
   const reports: string[] = []
   const hub = new TopicHub(engine, new TopicRuleBook(RULES), {
-    maxTopics: 3, maxTopicLength: 100, liveInterval: 60_000, unusedTopicTimeout: 60_000, lease: 30_000, grace: 0, ...settings
+    maxTopics: 3,
+    maxTopicLength: 100,
+    liveInterval: 60_000,
+    unusedTopicTimeout: 60_000,
+    lease: 30_000,
+    grace: 0,
+    ...settings
   }, {
     state: (state, error) => { reports.push(`${state} ${error?.message ?? ''}`.trim()) },
     gap: (topic, cursor) => { reports.push(`gap ${topic} ${cursor}`) },
@@ -32,7 +38,8 @@ async function setUp ({ settings, presence }: SetUp = {}) {
   return { engine, hub, reports }
 }
 
-const textsOf = (peer: MemorySocket): string[] => peer.frames().filter(({ opcode }) => opcode < 8).map(({ payload }) => payload.toString())
+const textsOf = (peer: MemorySocket): string[] =>
+  peer.frames().filter(({ opcode }) => opcode < 8).map(({ payload }) => payload.toString())
 
 /** A live socket; what the client sends reaches the hub as from a route. */
 function live (hub: TopicHub) {
@@ -43,7 +50,9 @@ function live (hub: TopicHub) {
   })
   const send = (frame: object | string): Buffer | undefined =>
     hub.receiveFrame(peer.socket, Buffer.from(typeof frame === 'string' ? frame : '\0' + JSON.stringify(frame)))
-  return { peer, socket: peer.socket, frames, send, of: (type: string) => frames().filter((frame) => frame['type'] === type) }
+  return {
+    peer, socket: peer.socket, frames, send, of: (type: string) => frames().filter((frame) => frame['type'] === type)
+  }
 }
 
 const publish = (hub: TopicHub, topic: string, text: string) => hub.publish(topic, Buffer.from(text), false)
@@ -59,7 +68,10 @@ t.test('all sockets of a topic get a message, and no others', async (t) => {
   await turn()
   t.same([first, second, other].map(textsOf), [['hello'], ['hello'], []])
   t.same(hub.counts, { state: 'ready', topics: 2, subscriptions: 3, published: 1, delivered: 2, gaps: 0 })
-  t.same(engine.calls.filter((call) => call.startsWith('subscribe')), ['subscribe /a', 'subscribe /b'], 'one subscription a topic')
+  t.same(
+    engine.calls.filter((call) => call.startsWith('subscribe')), ['subscribe /a', 'subscribe /b'],
+    'one subscription a topic'
+  )
 })
 
 t.test('a publisher that is to be left out does not get its own message', async (t) => {
@@ -239,7 +251,9 @@ t.test('a live socket without a cursor begins with what comes', async (t) => {
   await turn()
   await publish(hub, '/a', 'after')
   await turn()
-  t.match(client.frames().slice(1), [{ type: 'subscribed', cursor: 'c1', isGap: false }, { type: 'message', payload: 'after' }])
+  t.match(client.frames().slice(1), [
+    { type: 'subscribed', cursor: 'c1', isGap: false }, { type: 'message', payload: 'after' }
+  ])
 })
 
 t.test('a live socket resumes from the messages at hand, without a read', async (t) => {
@@ -262,7 +276,9 @@ t.test('a live socket whose messages are gone is sent a gap', async (t) => {
   hub.attach(client.socket, { topics: ['/a', '/b'], live: '' })
   client.send({ type: 'resume', topics: { '/a': 'c1', '/b': 'of another history' } })
   await turn()
-  t.match(client.of('subscribed'), [{ topic: '/a', cursor: 'c2', isGap: true }, { topic: '/b', cursor: '', isGap: true }])
+  t.match(client.of('subscribed'), [
+    { topic: '/a', cursor: 'c2', isGap: true }, { topic: '/b', cursor: '', isGap: true }
+  ])
   t.same(client.of('message').map(({ payload }) => payload), ['three'])
 })
 
@@ -277,7 +293,9 @@ t.test('a live socket that is ahead of this process waits for it', async (t) => 
   await turn()
   await publish(hub, '/a', 'three')
   await turn()
-  t.match(client.frames().slice(1), [{ type: 'subscribed', cursor: 'c2' }, { type: 'message', cursor: 'c3', prev: 'c2' }])
+  t.match(client.frames().slice(1), [
+    { type: 'subscribed', cursor: 'c2' }, { type: 'message', cursor: 'c3', prev: 'c2' }
+  ])
 })
 
 t.test('a live socket that is ahead of an engine which forgot everything goes on where the process is', async (t) => {
@@ -546,7 +564,8 @@ t.test('a live publisher that is left out sees a chain without its own messages'
     send({ type: 'resume', topics: {} })
   }
   await turn()
-  const chainOf = ({ of }: typeof me) => of('message').map(({ prev, cursor, payload }) => `${prev} ${cursor} ${payload}`)
+  const chainOf = ({ of }: typeof me) =>
+    of('message').map(({ prev, cursor, payload }) => `${prev} ${cursor} ${payload}`)
   await hub.publish('/a', Buffer.from('of both'), false)
   await hub.publish('/a', Buffer.from('of me'), false, '', me.socket)
   await hub.publish('/a', Buffer.from('of me again'), false, '', me.socket)
@@ -573,7 +592,8 @@ t.test('a message that is sent again after a loss, under another cursor, is not 
   }
   await turn()
   await turn()
-  const chainOf = ({ of }: typeof first) => of('message').map(({ prev, cursor, payload }) => `${prev} ${cursor} ${payload}`)
+  const chainOf = ({ of }: typeof first) =>
+    of('message').map(({ prev, cursor, payload }) => `${prev} ${cursor} ${payload}`)
   t.same(chainOf(first), [' c1 once', 'c1 c3 next'])
   t.same(chainOf(second), ['c1 c3 next'])
   t.same(chainOf(third), ['c1 c2 once', 'c2 c3 next'], 'but to those of whom it is not known')

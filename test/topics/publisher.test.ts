@@ -8,7 +8,9 @@ const HELLO = { data: Buffer.from('hello'), isBinary: false, kind: 'k' }
 
 async function setUp () {
   const engine = new ScriptedEngine()
-  await engine.open({ message: (_topic, { id }) => { ids.push(id) }, state: () => {}, joined: () => {}, left: () => {} })
+  await engine.open({
+    message: (_topic, { id }) => { ids.push(id) }, state: () => {}, joined: () => {}, left: () => {}
+  })
   await engine.subscribe('/a')
   const ids: string[] = []
   return { engine, ids, publisher: new Publisher(engine), socket: createMemorySocket().socket }

@@ -23,7 +23,9 @@ t.test('nobody has a store', async (t) => {
 
 t.test('a callback runs in the context of whoever gave it', async (t) => {
   const seen: unknown[] = []
-  const bound = storage.run('giver', () => inCallersContext((argument: number) => { seen.push(argument, storage.getStore()) }))
+  const bound = storage.run(
+    'giver', () => inCallersContext((argument: number) => { seen.push(argument, storage.getStore()) })
+  )
   storage.run('caller', () => { bound(1) })
   t.same(seen, [1, 'giver'])
 })

@@ -6,7 +6,9 @@ import { devNull } from 'node:os'
 import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
 import * as clockwork from '../../lib/timers.js'
-import { canWriteNow, directHandle, type DirectHandle, prepareDirectIO, readInto, writeDirectly, writeError, writeNow } from '../../lib/transport/direct.js'
+import {
+  canWriteNow, directHandle, type DirectHandle, prepareDirectIO, readInto, writeDirectly, writeError, writeNow
+} from '../../lib/transport/direct.js'
 
 const pair = async (t: Test): Promise<{ accepted: Socket, client: Socket }> => {
   const server = createServer().listen(0, '127.0.0.1')
@@ -75,7 +77,11 @@ t.test('a write that ends with the connection tells an error', async (t) => {
   const { accepted, client } = await pair(t)
   const handle = directHandle(accepted)!
   accepted.on('error', () => {})
-  const written = new Promise<number>((resolve) => { t.equal(writeDirectly(handle, Buffer.alloc(16_777_216), resolve), 'pending') })
+  const written = new Promise<number>((resolve) => {
+    t.equal(
+      writeDirectly(handle, Buffer.alloc(16_777_216), resolve), 'pending'
+    )
+  })
   accepted.destroy()
   const status = await written
   t.ok(status < 0)
@@ -95,7 +101,9 @@ t.test('a stream that is no connection has none of it', async (t) => {
 // Versions of Node that are different inside. Each must start, without any of it.
 
 /** Whether it is used where connections are not as they were. */
-const prepareAnew = async (t: Test, changed: Partial<typeof net>, timers: Partial<typeof clockwork.timers> = {}): Promise<boolean> => {
+const prepareAnew = async (
+  t: Test, changed: Partial<typeof net>, timers: Partial<typeof clockwork.timers> = {}
+): Promise<boolean> => {
   const fresh = await t.mockImport<typeof import('../../lib/transport/direct.js')>('../../lib/transport/direct.js', {
     'node:net': { ...net, ...changed },
     '../../lib/timers.js': { ...clockwork, timers: { ...clockwork.timers, ...timers } }
@@ -108,7 +116,9 @@ interface WriteRequest {
 }
 
 /** Changes the native side of the connection that is accepted. */
-const withHandle = (change: (handle: Record<string, (...args: unknown[]) => unknown>, accepted: Socket) => void): Partial<typeof net> => ({
+const withHandle = (change: (
+  handle: Record<string, (...args: unknown[]) => unknown>, accepted: Socket
+) => void): Partial<typeof net> => ({
   createServer: ((...args: []) => createServer(...args).prependListener('connection', (accepted) => {
     change(Reflect.get(accepted, '_handle'), accepted)
   })) as typeof createServer
@@ -145,7 +155,9 @@ t.test('one that reads something else', async (t) => {
     const { resume } = accepted
     accepted.resume = () => {
       // What comes first is not what the other end wrote.
-      const slot = Object.getOwnPropertySymbols(accepted).find((symbol) => typeof Reflect.get(accepted, symbol) === 'function' && Reflect.get(accepted, symbol).length === 1)
+      const slot = Object.getOwnPropertySymbols(accepted).find((symbol) => typeof Reflect.get(
+        accepted, symbol
+      ) === 'function' && Reflect.get(accepted, symbol).length === 1)
       const callback = Reflect.get(accepted, slot!) as (length: number) => boolean
       callback.call(accepted, 1)
       return resume.call(accepted)
@@ -171,7 +183,9 @@ t.test('one whose descriptor takes other bytes than its writes', async (t) => {
 })
 
 t.test('one without a descriptor is used, and written to in the other way', async (t) => {
-  t.equal(await prepareAnew(t, withHandle((handle) => { Object.defineProperty(handle, 'fd', { value: undefined }) })), true)
+  t.equal(
+    await prepareAnew(t, withHandle((handle) => { Object.defineProperty(handle, 'fd', { value: undefined }) })), true
+  )
 })
 
 t.test('where no connection can be made within the process, nothing is tried', async (t) => {
@@ -210,7 +224,9 @@ t.test('the kernel is handed what it takes now, of however many parts, and no mo
 
 t.test('one whose streams write in another way', async (t) => {
   t.equal(await prepareAnew(t, withHandle((_handle, accepted) => { accepted.write = () => true })), false)
-  t.equal(await prepareAnew(t, withHandle((handle) => { handle['writeBuffer'] = handle['writeBuffer']!.bind(handle) })), false)
+  t.equal(
+    await prepareAnew(t, withHandle((handle) => { handle['writeBuffer'] = handle['writeBuffer']!.bind(handle) })), false
+  )
 })
 
 t.test('one that does not write several buffers, or a large one, or does not say how it went', async (t) => {
@@ -230,7 +246,12 @@ t.test('one that does not write several buffers, or a large one, or does not say
   ]) {
     t.equal(await prepareAnew(t, withHandle((handle) => {
       const prototype = Object.getPrototypeOf(handle) as object
-      const { writev, writeBuffer } = handle as { writev: (...args: unknown[]) => unknown, writeBuffer: (...args: unknown[]) => unknown }
+      const { writev, writeBuffer } = handle as {
+        writev: (
+          ...args: unknown[]
+        ) => unknown,
+        writeBuffer: (...args: unknown[]) => unknown
+      }
       // Not before the stream was looked at.
       handle['writev'] = (...args) => {
         handle['writeBuffer'] = (...args) => change(() => writeBuffer.apply(handle, args), args[0] as never)
@@ -275,7 +296,9 @@ function makeRequests (handle: Record<string, (...args: unknown[]) => unknown>, 
     const status = before[verb]!.call(handle, request, ...args)
     return status !== 0 || request.getAsyncId() === -1 ? status : request
   }
-  Object.setPrototypeOf(handle, Object.assign(Object.create(before), { writeBuffer: make('writeBuffer'), writev: make('writev') }))
+  Object.setPrototypeOf(handle, Object.assign(Object.create(before), {
+    writeBuffer: make('writeBuffer'), writev: make('writev')
+  }))
   accepted.write = (bytes: unknown) => {
     (handle['writeBuffer'] as (...args: unknown[]) => unknown)(null, bytes)
     return true

@@ -119,7 +119,9 @@ function createSlowStream (random: Random): { stream: Duplex, received: Buffer[]
 }
 
 /** A connection whose peer reads now and then. */
-async function createSlowConnection (t: Test, random: Random): Promise<{ stream: Socket, received: Buffer[], wander: () => void, end: Promise<unknown> }> {
+async function createSlowConnection (
+  t: Test, random: Random
+): Promise<{ stream: Socket, received: Buffer[], wander: () => void, end: Promise<unknown> }> {
   const server = createServer().listen(0, '127.0.0.1')
   t.teardown(() => { server.close() })
   await once(server, 'listening')
@@ -142,7 +144,9 @@ const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolv
 
 function check (t: Test, sender: Sender, received: readonly Buffer[], name: string): void {
   t.ok(Buffer.concat(received).equals(Buffer.concat(sender.expected)), `${name}: ${sender.length} bytes`)
-  t.same(sender.called, Array.from({ length: sender.callbacksDue }, (_, i) => i), `${name}: each callback once, in order`)
+  t.same(
+    sender.called, Array.from({ length: sender.callbacksDue }, (_, i) => i), `${name}: each callback once, in order`
+  )
   t.same(sender.errors, [], name)
   t.equal(sender.transport.bufferedAmount, 0, name)
 }
@@ -185,11 +189,15 @@ t.test('the same over connections that are written to directly, together with st
     const ends = connections.map(({ end }) => end)
     const finished = once(slow.stream, 'finish')
     for (const { transport } of senders) transport.end()
-    for (const { wander } of connections) while (connections.some(({ stream }) => !stream.writableEnded)) { wander(); await turn() }
+    for (const { wander } of connections) {
+      while (connections.some(({ stream }) => !stream.writableEnded)) { wander(); await turn() }
+    }
     for (const { wander } of connections) for (let i = 0; i < 20; i++) { wander(); await turn() }
     await Promise.all([...ends, finished])
     await turn()
-    for (const [i, { received }] of [...connections, slow].entries()) check(t, senders[i]!, received, `seed ${seed}, ${i}`)
+    for (const [i, { received }] of [...connections, slow].entries()) {
+      check(t, senders[i]!, received, `seed ${seed}, ${i}`)
+    }
     t.ok(senders.some(({ drains }) => drains > 0), 'some had to wait')
   }
 })

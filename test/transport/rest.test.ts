@@ -19,7 +19,9 @@ const takeAll = (rest: Rest, take: (length: number) => number): { bytes: Buffer,
 
 t.test('a rest gives its bytes in their order, however much of a window is taken', async (t) => {
   const random = createRandom(3)
-  const chunks = Array.from({ length: 40 }, () => Buffer.from(Array.from({ length: random(20_000) }, () => random(256))))
+  const chunks = Array.from(
+    { length: 40 }, () => Buffer.from(Array.from({ length: random(20_000) }, () => random(256)))
+  )
   const rest = new Rest()
   t.ok(rest.isEmpty)
   t.equal(rest.copyWindow(), 0)

@@ -2,7 +2,9 @@ import t from 'tap'
 
 // One of its own: the sockets of other tests in this process are counted elsewhere.
 const OWN: string = '../../lib/transport/schedule.js?own'
-const { flushLater, setReading, transportClosed, transportOpened } = await import(OWN) as typeof import('../../lib/transport/schedule.js')
+const {
+  flushLater, setReading, transportClosed, transportOpened
+} = await import(OWN) as typeof import('../../lib/transport/schedule.js')
 
 const setUp = () => {
   const flushed: string[] = []

@@ -192,7 +192,9 @@ t.test('a close that is told while bytes cannot be taken is told again with them
 t.test('bytes are received in the context in which the transport was made, whoever has them read', async (t) => {
   const storage = new AsyncLocalStorage<string>()
   const seen: unknown[] = []
-  const { open, stream } = storage.run('mine', () => setUp((bytes) => { seen.push(bytes.toString(), storage.getStore()) }))
+  const { open, stream } = storage.run(
+    'mine', () => setUp((bytes) => { seen.push(bytes.toString(), storage.getStore()) })
+  )
   storage.run('of another', () => {
     open()
     stream.push('a')

@@ -10,7 +10,11 @@ const setUp = () => {
   let last: WaitingCallback | undefined
   const wait = (name: string): WaitingCallback => {
     const previous = last
-    return (last = storage.run(name, () => new WaitingCallback((error) => { calls.push([name, storage.getStore(), error]) }, previous)))
+    return (last = storage.run(name, () => new WaitingCallback((error) => {
+      calls.push([
+        name, storage.getStore(), error
+      ])
+    }, previous)))
   }
   return { calls, wait }
 }

@@ -57,7 +57,9 @@ t.test('room for more than a slab, and for many slabs, is found', async (t) => {
 t.test('a callback comes when all before it has left, also with nothing to send', async () => {
   const { transport } = setUp()
   write(transport, 'a')
-  await new Promise<void>((resolve, reject) => { transport.whenWritten((error) => { if (error == null) resolve(); else reject(error) }) })
+  await new Promise<void>((resolve, reject) => {
+    transport.whenWritten((error) => { if (error == null) resolve(); else reject(error) })
+  })
   await new Promise<void>((resolve) => { transport.whenWritten(() => { resolve() }) })
 })
 
@@ -155,7 +157,9 @@ t.test('a write that fails tells its callbacks, and the stream its error', async
   t.match(await error, { message: 'broken' })
   await closed
   t.same(events, ['broken', 'closed'])
-  t.match(await new Promise((resolve) => { transport.whenWritten(resolve) }), { message: 'The connection closed before the data was sent' })
+  t.match(await new Promise((resolve) => { transport.whenWritten(resolve) }), {
+    message: 'The connection closed before the data was sent'
+  })
 })
 
 t.test('a region that began in an earlier slab is not grown over that of another', async (t) => {
@@ -208,7 +212,9 @@ t.test('a connection is written to without its stream, and what it does not take
   const { client, stream, transport, events } = await setUpDirectly(t)
   stream.write = () => t.fail('the stream is not asked')
   write(transport, 'at once')
-  await new Promise<void>((resolve, reject) => { transport.whenWritten((error) => { if (error == null) resolve(); else reject(error) }) })
+  await new Promise<void>((resolve, reject) => {
+    transport.whenWritten((error) => { if (error == null) resolve(); else reject(error) })
+  })
   t.equal(transport.bufferedAmount, 0)
   transport.append(Buffer.alloc(16_000_000, 'x'))
   const called: number[] = []
@@ -224,7 +230,9 @@ t.test('a connection is written to without its stream, and what it does not take
   t.same(called, [1, 2])
   t.same(events, ['drained'])
   transport.end()
-  t.ok((await all).equals(Buffer.concat([Buffer.from('at once'), Buffer.alloc(16_000_000, 'x'), Buffer.from('behind it')])))
+  t.ok((await all).equals(Buffer.concat([
+    Buffer.from('at once'), Buffer.alloc(16_000_000, 'x'), Buffer.from('behind it')
+  ])))
 })
 
 t.test('what somebody wrote to the stream before goes first', async (t) => {
@@ -269,7 +277,9 @@ t.test('a write that the connection refuses makes the stream fail', async (t) =>
 })
 
 t.test('bytes of a write that is not done are not written over', async (t) => {
-  const events = { bytes: (length: number) => length, ended: () => {}, drained: () => {}, failed: () => {}, closed: () => {} }
+  const events = {
+    bytes: (length: number) => length, ended: () => {}, drained: () => {}, failed: () => {}, closed: () => {}
+  }
   // Unlike a copy, what a stream was given shows what becomes of it.
   const given: Buffer[] = []
   const create = (finishes: boolean): Transport => new Transport(new Duplex({

@@ -23,12 +23,17 @@ const createNoting = ({ isHttp2 = true, fail = (_count: number): boolean => fals
 
 t.test('what is large goes in pieces over HTTP/2, in its order', async (t) => {
   const source = randomBytes(1_000, 7)
-  for (const lengths of [[PIECE_SIZE * 3], [PIECE_SIZE + 1], [10, PIECE_SIZE, 20], [PIECE_SIZE, 1], [1, 2, 3], [PIECE_SIZE * 2 + 5, 0, 7]]) {
+  for (const lengths of [
+    [PIECE_SIZE * 3], [PIECE_SIZE + 1], [10, PIECE_SIZE, 20], [PIECE_SIZE, 1], [1, 2, 3], [PIECE_SIZE * 2 + 5, 0, 7]
+  ]) {
     const parts = lengths.map((length) => Buffer.alloc(length, source))
     const all = Buffer.concat(parts)
     const { stream, sizes, bytes } = createNoting()
     await new Promise<void>((resolve, reject) => {
-      writeTo(stream, parts.length === 1 ? parts[0]! : parts, all.length, (error) => { if (error == null) resolve(); else reject(error) })
+      writeTo(
+        stream, parts.length === 1 ? parts[0]! : parts, all.length,
+        (error) => { if (error == null) resolve(); else reject(error) }
+      )
     })
     t.ok(bytes().equals(all), String(lengths))
     t.equal(sizes.length, Math.ceil(all.length / PIECE_SIZE))
@@ -39,7 +44,10 @@ t.test('what is large goes in pieces over HTTP/2, in its order', async (t) => {
 t.test('the error of a piece is that of all', async (t) => {
   const { stream, sizes } = createNoting({ fail: (count) => count === 2 })
   await t.rejects(new Promise<void>((resolve, reject) => {
-    writeTo(stream, Buffer.alloc(PIECE_SIZE * 5), PIECE_SIZE * 5, (error) => { if (error == null) resolve(); else reject(error) })
+    writeTo(
+      stream, Buffer.alloc(PIECE_SIZE * 5), PIECE_SIZE * 5,
+      (error) => { if (error == null) resolve(); else reject(error) }
+    )
   }), { message: 'no' })
   t.equal(sizes.length, 2)
 })

@@ -49,7 +49,10 @@ for (const [kind, options] of Object.entries(KINDS)) {
   t.test(`over ${kind} an application closes although peers have sent nothing, or a part of what they have to`, async (t) => {
     const app = await createApp(t, options)
     const port = await listen(app)
-    const sockets = [await peer(t, app, port), await peer(t, app, port, 'GET /demo HTTP/1.1\r\nHost: a\r\n'), await peer(t, app, port, '\x16\x03\x01')]
+    const sockets = [
+      await peer(t, app, port), await peer(t, app, port, 'GET /demo HTTP/1.1\r\nHost: a\r\n'),
+      await peer(t, app, port, '\x16\x03\x01')
+    ]
     const closed = sockets.map(closeOf)
     for (const socket of sockets) socket.on('end', () => { socket.end() })
     await app.close()
@@ -59,7 +62,9 @@ for (const [kind, options] of Object.entries(KINDS)) {
 
 t.test('an application closes although a peer is idle after its TLS handshake', async (t) => {
   const app = await createApp(t, { https: TLS })
-  const socket = connectTls({ port: await listen(app), host: '127.0.0.1', rejectUnauthorized: false, allowHalfOpen: true } as object)
+  const socket = connectTls({
+    port: await listen(app), host: '127.0.0.1', rejectUnauthorized: false, allowHalfOpen: true
+  } as object)
   t.teardown(() => { socket.destroy() })
   socket.on('error', () => {}).resume()
   await once(socket, 'secureConnect')
@@ -69,7 +74,9 @@ t.test('an application closes although a peer is idle after its TLS handshake', 
 for (const kind of ['HTTP/2', 'HTTP/2 over TLS']) {
   t.test(`an application closes although a session of ${kind} is idle`, async (t) => {
     const app = await createApp(t, KINDS[kind]!)
-    const session = connectHttp2(`${kind === 'HTTP/2' ? 'http' : 'https'}://127.0.0.1:${await listen(app)}`, { rejectUnauthorized: false })
+    const session = connectHttp2(
+      `${kind === 'HTTP/2' ? 'http' : 'https'}://127.0.0.1:${await listen(app)}`, { rejectUnauthorized: false }
+    )
     t.teardown(() => { session.destroy() })
     session.on('error', () => {})
     await once(session, 'remoteSettings')
@@ -81,7 +88,9 @@ t.test('an application that listens on localhost closes the connections of every
   const app = await createApp(t, {})
   await app.listen({ port: 0, host: 'localhost' })
   const sockets: Socket[] = []
-  for (const { address, port } of app.addresses() as AddressInfo[]) sockets.push(await peer(t, app, port, 'GET / HT', address === '127.0.0.1' ? address : '::1'))
+  for (const { address, port } of app.addresses() as AddressInfo[]) {
+    sockets.push(await peer(t, app, port, 'GET / HT', address === '127.0.0.1' ? address : '::1'))
+  }
   const closed = sockets.map(closeOf)
   for (const socket of sockets) socket.on('end', () => { socket.end() })
   await app.close()
@@ -127,7 +136,11 @@ t.test('a request under way is finished, and its connection ends after it', asyn
     }))
     const port = await listen(app)
     const secure = 'https' in options
-    const socket = secure ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }) : connect(port, '127.0.0.1')
+    const socket = secure
+      ? connectTls({
+        port, host: '127.0.0.1', rejectUnauthorized: false
+      })
+      : connect(port, '127.0.0.1')
     t.teardown(() => { socket.destroy() })
     let received = ''
     socket.on('data', (bytes) => { received += String(bytes) })

@@ -21,7 +21,10 @@ t.test('when nobody answered in time, 503 is answered', async (t) => {
   t.equal(deadline.isOver, false)
   await once(response, 'done')
   t.equal(deadline.isOver, true)
-  t.match(response.done, ['expired', [503, { 'retry-after': '10', 'content-type': 'application/json; charset=utf-8' }], { statusCode: 503, code: 'FST_WIRE_HANDSHAKE_UNANSWERED' }])
+  t.match(response.done, [
+    'expired', [503, { 'retry-after': '10', 'content-type': 'application/json; charset=utf-8' }],
+    { statusCode: 503, code: 'FST_WIRE_HANDSHAKE_UNANSWERED' }
+  ])
 })
 
 t.test('an answer that has begun is refused to go on, and the hooks are not late', async (t) => {

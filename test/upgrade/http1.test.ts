@@ -14,8 +14,15 @@ type Routing = (request: IncomingMessage, response: ServerResponse, upgrade: Htt
 const setUp = async (t: Test, route: Routing, endTimeout?: number) => {
   const server = createServer((_request, response) => { response.end('plain') })
   const failures: unknown[] = []
-  const routing = (request: IncomingMessage, upgrade: Http1Upgrade): void => { route(request, upgrade.response, upgrade) }
-  const stop = listenForUpgrades(server, routing, (request) => request.url === '/demo', (error) => { failures.push(error) }, new Connections(endTimeout))
+  const routing = (request: IncomingMessage, upgrade: Http1Upgrade): void => {
+    route(
+      request, upgrade.response, upgrade
+    )
+  }
+  const stop = listenForUpgrades(
+    server, routing, (request) => request.url === '/demo', (error) => { failures.push(error) },
+    new Connections(endTimeout)
+  )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const sockets = new Set<{ destroy (): void }>()
@@ -41,7 +48,9 @@ const writeMuch = (response: ServerResponse): void => {
   write()
 }
 
-const ANSWER = { reason: 'Switching Protocols', headers: ['Upgrade', 'websocket', 'Connection', 'Upgrade'], body: undefined }
+const ANSWER = {
+  reason: 'Switching Protocols', headers: ['Upgrade', 'websocket', 'Connection', 'Upgrade'], body: undefined
+}
 
 t.test('a 101 hands the stream over, with what came behind the head', async (t) => {
   const { port } = await setUp(t, (_request, response, upgrade) => {
@@ -52,7 +61,10 @@ t.test('a 101 hands the stream over, with what came behind the head', async (t) 
   })
   const client = new RawClient(t, port)
   client.write(upgradeHead() + 'early')
-  t.equal(await client.readHead(), 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n\r\n')
+  t.equal(
+    await client.readHead(),
+    'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n\r\n'
+  )
   t.equal((await client.read(9)).toString(), 'bodyearly')
 })
 
@@ -181,10 +193,15 @@ t.test('those who do not answer in time are answered for, and what they say afte
   const client = new RawClient(t, port)
   client.write(upgradeHead())
   const all = (await client.readEnd()).toString()
-  t.match(all, /^HTTP\/1\.1 503 Service Unavailable\r\nretry-after: 10\r\ncontent-type: application\/json; charset=utf-8\r\n/)
+  t.match(
+    all, /^HTTP\/1\.1 503 Service Unavailable\r\nretry-after: 10\r\ncontent-type: application\/json; charset=utf-8\r\n/
+  )
   t.notMatch(all, 'x-by-hook')
   t.same(JSON.parse(all.slice(all.indexOf('\r\n\r\n'))), {
-    statusCode: 503, code: 'FST_WIRE_HANDSHAKE_UNANSWERED', error: 'Service Unavailable', message: 'The hooks of this URL did not answer the handshake within 30 ms'
+    statusCode: 503,
+    code: 'FST_WIRE_HANDSHAKE_UNANSWERED',
+    error: 'Service Unavailable',
+    message: 'The hooks of this URL did not answer the handshake within 30 ms'
   })
   t.equal(expired, 1)
   const [response] = responses
@@ -202,7 +219,9 @@ t.test('a client that is late with its bytes is told so, by whoever answers', as
   })
   const client = new RawClient(t, port)
   client.write(upgradeHead() + 'bytes')
-  t.match((await client.readEnd()).toString(), /^HTTP\/1\.1 408 [^]*\r\nThe handshake was not completed within 30 ms\r\n/)
+  t.match(
+    (await client.readEnd()).toString(), /^HTTP\/1\.1 408 [^]*\r\nThe handshake was not completed within 30 ms\r\n/
+  )
 })
 
 t.test('if nobody answers it then, it gets its answer all the same', async (t) => {
@@ -299,7 +318,9 @@ t.test('it is told at once of a connection that is gone already', async (t) => {
 
 t.test('a server that asks is told which requests are upgrades', async (t) => {
   const before = (): boolean => true
-  const server = Object.assign(createServer(), { shouldUpgradeCallback: before as (request: IncomingMessage) => boolean })
+  const server = Object.assign(createServer(), {
+    shouldUpgradeCallback: before as (request: IncomingMessage) => boolean
+  })
   const stop = listenForUpgrades(server, () => {}, () => true)
   const ask = (upgrade: string): boolean => server.shouldUpgradeCallback({ headers: { upgrade } } as IncomingMessage)
   t.same([ask('websocket'), ask('h2c')], [true, false])
@@ -333,7 +354,13 @@ const setUpPipelining = async (t: Test, route: Routing) => {
   server.removeAllListeners('request')
   server.on('request', (_request, response) => { responses.push(response) })
   const client = new RawClient(t, port)
-  return { server, port, client, responses, plain: async (count: number) => { while (responses.length < count) await once(server, 'request') } }
+  return {
+    server,
+    port,
+    client,
+    responses,
+    plain: async (count: number) => { while (responses.length < count) await once(server, 'request') }
+  }
 }
 
 const PLAIN = 'GET /plain HTTP/1.1\r\nHost: example.com\r\n\r\n'
@@ -434,7 +461,9 @@ t.test('head and body of an answer leave in one write, that of a handshake and t
     if (request.url === '/demo') response.writeHead(101).end()
     else response.writeHead(403, { 'content-length': 2 }).end('no')
   })
-  for (const [path, pattern] of [['/demo', /^HTTP\/1\.1 101 [^]*digest$/], ['/refused', /^HTTP\/1\.1 403 [^]*no$/]] as const) {
+  for (const [path, pattern] of [
+    ['/demo', /^HTTP\/1\.1 101 [^]*digest$/], ['/refused', /^HTTP\/1\.1 403 [^]*no$/]
+  ] as const) {
     const { writes, written } = emitHandshake(server, upgradeHead(path))
     await written
     t.equal(writes.length, 1)
@@ -472,7 +501,10 @@ t.test('what is set on the reply goes before what is set on the response, and a 
   })
   const client = new RawClient(t, port)
   client.write(upgradeHead())
-  t.equal((await client.readEnd()).toString(), 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nx-two: response\r\n\r\n')
+  t.equal(
+    (await client.readEnd()).toString(),
+    'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nx-two: response\r\n\r\n'
+  )
 })
 
 t.test('a status of 101 without a head is the answer of the handshake, by its end as by its head', async (t) => {
@@ -483,7 +515,10 @@ t.test('a status of 101 without a head is the answer of the handshake, by its en
   })
   const client = new RawClient(t, port)
   client.write(upgradeHead())
-  t.equal((await client.readEnd()).toString(), 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
+  t.equal(
+    (await client.readEnd()).toString(),
+    'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'
+  )
 })
 
 t.test('the head of a 101 is flushed once, and that of any other answer is flushed as by Node', async (t) => {
@@ -504,7 +539,10 @@ t.test('the head of a 101 is flushed once, and that of any other answer is flush
   await refused.readEnd()
   const client = new RawClient(t, port)
   client.write(upgradeHead())
-  t.equal((await client.readEnd()).toString(), 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
+  t.equal(
+    (await client.readEnd()).toString(),
+    'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'
+  )
 })
 
 t.test('an answer that has begun does not become a 101', async (t) => {

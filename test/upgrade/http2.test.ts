@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { ServerResponse, type IncomingMessage } from 'node:http'
-import { createSecureServer, createServer, type Http2Server, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2'
+import {
+  createSecureServer, createServer, type Http2Server, type Http2ServerResponse, type ServerHttp2Stream
+} from 'node:http2'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { connect as connectTls } from 'node:tls'
@@ -27,13 +29,25 @@ const setUp = async (t: Test, route: Routing, secure = false) => {
   const server = secure ? createTlsServer() : createServer()
   server.on('request', (_request, response) => { response.end('plain') })
   const failures: unknown[] = []
-  const routing = (request: IncomingMessage, upgrade: Http2Upgrade): void => { route(request, upgrade.response as unknown as Http2ServerResponse, upgrade) }
-  const listener = listenForConnects(server, routing, (request) => request.url === '/demo', (error) => { failures.push(error) })
+  const routing = (request: IncomingMessage, upgrade: Http2Upgrade): void => {
+    route(
+      request, upgrade.response as unknown as Http2ServerResponse, upgrade
+    )
+  }
+  const listener = listenForConnects(
+    server, routing, (request) => request.url === '/demo', (error) => { failures.push(error) }
+  )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => { server.close() })
   const { port } = server.address() as AddressInfo
-  return { server, listener, failures, port, client: await Http2Client.connect(t, `${secure ? 'https' : 'http'}://127.0.0.1:${port}`) }
+  return {
+    server,
+    listener,
+    failures,
+    port,
+    client: await Http2Client.connect(t, `${secure ? 'https' : 'http'}://127.0.0.1:${port}`)
+  }
 }
 
 t.test('a client learns with the first settings that it may open sockets', async (t) => {
@@ -70,8 +84,12 @@ t.test('a 200 after accept() hands the stream over', async (t) => {
     t.equal(response.writableEnded, true)
   })
   const peer = await client.open()
-  t.match(peer.headers, { ':status': 200, 'sec-websocket-protocol': 'a', 'set-cookie': ['a=1', 'b=2'], 'x-two': 'reply', 'x-list': '1, 2' })
-  t.same(Object.keys(peer.headers).sort(), [':status', 'date', 'sec-websocket-protocol', 'set-cookie', 'x-list', 'x-two'])
+  t.match(peer.headers, {
+    ':status': 200, 'sec-websocket-protocol': 'a', 'set-cookie': ['a=1', 'b=2'], 'x-two': 'reply', 'x-list': '1, 2'
+  })
+  t.same(Object.keys(peer.headers).sort(), [
+    ':status', 'date', 'sec-websocket-protocol', 'set-cookie', 'x-list', 'x-two'
+  ])
   peer.stream.write('bytes')
   t.equal((await peer.read(5)).toString(), 'bytes')
   t.same(events, ['opened', 'finish'])
@@ -272,10 +290,14 @@ t.test('a plain CONNECT and other protocols are answered as by Node, unless some
     return `${peer.status} ${await peer.readEnd()}`
   }
   t.equal(await ask('/demo', { ':protocol': 'connect-udp' }), '405 ')
-  t.equal(await ask('/demo', { ':protocol': undefined, ':path': undefined, ':scheme': undefined, ':authority': 'a:1' }), '405 ')
+  t.equal(await ask('/demo', {
+    ':protocol': undefined, ':path': undefined, ':scheme': undefined, ':authority': 'a:1'
+  }), '405 ')
   t.equal(await ask('/other'), '401 ours')
   server.on('connect', (request, response) => {
-    if (!response.headersSent && (request.url !== '/demo' || request.headers[':protocol'] !== 'websocket')) response.end('theirs')
+    if (!response.headersSent && (request.url !== '/demo' || request.headers[':protocol'] !== 'websocket')) {
+      response.end('theirs')
+    }
   })
   t.equal(await ask('/demo'), '401 ours')
   t.equal(await ask('/demo', { ':protocol': 'connect-udp' }), '200 theirs')
@@ -347,7 +369,9 @@ t.test('the request of a connection that is no socket of Node has that connectio
     seen.push(request.socket.remoteAddress)
     response.writeHead(401).end()
   })
-  const ends = { localAddress: '127.0.0.1', localPort: 80, remotePort: 1, encrypted: false, transform: (bytes: Buffer) => bytes }
+  const ends = {
+    localAddress: '127.0.0.1', localPort: 80, remotePort: 1, encrypted: false, transform: (bytes: Buffer) => bytes
+  }
   const near = new MemorySocket({ ...ends, remoteAddress: '192.0.2.7' })
   const far = new MemorySocket({ ...ends, remoteAddress: '127.0.0.1' })
   near.connect(far)
@@ -365,7 +389,12 @@ t.test('a CONNECT over HTTP/1.1 is cut, unless somebody listens to it', async (t
   await once(server, 'listening')
   t.teardown(() => { server.close() })
   const ask = async (): Promise<string> => {
-    const client = connectTls({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] })
+    const client = connectTls({
+      port: (server.address() as AddressInfo).port,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      ALPNProtocols: ['http/1.1']
+    })
     client.on('error', () => {})
     client.write('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n')
     let all = ''

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
-import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream, type ServerOptions } from 'node:http2'
+import {
+  createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream, type ServerOptions
+} from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { Sessions } from '../../lib/upgrade/sessions.js'
@@ -9,7 +11,9 @@ const CANCEL = 8
 
 /** A server whose sessions are known, with a client and the server's end of it. */
 const setUp = async (t: Test, options: ServerOptions = {}, isKnown = true) => {
-  const server: Http2Server = createServer({ ...options, settings: { enableConnectProtocol: true, ...options.settings } })
+  const server: Http2Server = createServer({
+    ...options, settings: { enableConnectProtocol: true, ...options.settings }
+  })
   const sessions = new Sessions()
   if (isKnown) server.prependListener('connection', sessions.onConnection)
   server.on('session', sessions.onSession)
@@ -37,7 +41,13 @@ const setUp = async (t: Test, options: ServerOptions = {}, isKnown = true) => {
   return { server, sessions, session, client, open, timeout, port }
 }
 
-const closed = async (stream: ServerHttp2Stream): Promise<void> => { if (!stream.destroyed) await once(stream, 'close') }
+const closed = async (stream: ServerHttp2Stream): Promise<void> => {
+  if (!stream.destroyed) {
+    await once(
+      stream, 'close'
+    )
+  }
+}
 
 t.test('the first handshake lets more come at a time', async (t) => {
   const { client, open, session } = await setUp(t)
@@ -65,7 +75,13 @@ t.test('not where the application said how much', async (t) => {
 
 t.test('settings that are not acknowledged are waited for', async (t) => {
   const { client, session, sessions } = await setUp(t, { maxOutstandingSettings: 1 } as ServerOptions)
-  await new Promise<void>((resolve) => { session.pendingSettingsAck ? session.once('localSettings', () => { resolve() }) : resolve() })
+  await new Promise<void>((resolve) => {
+    session.pendingSettingsAck
+      ? session.once(
+        'localSettings', () => { resolve() }
+      )
+      : resolve()
+  })
   session.settings({ maxConcurrentStreams: 50 })
   t.equal(session.pendingSettingsAck, true)
   sessions.track(session)

@@ -13,7 +13,9 @@ t.test('the answer has the code, the sentence, its length, and when to come agai
   const [status, headers, body] = written as [number, Record<string, unknown>, string]
   t.match(JSON.parse(body), { statusCode: 503, code: 'FST_WIRE_CLOSING', error: 'Service Unavailable', message: /./ })
   t.equal(status, 503)
-  t.same(headers, { 'retry-after': '10', 'content-type': 'application/json; charset=utf-8', 'content-length': body.length })
+  t.same(headers, {
+    'retry-after': '10', 'content-type': 'application/json; charset=utf-8', 'content-length': body.length
+  })
 })
 
 t.test('what is thrown is reported and answered, and not told to the client', async (t) => {
@@ -24,7 +26,9 @@ t.test('what is thrown is reported and answered, and not told to the client', as
   t.same(failures, [error])
   const [status, , body] = written as [number, unknown, string]
   t.equal(status, 500)
-  t.match(JSON.parse(body), { statusCode: 500, code: 'FST_WIRE_UPGRADE', error: 'Internal Server Error', message: /log/ })
+  t.match(JSON.parse(body), {
+    statusCode: 500, code: 'FST_WIRE_UPGRADE', error: 'Internal Server Error', message: /log/
+  })
 })
 
 t.test('with a log that throws the client has its answer all the same', async (t) => {

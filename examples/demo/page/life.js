@@ -23,9 +23,19 @@ export function showLife (socket, { state, news, server, kill }) {
     const { pid, engine } = await (await fetch('/server')).json()
     server.textContent = `process ${pid}, topics in ${engine === 'redis' ? 'Redis' : 'its own memory'}`
     if (away === undefined) return
-    if (!isGap) say(`${away}LiveSocket resumed after the last message it had: ${missed} messages came since, and none is missing.`)
-    else if (engine === 'redis') say(`${away}Redis has lost the history: LiveSocket reported a gap, and this window shows what GET says now.`)
-    else say(`${away}The history was in the memory of the killed process: LiveSocket reported a gap, and this window shows what GET says now. With REDIS_URL=redis://127.0.0.1:6379 nothing is lost.`)
+    if (!isGap) {
+      say(
+      `${away}LiveSocket resumed after the last message it had: ${missed} messages came since, and none is missing.`
+      )
+    } else if (engine === 'redis') {
+      say(
+      `${away}Redis has lost the history: LiveSocket reported a gap, and this window shows what GET says now.`
+      )
+    } else {
+      say(
+      `${away}The history was in the memory of the killed process: LiveSocket reported a gap, and this window shows what GET says now. With REDIS_URL=redis://127.0.0.1:6379 nothing is lost.`
+      )
+    }
   })
   socket.addEventListener('close', ({ code, reason }) => { show('waiting', `Closed: ${code} ${reason}`) })
 

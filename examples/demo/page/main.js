@@ -19,7 +19,9 @@ showLife(board, { state: $('state'), news: $('news'), server: $('server'), kill:
 $('room').value = room
 $('get').textContent = `curl ${location.origin}${url}/slider`
 $('put').textContent = `curl -X PUT ${location.origin}${url}/slider -H 'content-type: application/json' -d '{"value":75}'`
-$('another').addEventListener('click', () => { window.open(location.href, '_blank', 'popup,width=560,height=760,noopener') })
+$('another').addEventListener(
+  'click', () => { window.open(location.href, '_blank', 'popup,width=560,height=760,noopener') }
+)
 
 // On a wide screen there is a second window at once. It is a page like this one, and knows nothing of it.
 if (window === top && matchMedia('(min-width: 75rem)').matches) {

@@ -1,4 +1,7 @@
-const ANIMALS = ['Badger', 'Crane', 'Dolphin', 'Fox', 'Gecko', 'Heron', 'Ibex', 'Lynx', 'Marten', 'Newt', 'Otter', 'Puffin', 'Raven', 'Seal', 'Tapir', 'Wren']
+const ANIMALS = [
+  'Badger', 'Crane', 'Dolphin', 'Fox', 'Gecko', 'Heron', 'Ibex', 'Lynx', 'Marten', 'Newt', 'Otter', 'Puffin', 'Raven',
+  'Seal', 'Tapir', 'Wren'
+]
 
 /** The colour of somebody: the same in all windows. */
 export function hueOf (id) {
