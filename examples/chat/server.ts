@@ -13,7 +13,9 @@ declare module '@fastify/jwt' {
 }
 
 const { PORT = '3000', REDIS_URL, JWT_SECRET = randomBytes(32).toString('hex') } = process.env
+const COOKIE = { path: '/', httpOnly: true, sameSite: 'strict', secure: 'auto' } as const
 
+const Login = Type.Object({ name: Type.String({ minLength: 1, maxLength: 40 }) })
 // The id is chosen by the page: a message that is sent again after a lost connection is published once.
 const Said = Type.Object({
   id: Type.String({ minLength: 8, maxLength: 64 }), text: Type.String({ minLength: 1, maxLength: 2000 })
@@ -23,9 +25,7 @@ const Message = Type.Object({ id: Type.String(), text: Type.String(), from: Type
 const app = Fastify({ logger: true }).withTypeProvider<TypeBoxTypeProvider>()
 await app.register(fastifyWire, REDIS_URL ? { engine: redisEngine({ url: REDIS_URL }) } : {})
 await app.register(cookie)
-await app.register(jwt, {
-  secret: JWT_SECRET, sign: { expiresIn: '8h' }, cookie: { cookieName: 'token', signed: false }
-})
+await app.register(jwt, { secret: JWT_SECRET, cookie: { cookieName: 'token', signed: false } })
 
 for (const [url, type, file] of [
   ['/', 'text/html', new URL('page.html', import.meta.url)],
@@ -36,16 +36,8 @@ for (const [url, type, file] of [
 }
 
 // A real application asks for a password here. Scripts cannot read the cookie, and other sites cannot send it.
-app.post('/login', {
-  schema: {
-    body: Type.Object({
-      name: Type.String({ minLength: 1, maxLength: 40 })
-    })
-  }
-}, async ({ body }, reply) =>
-  reply.setCookie('token', app.jwt.sign({ name: body.name }), {
-    path: '/', httpOnly: true, sameSite: 'strict', secure: 'auto'
-  }).code(204).send())
+app.post('/login', { schema: { body: Login } }, async ({ body: { name } }, reply) =>
+  reply.setCookie('token', app.jwt.sign({ name }, { expiresIn: '8h' }), COOKIE).code(204).send())
 
 await app.register(async (app) => {
   // Holds for the resource and for its socket: who may read a room may follow it.
@@ -65,9 +57,8 @@ await app.register(async (app) => {
     socket.closeAt(user.exp * 1000, 1008, 'log in again')
     // Where this rejects, the socket closes with 1011, and the page connects and sends again.
     socket.on('message', async ({ id, text }) => {
-      await app.topics.publish(
-        socket.topic, { id, text, from: user.name, at: Date.now() }, { id: `${user.name}:${id}` }
-      )
+      const message = { id, text, from: user.name, at: Date.now() }
+      await app.topics.publish(socket.topic, message, { id: `${user.name}:${id}` })
     })
   })
 })
