@@ -14,7 +14,6 @@ declare module '@fastify/jwt' {
 
 const { PORT = '3000', REDIS_URL, JWT_SECRET = randomBytes(32).toString('hex') } = process.env
 const COOKIE = { path: '/', httpOnly: true, sameSite: 'strict', secure: 'auto' } as const
-
 const Login = Type.Object({ name: Type.String({ minLength: 1, maxLength: 40 }) })
 // The id is chosen by the page: a message that is sent again after a lost connection is published once.
 const Said = Type.Object({
