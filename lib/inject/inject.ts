@@ -231,9 +231,9 @@ async function injectOverHttp2 (
       streamEnd.destroy()
       session.close()
     })
-    socketEnd.once('close', () => {
-      stream.close(socketEnd.writableFinished ? constants.NGHTTP2_NO_ERROR : constants.NGHTTP2_CANCEL)
-    })
+    // A client that has ended its side ends the stream through the pipe. Closing that stream as well would have Node.js
+    // forget it before its end is sent, and its session then fills memory with empty frames (24 and later).
+    socketEnd.once('close', () => { if (!socketEnd.writableFinished) stream.close(constants.NGHTTP2_CANCEL) })
     const headers = await responseOf(stream, path)
     stream.pipe(streamEnd).pipe(stream)
     return await new Promise<WireSocket>((resolve, reject) => {
