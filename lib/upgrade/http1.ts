@@ -1,6 +1,6 @@
 import { ServerResponse, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { HandshakeTimeout } from '../errors.js'
 import type { Answer, Handshake } from '../handshake/handshake.js'
 import { abortRequest } from './abort.js'
@@ -143,14 +143,22 @@ export class Http1Upgrade implements Upgrade {
   }
 
   async readBody (length: number): Promise<Buffer> {
-    if (this.#early.length < length) await this.#collect(length)
+    const request = this.#request
+    // With a Content-Length, which some clients send, the body belongs to the request from Node.js 26, and precedes
+    // what the stream has.
+    if (!request.complete || request.readableLength > 0) {
+      const head = this.#early
+      this.#early = EMPTY
+      await this.#collect(request, length)
+      this.#early = Buffer.concat([this.#early, head])
+    }
+    if (this.#early.length < length) await this.#collect(this.#stream, length)
     const body = this.#early.subarray(0, length)
     this.#early = this.#early.subarray(length)
     return body
   }
 
-  #collect (length: number): Promise<void> {
-    const stream = this.#stream
+  #collect (stream: Readable, length: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const onData = (bytes: Buffer): void => {
         this.#early = Buffer.concat([this.#early, bytes])
@@ -276,6 +284,8 @@ export class Http1Upgrade implements Upgrade {
   #open (opened: Opened): void {
     const stream = this.#stream
     this.#context.connections.forget(stream)
+    // From Node.js 26 the stream waits for the end of the request's body.
+    if (!this.#request.complete) this.#request.resume()
     try {
       opened(stream, this.#early)
       // The socket has its own listener now.
@@ -285,6 +295,8 @@ export class Http1Upgrade implements Upgrade {
     }
   }
 }
+
+const EMPTY = Buffer.alloc(0)
 
 const TRUE_PROPERTY: PropertyDescriptor = { value: true, writable: true, configurable: true }
 

@@ -65,7 +65,7 @@ t.test('node:test and tap: the tests that the documentation prints pass', async 
       'package.json': '{ "type": "module" }', 'app.js': printed('app.js'), [name]: printed(name)
     })
     await installPackage(directory)
-    const { passed, output } = await run(directory, name)
+    const { passed, output } = await run(directory, '--test-reporter=tap', name)
     t.ok(passed, output)
     t.equal(output.match(/^ok /gm)?.length, count, name)
   }

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http'
+import { createServer, IncomingMessage, ServerResponse, type Server } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { Test } from 'tap'
@@ -591,3 +591,31 @@ t.test('what is thrown on the way to the 101 is answered with 500, and what is t
   await cut.readEnd()
   t.match(failures, [{ message: '/other' }, { message: '/demo' }])
 })
+
+for (const isComplete of [true, false]) {
+  t.test(`a body that Node.js parses is read before the stream, ${isComplete ? 'whole' : 'or as it comes'}`, async (t) => {
+    const received: string[] = []
+    let opened = (): void => {}
+    const isOpen = new Promise<void>((resolve) => { opened = resolve })
+    const { server } = await setUp(t, (_request, response, upgrade) => {
+      upgrade.accept(ANSWER, (_stream, head) => {
+        received.push(String(head))
+        opened()
+      })
+      upgrade.readBody(8).then((body) => {
+        received.push(String(body))
+        response.writeHead(101).end()
+      }, (error: unknown) => { t.error(error) })
+    })
+    const stream = new Duplex({ read () {}, write (_chunk, _encoding, done) { done() } })
+    const request = new IncomingMessage(stream as Socket)
+    const headers = { host: 'a', upgrade: 'websocket', connection: 'Upgrade', 'content-length': '8' }
+    Object.assign(request, { method: 'GET', url: '/demo', headers, complete: isComplete })
+    request.push('1234')
+    server.emit('upgrade', request, stream, Buffer.from('frames'))
+    request.push('5678')
+    await isOpen
+    t.same(received, ['12345678', 'frames'])
+    t.equal(request.readableFlowing, !isComplete, 'the rest of a body is dropped')
+  })
+}
