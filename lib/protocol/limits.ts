@@ -10,8 +10,9 @@ export function fragmentsFor (maxPayload: number): number {
 }
 
 /** Returns the limits with another `maxPayload`. `maxFragments` is adapted if it was the default. */
-export function withMaxPayload ({ maxPayload: before, maxFragments }: Limits, maxPayload: number): Limits {
-  return { maxPayload, maxFragments: maxFragments === fragmentsFor(before) ? fragmentsFor(maxPayload) : maxFragments }
+export function withMaxPayload (limits: Limits, maxPayload: number): Limits {
+  const isDefault = limits.maxFragments === fragmentsFor(limits.maxPayload)
+  return { ...limits, maxPayload, maxFragments: isDefault ? fragmentsFor(maxPayload) : limits.maxFragments }
 }
 
 /** The longest text message, in bytes: V8 cannot make a longer string. It applies even if `maxPayload` is larger. */

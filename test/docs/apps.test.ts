@@ -147,7 +147,7 @@ t.test('observability: the metrics of Prometheus', async (t) => {
 
 t.test('no application of the documentation is left out', async (t) => {
   const elsewhere: ReadonlyArray<readonly [page: string, text: string, where: string]> = [
-    ['docs/deployment.md', '// server.ts', 'test/docs/proxies.test.ts runs it behind each proxy'],
+    ['docs/deployment.md', '// server.js', 'test/docs/proxies.test.ts runs it behind each proxy'],
     ['docs/deployment.md', 'redisEngine', 'test/engine/ runs the engine with a Redis'],
     [
       'docs/deployment.md', 'closeWithGrace',

@@ -48,7 +48,7 @@ for (const [name, proxy] of Object.entries(PROXIES)) {
     skip: isMissing &&
     `${name} is not installed`
   }, async (t) => {
-    const code = blockWith('docs/deployment.md', '// server.ts')
+    const code = blockWith('docs/deployment.md', '// server.js')
     const { port: one } = await runApp(t, code)
     const { port: two } = await runApp(t, code)
     const server = await startProxy(proxy, [one, two])
