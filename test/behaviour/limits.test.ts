@@ -29,7 +29,7 @@ t.test('a flood closes the socket with 1008, and other sockets are served', asyn
   t.same(seen.slice(3), ['calm'])
 })
 
-t.test('onExceeded: pause delivers all messages, no faster than the rate', async (t) => {
+t.test('with policy "pause" all messages are delivered, no faster than the rate', async (t) => {
   const app = await createApp(t)
   const times: number[] = []
   const texts: string[] = []
