@@ -106,7 +106,7 @@ t.test("the route '/' under a prefix matches with and without the slash", async 
   }
 })
 
-t.test('by default a handler that throws terminates the socket, a protocol error closes it with its code', async (t) => {
+t.test('by default a handler that throws terminates the socket, a protocol error closes it by its code', async (t) => {
   const lines: string[] = []
   const app = await createApp(t, {}, {
     logger: { level: 'error', stream: { write (line: string) { lines.push(line) } } }
