@@ -99,7 +99,7 @@ t.test('close: a peer that reads again receives the close', async (t) => {
   t.equal(await closeOf(socket), 1013)
 })
 
-t.test('drop: messages over the limit are counted and emitted as drop, and those after the drain are sent', async (t) => {
+t.test('drop: messages over the limit are counted and emitted as drop, those after the drain are sent', async (t) => {
   const memory = await stalled('drop')
   const { socket, release, drops } = memory
   socket.send(HALF)

@@ -51,7 +51,7 @@ t.test('a long silence refills one burst, and no more', async (t) => {
   t.match(told, [[1008]])
 })
 
-t.test("policy "close" closes with 1008 and the limit, and delivers nothing more", async (t) => {
+t.test('policy "close" closes with 1008 and the limit, and delivers nothing more', async (t) => {
   const { told, takeMany, advance } = setUp(t, { rate: 10, burst: 5, pauses: false })
   t.equal(takeMany(7), 5)
   t.same(told, [[1008, 'message rate exceeded: at most 5 at once, 10 per second']])
@@ -60,7 +60,7 @@ t.test("policy "close" closes with 1008 and the limit, and delivers nothing more
   t.equal(told.length, 1)
 })
 
-t.test("policy "pause" delivers the last message, and then pauses until tokens are back", async (t) => {
+t.test('policy "pause" delivers the last message, and then pauses until tokens are back', async (t) => {
   const { bucket, told, takeMany, advance, fire, delay } = setUp(t, { rate: 10, burst: 5, pauses: true })
   t.equal(takeMany(4), 4)
   t.same(told, [])
