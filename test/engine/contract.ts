@@ -327,7 +327,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
 
   if (unreachable === undefined) return
 
-  test('an engine that cannot reach its server opens, reports that it is down, and rejects publications in time', async () => {
+  test('an engine that cannot reach its server opens, reports down, and rejects publications in time', async () => {
     const { engine, events } = await start(unreachable())
     try {
       assert.deepEqual(events.states, ['down'])
@@ -440,7 +440,7 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
 
   if (!isShared) return
 
-  test('the members of a process that is gone leave when its lease is over, unless another process holds them', async () => {
+  test('members of a process that is gone leave when its lease expires, unless another process holds them', async () => {
     const topic = topicName()
     const left = await start(make())
     const gone = await start(make())
@@ -462,7 +462,7 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
     }
   })
 
-  test('a process that lives on renews its lease', async () => {
+  test('a running process renews its lease', async () => {
     const topic = topicName()
     const [living, watching] = [await start(make()), await start(make())]
     try {
