@@ -6,7 +6,7 @@ import { createBench, stopClock } from '../fixtures/fake-websocket.js'
 const TOPIC = '/rooms/7'
 
 t.test('the live subprotocol', async (t) => {
-  t.test('is offered after those of the application, and protocol is the one of these that the server chose', async (t) => {
+  t.test('is offered after those of the application, and protocol is their one that the server chose', async (t) => {
     stopClock(t)
     const { socket, ws, events } = createBench(t, {}, ['chat', 'news'])
     t.same(ws.protocols, ['chat', 'news', LIVE_PROTOCOL])
@@ -88,7 +88,7 @@ t.test('the live subprotocol', async (t) => {
     t.same(bench.events, ['open', 'reconnecting 1001 1 500', 'reconnecting 1006 no hello 2 1000'])
   })
 
-  t.test('is no longer offered if a handshake fails with it, succeeds without it, and fails with it again', async (t) => {
+  t.test('is no longer offered if a handshake fails with it, succeeds without it, and fails again', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t, {}, 'chat')
     const offers = (): boolean[] => bench.connections.map(({ protocols }) => protocols.includes(LIVE_PROTOCOL))

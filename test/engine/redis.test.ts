@@ -185,7 +185,7 @@ t.test('a given cluster is duplicated with its own socket options and those of t
   t.match(cluster.overrides, { defaults: { socket: { tls: true, socketTimeout: 9_000 } } })
 })
 
-t.test('the history is read again after subscriptions of a cluster were lost, but not while a node is down', async (t) => {
+t.test('the history is read after subscriptions of a cluster were lost, but not while a node is down', async (t) => {
   const cluster = new FakeRedisCluster(goodReply)
   const { events } = await open(t, { client: cluster })
   const node = { host: 'a', port: 1 }
