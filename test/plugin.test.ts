@@ -323,7 +323,7 @@ t.test('an error thrown by any function of the application refuses the upgrade',
 })
 
 for (const http2 of [false, true]) {
-  t.test(`a hook that throws after an HTTP/${http2 ? 2 : 1.1} handshake is logged, the socket stays open`, async (t) => {
+  t.test(`a hook that throws after an HTTP/${http2 ? 2 : 1.1} handshake is logged, and the socket kept`, async (t) => {
     const lines: string[] = []
     const stream = { write (line: string) { lines.push(line) } }
     const app = await createApp(t, {}, { http2, logger: { level: 'error', stream } } as object)

@@ -75,7 +75,7 @@ t.test('a hook that never answers gets 503 after handshakeTimeout, whatever kind
   t.equal(lines.filter((line) => line.includes('handshakeTimeout sets the limit')).length, 1)
   const count = lines.flatMap((line) => (JSON.parse(line) as { refused?: { count?: number } }).refused?.count ?? [])
   t.equal(count.reduce((sum, more) => sum + more, 1), 6)
-  // Whoever finishes afterwards opens nothing, and breaks nothing.
+  // Hooks that finish later open no socket and do no harm.
   lines.splice(0)
   for (const finish of late) finish()
   for (let i = 0; i < 5; i++) await new Promise(setImmediate)

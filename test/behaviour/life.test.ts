@@ -117,7 +117,7 @@ for (const policy of ['close', 'drop', 'latest', 'wait'] as const) {
 
 t.test('more than the limit can be sent to a fast peer in one tick', async (t) => {
   const { client, socket } = await converse(t, { backpressure: { limit: 1_000 } })
-  // Through a stream nobody can see in the same tick what the kernel takes.
+  // A stream does not report within the tick how much the kernel takes.
   const isDirect = process.env['WIRE_DIRECT_IO'] !== 'off'
   for (let i = 0; i < 20; i++) {
     t.equal(socket.send('x'.repeat(600)), 'sent')
@@ -228,7 +228,7 @@ t.test('a peer that sends faster than the listener reads is slowed by TCP, not b
       if (written % 50 === 0) await turn()
     }
     for (let i = 0; i < 20; i++) await turn()
-    // What was taken lies here, or in the kernel: a message or two.
+    // The application or the kernel holds a message or two.
     const taken = socket.traffic.bytesReceived
     t.ok(taken < 4 * 65_536, `${way}: ${taken} bytes taken`)
     t.ok(client.socket.writableLength > 16 * MEBIBYTE)

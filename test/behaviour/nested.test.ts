@@ -1,4 +1,4 @@
-// The page holds one chunk at a time, whoever reads within it; and nothing that was handed out lies in it.
+// The receive buffer holds one chunk at a time, even with nested reads, and listeners get no view of it.
 import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import t from 'tap'

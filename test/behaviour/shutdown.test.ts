@@ -1,4 +1,4 @@
-// The end of a process that is told to end, with the default options.
+// The shutdown of a process with the default options.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'

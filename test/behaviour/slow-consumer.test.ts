@@ -1,4 +1,4 @@
-// A peer that does not read: what waits for it stays whole, and everybody is told what became of it.
+// A peer that does not read: its queue stays complete, and every callback is called.
 import type { Socket } from 'node:net'
 import t from 'tap'
 import type { WireSocket } from '../../index.js'

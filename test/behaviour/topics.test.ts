@@ -16,7 +16,7 @@ const statusOf = (opening: Promise<unknown>): Promise<unknown> => opening.then(
   () => 101, ({ statusCode }: { statusCode: number }) => statusCode
 )
 
-/** A LiveSocket that collects its messages; what was received is waited for. */
+/** A LiveSocket that collects its messages, and can wait for one. */
 class LivePage {
   readonly socket: LiveSocket
   readonly seen: string[] = []

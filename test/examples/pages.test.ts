@@ -127,7 +127,7 @@ t.test('the pages of the examples', inChromium, async (t) => {
     t.equal(await demo.end('SIGTERM'), 0)
   })
 
-  await t.test('windows of the demo catch up after their server was killed, with the history in Redis', withRedis, async (t) => {
+  await t.test('windows of the demo catch up after a crash of their server', withRedis, async (t) => {
     const redis = await startRedis()
     t.teardown(() => redis.stop())
     const narrow = { viewport: { width: 700, height: 900 } }
@@ -147,7 +147,7 @@ t.test('the pages of the examples', inChromium, async (t) => {
     t.equal(await demo.end('SIGTERM'), 0)
   })
 
-  await t.test('two chat pages on two processes receive all messages although processes and Redis are killed', withRedis, async (t) => {
+  await t.test('chat pages on two processes receive all messages when these or Redis crash', withRedis, async (t) => {
     const directory = t.testdir()
     await installExample(directory, 'chat')
     let block = /```sh\n(redis-server[^]*?)```/.exec(read('docs/scaling.md'))![1]!

@@ -281,7 +281,7 @@ t.test('refused handshakes and closed sockets no longer count as connections', a
   await refused(503, '/full')
   await refused(400, '/fine', { 'Sec-WebSocket-Key': 'bad' })
 
-  // The connection is cut while the hooks run.
+  // The connection closes while the hooks run.
   const inHooks = new Promise<void>((resolve) => { entered.resolve = resolve })
   const connected = once(server, 'connection')
   const cut = new RawClient(t, port)

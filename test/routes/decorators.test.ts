@@ -91,7 +91,7 @@ t.test('@fastify/websocket in the same application is refused', async (t) => {
   t.test('after the plugin', async (t) => {
     const app = create(t)
     await register(app)
-    // Called by hand, since what it throws past its callback ends the process.
+    // Called directly, because an error thrown outside of its callback would end the process.
     t.throws(() => { another(app, {}, () => {}) }, beside)
     for (const name of ['websocketServer', 'injectWS'] as const) t.throws(() => app.decorate(name, {} as never), beside)
   })

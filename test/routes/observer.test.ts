@@ -214,7 +214,7 @@ t.test('the reason for terminating a socket is logged', async (t) => {
 
 const FACTS = { requestId: 'the request', route: '/demo/:id', version: '13' }
 
-/** What is published on a channel while a test runs. */
+/** Collects the messages of a channel while a test runs. */
 function follow (t: Test, name: string): unknown[] {
   const seen: unknown[] = []
   const see = (report: unknown): void => { seen.push(report) }

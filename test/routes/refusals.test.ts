@@ -164,7 +164,7 @@ t.test('refusals without a request of Fastify are counted by their code, and car
 
 interface Line { level: number, reqId?: string, msg: string, err?: unknown, refused?: { code: string, count?: number } }
 
-/** An application that logs as by default, and what it logs. */
+/** An application that logs with the defaults, and its log lines. */
 async function createLogged (
   t: Test, options: WireOptions = {}, server: FastifyServerOptions = {}
 ): Promise<{ app: FastifyInstance, lines: Line[], texts: string[] }> {

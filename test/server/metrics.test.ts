@@ -116,7 +116,7 @@ t.test('app.websocketServer.metrics() counts its sockets while they are open, an
   t.match(websocketServer.metrics(), { total: { open: 1, opened: 2, ...traffic }, closes: { 3000: 1 } })
 })
 
-t.test('the latencies are those of heartbeat pings', async (t) => {
+t.test('latencies are measured for pings of the heartbeat', async (t) => {
   const app = await createApp(t, { heartbeat: { interval: 10, timeout: 10_000 } })
   app.ws('/demo', () => {})
   // Its timer keeps no process alive, but a port does.

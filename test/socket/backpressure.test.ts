@@ -18,7 +18,7 @@ const record = (socket: WireSocket): string[] => {
   return drops
 }
 
-/** A socket with a peer that has stopped to read; what is under way fills a stream. */
+/** A socket with a peer that has stopped reading, and a full stream. */
 const stalled = async (
   policy: BackpressurePolicy, limit = LIMIT, options = {}
 ): Promise<MemorySocket & { release: () => void, drops: string[] }> => {
@@ -70,7 +70,7 @@ t.test('exactly the limit may be queued, and one message may exceed it', async (
   socket.terminate()
 })
 
-t.test('close: the socket closes with 1013, its queue is freed, and a peer that reads nothing is cut', async (t) => {
+t.test('close: the socket closes with 1013, frees its queue, and disconnects a peer that reads nothing', async (t) => {
   const memory = await stalled('close')
   const { socket, cuts } = memory
   t.equal(socket.send(HALF), 'queued')

@@ -153,7 +153,7 @@ t.test('incoming and outgoing messages are published if a channel has subscriber
     await turn()
     socket.terminate()
   }
-  // A client of a test has no route to tell.
+  // A client of injectWS has no route to report to.
   await run({})
   await run({ publish })
   const text = { isBinary: false }

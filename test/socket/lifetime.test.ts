@@ -45,7 +45,7 @@ t.test('lifetimes are spread over the jitter, and never exceed the maximum', asy
   stream.destroy()
 })
 
-/** Keeps the process alive, since the shared timers do not, until a socket was told to close. */
+/** Keeps the process alive until a socket is closed, because the shared timers do not. */
 async function closing (socket: WireSocket): Promise<[code: unknown, reason: unknown]> {
   const alive = setInterval(() => {}, 1_000)
   const args = await new Promise<unknown[]>((resolve) => {

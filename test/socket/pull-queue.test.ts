@@ -12,7 +12,7 @@ const setUp = () => {
       : { done: false as const, value: message.isBinary ? message.data : message.data.toString() }
   }
   const more: string[] = []
-  // What is taken makes room for what waits elsewhere, which then comes at once.
+  // Taking a message makes room for one that waits elsewhere, which then arrives at once.
   const puller: PullQueue = new PullQueue(take, () => state.code, () => {
     const next = more.shift()
     if (next === undefined) return

@@ -3,7 +3,7 @@ import t from 'tap'
 import { Deadline } from '../../lib/upgrade/deadline.js'
 import type { Upgrade } from '../../lib/upgrade/response.js'
 
-/** An upgrade that notes what is done with it. */
+/** An upgrade that records its calls. */
 class Noted extends EventEmitter implements Pick<Upgrade, 'hasBegun' | 'refuse'> {
   hasBegun = false
   readonly done: unknown[] = []

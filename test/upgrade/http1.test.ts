@@ -347,7 +347,7 @@ t.test('errors of listeners after the client has left are reported', async (t) =
   t.match(failures, [{ message: 'of the listener' }])
 })
 
-/** A server whose plain requests are answered when they are told to be. */
+/** A server whose plain requests the test answers. */
 const setUpPipelining = async (t: Test, route: Routing) => {
   const responses: ServerResponse[] = []
   const { server, port } = await setUp(t, route)
@@ -435,7 +435,7 @@ t.test('readBody() does not wait for a client that has already ended', async (t)
   t.match((await client.readEnd()).toString(), /FST_WIRE_HANDSHAKE_TIMEOUT$/)
 })
 
-/** A connection in memory that counts what is written to it. */
+/** A connection in memory that records writes. */
 const emitHandshake = (server: Server, head: string) => {
   const writes: string[] = []
   const stream = new Duplex({

@@ -77,7 +77,7 @@ t.test('a 200 after accept() hands the stream over', async (t) => {
     response.writeHead(200, { 'content-length': '0', 'x-two': 'reply', upgrade: 'websocket', 'x-none': undefined })
     t.equal(upgrade.isAccepted, true)
     response.end()
-    // What follows is for nobody.
+    // Later writes are dropped.
     response.writeHead(500)
     t.equal(response.write('no frame'), false)
     response.end('no frame')
