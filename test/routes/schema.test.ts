@@ -334,7 +334,7 @@ t.test('an error of the serializer names the property, if a validator finds it',
   const { socket } = await talk(t, { schema: { send: deep } })
   const value = { list: [{ x: 1 }, { x: {} }] }
   t.throws(() => { socket.send(value as never) }, { message: /value\/list\/1\/x must be integer/ })
-  // The validator finds another error, so the message of the serializer stays.
+  // If the validator does not explain the failure, the message of the serializer stays.
   const broken = await talk(t, {
     schema: { send: deep },
     serializerCompiler: () => () => { throw new Error('broken') }

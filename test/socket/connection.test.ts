@@ -153,7 +153,7 @@ t.test('incoming and outgoing messages are published if a channel has subscriber
     await turn()
     socket.terminate()
   }
-  // A client of injectWS has no route to report to.
+  // An observer may lack publish(), as for a client of injectWS.
   await run({})
   await run({ publish })
   const text = { isBinary: false }
