@@ -69,7 +69,7 @@ t.test('no files import each other in a circle', async (t) => {
   t.same(findCircles(graph), [])
 })
 
-t.test('a circle of files is found', async (t) => {
+t.test('a circular import is found', async (t) => {
   const graph = new Map([['a', ['b']], ['b', ['c', 'd']], ['c', ['a']], ['d', []], ['e', ['a']]])
   t.same(findCircles(graph), [['a', 'b', 'c']])
 })
@@ -81,13 +81,13 @@ t.test('handshakes, protocols, compression and the codec know no stream, server 
   }
 })
 
-t.test('engines know no socket', async (t) => {
+t.test('engines import no sockets', async (t) => {
   for (const { from, to } of imports) {
     if (from.startsWith('lib/engine/')) t.notMatch(to, /^lib\/(?!engine\/|errors\.ts|timers\.ts|try-log\.ts)/, from)
   }
 })
 
-t.test('every file of lib/ has a test that answers for it, unless it holds types only', async (t) => {
+t.test('every file of lib/ has a responsible test, unless it contains only types', async (t) => {
   const tests = readdirSync(join(ROOT, 'test'), { recursive: true }).map((name) => join('test', String(name)))
   const answered = new Set(tests.filter((name) => name.endsWith('.test.ts')).flatMap((name) => answersFor(name) ?? []))
   for (const file of sources) {
@@ -103,14 +103,14 @@ t.test('no WebSocket library is imported', async (t) => {
   }
 })
 
-t.test('the client imports nothing of the server but the frames of topics, which import nothing', async (t) => {
+t.test('the client imports only the frames of topics from the server, which import nothing', async (t) => {
   const ofClient = imports.filter(({ from }) => from.startsWith('client/'))
   t.ok(ofClient.length > 0)
   for (const { from, to } of ofClient) t.match(to, /^(client\/[\w-]+\.mts|lib\/topics\/frames\.ts)$/, from)
   t.same(importsOf('lib/topics/frames.ts'), [])
 })
 
-t.test('the table of AGENTS.md has the layers', async (t) => {
+t.test('the table of AGENTS.md lists the layers', async (t) => {
   const table = read('AGENTS.md').split('## Layers')[1]!.split('\n## ')[0]!.split('\n').filter((line) =>
     line.startsWith('| `'))
   t.same(table, layerRows())

@@ -19,7 +19,7 @@ const SCRIPT = fileURLToPath(new URL('../bench/run.ts', import.meta.url))
 const run = async (...options: string[]): Promise<string> =>
   (await promisify(execFile)(process.execPath, [...TYPESCRIPT, SCRIPT, ...options])).stdout
 
-t.test('a row is measured against a peer: table, JSON and chart', async (t) => {
+t.test('a benchmark row is measured against a peer: table, JSON and chart', async (t) => {
   const directory = t.testdir()
   const json = join(directory, 'figures.json')
   const svg = join(directory, 'chart.svg')
@@ -42,7 +42,7 @@ t.test('a row is measured against a peer: table, JSON and chart', async (t) => {
   t.match(readFileSync(svg, 'utf8'), /^<svg [^>]+>\n[^]+<rect class="peer-1"[^]+<\/svg>\n$/)
 })
 
-t.test('a row or a peer that is not there is named', async (t) => {
+t.test('an unknown row or peer is named in the error', async (t) => {
   t.throws(() => pickRows(allRows(() => {}), ['echo', 'ecko']), {
     message: /There is no row "ecko"; there are echo-64, /
   })

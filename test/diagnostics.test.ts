@@ -22,7 +22,7 @@ function follow (t: Test): Array<[name: string, report: Report]> {
 
 const failing = (_error: Error, socket: WireSocket): void => { socket.send('failed') }
 
-t.test('the life of a socket is told, each time with the id of its request, its route and its version', async (t) => {
+t.test('each stage of a socket is published with its request id, route and version', async (t) => {
   const app = await createApp(t, {}, { genReqId: () => 'the request' })
   let requestHeld: unknown
   app.ws('/rooms/:room', { errorHandler: failing }, (socket, request) => {
@@ -70,7 +70,7 @@ t.test('the life of a socket is told, each time with the id of its request, its 
   ])
 })
 
-t.test('faults of the peer, and messages that a schema refuses, are errors of the peer', async (t) => {
+t.test('protocol errors, and messages that a schema refuses, are published as errors of the peer', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', {
     schema: { message: { type: 'integer' } }, onInvalid: 'reply'
@@ -89,7 +89,7 @@ t.test('faults of the peer, and messages that a schema refuses, are errors of th
   ])
 })
 
-t.test('a message that a slow peer does not get is told', async (t) => {
+t.test('a message dropped for a slow peer is published', async (t) => {
   const app = await createApp(t)
   const dropped = new Promise<WireSocket>((resolve) => {
     app.ws('/demo', { backpressure: { limit: 1024, policy: 'drop' } }, (socket) => {

@@ -13,7 +13,7 @@ const table = Object.entries(errors) as unknown as Array<[name: string, Construc
 const create = (Constructor: AnyError) => new Constructor('a', 'b', 'c')
 const codes = new Set(table.map(([, Constructor]) => create(Constructor).code))
 
-t.test('every error has a code and a sentence', async (t) => {
+t.test('every error has a code and a message', async (t) => {
   for (const [name, Constructor] of table) {
     const error = create(Constructor)
     t.ok(error instanceof Error, name)
@@ -23,12 +23,12 @@ t.test('every error has a code and a sentence', async (t) => {
   }
 })
 
-t.test('no two errors have one code', async (t) => {
+t.test('no two errors have the same code', async (t) => {
   const all = table.map(([, Constructor]) => create(Constructor).code)
   t.same(all.filter((code, at) => all.indexOf(code) !== at), [])
 })
 
-t.test('ErrorCode has the code of every error', async (t) => {
+t.test('ErrorCode contains the code of every error', async (t) => {
   const program = ts.createProgram([join(ROOT, 'lib/error-code.ts')], {
     module: ts.ModuleKind.NodeNext,
     target: ts.ScriptTarget.ES2023,
@@ -44,7 +44,7 @@ t.test('ErrorCode has the code of every error', async (t) => {
   t.same(types.map((type) => (type as ts.StringLiteralType).value).sort(), [...codes].sort())
 })
 
-t.test('every code that the sources and the documentation name is that of an error', async (t) => {
+t.test('every code in the sources and the documentation is the code of an error', async (t) => {
   const files = ['README.md', ...['lib', 'docs', 'examples', 'types'].flatMap((folder) => {
     return readdirSync(join(ROOT, folder), { recursive: true }).map((name) => join(folder, String(name)))
   })].filter((name) => /\.(ts|md)$/.test(name))

@@ -3,7 +3,7 @@ import { createError } from '@fastify/error'
 import t from 'tap'
 import { isError } from '../lib/is-error.js'
 
-t.test('an error is one in whichever realm it was made', async (t) => {
+t.test('isError() recognizes errors of any realm', async (t) => {
   class Own extends TypeError {}
   const Made = createError('TEST', 'a sentence')
   for (const error of [new Error('x'), new Own('x'), new Made(), Object.create(new Error('x')) as unknown]) {
@@ -14,6 +14,6 @@ t.test('an error is one in whichever realm it was made', async (t) => {
   }
 })
 
-t.test('no other value is an error, whatever it holds', async (t) => {
+t.test('isError() is false for any other value', async (t) => {
   for (const value of [undefined, null, 'Error', 1, {}, { message: 'x', stack: 'y' }, []]) t.notOk(isError(value))
 })

@@ -13,7 +13,7 @@ import { closeFrame, RawClient, upgradeHead } from './fixtures/client.js'
 import { createHttp2App, Http2Client, listenHttp2 } from './fixtures/http2.js'
 import { giveLocalhostTwoAddresses } from './fixtures/localhost.js'
 
-t.test('the plugin is exported by default and by its names', async (t) => {
+t.test('the plugin is exported as default and by its names', async (t) => {
   t.equal(entry.fastifyWire, fastifyWireDefault)
   t.equal(entry.fastifyWebsocket, fastifyWireDefault)
   t.type(createRequire(import.meta.url)('../package.json').version, 'string')
@@ -24,7 +24,7 @@ t.test('app.ws returns the instance', async (t) => {
   t.equal(app.ws('/a', () => {}), app)
 })
 
-t.test('two routes at one URL with different constraints are known once', async (t) => {
+t.test('two routes at one URL with different constraints count as one URL', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', { constraints: { host: 'one.example' } }, (socket) => { socket.send('one') })
   app.ws('/demo', { constraints: { host: 'two.example' } }, (socket) => { socket.send('two') })
@@ -39,7 +39,7 @@ t.test('two routes at one URL with different constraints are known once', async 
   t.equal((await neither.readAnswer()).status, 404)
 })
 
-t.test('an upgrade that is still in its hooks when the server closes gets 503', async (t) => {
+t.test('an upgrade whose hooks are running when the server closes gets 503', async (t) => {
   const app = await createApp(t)
   let proceed = (): void => {}
   const hooked = new Promise<void>((resolve) => {
@@ -81,20 +81,20 @@ const connectSilently = (t: Test) => async (app: FastifyInstance): Promise<RawCl
   return client
 }
 
-t.test('a silent peer delays the close of the application by closeTimeout, also past pluginTimeout', async (t) => {
+t.test('a silent peer delays app.close() by closeTimeout, even if pluginTimeout is shorter', async (t) => {
   let client: RawClient | undefined
   const connect = async (app: FastifyInstance): Promise<void> => { client = await connectSilently(t)(app) }
   t.same(await closeBeside(t, { closeTimeout: 300 }, {}, connect), ['close 1006', 'onClose', 'closed'])
   t.same(await client?.readFrame(), { opcode: 8, payload: Buffer.from([0x03, 0xe9]) })
 })
 
-t.test('so it does with forceCloseConnections', async (t) => {
+t.test('a silent peer delays app.close() by closeTimeout with forceCloseConnections too', async (t) => {
   t.same(await closeBeside(t, { closeTimeout: 300 }, { forceCloseConnections: true }, connectSilently(t)), [
     'close 1006', 'onClose', 'closed'
   ])
 })
 
-t.test('a drain may be longer than pluginTimeout', async (t) => {
+t.test('a drain time may be longer than pluginTimeout', async (t) => {
   const connect = async (app: FastifyInstance): Promise<void> => {
     for (let i = 0; i < 3; i++) {
       const client = await connectSilently(t)(app)
@@ -106,12 +106,12 @@ t.test('a drain may be longer than pluginTimeout', async (t) => {
   ])
 })
 
-t.test('the hooks of the application wait for sockets in memory too, of an app that never listened', async (t) => {
+t.test('onClose hooks wait for injected sockets of an application that never listened', async (t) => {
   const connect = async (app: FastifyInstance): Promise<void> => { (await app.injectWS('/demo')).pause() }
   t.same(await closeBeside(t, { closeTimeout: 300 }, {}, connect), ['close 1006', 'onClose', 'closed'])
 })
 
-t.test('and for those of the second address that localhost has', async (t) => {
+t.test('onClose hooks wait for sockets of the second address of localhost', async (t) => {
   giveLocalhostTwoAddresses(t)
   const connect = async (app: FastifyInstance): Promise<void> => {
     await app.listen({ port: 0, host: 'localhost' })
@@ -122,13 +122,13 @@ t.test('and for those of the second address that localhost has', async (t) => {
   t.same(await closeBeside(t, { closeTimeout: 300 }, {}, connect), ['close 1006', 'close 1006', 'onClose', 'closed'])
 })
 
-t.test('the URLs of sockets follow the options of the router', async (t) => {
+t.test('URLs of sockets follow the options of the router', async (t) => {
   const app = await createApp(t, {}, { routerOptions: { ignoreTrailingSlash: true, caseSensitive: false } })
   app.ws('/demo', () => {})
   t.equal((await app.inject('/DEMO/')).statusCode, 426)
 })
 
-t.test('an upgrade while the application closes is told so, and when to come again', async (t) => {
+t.test('an upgrade during the shutdown gets FST_WIRE_CLOSING and Retry-After', async (t) => {
   const app = await createApp(t)
   let settle = (): void => {}
   const held = new Promise<void>((resolve) => { settle = resolve })
@@ -147,7 +147,7 @@ t.test('an upgrade while the application closes is told so, and when to come aga
   t.same(app.websocketServer.metrics().refusals, { FST_WIRE_CLOSING: 1 })
 })
 
-t.test('what is probably misspelt is warned of', async (t) => {
+t.test('a probably misspelt option is logged as a warning', async (t) => {
   const lines: string[] = []
   await createApp(t, { maxPayloads: 5 } as object, {
     logger: { level: 'warn', stream: { write (line: string) { lines.push(line) } } }
@@ -155,13 +155,13 @@ t.test('what is probably misspelt is warned of', async (t) => {
   t.match(lines.join(''), 'did you mean')
 })
 
-t.test('an app that was never listening closes', async () => {
+t.test('an application that never listened closes', async () => {
   const app = Fastify()
   await app.register(fastifyWireDefault)
   await app.close()
 })
 
-t.test('an upgrade that misses a route declared too early is warned of, when that could not be seen', async (t) => {
+t.test('an upgrade to a route that was declared too early logs a warning', async (t) => {
   // An application that was there before the module: its announcement reached nobody.
   const lines: string[] = []
   const silent = channel('fastify.initialization')
@@ -177,7 +177,7 @@ t.test('an upgrade that misses a route declared too early is warned of, when tha
   t.match(lines.join(''), 'await app.register(fastifyWire)')
 })
 
-t.test('an encapsulated instance has an injectWS of its own, which may be called again', async (t) => {
+t.test('an encapsulated instance has its own injectWS(), which may be called repeatedly', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   let child: FastifyInstance | undefined
@@ -196,7 +196,7 @@ t.test('an encapsulated instance has an injectWS of its own, which may be called
   }
 })
 
-t.test('app.injectWS rejects with what keeps the application from being ready', async (t) => {
+t.test('app.injectWS() rejects with the error of app.ready()', async (t) => {
   const app = Fastify()
   await app.register(fastifyWireDefault)
   app.register(async () => { throw new Error('mine') })
@@ -211,7 +211,7 @@ t.test('app.injectWS opens a socket without a port', async (t) => {
   client.terminate()
 })
 
-t.test('a route under the constraint that is nobody\'s socket has the time of the plugin', async (t) => {
+t.test('a constrained route without a socket has the handshakeTimeout of the plugin', async (t) => {
   const app = await createApp(t, { handshakeTimeout: 60 })
   app.route({
     method: 'GET',
@@ -228,7 +228,7 @@ t.test('a route under the constraint that is nobody\'s socket has the time of th
   }
 })
 
-t.test('over HTTP/2 a URL that only has a socket answers a plain GET 426, without headers that HTTP/2 does not have', async (t) => {
+t.test('a URL with only a socket answers a plain GET over HTTP/2 with 426, without forbidden headers', async (t) => {
   const app = await createHttp2App(t)
   app.ws('/demo', (socket) => { socket.send('hello') })
   const client = await Http2Client.connect(t, await listenHttp2(app))
@@ -236,7 +236,7 @@ t.test('over HTTP/2 a URL that only has a socket answers a plain GET 426, withou
   t.match(await client.get('/demo'), { status: 426, body: /FST_WIRE_UPGRADE_REQUIRED/ })
 })
 
-t.test('on localhost every address has sockets over HTTP/2', async (t) => {
+t.test('every address of localhost serves sockets over HTTP/2', async (t) => {
   giveLocalhostTwoAddresses(t)
   const app = await createHttp2App(t)
   app.ws('/demo', (socket) => { socket.send('hello') })
@@ -266,7 +266,7 @@ t.test('injectWS() reaches the sockets of an HTTP/2 application', async (t) => {
   }
 })
 
-t.test('injectWS() opens a socket over HTTP/2 where it is asked to', async (t) => {
+t.test('injectWS() opens a socket over HTTP/2 on request', async (t) => {
   const app = await createHttp2App(t)
   app.ws('/demo', (socket, request) => { socket.send(request.raw.httpVersion) })
   const client = await app.injectWS('/demo', { http2: true })
@@ -274,7 +274,7 @@ t.test('injectWS() opens a socket over HTTP/2 where it is asked to', async (t) =
   client.terminate()
 })
 
-t.test('what listeners throw beside a socket is logged, and a logger that throws as well does no harm', async (t) => {
+t.test('errors of listeners outside of a socket are logged, and a logger that throws does no harm', async (t) => {
   const lines: string[] = []
   let isBroken = false
   const write = (line: string): void => {
@@ -312,7 +312,7 @@ t.test('what listeners throw beside a socket is logged, and a logger that throws
   t.match(others.at(-1), { msg: 'a listener of websocketServer failed', err: { message: 'of a listener' } })
 })
 
-t.test('whatever a function of the application throws refuses an upgrade', async (t) => {
+t.test('an error thrown by any function of the application refuses the upgrade', async (t) => {
   const app = await createApp(t)
   const reasons = { nothing: undefined, frozen: Object.freeze(new Error('mine')) }
   for (const [name, reason] of Object.entries(reasons)) {
@@ -323,7 +323,7 @@ t.test('whatever a function of the application throws refuses an upgrade', async
 })
 
 for (const http2 of [false, true]) {
-  t.test(`a hook that throws after the handshake over HTTP/${http2 ? 2 : 1.1} is logged, and the socket goes on`, async (t) => {
+  t.test(`a hook that throws after an HTTP/${http2 ? 2 : 1.1} handshake is logged, and the socket kept`, async (t) => {
     const lines: string[] = []
     const stream = { write (line: string) { lines.push(line) } }
     const app = await createApp(t, {}, { http2, logger: { level: 'error', stream } } as object)

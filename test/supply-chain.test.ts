@@ -12,11 +12,11 @@ interface Manifest {
 
 const manifest = JSON.parse(read('package.json')) as Manifest
 
-t.test('LICENSES.md lists what is installed with the package', async (t) => {
+t.test('LICENSES.md lists everything that is installed with the package', async (t) => {
   t.equal(read('LICENSES.md'), licenseList(), 'npm run licenses writes it')
 })
 
-t.test('what is installed with the package has a licence that asks for no more than its text, and an integrity', async (t) => {
+t.test('installed packages have a licence that requires only its text, and an integrity', async (t) => {
   const packages = installedPackages()
   for (const name of Object.keys(manifest.dependencies)) t.ok(packages.some((each) => each.name === name), name)
   for (const { name, license, integrity } of packages) {
@@ -25,17 +25,17 @@ t.test('what is installed with the package has a licence that asks for no more t
   }
 })
 
-t.test('nothing runs when the package is installed', async (t) => {
+t.test('no script runs when the package is installed', async (t) => {
   for (const { name, hasInstallScript } of installedPackages()) t.equal(hasInstallScript, false, name)
   for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) {
     t.equal(manifest.scripts[name], undefined, name)
   }
 })
 
-t.test('the package is published with its provenance', async (t) => {
+t.test('the package is published with provenance', async (t) => {
   t.same(manifest.publishConfig, { access: 'public', provenance: true })
 })
 
-t.test('the lockfile names no host', async (t) => {
+t.test('the lockfile contains no host', async (t) => {
   t.notMatch(read('package-lock.json'), /"resolved": /)
 })

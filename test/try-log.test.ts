@@ -9,7 +9,7 @@ const createLog = (): { log: FastifyBaseLogger, lines: Array<Record<string, unkn
   return { log: Fastify({ logger: { stream } }).log, lines }
 }
 
-t.test('a line is logged as the logger would', async (t) => {
+t.test('a line is logged as by the logger', async (t) => {
   const { log, lines } = createLog()
   tryLog(log, 'warn', { url: '/' }, 'a warning')
   tryLog(log, 'error', new TypeError('broken'))
@@ -19,7 +19,7 @@ t.test('a line is logged as the logger would', async (t) => {
   ])
 })
 
-t.test('an error that is frozen, or that holds one, is logged as a copy', async (t) => {
+t.test('an error that is frozen, or contains a frozen one, is logged as a copy', async (t) => {
   const { log, lines } = createLog()
   const frozen = Object.freeze(Object.assign(new Error('frozen'), { code: 'ICE' }))
   tryLog(log, 'error', { err: frozen, url: '/' }, 'it failed')
@@ -32,7 +32,7 @@ t.test('an error that is frozen, or that holds one, is logged as a copy', async 
   ])
 })
 
-t.test('a logger that throws is given up', async (t) => {
+t.test('errors thrown by a logger are ignored', async (t) => {
   let calls = 0
   const log = { info: () => { throw new Error(`broken ${++calls}`) } } as unknown as FastifyBaseLogger
   tryLog(log, 'info', { url: '/' }, 'a line')

@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 
 /**
- * The cursors of engines that have a server: where it keeps the message, a dot, and a tag that stands for the id of the
- * message. The place alone would lie: a server that lost its data, or was restored from a copy, gives it to another
- * message.
+ * A cursor of an engine with a server has the form `place.tag`: the message's place in the server's storage, and a tag
+ * made from the message's id. The place alone is ambiguous: a server that lost its data, or was restored from a backup,
+ * assigns it to another message.
  */
 
-/** Ids that can stand in a cursor as they are. */
+/** Ids that are used as tags unchanged. */
 const PLAIN = /^[\w-]{1,40}$/
 
 export function tagOf (id: string): string {

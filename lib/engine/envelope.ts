@@ -1,11 +1,11 @@
 import type { Publication, TopicMessage } from './engine.js'
 
 /**
- * A publication as an engine's server carries it:
+ * The wire format of a publication on an engine's server:
  *
  *   flags (1) · length of id (4) · length of kind (4) · id · kind · data
  *
- * The id is left out where it is the tag of the cursor, which goes along anyway.
+ * The id is omitted if it equals the tag of the cursor, which is sent anyway.
  */
 const IS_BINARY = 1
 const IS_NOT_COMPRESSIBLE = 2
@@ -24,7 +24,7 @@ export function encodeEnvelope ({ id, data, isBinary, kind, isCompressible = tru
   return bytes
 }
 
-/** @param from where the envelope begins; it reaches to the end of the bytes */
+/** @param from the offset of the envelope, which extends to the end of `bytes` */
 export function decodeEnvelope (bytes: Buffer, from: number, cursor: string, prev: string, tag: string): TopicMessage {
   const idEnd = from + HEAD + bytes.readUInt32BE(from + 1)
   const kindEnd = idEnd + bytes.readUInt32BE(from + 5)

@@ -1,13 +1,13 @@
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 import { timers } from '../timers.js'
 
-/** A message as a stream holds it. */
+/** A message stored in a stream. */
 export interface StoredMessage {
   readonly subject: string
   readonly sequence: number
-  /** When it was stored, in milliseconds. */
+  /** The time at which it was stored, in milliseconds since the epoch. */
   readonly time: number
-  /** How many messages of its subject came after it. */
+  /** The number of later messages of its subject. */
   readonly behind: number
   readonly data: Buffer
 }
@@ -24,7 +24,7 @@ export interface StreamConfig {
   readonly republish: { readonly src: string, readonly dest: string }
 }
 
-/** What JetStream answers instead of doing it. */
+/** An error answer of JetStream. */
 export class JetStreamError extends Error {
   readonly status: number
   readonly code: number
@@ -54,16 +54,14 @@ interface MessageAnswer {
 
 const NO_MESSAGE = 10037
 const STREAM_EXISTS = 10058
-/** How long the server may take for an answer, in milliseconds. */
+/** How long the server may take to answer, in milliseconds. */
 const ANSWER_TIMEOUT = 5000
-/**
- * How long the messages of a history may be missing before the server is asked whether there are more, in milliseconds.
- */
-const QUIET = 200
-/** How long the server keeps a consumer whose reader is gone, in nanoseconds. */
-const CONSUMER_LINGERS = 5e9
+/** After this time without a message, `from()` checks whether the server has more to send, in milliseconds. */
+const IDLE_TIMEOUT = 200
+/** How long the server keeps a consumer without a reader, in nanoseconds. */
+const CONSUMER_TIMEOUT = 5e9
 
-/** The few requests of the JetStream API that the engine needs. They are JSON, and need no package of their own. */
+/** The requests of the JetStream API that the engine uses. They are JSON, so no further package is needed. */
 export class JetStream {
   readonly #connection: NatsConnection
   readonly #stream: string
@@ -74,8 +72,8 @@ export class JetStream {
   }
 
   /**
-   * Creates the stream, or takes the one that is there. Resolves with its configuration, and what tells it from its
-   * successors.
+   * Creates the stream if it does not exist. Resolves with its configuration and its creation time, which distinguishes
+   * it from later streams of the same name.
    */
   async ensureStream (config: StreamConfig): Promise<{ config: StreamConfig, created: string }> {
     const full = { ...config, retention: 'limits', discard: 'old' }
@@ -86,7 +84,7 @@ export class JetStream {
     return answer as unknown as { config: StreamConfig, created: string }
   }
 
-  /** The newest message of a subject. It comes from the leader, which has all that was acknowledged. */
+  /** The newest message of a subject. The leader answers: it has all acknowledged messages. */
   async newest (subject: string): Promise<StoredMessage | null> {
     try {
       const { message } = await this.#request(
@@ -100,7 +98,7 @@ export class JetStream {
     }
   }
 
-  /** The messages of a subject from a sequence on, oldest first, `limit` at most; without a limit, all there are. */
+  /** Reads the messages of a subject from a sequence on, oldest first, at most `limit`. */
   async from (subject: string, sequence: number, limit = Infinity): Promise<StoredMessage[]> {
     const inbox = `_INBOX.${Math.random().toString(36).slice(2)}${Date.now().toString(36)}`
     const messages: StoredMessage[] = []
@@ -121,8 +119,8 @@ export class JetStream {
             else timer?.refresh()
           }
         })
-        // Messages that are removed before they are sent are counted and never come: where it is quiet, the server is
-        // asked.
+        // The server counts messages that it removes before sending them, and those never arrive. After a pause, ask
+        // the server whether anything is pending.
         const check = async (): Promise<void> => {
           const answer = await this.#request(`CONSUMER.INFO.${this.#stream}.${name}`, {})
           const { num_pending: pending, delivered } = answer as unknown as ConsumerInfo
@@ -138,7 +136,7 @@ export class JetStream {
             max_deliver: 1,
             mem_storage: true,
             num_replicas: 1,
-            inactive_threshold: CONSUMER_LINGERS,
+            inactive_threshold: CONSUMER_TIMEOUT,
             deliver_policy: sequence > 0 ? 'by_start_sequence' : 'all',
             ...(sequence > 0 && { opt_start_seq: sequence })
           }
@@ -146,7 +144,7 @@ export class JetStream {
           const consumer = answer as unknown as ConsumerInfo
           name = consumer.name
           if (consumer.num_pending + consumer.delivered.consumer_seq === 0) resolve()
-          else timer = timers.setTimeout(() => { check().catch(reject) }, QUIET)
+          else timer = timers.setTimeout(() => { check().catch(reject) }, IDLE_TIMEOUT)
         }, reject)
       })
     } finally {
@@ -164,7 +162,7 @@ export class JetStream {
     return seq as number
   }
 
-  /** Removes the messages of a subject, up to the one with `sequence` where it is given. */
+  /** Removes the messages of a subject: all, or those up to and including `sequence`. */
   async purge (subject: string, sequence?: number): Promise<void> {
     const upTo = sequence === undefined ? {} : { seq: sequence + 1 }
     await this.#request(`STREAM.PURGE.${this.#stream}`, { filter: subject, ...upTo })
@@ -183,12 +181,12 @@ function accepted (reply: Msg): Record<string, unknown> {
 }
 
 /**
- * The reply subject of a delivery says what it is: $JS.ACK.stream.consumer.deliveries.sequence.number.time.behind,
- * from the end.
+ * The reply subject of a delivery contains its metadata:
+ * $JS.ACK.stream.consumer.deliveries.sequence.number.time.behind
  */
 function decodeDelivery ({ subject, reply, data }: Msg): StoredMessage {
   const tokens = reply!.split('.')
-  // With an account and a domain there are more tokens, in front and one behind.
+  // Servers with a domain add two tokens before the stream, and one at the end.
   const at = tokens.length > 9 ? 7 : 5
   return {
     subject,

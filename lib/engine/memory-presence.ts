@@ -1,6 +1,6 @@
 import type { EngineEvents, EnginePresence, Member } from './engine.js'
 
-/** Who is there, in one process: without it nobody is, so leases do not matter. */
+/** Presence within one process. Leases are ignored: if the process ends, all members are gone. */
 export class MemoryPresence implements EnginePresence {
   #events: EngineEvents | null = null
   #isSubscribed: (topic: string) => boolean = () => false

@@ -6,23 +6,22 @@ import type { Accepted, Engine, EngineEvents, HistoryPage, Publication, Retentio
 import { timers } from '../timers.js'
 
 export interface MemoryEngineOptions {
-  /** The most topics that are remembered, those with subscribers apart. Default: 100,000. */
+  /** The maximum number of topics without subscribers that are remembered. Default: 100,000. */
   readonly maxTopics?: number
-  /** The most bytes that the histories of all topics hold together. Default: 64 MiB. */
+  /** The maximum size of all histories together, in bytes. Default: 64 MiB. */
   readonly maxBytes?: number
 }
 
-/** How many ids a process remembers at least, and at most twice as many. */
+/** A process remembers between one and two times this many ids. */
 const IDS_REMEMBERED = 10_000
-/**
- * How often histories whose time is over are looked for, in milliseconds. Until then they are only not read any more.
- */
+/** How often expired histories are removed, in milliseconds. `read()` never returns expired messages. */
 const SWEEP_INTERVAL = 10_000
 
 /**
- * The engine of one process: it delivers what is published while `publish()` runs, and keeps the history in memory.
+ * An engine for a single process. It delivers messages synchronously within `publish()`, and keeps history in memory.
  *
- * What a listener publishes while a message is delivered waits until all have that message, so that all see one order.
+ * If a listener publishes while a message is being delivered, the new message waits until every listener has received
+ * the first one, so that all listeners see the same order.
  */
 export function memoryEngine (options: MemoryEngineOptions = {}): Engine {
   const { maxTopics = 100_000, maxBytes = 64 * 1024 * 1024 } = options
@@ -34,12 +33,12 @@ class MemoryEngine implements Engine {
   readonly presence = new MemoryPresence()
   readonly #maxTopics: number
   readonly #maxBytes: number
-  /** Cursors of another process, or of this one before it was restarted, begin otherwise. */
+  /** The prefix of this engine's cursors, so that cursors from before a restart never match. */
   readonly #epoch = randomBytes(6).toString('base64url')
-  /** One for all topics: a topic that was forgotten does not count from the start again. */
+  /** Shared by all topics, so that a topic that was forgotten does not reuse cursors. */
   #counter = 0
   #events: EngineEvents | null = null
-  /** The topic that was published to last is the last of these. */
+  /** The topics without subscribers, the most recently used last. */
   readonly #topics = new Map<string, TopicLog>()
   readonly #subscribed = new Map<string, TopicLog>()
   #bytes = 0
@@ -134,7 +133,7 @@ class MemoryEngine implements Engine {
     this.#isDelivering = false
   }
 
-  /** Two generations: the older one is forgotten as a whole, which costs nothing for each id. */
+  /** Keeps ids in two generations. Dropping a whole generation avoids bookkeeping for each id. */
   #remember (key: string, cursor: string): void {
     this.#ids.set(key, cursor)
     if (this.#ids.size < IDS_REMEMBERED) return
@@ -149,9 +148,8 @@ class MemoryEngine implements Engine {
   }
 
   /**
-   * Topics without subscribers go first, the one that was published to the longest time ago before the others; of a
-   * topic, its oldest messages. A tenth is made free at once: each call may have to walk over many topics without
-   * history.
+   * Removes messages of topics without subscribers first, starting with the least recently used topic and its oldest
+   * messages. Frees a tenth of the limit at once, because each call may have to pass many topics without history.
    */
   #evict (): void {
     const enough = this.#maxBytes * 0.9

@@ -7,7 +7,7 @@ const LINE_FEED = 10
 const SPACE = 32
 
 /**
- * What is left of the stored messages when size and ttl of the history are applied, which the stream does not know.
+ * Applies the size and ttl of the history to the stored messages. The stream itself does not know them.
  *
  * @param beginning the cursor of a topic without messages
  */

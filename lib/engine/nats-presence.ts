@@ -7,12 +7,12 @@ import { tokenOf } from './nats-subjects.js'
 import type { EnginePresence, Member } from './engine.js'
 import { timers } from '../timers.js'
 
-/** What is known of a member of a topic: the last message of its subject. */
+/** The state of a member of a topic: the last message of its subject. */
 interface MemberRecord extends Member {
   readonly topic: string
-  /** The leases by which it is held. */
+  /** The names of the leases that hold the member. */
   readonly holders: readonly string[]
-  /** What this record reports: that the member has joined, has left, or neither. */
+  /** The change that this record reports: '+' for a join, '-' for a leave, '' for neither. */
   readonly event: '+' | '-' | ''
 }
 
@@ -20,34 +20,31 @@ interface Holder {
   name: string
   readonly lease: number
   readonly topics: Map<string, Map<string, Member>>
-  /** The sequence of its last renewal; 0 before the first. */
+  /** The sequence of the last renewal; 0 before the first. */
   sequence: number
   timer: NodeJS.Timeout | null
 }
 
-/**
- * How often leases that are over are looked for, where no lease of this process has it look more often, in
- * milliseconds.
- */
+/** How often expired leases are looked for, in milliseconds. Renewing a short lease looks for them more often. */
 const LOOK_INTERVAL = 10_000
 const RETRY_DELAY = 500
 const WRONG_LAST_SEQUENCE = 10071
 
 /**
  * Presence over JetStream. Each member of a topic has a subject, whose last message lists the leases that hold the
- * member. A change names the message that it replaces, and begins again where that is not the last any more; so each
- * join and each leave is one message, which the stream republishes to whoever follows the topic.
+ * member. A change names the sequence of the message that it replaces, and is retried if that message is no longer the
+ * last one. Each join or leave is therefore exactly one message, which the stream republishes to subscribers.
  */
 export class NatsPresence implements EnginePresence {
   readonly #prefix: string
   readonly #config: StreamConfig
   readonly #holders = new Map<number, Holder>()
   readonly #unfinished = new Unfinished((key) => {
-    // What was asked of the last connection may fail when there is another.
+    // A request of the previous connection may fail while a new connection exists.
     if (this.#jetStream !== null) timers.setTimeout(() => this.#unfinished.retry(key), RETRY_DELAY).unref()
   })
 
-  /** The leases of all processes: their last renewal, and when this process saw it first. */
+  /** The leases of all processes, each with its last renewal and the time at which this process first saw that. */
   readonly #seen = new Map<string, { sequence: number, since: number }>()
   #jetStream: JetStream | null = null
   #headers: (() => MsgHdrs) | null = null
@@ -71,7 +68,7 @@ export class NatsPresence implements EnginePresence {
     return `${this.#prefix}.e.${token}.*`
   }
 
-  /** There is a connection, for the first time or again: the leases may be over, or the server may have lost all. */
+  /** Called for each new connection. Meanwhile the leases may have expired, or the server may have lost its data. */
   async restore (connection: NatsConnection, headers: () => MsgHdrs): Promise<void> {
     this.#headers = headers
     this.#jetStream = new JetStream(connection, this.#config.name)
@@ -81,7 +78,7 @@ export class NatsPresence implements EnginePresence {
     this.#unfinished.retryAll()
   }
 
-  /** The connection is gone: what is to be done waits for the next one. */
+  /** Called when the connection is lost. Pending actions wait for the next one. */
   pause (): void {
     this.#jetStream = null
   }
@@ -92,7 +89,7 @@ export class NatsPresence implements EnginePresence {
     if (members === undefined) holder.topics.set(topic, members = new Map())
     members.set(member.id, member)
     await this.#unfinished.attempt(`${topic}\n${member.id}`, async () => {
-      // The lease comes first: members without one would stay for ever.
+      // Create the lease first: a member without a lease would stay forever.
       if (holder.sequence === 0) await this.#renew(holder)
       await this.#hold(holder, topic, member)
     })
@@ -105,13 +102,13 @@ export class NatsPresence implements EnginePresence {
       if (members === undefined || member === undefined) continue
       members.delete(id)
       if (members.size === 0) holder.topics.delete(topic)
-      await this.#unfinished.attempt(`${topic}\n${id}`, () => this.#letGo(holder.name, topic, member))
+      await this.#unfinished.attempt(`${topic}\n${id}`, () => this.#release(holder.name, topic, member))
     }
   }
 
   async members (topic: string): Promise<readonly Member[]> {
     const members = new Map<string, Member>()
-    // A record that is replaced while the stream is read may come twice: the later one counts.
+    // A record that is replaced while the stream is being read may arrive twice. The later one wins.
     for (const { data } of await this.#ready().from(`${this.#prefix}.m.${tokenOf(topic)}.*`, 0)) {
       const { id, info, holders } = parse(data)
       if (holders.length > 0) members.set(id, { id, info })
@@ -147,7 +144,7 @@ export class NatsPresence implements EnginePresence {
     })
   }
 
-  #letGo (name: string, topic: string, { id }: Member): Promise<void> {
+  #release (name: string, topic: string, { id }: Member): Promise<void> {
     return this.#change(topic, id, (record) => {
       if (record === null || !record.holders.includes(name)) return null
       const holders = record.holders.filter((each) => each !== name)
@@ -155,7 +152,7 @@ export class NatsPresence implements EnginePresence {
     })
   }
 
-  /** @param next returns what replaces a record, or null to leave it as it is */
+  /** @param next returns the new record, or null to keep the current one */
   async #change (topic: string, id: string, next: (record: MemberRecord | null) => MemberRecord | null): Promise<void> {
     const subject = `${this.#prefix}.m.${tokenOf(topic)}.${tokenOf(id)}`
     for (;;) {
@@ -170,7 +167,7 @@ export class NatsPresence implements EnginePresence {
     }
   }
 
-  /** Returns the sequence of the message, or null where `last` is not the last one of the subject. */
+  /** Returns the sequence of the new message, or null if `last` is no longer the last sequence of the subject. */
   async #replace (subject: string, body: string, last: number): Promise<number | null> {
     const headers = this.#headers!()
     headers.set('Nats-Expected-Last-Subject-Sequence', String(last))
@@ -190,8 +187,8 @@ export class NatsPresence implements EnginePresence {
       holder.sequence = sequence
       return
     }
-    // The lease was over, or another renewal came in between: its members join anew, under a name that nobody clears
-    // up.
+    // The lease expired, or another renewal came in between. Join the members again under a new name, which no other
+    // process removes.
     holder.name = randomTag()
     holder.sequence = 0
     await this.#renew(holder)
@@ -200,7 +197,7 @@ export class NatsPresence implements EnginePresence {
     }
   }
 
-  /** Clears up behind processes that are gone: those whose last renewal has not changed for as long as their lease. */
+  /** Releases the members of processes that are gone, i.e. did not renew their lease in time. */
   async #look (): Promise<void> {
     const jetStream = this.#ready()
     const renewals = await jetStream.from(`${this.#prefix}.l.*`, 0)
@@ -215,7 +212,7 @@ export class NatsPresence implements EnginePresence {
     if (gone.length === 0) return
     const records = (await jetStream.from(`${this.#prefix}.m.>`, 0)).map(({ data }) => parse(data))
     for (const name of gone) {
-      for (const record of records) if (record.holders.includes(name)) await this.#letGo(name, record.topic, record)
+      for (const record of records) if (record.holders.includes(name)) await this.#release(name, record.topic, record)
       await jetStream.purge(`${this.#prefix}.l.${name}`)
       this.#seen.delete(name)
     }
@@ -229,7 +226,7 @@ export class NatsPresence implements EnginePresence {
 
 const parse = (data: Buffer): MemberRecord => JSON.parse(data.toString()) as MemberRecord
 
-/** What a republished record reports. */
+/** Returns the change that a republished record reports. */
 export function memberEvent (data: Uint8Array): { event: '+' | '-' | '', member: Member } {
   const { id, info, event } = parse(Buffer.from(data))
   return { event, member: { id, info } }

@@ -4,24 +4,24 @@ import { createHash } from 'node:crypto'
 export interface TopicSubjects {
   /** The topic as one token of a subject. */
   readonly token: string
-  /** To publish to: what the stream stores. */
+  /** The subject to publish to. The stream stores its messages. */
   readonly publish: string
-  /** To subscribe to: what the stream has stored. */
+  /** The subject to subscribe to. The stream republishes stored messages to it. */
   readonly deliver: string
-  /** Stands for the topic in the ids of its messages, which are unique in the whole stream. */
+  /** Makes message ids, which are unique per topic, unique in the whole stream. */
   readonly digest: string
 }
 
-/** Topics whose subjects are kept ready, before all are let go. */
+/** The number of cached topics at which the cache is cleared. */
 const MAX_CACHED = 10_000
-/** Longer tokens are digests: a server refuses lines over 4096 bytes. */
+/** Longer tokens are replaced by digests, because a server refuses lines over 4096 bytes. */
 const MAX_TOKEN = 1024
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64url')
 
 /**
- * Any text as one token. What cannot stand in one is percent-encoded; a long one is a digest, and begins with what no
- * other has.
+ * Encodes any text as one token. Characters that a token cannot contain are percent-encoded. A long text becomes a
+ * digest with the prefix `%%`, which no other token has.
  */
 export function tokenOf (text: string): string {
   // encodeURIComponent() leaves '.' and '*' as they are.

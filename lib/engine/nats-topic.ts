@@ -1,6 +1,6 @@
 import { placeOf } from './cursor.js'
 
-/** A topic that is subscribed, and the cursor of its newest message that is known here. */
+/** A subscribed topic, with the cursor of the newest message that this process knows. */
 export class NatsTopic {
   subscription: { unsubscribe (): void } | null = null
   presence: { unsubscribe (): void } | null = null
@@ -12,23 +12,23 @@ export class NatsTopic {
     this.presence?.unsubscribe()
   }
 
-  /** The answer to a question, which may be older than what was delivered meanwhile. */
+  /** Sets the cursor that the server answered with, unless a message, perhaps a newer one, has arrived meanwhile. */
   startFrom (cursor: string): void {
     if (this.#sequence === '') this.follow(cursor)
   }
 
-  /** A message was delivered. */
+  /** Called for each delivered message. */
   follow (cursor: string): void {
     this.#sequence = placeOf(cursor)
     this.#cursor = cursor
   }
 
-  /** The connection broke: a server that lost its data gives the same sequences to other messages. */
+  /** Called when the connection breaks: a server that lost its data assigns the same sequences to other messages. */
   forget (): void {
     this.#sequence = this.#cursor = ''
   }
 
-  /** The cursor of the message with this sequence, where it is the last one that was delivered. */
+  /** Returns the cursor of the message with this sequence if it was the last one delivered. */
   prev (sequence: string): string | undefined {
     return sequence === this.#sequence ? this.#cursor : undefined
   }

@@ -16,21 +16,21 @@ import type {
 import { timers } from '../timers.js'
 
 export interface NatsEngineOptions extends PublishLimits {
-  /** Where the servers are. Default: '127.0.0.1:4222'. */
+  /** The addresses of the servers. Default: '127.0.0.1:4222'. */
   readonly servers?: string | string[]
   /** Further options of the connection, such as credentials and TLS. */
   readonly connect?: Omit<ConnectionOptions, 'servers'>
-  /** In place of `servers`: a connection of @nats-io/transport-node 3, which the engine does not close. */
+  /** Instead of `servers`: a connection of @nats-io/transport-node 3. The engine does not close it. */
   readonly connection?: NatsConnection
-  /** The stream that holds all topics; it is created where there is none. Default: 'fastify-wire'. */
+  /** The stream that holds all topics. It is created if it does not exist. Default: 'fastify-wire'. */
   readonly stream?: string
   /** The first token of all subjects. Default: 'wire'. */
   readonly prefix?: string
-  /** The most messages that are kept of one topic, whatever its own history says. Default: 1000. */
+  /** The maximum number of messages kept per topic, even if its `history` allows more. Default: 1000. */
   readonly maxPerTopic?: number
-  /** How long messages are kept, in milliseconds, whatever the history of a topic says. Default: a day. */
+  /** How long messages are kept, even if a topic's `history` allows longer, in milliseconds. Default: a day. */
   readonly maxAge?: number
-  /** How many servers of a cluster hold the stream. Default: 1. */
+  /** The number of servers of a cluster that store the stream. Default: 1. */
   readonly replicas?: number
   readonly storage?: 'file' | 'memory'
 }
@@ -50,8 +50,8 @@ interface Acknowledgement {
 const DAY = 24 * 60 * 60 * 1000
 const NANOSECONDS = 1e6
 /**
- * A server that is silent is given up after two pings without an answer. A connection that breaks during its handshake
- * is noticed by `timeout` only.
+ * The connection is closed after two unanswered pings. Only `timeout` detects a connection that breaks during its
+ * handshake.
  */
 const CONNECTION = {
   maxReconnectAttempts: -1,
@@ -61,12 +61,9 @@ const CONNECTION = {
   maxPingOut: 2,
   timeout: 3000
 }
-/** Within this time a second message with the same id is dropped, in milliseconds. */
+/** How long the stream remembers message ids to drop duplicates, in milliseconds. */
 const DUPLICATE_WINDOW = 120_000
-/**
- * How long before the stream is looked for again, where JetStream is not ready yet, and the server where it cannot be
- * reached.
- */
+/** The delay between attempts to reach the server or the stream, in milliseconds. */
 const RETRY_DELAY = 100
 const CREDENTIALS: ReadonlySet<string> = new Set(['AuthorizationError', 'UserAuthenticationExpiredError'])
 
@@ -78,8 +75,8 @@ export function natsEngine (options: NatsEngineOptions = {}): Engine {
 /**
  *   publish wire.p.<topic> ──▶ stream: stores, drops known ids, acknowledges ──▶ republishes to wire.d.<topic>
  *
- * The payload is a line (tag, size and ttl of the history) and the envelope. A republished message says the sequence
- * of the one before it in its topic, and a cursor is a sequence and a tag.
+ * The payload is a line (tag, size and ttl of the history) followed by the envelope. A republished message carries the
+ * sequence of the previous message of its topic. A cursor consists of a sequence and a tag.
  */
 class NatsEngine implements Engine {
   readonly name = 'nats'
@@ -90,7 +87,7 @@ class NatsEngine implements Engine {
   readonly #outgoing: Outgoing<Outbound>
   readonly #topics = new Map<string, NatsTopic>()
   readonly #acknowledgements = new Map<string, Acknowledgement>()
-  readonly #asking = new Set<(error: Error) => void>()
+  readonly #pendingRequests = new Set<(error: Error) => void>()
   readonly #inbox = `_INBOX.${randomTag()}`
   #published = 0
   #connection: NatsConnection | null = null
@@ -99,7 +96,7 @@ class NatsEngine implements Engine {
   #events: EngineEvents | null = null
   #state: EngineState | '' = ''
   #isClosed = false
-  /** Part of the cursor of a topic without messages: another stream of the same name has another. */
+  /** Part of the cursor of a topic without messages. It differs for a later stream of the same name. */
   #created = ''
   #retry: NodeJS.Timeout | null = null
 
@@ -208,9 +205,9 @@ class NatsEngine implements Engine {
       if (newest === null) return { messages: [], isGap: after !== undefined && after !== head, head }
       if (after === head) return { messages: [], isGap: false, head }
       const place = after === undefined ? '' : placeOf(after)
-      // A place behind the newest message is one of before the server lost its data: all that it has is new.
+      // A place after the newest message dates from before the server lost its data, so everything it has is new.
       const from = /^\d{1,15}$/.test(place) && Number(place) <= newest.sequence ? Number(place) : 0
-      // Of a whole history the newest part is wanted; behind a cursor, what comes first.
+      // Without a cursor, the newest messages are wanted; after a cursor, the first ones.
       const count = after === undefined ? Infinity : limit + 1
       const stored = await this.#whileConnected(jetStream.from(publish, from, count))
       return historyPage(stored, newest, after, limit, this.#beginning())
@@ -250,7 +247,7 @@ class NatsEngine implements Engine {
         this.#connection!.publish(subjects.publish, payload, { headers, reply: `${this.#inbox}.${number}` })
       } catch (error) {
         this.#acknowledgements.delete(number)
-        // The connection refuses it before it is sent: too large, for one.
+        // The client refuses to send the message, for example because it is too large.
         const { name, message } = error as Error
         reject(name === 'InvalidArgumentError' ? new EngineRefused(this.name, message) : error)
       }
@@ -262,7 +259,7 @@ class NatsEngine implements Engine {
     const acknowledgement = this.#acknowledgements.get(number)
     if (acknowledgement === undefined) return
     this.#acknowledgements.delete(number)
-    // No stream listens: JetStream is not ready yet.
+    // An empty answer means that no stream listens, because JetStream is not ready yet.
     if (message.data.length === 0) {
       acknowledgement.reject(new Error('no responders'))
       return
@@ -316,13 +313,13 @@ class NatsEngine implements Engine {
     }
   }
 
-  /** The stream may be gone with the data of the server. */
+  /** Creates the stream again if the server lost its data. */
   async #prepare (): Promise<void> {
     const { config, created } = await this.#jetStream!.ensureStream(this.#config)
     const { src, dest } = this.#config.republish
     if (config.republish?.src !== src || config.republish.dest !== dest) {
       throw new EngineUnsuitable(this.name,
-        `its stream "${config.name}" does not republish ${src} to ${dest}: give the option "stream" another name`)
+        `its stream "${config.name}" does not republish ${src} to ${dest}: choose another name by the option "stream"`)
     }
     this.#created = Date.parse(created).toString(36) + created.replace(/\D/g, '').slice(-9)
     await this.presence.restore(this.#connection!, this.#headers!)
@@ -345,7 +342,7 @@ class NatsEngine implements Engine {
   #setState (state: EngineState, error?: Error): void {
     if (this.#events === null || this.#state === state) return
     this.#state = state
-    if (state === 'down') for (const reject of this.#asking) reject(new EngineDown(this.name))
+    if (state === 'down') for (const reject of this.#pendingRequests) reject(new EngineDown(this.name))
     this.#events.state(state, error)
   }
 
@@ -355,11 +352,11 @@ class NatsEngine implements Engine {
     return { connection: this.#connection!, jetStream: this.#jetStream! }
   }
 
-  /** Rejects as soon as the connection breaks: what was asked of it is not answered any more. */
-  #whileConnected<T> (asking: Promise<T>): Promise<T> {
+  /** Rejects as soon as the connection breaks, because requests in flight are never answered. */
+  #whileConnected<T> (request: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#asking.add(reject)
-      asking.then(resolve, reject).finally(() => this.#asking.delete(reject))
+      this.#pendingRequests.add(reject)
+      request.then(resolve, reject).finally(() => this.#pendingRequests.delete(reject))
     })
   }
 

@@ -2,20 +2,20 @@ import { BadOption, EngineBusy, EngineClosed, PublishTimeout } from '../errors.j
 import type { Accepted } from './engine.js'
 import { timers } from '../timers.js'
 
-/** How long after a failure that is not the connection's everything unanswered is sent again, in milliseconds. */
+/** The delay before all unanswered messages are sent again after an error of the server, in milliseconds. */
 const RETRY_DELAY = 50
 
-/** The most messages, and about the most bytes, that are sent together. */
+/** The maximum number of messages, and about the maximum number of bytes, in a batch. */
 const BATCH_LENGTH = 128
 const BATCH_BYTES = 131_072
 
-/** How long, and how much of what is published, may wait to be accepted. */
+/** Limits for messages that the server has not accepted yet. */
 export interface PublishLimits {
   /** How long a message may wait to be accepted, in milliseconds. Default: 10,000. */
   readonly publishTimeout?: number
-  /** The most messages that wait to be accepted. Default: 100,000. */
+  /** The maximum number of messages waiting to be accepted. Default: 100,000. */
   readonly maxWaiting?: number
-  /** The most bytes of messages that wait to be accepted. Default: 64 MiB. */
+  /** The maximum size of all messages waiting to be accepted, in bytes. Default: 64 MiB. */
   readonly maxWaitingBytes?: number
 }
 
@@ -32,15 +32,15 @@ export interface OutgoingOptions<T> {
   readonly name: string
   readonly limits: Required<PublishLimits>
   /**
-   * Sends messages of one topic, in their order; resolves with their cursors.
-   * @param isAgain whether the first of them was sent before, and may have been accepted
-   * @param after the message of the topic that was sent before and is not answered: without it, the server must not
-   * accept these either
+   * Sends messages of one topic in order. Resolves with their cursors.
+   * @param isAgain whether the first message was sent before, and may have been accepted
+   * @param after the previous message of the topic, if it is unanswered. The server must not accept these messages
+   *   unless it has accepted that one.
    */
   send (messages: readonly T[], isAgain: boolean, after: T | undefined): Promise<readonly string[]>
-  /** Whether a message can be sent together with the one before it in its topic. */
+  /** Whether a message can be sent in one batch with the previous one of its topic. */
   joins (message: T, previous: T): boolean
-  /** Whether sending again cannot help. Otherwise the messages are sent again until their time is over. */
+  /** Whether sending again cannot help. Otherwise the messages are sent again until their time limit ends. */
   isFinal (error: unknown): boolean
   /** Whether there is a connection. Without one, messages wait for `resume()`. */
   isConnected (): boolean
@@ -62,34 +62,34 @@ interface Batch<T> {
   bytes: number
 }
 
-/** What was sent of a topic and is not answered. */
-interface UnderWay<T> {
+/** The unanswered batches of a topic. */
+interface InFlight<T> {
   batches: number
   last: T
 }
 
 /**
- * The messages that the server has not answered yet, in order. What is published in one turn of the event loop is sent
- * together, topic by topic.
+ * The messages that the server has not answered yet, in order. Messages published in one turn of the event loop are
+ * sent in one batch per topic.
  *
  *   paused ── resume() ──▶ probing: one message ── answered ──▶ sending
  *      ▲                              │                            │
  *      └── pause(), or a failure ─────┴────────────────────────────┘
  *
- * After a failure all of them are sent again before any new one: the server drops those that it has, so that the order
- * is that of `publish()` whatever broke in between. A server that is not ready may refuse some and take those behind
- * them; therefore one goes ahead, and each names the one before it.
+ * After a failure, all unanswered messages are sent again before any new one, and the server drops duplicates. The
+ * order is therefore always that of the `publish()` calls. A server that is not ready may refuse some messages and
+ * accept later ones. To prevent that, a single message probes the server first, and each batch names its predecessor.
  */
 export class Outgoing<T> {
   readonly #options: OutgoingOptions<T>
   readonly #entries = new Set<Entry<T>>()
-  /** Those that are to be sent, in order; some may have been rejected since. */
+  /** The messages to send, in order. Some may have been rejected meanwhile. */
   #unsent: Array<Entry<T>> = []
-  #underWay = new Map<string, UnderWay<T>>()
+  #inFlight = new Map<string, InFlight<T>>()
   #bytes = 0
   #state: 'paused' | 'probing' | 'sending' | 'closed' = 'paused'
   #isScheduled = false
-  /** Answers to what was sent before the last time that everything was sent again say nothing of the order. */
+  /** Incremented by `pause()`. Answers to messages of an older generation do not change the state. */
   #generation = 0
   #timer: NodeJS.Timeout | null = null
   #retry: NodeJS.Timeout | null = null
@@ -103,7 +103,7 @@ export class Outgoing<T> {
     const { name, limits: { publishTimeout, maxWaiting, maxWaitingBytes } } = this.#options
     if (this.#state === 'closed') return Promise.reject(new EngineClosed(name))
     const count = this.#entries.size
-    // A message that alone is larger than that is for the server to refuse.
+    // A single message over the limit is passed on: the server may accept it.
     if (count >= maxWaiting || (count > 0 && this.#bytes + bytes > maxWaitingBytes)) {
       return Promise.reject(new EngineBusy(name, count))
     }
@@ -112,7 +112,7 @@ export class Outgoing<T> {
       const entry: Entry<T> = { topic, message, bytes, deadline, wasSent: false, resolve, reject }
       this.#entries.add(entry)
       this.#bytes += bytes
-      // One timer for all: what was published first is the first whose time is over.
+      // One timer is enough, because messages expire in the order in which they were published.
       this.#timer ??= timers.setTimeout(this.#expire, publishTimeout)
       if (this.#state === 'paused') return
       this.#unsent.push(entry)
@@ -120,16 +120,16 @@ export class Outgoing<T> {
     })
   }
 
-  /** The connection is gone: new messages wait. */
+  /** Called when the connection is lost. New messages wait. */
   pause (): void {
     if (this.#state === 'closed') return
     this.#state = 'paused'
     this.#unsent = []
-    this.#underWay = new Map()
+    this.#inFlight = new Map()
     this.#generation++
   }
 
-  /** The connection is usable: sends all that is unanswered, and what waits. */
+  /** Called when the connection is usable. Sends all unanswered and waiting messages. */
   resume (): void {
     if (this.#state === 'closed') return
     if (this.#retry !== null) timers.clearTimeout(this.#retry)
@@ -168,12 +168,12 @@ export class Outgoing<T> {
 
   #flush (): void {
     if (this.#state === 'probing') {
-      if (this.#underWay.size === 0) this.#probe()
+      if (this.#inFlight.size === 0) this.#probe()
       return
     }
     const generation = this.#generation
     for (const { entries } of this.#takeBatches()) {
-      // Sending fails at once where the connection has just broken.
+      // Sending fails synchronously if the connection has just broken.
       if (generation === this.#generation) this.#send(entries)
     }
   }
@@ -213,14 +213,14 @@ export class Outgoing<T> {
       messages.push(entry.message)
     }
     const generation = this.#generation
-    const underWay = this.#underWay.get(topic)
+    const inFlight = this.#inFlight.get(topic)
     const last = messages.at(-1) as T
-    const after = underWay?.last
-    if (underWay === undefined) {
-      this.#underWay.set(topic, { batches: 1, last })
+    const after = inFlight?.last
+    if (inFlight === undefined) {
+      this.#inFlight.set(topic, { batches: 1, last })
     } else {
-      underWay.batches++
-      underWay.last = last
+      inFlight.batches++
+      inFlight.last = last
     }
     this.#options.send(messages, wasSent, after).then(
       (cursors) => {
@@ -230,11 +230,11 @@ export class Outgoing<T> {
       (error: unknown) => { this.#failed(entries, generation, error) })
   }
 
-  /** The server takes messages: all others can follow. */
+  /** Ends the probing: the server accepts messages, so all others can follow. */
   #answered (topic: string, generation: number): void {
     if (generation !== this.#generation) return
-    const underWay = this.#underWay.get(topic) as UnderWay<T>
-    if (--underWay.batches === 0) this.#underWay.delete(topic)
+    const inFlight = this.#inFlight.get(topic) as InFlight<T>
+    if (--inFlight.batches === 0) this.#inFlight.delete(topic)
     if (this.#state !== 'probing') return
     this.#state = 'sending'
     this.#flush()

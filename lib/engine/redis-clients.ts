@@ -3,16 +3,16 @@ import { ClusterLink, type NodeRedisCluster } from './redis-cluster-link.js'
 import { ServerLink, type NodeRedisClient, type RedisLink } from './redis-link.js'
 
 export interface RedisConnectionOptions {
-  /** Where the server is, such as 'redis://127.0.0.1:6379' (`rediss:` for TLS); a list names nodes of a cluster. */
+  /** The URL of the server, such as 'redis://127.0.0.1:6379' (`rediss:` for TLS), or a list of cluster nodes. */
   readonly url?: string | readonly string[]
   /**
-   * In place of `url`: a client or cluster of `redis` or `@redis/client`, version 5 or later. Its options are used for
-   * own connections.
+   * Instead of `url`: a client or cluster of `redis` or `@redis/client`, version 5 or later. The engine opens its own
+   * connections with the options of that client.
    */
   readonly client?: ClientToDuplicate
   /**
-   * How often the server gets a ping, in milliseconds. A connection on which the last one was not answered is made
-   * anew. Default: 3,000.
+   * The interval of pings to the server, in milliseconds. If a ping is unanswered when the next one is due, the
+   * connection is replaced. Default: 3,000.
    */
   readonly pingInterval?: number
 }
@@ -22,19 +22,18 @@ interface ClientToDuplicate {
   readonly options?: { readonly socket?: object, readonly defaults?: { readonly socket?: object } } | undefined
 }
 
-/** Begins with 20 ms and goes up to a second. Some of it is random, so that not all processes come back at once. */
+/** Starts at 20 ms and grows to a second. Random, so that not all processes reconnect at the same time. */
 const reconnectStrategy = (retries: number): number => Math.min(20 * 2 ** retries, 1000) * (0.5 + Math.random() / 2)
 
-/** The links to a server or cluster, with connections of their own. */
+/** Creates a link, with its own connections, to a server or cluster. */
 export async function createRedisLink (options: RedisConnectionOptions): Promise<RedisLink> {
   const { url = 'redis://127.0.0.1:6379', client, pingInterval = 3000 } = options
-  // Nothing waits inside the client: what was not answered is sent again by the engine, in order, and until
-  // publishTimeout. Its timeout would be a timer for each command, and end only with commands that were not written
-  // yet.
+  // The client must not queue commands: the engine itself sends unanswered messages again, in order, until
+  // publishTimeout. A command timeout of the client would be a timer per command, and only for unwritten commands.
   const own = {
     RESP: 2, disableOfflineQueue: true, maintNotifications: 'disabled', commandOptions: { timeout: 0 }
   } as const
-  // A server that takes a connection and says nothing is found by the silence.
+  // socketTimeout detects a server that accepts a connection and never answers.
   const socket = { reconnectStrategy, socketTimeout: pingInterval * 3 }
   const { commandOptions, maintNotifications } = own
   if (client !== undefined) {

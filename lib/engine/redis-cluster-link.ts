@@ -1,7 +1,7 @@
 import { timers } from '../timers.js'
 import { BYTES, type LinkEvents, type MessageListener, type NodeRedisClient, type RedisLink } from './redis-link.js'
 
-/** The part of a cluster client that is used here. */
+/** The part of a cluster client that ClusterLink uses. */
 export interface NodeRedisCluster extends Omit<NodeRedisClient, 'sendCommand' | 'isReady'> {
   sendCommand (
     key: string, isReadonly: boolean, args: ReadonlyArray<string | Buffer>, options?: object
@@ -14,12 +14,12 @@ interface ClusterNode {
 }
 
 /**
- * How long after an error of a node a connection to it that becomes ready is taken for one that was lost, in
+ * If a connection becomes ready within this time after an error of its node, subscriptions may have been lost. In
  * milliseconds.
  */
-const SUSPECT = 30_000
+const RECOVERY_PERIOD = 30_000
 
-/** A cluster. It is down while one of its nodes is: then some topics are, and nobody can tell which. */
+/** A link to a cluster. It is down while any node is down, because the topics of that node are unknown. */
 export class ClusterLink implements RedisLink {
   readonly #client: NodeRedisCluster
   readonly #broken = new Set<string>()
@@ -44,8 +44,8 @@ export class ClusterLink implements RedisLink {
       const wasBroken = this.#broken.delete(node)
       if (!isOpen || this.#broken.size > 0) return
       if (wasBroken) events.ready()
-      // Each node has a connection for commands and one for subscriptions, and the events do not say which it is.
-      else if (timers.now() - (this.#lastError.get(node) ?? -Infinity) < SUSPECT) events.restored()
+      // Each node has a connection for commands and one for subscriptions. The event does not say which one is ready.
+      else if (timers.now() - (this.#lastError.get(node) ?? -Infinity) < RECOVERY_PERIOD) events.restored()
     }
     client.on('node-ready', mended)
     client.on('node-disconnect', mended)

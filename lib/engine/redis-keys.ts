@@ -1,4 +1,4 @@
-/** The keys of a topic. All are in one slot of a cluster, and the channel has the name of the stream. */
+/** The keys of a topic, all in the same slot of a cluster. The channel has the name of the stream. */
 export interface TopicKeys {
   readonly stream: string
   readonly head: string
@@ -8,7 +8,7 @@ export interface TopicKeys {
   readonly holds: string
 }
 
-/** Topics whose keys are kept ready, before all are let go. */
+/** The number of cached topics at which the cache is cleared. */
 const MAX_CACHED = 10_000
 
 export class RedisKeys {
@@ -34,8 +34,8 @@ export class RedisKeys {
 }
 
 /**
- * The slot is that of what stands between the braces, up to the first that closes; where nothing does, of the whole
- * key.
+ * Encodes a topic as a hash tag. A cluster computes the slot from the text between the first `{` and the next `}`, or
+ * from the whole key if that text is empty.
  */
 function hashTag (topic: string): string {
   return topic === '' ? '%' : topic.replace(/[%}]/g, (character) => character === '%' ? '%25' : '%7D')

@@ -1,21 +1,21 @@
 import { timers } from '../timers.js'
 
 /**
- * The connections to a Redis server or cluster, by the package @redis/client.
+ * The connections to a Redis server or cluster, through the package @redis/client.
  *
- * Both well-kept packages were tried, with the server killed and connections dropped under load. What is in flight when
- * a connection breaks, @redis/client rejects; ioredis sends it again by default, which doubles what the server had
- * accepted. The engine keeps the ids and the time limit, so it has to be the one that sends again, in order.
- * @redis/client reports that it is ready after it has subscribed again, which is when the history has to be read.
+ * Both maintained packages were tried under load, with killed servers and dropped connections. If a connection breaks,
+ * @redis/client rejects the commands in flight, while ioredis sends them again by default, which duplicates messages
+ * that the server had accepted. Only the engine knows the ids and the time limit, so the engine has to send again.
+ * @redis/client emits 'ready' after it has subscribed again, which is when the engine has to read the history.
  */
 export interface RedisLink {
   /** Whether commands can be sent. */
   readonly isConnected: boolean
-  /** Resolves when there is a connection, or none at the first try. Later changes are reported. */
+  /** Resolves when the first attempt to connect has succeeded or failed. Later changes are reported as events. */
   open (events: LinkEvents): Promise<void>
-  /** @param key decides about the node, in a cluster */
+  /** @param key determines the node of a cluster */
   send (key: string, args: ReadonlyArray<string | Buffer>): Promise<unknown>
-  /** With bytes in place of strings in the reply. */
+  /** Like `send()`, but the reply contains Buffers instead of strings. */
   sendForBytes (key: string, args: ReadonlyArray<string | Buffer>): Promise<unknown>
   subscribe (channel: string, listener: MessageListener): Promise<void>
   unsubscribe (channel: string, listener: MessageListener): Promise<void>
@@ -29,17 +29,17 @@ export interface LinkEvents {
   connected (): void
   /** Commands cannot be sent. */
   disconnected (): void
-  /** Commands can be sent, and all subscriptions are in force. */
+  /** Commands can be sent, and all subscriptions are active. */
   ready (): void
   down (error?: Error): void
-  /** Subscriptions are in force again that were not for a while, unnoticed. */
+  /** Subscriptions are active again after an interruption that was not reported. */
   restored (): void
 }
 
-/** Strings of the reply as bytes: RESP_TYPES.BLOB_STRING is the dollar sign of the protocol. */
+/** Makes the client return strings as Buffers: 36 is RESP_TYPES.BLOB_STRING, the dollar sign of the protocol. */
 export const BYTES = { typeMapping: { 36: Buffer } }
 
-/** The part of a client of @redis/client, or of `redis`, that is used here. */
+/** The part of a client of @redis/client or `redis` that ServerLink uses. */
 export interface NodeRedisClient {
   readonly isReady: boolean
   connect (): Promise<unknown>
@@ -52,7 +52,8 @@ export interface NodeRedisClient {
 }
 
 /**
- * One server. Commands and subscriptions have a connection each: with RESP 2, which costs less to parse, they need to.
+ * A link to a single server. RESP 2 is cheaper to parse than RESP 3, but requires a second connection for
+ * subscriptions.
  */
 export class ServerLink implements RedisLink {
   readonly #commands: NodeRedisClient
@@ -60,7 +61,7 @@ export class ServerLink implements RedisLink {
   readonly #pingInterval: number
   #pings: NodeJS.Timeout | null = null
 
-  /** @param pingInterval how long the server may take to answer a ping, and how often it gets one, in milliseconds */
+  /** @param pingInterval the interval of pings and the time limit for their answers, in milliseconds */
   constructor (commands: NodeRedisClient, subscriber: NodeRedisClient, pingInterval: number) {
     this.#commands = commands
     this.#subscriber = subscriber
@@ -88,15 +89,15 @@ export class ServerLink implements RedisLink {
           events.down(error)
           resolve()
         })
-        // Goes on trying; what goes wrong was an 'error' before.
+        // The client keeps trying, and emits each failure as 'error'.
         client.connect().catch(() => {})
       }
     })
   }
 
   /**
-   * A server whose host is gone without a word leaves its connections open. Commands keep such a connection busy, so
-   * that it has no timeout of its own: each ping has to be answered before the next one.
+   * Detects a host that vanished without closing its connections. Commands in flight keep such a connection from timing
+   * out, so each ping has to be answered before the next one is due.
    */
   #watch (events: LinkEvents): void {
     const unanswered = new Set<NodeRedisClient>()
@@ -113,7 +114,7 @@ export class ServerLink implements RedisLink {
     }, this.#pingInterval).unref()
   }
 
-  /** Rejects what was asked of the connection, and makes another; the client subscribes again by itself. */
+  /** Rejects the commands in flight and connects again. The client renews its subscriptions itself. */
   #reconnect (client: NodeRedisClient, events: LinkEvents): void {
     client.destroy()
     if (client === this.#commands) events.disconnected()

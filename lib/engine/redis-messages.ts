@@ -4,10 +4,10 @@ import { decodeEnvelope, encodeEnvelope } from './envelope.js'
 
 const LINE_FEED = 10
 
-/** An entry of a stream as the server answers with it. */
+/** An entry of a stream, as the server returns it. */
 export type StreamEntry = readonly [id: Buffer, fields: readonly [name: Buffer, value: Buffer]]
 
-/** tag LF prev LF envelope */
+/** Decodes an entry: tag LF prev LF envelope. */
 export function decodeEntry ([id, [, value]]: StreamEntry): TopicMessage {
   const tagEnd = value.indexOf(LINE_FEED)
   const prevEnd = value.indexOf(LINE_FEED, tagEnd + 1)
@@ -16,13 +16,13 @@ export function decodeEntry ([id, [, value]]: StreamEntry): TopicMessage {
   return decodeEnvelope(value, prevEnd + 1, `${id.toString('latin1')}.${tag}`, prev, tag)
 }
 
-/** A message that is published, with the tag of its cursor. */
+/** A publication with the tag of its cursor. */
 export interface Tagged {
   readonly publication: Publication
   readonly tag: string
 }
 
-/** For the script that publishes: of each message tag LF length of envelope LF envelope. */
+/** Encodes messages for the script PUBLISH. Each message is: tag LF length of envelope LF envelope. */
 export function encodeMessages (messages: readonly Tagged[]): Buffer {
   const parts: Buffer[] = []
   for (const { publication, tag } of messages) {
@@ -33,8 +33,8 @@ export function encodeMessages (messages: readonly Tagged[]): Buffer {
 }
 
 /**
- * Calls `take` for each message of an announcement: a letter, the predecessor of the first LF, and of each message
- * cursor LF length of envelope LF envelope.
+ * Calls `take` for each message of an announcement. An announcement is: a letter, the predecessor of the first message,
+ * LF, then for each message: cursor LF length of envelope LF envelope.
  */
 export function decodeAnnounced (announcement: Buffer, take: (message: TopicMessage) => void): void {
   let at = announcement.indexOf(LINE_FEED) + 1

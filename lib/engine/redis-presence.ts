@@ -8,26 +8,25 @@ import { timers } from '../timers.js'
 type Run = (script: Script, key: string, keys: readonly string[], args: readonly string[]) => Promise<unknown>
 type Command = (key: string, args: readonly string[]) => Promise<unknown>
 
-/** A process has a holder for each length of lease that it was given: one, usually. */
+/** The members that a process holds by one lease. There is a holder for each lease duration in use. */
 interface Holder {
   name: string
   readonly lease: number
   readonly topics: Map<string, Map<string, Member>>
-  /** Whether its lease was in force once. */
+  /** Whether the lease has been registered with the server. */
   isRegistered: boolean
   timer: NodeJS.Timeout | null
 }
 
-/**
- * How often a process looks for leases that are over, where its own do not have it look more often, in milliseconds.
- */
+/** How often expired leases are looked for, in milliseconds. Renewing a short lease looks for them more often. */
 const LOOK_INTERVAL = 10_000
-/** Ends the name of a lease that is over, while a process clears up behind it. */
+/** The suffix of an expired lease while a process removes its members. */
 const REMAINS = '!'
 
 /**
- * Presence over Redis. A lease is one member of a sorted set, whatever the process holds, so that renewing it costs one
- * command. What a process holds is in a set of its own, for whoever clears up when it is gone.
+ * Presence over Redis. A lease is a single entry of a sorted set, however many members it holds, so that renewing it
+ * costs one command. The topics of each lease are stored in a set, from which another process removes the members after
+ * the lease has expired.
  */
 export class RedisPresence implements EnginePresence {
   readonly #keys: RedisKeys
@@ -54,7 +53,7 @@ export class RedisPresence implements EnginePresence {
     if (members === undefined) holder.topics.set(topic, members = new Map())
     members.set(member.id, member)
     await this.#unfinished.attempt(`${topic}\n${member.id}`, async () => {
-      // The lease and the trace come first: members without them would stay for ever.
+      // Store the lease and its topic first: a member without them would stay forever.
       if (!holder.isRegistered) await this.#renew(holder)
       const held = this.#heldPrefix + holder.name
       await this.#command(held, ['SADD', held, topic])
@@ -87,7 +86,7 @@ export class RedisPresence implements EnginePresence {
     })
   }
 
-  /** The connection is back: the leases may be over, or the server may have lost all. */
+  /** Called for each new connection. Meanwhile the leases may have expired, or the server may have lost its data. */
   restore (): void {
     this.#looking ??= timers.setInterval(() => { this.#look([]).catch(() => {}) }, LOOK_INTERVAL).unref()
     for (const holder of this.#holders.values()) this.#renew(holder).catch(() => {})
@@ -123,8 +122,8 @@ export class RedisPresence implements EnginePresence {
     const isNew = !holder.isRegistered
     holder.isRegistered = true
     if (wasInForce || isNew || this.#isClosed || holder.name !== name) return
-    // The lease was over, and its members have left or are about to: they join anew, under a name that nobody clears
-    // up.
+    // The lease expired, so its members have left or are about to leave. Join them again under a new name, which no
+    // other process removes.
     holder.name = randomTag()
     await this.#look([holder.name, String(holder.lease)])
     const held = this.#heldPrefix + holder.name
@@ -134,7 +133,7 @@ export class RedisPresence implements EnginePresence {
     }
   }
 
-  /** Clears up behind processes that are gone. Returns whether the lease that was to be renewed was in force. */
+  /** Renews a lease, and removes the members of expired ones. Returns whether the renewed lease was in force. */
   async #look (renewed: readonly string[]): Promise<boolean> {
     const reply = await this.#run(RENEW, this.#leases, [this.#leases], renewed) as unknown[]
     const [wasInForce, ...overdue] = reply.map(String)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** A script with its digest, by which the server knows it once it has run. */
+/** A script and its digest. Once the script has run, the server knows it by the digest. */
 export interface Script {
   readonly source: string
   readonly sha1: string
@@ -9,25 +9,26 @@ export interface Script {
 const script = (source: string): Script => ({ source, sha1: createHash('sha1').update(source).digest('hex') })
 
 /**
- * How long the head of a topic is remembered at least, in milliseconds: a chain that is forgotten sooner looks broken.
+ * The minimum time for which the head of a topic is remembered, in milliseconds. Without the head, the next message has
+ * no predecessor, which looks like a gap.
  */
 const REMEMBER_HEAD = 24 * 60 * 60 * 1000
-/** How long an id is remembered at least, and at most twice as long. */
+/** An id is remembered between one and two times this long, in milliseconds. */
 const REMEMBER_IDS = 60 * 1000
 
-/** The error of PUBLISH where the message is missing that was sent before these. */
+/** The error of PUBLISH if the server does not have the previous message. */
 export const UNORDERED = 'UNORDERED'
 
 /**
- * For each message: drops it if its id is known; else chains it to its predecessor, and appends it. Then trims, sets
- * the time, and announces what is new. Answers with the places. Ids are kept in two hashes by turns, each for a minute,
- * which then expires as a whole.
+ * Chains each message to its predecessor and appends it, unless its id is known. Then trims the stream, sets its expiry
+ * and announces the new messages. Answers with the places of all messages. Two hashes take turns each minute to store
+ * ids, so that ids expire with a whole hash.
  *
  * A message is: tag LF length of envelope LF envelope. An announcement is: the predecessor of the first, LF, then for
  * each message: cursor LF length of envelope LF envelope.
  *
  * KEYS: stream (and channel), head, ids of even minutes, ids of odd minutes
- * ARGV: messages, size, ttl, the tag of the message that must be there, or none
+ * ARGV: messages, size, ttl, optionally the tag of a message that must be known
  */
 export const PUBLISH = script(`
 local now = redis.call('TIME')
@@ -68,8 +69,8 @@ return places
 `)
 
 /**
- * The head of a topic. One without messages gets a beginning, so that its first message has a predecessor: if that
- * message is lost, the next one shows it.
+ * Returns the head of a topic. A topic without messages gets an initial cursor as the predecessor of its first message:
+ * if that message is lost, the `prev` of the next one reveals the gap.
  *
  * KEYS: head · ARGV: a new cursor
  */
@@ -81,7 +82,7 @@ return ARGV[1]
 `)
 
 /**
- * A holder is a process with a lease. Of each member the number of its holders is kept, and what it is.
+ * Adds a holder, i.e. a process with a lease, to a member. The value of a member is: number of holders LF member.
  *
  * KEYS: channel, members, holds · ARGV: holder, id, member
  */
@@ -98,7 +99,11 @@ if count == 0 then redis.call('SPUBLISH', KEYS[1], '+' .. member) end
 return 1
 `)
 
-/** KEYS: channel, members, holds · ARGV: holder, and the id that it lets go of, or none for all */
+/**
+ * Removes a holder from a member, or from all its members.
+ *
+ * KEYS: channel, members, holds · ARGV: holder, optionally an id
+ */
 export const LEAVE = script(`
 local ids = { ARGV[2] }
 if not ARGV[2] then
@@ -124,9 +129,9 @@ return #ids
 `)
 
 /**
- * Renews a lease. Answers whether it was in force, followed by the holders whose lease is over.
+ * Renews a lease. Answers whether it was in force, followed by the holders whose leases have expired.
  *
- * KEYS: leases · ARGV: holder and lease, or none to look only
+ * KEYS: leases · ARGV: optionally holder and lease
  */
 export const RENEW = script(`
 local now = redis.call('TIME')
@@ -141,8 +146,8 @@ return answer
 `)
 
 /**
- * Ends a lease that is over, so that one process clears up behind it; if that one is gone as well, another does, after
- * a while. Answers whether it is for the caller to do.
+ * Replaces an expired lease by a short one, so that only one process removes its members. If that process is gone as
+ * well, another one claims the short lease when it expires. Answers 1 if the caller has to remove the members.
  *
  * KEYS: leases · ARGV: holder, the name of its remains
  */

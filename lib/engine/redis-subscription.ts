@@ -1,4 +1,4 @@
-/** A subscription that is, or will be, in force; it fails at once when the engine goes down before. */
+/** A pending or active subscription. A pending one fails as soon as the engine goes down. */
 export class Subscription {
   readonly listener: (message: Buffer) => void
   readonly #settled: Promise<void>

@@ -14,7 +14,7 @@ import type {
 } from './engine.js'
 
 export interface RedisEngineOptions extends RedisConnectionOptions, PublishLimits {
-  /** What the names of all keys and channels begin with. Default: 'wire:'. */
+  /** The prefix of all keys and channels. Default: 'wire:'. */
   readonly prefix?: string
 }
 
@@ -23,20 +23,20 @@ interface Outbound extends Tagged {
   readonly retention: Retention
 }
 
-/** Errors of the server that pass: it is starting, or it is not the one that takes this topic just now. */
+/** Temporary errors: the server is starting, or another server is responsible for the topic at the moment. */
 const PASSING = new RegExp(
   `^(${UNORDERED}|LOADING|NOSCRIPT|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MASTERDOWN|READONLY|BUSY|UNBLOCKED)\\b`)
 const CREDENTIALS = /^(WRONGPASS|NOAUTH|NOPERM)\b/
-/** The places that `XADD` gives. Whatever else stands in a cursor is not sent to the server. */
+/** The places that `XADD` assigns. A cursor with another place is not sent to the server. */
 const PLACE = /^\d{1,18}-\d{1,18}$/
 const [MESSAGE, JOINED] = [0x6d, 0x2b]
-/** The topics of a cluster of which the node is known to have the script, before all are forgotten. */
+/** The number of entries at which the list of topics whose node has the script is cleared. */
 const MAX_SCRIPT_KEYS = 10_000
 
 /**
  * An engine over Redis 7.0 or later, Valkey, or a cluster of these.
  *
- *   stream  prefix{topic}     history, trimmed and expired by the script that appends
+ *   stream  prefix{topic}     history, trimmed and expired by the script PUBLISH
  *   channel prefix{topic}     live messages, sharded publish/subscribe
  *   string  prefix{topic}h    the cursor of the newest message
  *   hashes  prefix{topic}i0/1 ids of the last minutes
@@ -51,16 +51,16 @@ class RedisEngine implements Engine {
   readonly #options: RedisEngineOptions
   readonly #keys: RedisKeys
   readonly #outgoing: Outgoing<Outbound>
-  /** The topics that are subscribed, each with the listener of its channel. */
+  /** The subscribed topics, each with the listener of its channel. */
   readonly #topics = new Map<string, Subscription>()
-  /** Channels that could not be unsubscribed from while the engine was down. */
+  /** Channels to unsubscribe from when the engine is up again. */
   readonly #stale = new Map<string, (message: Buffer) => void>()
   #link: RedisLink | null = null
   #events: EngineEvents | null = null
   #state: EngineState | '' = ''
   /**
-   * Nodes are sent the source of the script before its digest, for each topic, so that a topic's messages stay in
-   * order.
+   * Topics whose node has the script. The source is sent first for each topic, because a digest that a node does not
+   * know would fail, and later messages would overtake that one.
    */
   readonly #scriptKeys = new Set<string>()
   #isCluster = false
@@ -73,7 +73,9 @@ class RedisEngine implements Engine {
     if (!(pingInterval > 0)) {
       throw new BadOption('pingInterval', 'a positive number of milliseconds', String(pingInterval))
     }
-    if (url !== undefined && client !== undefined) throw new BadOption('client', 'given in place of "url"', 'with it')
+    if (url !== undefined && client !== undefined) {
+      throw new BadOption('client', 'given instead of "url"', 'given with it')
+    }
     this.#options = options
     this.#keys = new RedisKeys(prefix)
     this.#outgoing = new Outgoing({
@@ -159,7 +161,7 @@ class RedisEngine implements Engine {
       ? ['XREVRANGE', stream, '+', '-', 'COUNT', String(limit)]
       : ['XRANGE', stream, PLACE.test(place) ? place : '-', '+', 'COUNT', String(limit + 1)]
     try {
-      // The head is read last: it is the newest of these messages, or newer.
+      // Read the head last, so that it is at least as new as these messages.
       const [entries, headReply] = await Promise.all(
         [link.sendForBytes(stream, range), link.send(headKey, ['GET', headKey])])
       const head = headReply === null ? '' : String(headReply)
@@ -169,7 +171,7 @@ class RedisEngine implements Engine {
       if (isKnown) messages.shift()
       const before = messages.length === 0 ? head : messages[0]!.prev
       const follows = isKnown || (after !== '' && before === after)
-      // A message that was not kept came after the last one that was.
+      // If the head differs, a message that is not kept followed the last kept one.
       const isGap = !follows || (messages.length === 0 && head !== after)
       return { messages: messages.slice(0, limit), isGap, head }
     } catch (error) {
@@ -205,8 +207,8 @@ class RedisEngine implements Engine {
       const places = await this.#link!.send(keys.stream, args) as unknown[]
       return messages.map(({ tag }, i) => `${String(places[i])}.${tag}`)
     } catch (error) {
-      // The package marks replies of the server that are errors by their class, which is not the same in each copy of
-      // it.
+      // The package marks error replies of the server by their class. Compare names, because each copy of the package
+      // has its own class.
       const { name, message } = error as Error
       const isReply = name === 'SimpleError' || name === 'ErrorReply' || /^[A-Z]+ /.test(message)
       if (isReply && !PASSING.test(message)) throw new EngineRefused(this.name, message)
@@ -227,7 +229,7 @@ class RedisEngine implements Engine {
     }
   }
 
-  /** Runs a script by its digest, or by its source where the server does not know it. */
+  /** Runs a script by its digest, or by its source if the server does not know it. */
   async #run (script: Script, key: string, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     const rest = [String(keys.length), ...keys, ...args]
     try {
@@ -244,7 +246,7 @@ class RedisEngine implements Engine {
     return this.#link
   }
 
-  /** What goes wrong because the connection breaks has the code that says so. */
+  /** Replaces errors that are caused by a broken connection. */
   #failure (error: unknown): unknown {
     if (this.#link === null) return new EngineClosed(this.name)
     return this.#state === 'down' ? new EngineDown(this.name) : error
@@ -276,6 +278,6 @@ class RedisEngine implements Engine {
     const info = await link.send('', ['INFO', 'server']).catch(() => '')
     const version = /redis_version:((\d+)\S*)/.exec(String(info))
     if (version === null || Number(version[2]) >= 7) return undefined
-    return new Error(`it is version ${version[1]}, and 7.0 is the oldest that has sharded publish/subscribe`)
+    return new Error(`its version is ${version[1]}, but sharded publish/subscribe requires 7.0 or later`)
   }
 }

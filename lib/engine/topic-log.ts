@@ -1,20 +1,20 @@
 import type { HistoryPage, Retention, TopicMessage } from './engine.js'
 
-/** What a message costs beside its data: the objects around it, by a heap snapshot. */
+/** The memory of a message in addition to its data, measured by a heap snapshot, in bytes. */
 const MESSAGE_OVERHEAD = 256
-/** Removed entries at the front of the array are cut off when there are so many of them, and more than half are. */
+/** The array is compacted if at least this many entries, and more than half of all, are removed. */
 const COMPACT_FROM = 32
 
-/** Stands in the array for a message that was removed, until the array is compacted. */
+/** Replaces a removed message in the array until the array is compacted. */
 const REMOVED: TopicMessage = {
   id: '', data: Buffer.alloc(0), isBinary: false, kind: '', isCompressible: true, cursor: '', prev: ''
 }
 
 const sizeOf = (message: TopicMessage): number => message.data.length + MESSAGE_OVERHEAD
 
-/** The messages that are kept of one topic, and the cursor of the newest, which stays when they are gone. */
+/** The kept messages of one topic, and the cursor of the newest, which outlives the messages. */
 export class TopicLog {
-  /** The cursor of the newest message; of the time before the first one, where there is none. */
+  /** The cursor of the newest message, or the initial cursor if there was none. */
   head: string
   isSubscribed = false
   #messages: TopicMessage[] = []
@@ -29,7 +29,7 @@ export class TopicLog {
     return this.#messages.length - this.#first
   }
 
-  /** Returns by how many bytes the log has grown; this may be negative. */
+  /** Returns the number of bytes by which the log has grown, which may be negative. */
   append (message: TopicMessage, { size, ttl }: Retention): number {
     this.head = message.cursor
     let grown = this.dropExpired(Date.now()) * -1
@@ -42,7 +42,7 @@ export class TopicLog {
     return grown
   }
 
-  /** Removes the oldest message. Returns how many bytes that frees. */
+  /** Removes the oldest message. Returns the number of bytes freed. */
   shift (): number {
     const size = sizeOf(this.#messages[this.#first]!)
     this.#messages[this.#first++] = REMOVED
@@ -54,14 +54,14 @@ export class TopicLog {
     return size
   }
 
-  /** Returns how many bytes that frees. */
+  /** Removes all messages. Returns the number of bytes freed. */
   clear (): number {
     let freed = 0
     while (this.size > 0) freed += this.shift()
     return freed
   }
 
-  /** Returns how many bytes that frees. */
+  /** Removes all messages if they have expired. Returns the number of bytes freed. */
   dropExpired (now: number): number {
     return now < this.#expires ? 0 : this.clear()
   }
@@ -77,10 +77,7 @@ export class TopicLog {
     return { messages: this.#messages.slice(start, start + limit), isGap: from < 0, head }
   }
 
-  /**
-   * The place of the message whose predecessor is `cursor`; -1 where that is not known. Most readers are close to the
-   * end.
-   */
+  /** Returns the index of the message whose `prev` is `cursor`, or -1. Most readers are close to the end. */
   #indexBehind (cursor: string): number {
     if (cursor === '') return -1
     if (cursor === this.head) return this.#messages.length

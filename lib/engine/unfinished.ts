@@ -1,18 +1,18 @@
 /**
- * What has to be done for a member, and could not be while the engine was down: a join or a leave. It is done when the
- * engine is back, unless something newer came for that member.
+ * Joins and leaves that failed because the engine was down. They are retried when the engine is back, unless a newer
+ * action for the same member has replaced them.
  */
 export class Unfinished {
   readonly #actions = new Map<string, () => Promise<void>>()
   readonly #failed: (key: string) => void
   #isClosed = false
 
-  /** @param failed is called when an action has failed and waits for `retry()` */
+  /** @param failed called when an action has failed and waits for `retry()` */
   constructor (failed: (key: string) => void = () => {}) {
     this.#failed = failed
   }
 
-  /** Rejects only after `close()`: what fails before is tried again. */
+  /** Runs an action. Rejects only after `close()`: an action that fails earlier is kept for `retry()`. */
   async attempt (key: string, action: () => Promise<void>): Promise<void> {
     this.#actions.delete(key)
     try {
@@ -24,7 +24,7 @@ export class Unfinished {
     }
   }
 
-  /** Tries one action again, where it is still to be done. */
+  /** Tries one action again, unless it has succeeded or been replaced. */
   retry (key: string): void {
     const action = this.#actions.get(key)
     if (action !== undefined) this.attempt(key, action).catch(() => {})

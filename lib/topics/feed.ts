@@ -1,46 +1,46 @@
 import type { HistoryPage, TopicMessage } from '../engine/engine.js'
 
-/** What a feed asks and reports. */
+/** The source of a feed's history and the receiver of its events. */
 export interface FeedOwner {
   read (topic: string, after: string, limit: number): Promise<HistoryPage>
-  /** The next message of the topic. Each is reported once, in the engine's order. */
+  /** Called once for each message, in the engine's order. */
   message (feed: Feed, message: TopicMessage): void
-  /** Messages between the last one and `cursor` are gone; `cursor` is where the feed goes on. */
+  /** Messages after the last one are lost. The feed continues after `cursor`. */
   gap (feed: Feed, cursor: string): void
-  /** A hole could not be filled: the owner calls `refill()` when it is worth another try. */
+  /** Missing messages could not be read. The owner calls `refill()` to try again. */
   unfilled (feed: Feed, error: unknown): void
 }
 
-// How many messages are read from the history at a time.
+// The number of messages to read from the history at a time.
 const PAGE_LENGTH = 500
 
-// Messages that are kept for sockets that resume a moment later, so that most of these cost the engine nothing.
+// Recent messages are kept, so that sockets that resume after a moment need no request to the engine.
 const RECENT_LENGTH = 64
 const RECENT_BYTES = 65_536
 
 const DONE = Promise.resolve()
 
-/** What has happened since the state is 'filling'. */
+/** The progress in state 'filling'. */
 interface Fill {
-  /** The last message at the beginning. */
+  /** The value of `last` at the beginning. */
   readonly from: string
   /** Whether a gap was reported. */
   hasGap: boolean
 }
 
 /**
- * The messages of one topic in this process, whole and in order.
+ * The messages of one topic in this process, complete and in order.
  *
- *   joining ── start() ──▶ live ── a hole, refill() ──▶ filling ── filled ──▶ live
+ *   joining ── start() ──▶ live ── missing, refill() ──▶ filling ── filled ──▶ live
  *      │                                                   │
  *      └──────────────── stop() ──▶ stopped ◀── stop() ────┘
  *
- * A message that names another predecessor than the last one shows a hole. It waits, with all that follow it, until the
- * history has been read. What the history no longer has is reported as a gap, never passed over.
+ * If the `prev` of a message is not the last cursor, messages are missing. That message and all later ones wait until
+ * the history has been read. Messages that the history no longer has are reported as a gap.
  */
 export class Feed {
   readonly topic: string
-  /** The cursor of the last message reported, or where the feed began. */
+  /** The cursor of the last reported message, or the cursor at which the feed started. */
   last = ''
   readonly #owner: FeedOwner
   #state: 'joining' | 'live' | 'filling' | 'stopped' = 'joining'
@@ -58,7 +58,7 @@ export class Feed {
     return this.#state === 'live'
   }
 
-  /** The subscription is in force, from the message behind `head` on. */
+  /** Called when the subscription is active. All messages after `head` will arrive. */
   start (head: string): void {
     if (this.#state !== 'joining') return
     this.last = head
@@ -72,15 +72,13 @@ export class Feed {
     this.#recent = undefined
   }
 
-  /** A message came from the engine. */
+  /** Called for each message of the engine. */
   receive (message: TopicMessage): void {
     if (this.#state === 'live') this.#take(message)
     else if (this.#state !== 'stopped') this.#waiting.push(message)
   }
 
-  /**
-   * Messages may have been missed: reads the history behind the last one. Resolves when that is done, or has failed.
-   */
+  /** Reads the history after the last message, because messages may be missing. Also resolves if reading failed. */
   refill (): Promise<void> {
     if (this.#state === 'live') {
       this.#state = 'filling'
@@ -89,7 +87,7 @@ export class Feed {
     return this.#filling
   }
 
-  /** The messages behind `cursor`, where they are still at hand; undefined where the history has to be read. */
+  /** Returns the messages after `cursor`, or undefined if the history has to be read for them. */
   since (cursor: string): readonly TopicMessage[] | undefined {
     if (cursor === this.last) return []
     const index = this.#recent?.findIndex((message) => message.prev === cursor) ?? -1
@@ -151,8 +149,8 @@ export class Feed {
     this.#waiting = this.#waiting.filter(({ cursor }) => !filled.has(cursor) && cursor !== this.last)
     const next = this.#waiting[0]
     if (next === undefined || next.prev === this.last) return false
-    // A message was accepted before it was delivered, so a history that was read later and does not hold it has lost
-    // it.
+    // The engine accepts a message before it delivers it. If a history that was read after the delivery does not
+    // contain the message, the engine has lost it.
     if (next !== first) return true
     if (await this.#dropOld(next)) return true
     if (this.#state !== 'filling') return false
@@ -160,7 +158,7 @@ export class Feed {
       this.#lose(next.prev)
       return false
     }
-    // What was accepted after the loss is reported already, and what was before it would be out of order.
+    // Messages accepted after the loss have been reported already. Earlier ones would be out of order.
     this.#waiting = this.#waiting.filter((message) => !waited.has(message))
     if (!fill.hasGap) this.#lose(this.last)
     fill.hasGap = true
@@ -168,9 +166,9 @@ export class Feed {
   }
 
   /**
-   * A message may come late: from before the feed began, or after the history was read further than `#recent` reaches.
-   * The history then holds it, and the last message behind it.
-   * @returns whether it was so
+   * Drops a message that arrived late: one from before the feed started, or older than `#recent`. The history then
+   * contains the message, followed by the last reported one.
+   * @returns whether the message was dropped
    */
   async #dropOld (message: TopicMessage): Promise<boolean> {
     const old = new Set<string>()
@@ -188,16 +186,16 @@ export class Feed {
     }
   }
 
-  /** Reports what the history holds behind the last message, and returns the cursors of all that. */
+  /** Reports the messages of the history after the last one, and returns their cursors. */
   async #readHistory (fill: Fill): Promise<ReadonlySet<string>> {
     const filled = new Set<string>()
     for (;;) {
       const { messages, isGap, head } = await this.#owner.read(this.topic, this.last, PAGE_LENGTH)
       if (this.#state !== 'filling') return filled
       const begin = messages[0]?.prev ?? head
-      // From the beginning of the topic: its first message has no predecessor.
+      // An empty `last` means the beginning of the topic, whose first message has no predecessor.
       if (isGap || (this.last === '' && begin !== '' && messages.length > 0)) {
-        // Where no history is kept, what waits is all there is.
+        // Without a kept history, the waiting messages are the only ones.
         if (messages.length === 0 && this.#waiting.some(({ cursor }) => cursor === head)) return filled
         fill.hasGap = true
         this.#lose(begin)

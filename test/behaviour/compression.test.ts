@@ -46,7 +46,7 @@ for (const [whose, offer] of offers) {
   }
 }
 
-t.test('an offer that is malformed is refused, and one that cannot be kept is left', async (t) => {
+t.test('a malformed offer is refused, and an offer that the server cannot accept is declined', async (t) => {
   const app = await createApp(t, { perMessageDeflate: true })
   app.ws('/echo', () => {})
   const url = `ws://127.0.0.1:${await listen(app)}/echo`

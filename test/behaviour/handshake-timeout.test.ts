@@ -39,7 +39,7 @@ const drip = (client: RawClient, bytes: string): void => {
   client.socket.once('close', () => { clearInterval(timer) })
 }
 
-t.test('a hook that never answers is answered for, wherever it stands', async (t) => {
+t.test('a hook that never answers gets 503 after handshakeTimeout, whatever kind of hook it is', async (t) => {
   const lines: string[] = []
   const app = await createApp(t, {}, {
     logger: { level: 'info', stream: { write: (line: string) => { lines.push(line) } } }
@@ -75,7 +75,7 @@ t.test('a hook that never answers is answered for, wherever it stands', async (t
   t.equal(lines.filter((line) => line.includes('handshakeTimeout sets the limit')).length, 1)
   const count = lines.flatMap((line) => (JSON.parse(line) as { refused?: { count?: number } }).refused?.count ?? [])
   t.equal(count.reduce((sum, more) => sum + more, 1), 6)
-  // Whoever finishes afterwards opens nothing, and breaks nothing.
+  // Hooks that finish later open no socket and do no harm.
   lines.splice(0)
   for (const finish of late) finish()
   for (let i = 0; i < 5; i++) await new Promise(setImmediate)
@@ -84,7 +84,7 @@ t.test('a hook that never answers is answered for, wherever it stands', async (t
   t.equal(app.websocketServer.clients.size, 0)
 })
 
-t.test('so is a verifyClient, and a route declared as for @fastify/websocket', async (t) => {
+t.test('a verifyClient or a hook of a drop-in route that never answers gets 503 after handshakeTimeout', async (t) => {
   const late: Array<() => void> = []
   let opened = 0
   const app = await createApp(t, {
@@ -105,7 +105,7 @@ t.test('so is a verifyClient, and a route declared as for @fastify/websocket', a
   t.equal(opened, 0)
 })
 
-t.test('a hook that is slow, and in time, is no timeout', async (t) => {
+t.test('a slow hook that answers within handshakeTimeout is not refused', async (t) => {
   const app = await createApp(t, { handshakeTimeout: 600_000 })
   app.ws('/demo', {
     preHandler: () => new Promise<void>((resolve) => { setTimeout(resolve, 50) })
@@ -115,7 +115,7 @@ t.test('a hook that is slow, and in time, is no timeout', async (t) => {
   t.equal(await client.readText(), 'open')
 })
 
-t.test('the time of a route may be longer than that of the plugin, hooks of the context included', async (t) => {
+t.test('a route may have a longer handshakeTimeout than the plugin, for hooks of its context too', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.addHook('onRequest', () => new Promise<void>((resolve) => { setTimeout(resolve, 80) }))
@@ -128,7 +128,7 @@ t.test('the time of a route may be longer than that of the plugin, hooks of the 
   t.match(await new RawClient(t, port).upgrade('/none'), ' 503 ', 'where there is no socket it is that of the plugin')
 })
 
-t.test('bytes behind a hixie-76 head that never come are 408', async (t) => {
+t.test('a hixie-76 handshake whose eight bytes never come gets 408', async (t) => {
   const app = await createApp(t, { handshakeTimeout: 60 })
   app.ws('/demo', () => { t.fail('no socket') })
   const port = await listen(app)
@@ -142,7 +142,7 @@ t.test('bytes behind a hixie-76 head that never come are 408', async (t) => {
   t.match(dripping.received.toString(), ' 408 ')
 })
 
-t.test('a refusal that nobody reads is cut', async (t) => {
+t.test('a client that does not read its refusal is disconnected', async (t) => {
   const app = await createApp(t, { handshakeTimeout: 60 })
   app.ws('/demo', {
     onRequest: async (_request: unknown, reply: FastifyReply) => reply.code(403).send(Buffer.alloc(33_554_432))
@@ -169,7 +169,7 @@ const startBounded = async (t: Test, tls: boolean): Promise<{ app: FastifyInstan
   return { app, port: await listen(app) }
 }
 
-t.test('a peer that says nothing, or one byte at a time, is dropped within the bound', async (t) => {
+t.test('a peer that sends nothing, or one byte at a time, is disconnected within the time limit', async (t) => {
   const { port } = await startBounded(t, false)
   const silent = new RawClient(t, port)
   await ends(t, 'a silent one', goneOf(silent))
@@ -182,7 +182,7 @@ t.test('a peer that says nothing, or one byte at a time, is dropped within the b
   await ends(t, 'one that drips', goneOf(dripping))
 })
 
-t.test('so is one that does so by TLS, or never gets through the handshake of TLS', async (t) => {
+t.test('a silent TLS peer, and one that never finishes the TLS handshake, is disconnected in time', async (t) => {
   const { port } = await startBounded(t, true)
   const silent = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
   t.teardown(() => { silent.destroy() })
@@ -194,7 +194,7 @@ t.test('so is one that does so by TLS, or never gets through the handshake of TL
   await ends(t, 'one without TLS', goneOf(raw))
 })
 
-t.test('what the application said of its server stays', async (t) => {
+t.test('timeouts that the application set on its server are kept', async (t) => {
   const app = await createApp(t, {}, { http: { headersTimeout: 20_000, connectionsCheckingInterval: 7_000 } } as object)
   t.match(app.server, { headersTimeout: 20_000, connectionsCheckingInterval: 7_000 })
   const other = await createApp(t, { handshakeTimeout: 4_000 })

@@ -42,7 +42,7 @@ const converse = async (t: Test, options: WireOptions = {}, handler: (socket: Wi
   return { ...parts, peer: await parts.client.open(), socket: await opened }
 }
 
-t.test('hooks see the request that a GET would have been, and set the headers of the 200', async (t) => {
+t.test('hooks see the request as a GET, and set the headers of the 200', async (t) => {
   const seen: object[] = []
   const { client, lines } = await setUp(t, (app) => {
     app.addHook('onResponse', async (request, reply) => { seen.push({ status: reply.statusCode, url: request.url }) })
@@ -98,7 +98,7 @@ t.test('hooks see the request that a GET would have been, and set the headers of
   t.match(lines.find(({ msg }) => msg === 'request completed'), { res: { statusCode: 200 } })
 })
 
-t.test('messages of every kind and size go both ways', async (t) => {
+t.test('messages of every kind and size are sent in both directions', async (t) => {
   const { client } = await setUp(t, (app) => { app.ws('/demo', { maxPayload: 4_194_304 }, echo) })
   const peer = await client.open()
   for (const size of [0, 1, 125, 126, 65_535, 65_536, 300_000, 1_048_576, 4_194_304]) {
@@ -117,7 +117,7 @@ t.test('messages of every kind and size go both ways', async (t) => {
   for (let i = 0; i < 2_000; i++) if (await peer.readText() !== `message ${i}`) t.fail(`message ${i}`)
 })
 
-t.test('messages are compressed where that is agreed on', async (t) => {
+t.test('messages are compressed if permessage-deflate was negotiated', async (t) => {
   const { client } = await setUp(t, (app) => {
     app.ws('/demo', { perMessageDeflate: true }, (socket) => {
       t.equal(socket.extensions, 'permessage-deflate')
@@ -133,7 +133,7 @@ t.test('messages are compressed where that is agreed on', async (t) => {
   t.ok(inflateAlone(frame.payload).equals(payload))
 })
 
-t.test('a refusal is an ordinary answer, and the connection goes on', async (t) => {
+t.test('a refusal is an ordinary answer, and the connection stays usable', async (t) => {
   const { app, client } = await setUp(t, (app) => {
     app.get('/plain', async () => 'plain')
     app.ws('/demo', () => {})
@@ -193,7 +193,7 @@ t.test('a refusal is an ordinary answer, and the connection goes on', async (t) 
   })
 })
 
-t.test('an answer of success that is not ours would be an open socket to the client: it is a 403', async (t) => {
+t.test('a hook that answers a handshake with a 2xx status gets 403 instead', async (t) => {
   const { client } = await setUp(t, (app) => {
     app.ws('/sent', { onRequest: async (_request, reply) => reply.send('cached') }, () => { t.fail('no socket') })
     app.ws('/created', {
@@ -213,7 +213,7 @@ t.test('an answer of success that is not ours would be an open socket to the cli
   }
 })
 
-t.test('pages of the same origin may connect: :scheme and :authority say which that is', async (t) => {
+t.test('pages of the same origin, by :scheme and :authority, may connect', async (t) => {
   const plain = await setUp(t, (app) => { app.ws('/demo', () => {}) })
   const status = async (origin: string, headers: Record<string, string> = {}) => (await plain.client.open('/demo', {
     ':authority': 'example.com', origin, ...headers
@@ -231,7 +231,7 @@ t.test('pages of the same origin may connect: :scheme and :authority say which t
   })).status, 403)
 })
 
-t.test('sockets and requests share a connection', async (t) => {
+t.test('sockets and requests share one connection', async (t) => {
   const { client } = await setUp(t, (app) => {
     app.get('/demo', async () => 'plain')
     app.ws('/demo', (socket) => { socket.on('message', (data) => { socket.send(`first ${String(data)}`) }) })
@@ -257,7 +257,7 @@ t.test('sockets and requests share a connection', async (t) => {
   t.equal(await second.readText(), 'second c')
 })
 
-t.test('messages have their schema', async (t) => {
+t.test('messages are validated by the schema of the route', async (t) => {
   const { client } = await setUp(t, (app) => {
     app.ws('/demo', {
       schema: { message: { type: 'object', required: ['n'], properties: { n: { type: 'integer' } } } }
@@ -272,7 +272,7 @@ t.test('messages have their schema', async (t) => {
   t.equal(await peer.readClose(), 1008)
 })
 
-t.test('either side closes, and the stream ends with no reset', async (t) => {
+t.test('a close by either side ends the stream without a reset', async (t) => {
   const theirs = await converse(t)
   theirs.peer.sendClose(4001)
   t.equal(await theirs.peer.readClose(), 4001)
@@ -293,7 +293,7 @@ t.test('either side closes, and the stream ends with no reset', async (t) => {
   t.equal(await ours.peer.closed(), 0)
 })
 
-t.test('a socket that is cut tells the peer by CANCEL', async (t) => {
+t.test('a terminated socket resets its stream with CANCEL', async (t) => {
   const { peer, socket } = await converse(t)
   socket.terminate()
   t.equal(await peer.closed(), CANCEL)
@@ -304,7 +304,7 @@ t.test('a socket that is cut tells the peer by CANCEL', async (t) => {
   t.equal(await silent.peer.closed(), CANCEL)
 })
 
-t.test('a peer that is gone closes the socket with 1006', async (t) => {
+t.test('a lost peer closes the socket with 1006', async (t) => {
   for (const [name, leave] of Object.entries({
     'a reset': ({ peer }) => { peer.stream.close(CANCEL) },
     'a reset for an error': ({ peer }) => { peer.stream.close(2) },
@@ -327,7 +327,7 @@ t.test('a peer that is gone closes the socket with 1006', async (t) => {
   }
 })
 
-t.test('the application closes: sockets get 1001, and connections end with them', async (t) => {
+t.test('app.close() closes sockets with 1001, and then their connections', async (t) => {
   const { app, client } = await setUp(t, (app) => { app.ws('/demo', () => {}) }, { closeTimeout: 100 }, {
     forceCloseConnections: false
   })
@@ -346,7 +346,7 @@ t.test('the application closes: sockets get 1001, and connections end with them'
   await Promise.all([closed, gone])
 })
 
-t.test('a client that is frozen does not hold up the end', async (t) => {
+t.test('a frozen client does not delay app.close()', async (t) => {
   const app = await createHttp2App(t, { closeTimeout: 50 })
   const opened = new Promise<WireSocket>((resolve) => { app.ws('/demo', resolve) })
   const origin = await listenHttp2(app)
@@ -357,7 +357,7 @@ t.test('a client that is frozen does not hold up the end', async (t) => {
   t.equal(await closed, 1006)
 })
 
-t.test('a handshake on the way when the application closes gets 503', async (t) => {
+t.test('a handshake that is pending when the application closes gets 503', async (t) => {
   let proceed = (): void => {}
   let enter = (): void => {}
   const entered = new Promise<void>((resolve) => { enter = resolve })
@@ -381,7 +381,7 @@ t.test('a handshake on the way when the application closes gets 503', async (t) 
   await closed
 })
 
-t.test('a session with a socket is not ended for being idle, and is again when the socket is gone', async (t) => {
+t.test('a session with a socket has no idle timeout until the socket closes', async (t) => {
   const { origin, client } = await setUp(t, (app) => {
     app.get('/plain', async () => 'plain')
     app.ws('/demo', echo)
@@ -402,7 +402,7 @@ t.test('a session with a socket is not ended for being idle, and is again when t
   await goaway
 })
 
-t.test('those who do not answer in time are answered for', async (t) => {
+t.test('a hook that does not answer within handshakeTimeout gets 503', async (t) => {
   const answers: Array<() => void> = []
   const { app, client, lines } = await setUp(t, (app) => {
     app.ws('/demo', {
@@ -448,7 +448,7 @@ t.test('those who do not answer in time are answered for', async (t) => {
   t.match(app.websocketServer.metrics().refusals, { FST_WIRE_HANDSHAKE_UNANSWERED: 2 })
 })
 
-t.test('a peer that leaves while the hooks run leaves nothing behind', async (t) => {
+t.test('a peer that leaves while hooks run leaves nothing behind', async (t) => {
   let enter = (): void => {}
   let proceed = (): void => {}
   const wait = () => { enter(); return new Promise<void>((resolve) => { proceed = resolve }) }
@@ -485,7 +485,7 @@ t.test('a peer that leaves while the hooks run leaves nothing behind', async (t)
   await leaving('/verified', reset, { options: { verifyClient } })
 })
 
-t.test('over TLS a server that allows it speaks HTTP/1.1 as well', async (t) => {
+t.test('an HTTP/2 server with allowHTTP1 also accepts sockets over HTTP/1.1', async (t) => {
   const { origin, client, app } = await setUp(t, (app) => {
     app.get('/demo', async () => 'plain')
     app.ws('/demo', echo)
@@ -506,7 +506,7 @@ t.test('over TLS a server that allows it speaks HTTP/1.1 as well', async (t) => 
   await closed
 })
 
-t.test('a slow peer gets everything, and does not lock its client out', async (t) => {
+t.test('a slow peer receives everything, and does not block other streams of its session', async (t) => {
   const { client, peer, socket } = await converse(t, { backpressure: { limit: 67_108_864 } })
   peer.stream.pause()
   const source = randomBytes(1_100_000, 3)
@@ -530,7 +530,7 @@ t.test('a slow peer gets everything, and does not lock its client out', async (t
   t.equal(socket.bufferedAmount, 0)
 })
 
-t.test('a peer that is cut while much waits for it is told to who sent it', async (t) => {
+t.test('terminating a socket with queued messages calls their callbacks with an error', async (t) => {
   const { peer, socket } = await converse(t, { backpressure: false })
   peer.stream.pause()
   const sent = socket.sent(Buffer.alloc(4_194_304))
@@ -542,7 +542,7 @@ t.test('a peer that is cut while much waits for it is told to who sent it', asyn
   t.equal(await closed, 1006)
 })
 
-t.test('a socket that is paused stops its peer, and no other stream', async (t) => {
+t.test('a paused socket stops its peer, and no other stream', async (t) => {
   const { client } = await setUp(t, (app) => {
     app.ws('/paused', (socket) => { socket.on('message', () => {}); socket.pause() })
     app.ws('/demo', { maxPayload: 4_194_304 }, echo)
@@ -560,7 +560,7 @@ t.test('a socket that is paused stops its peer, and no other stream', async (t) 
   t.ok(paused.every(({ stream }) => stream.writableLength > 0))
 })
 
-t.test('a silent peer is closed, and a slow one is not', async (t) => {
+t.test('a silent peer is disconnected, a slow one is not', async (t) => {
   const silent = await converse(t, { heartbeat: { interval: 20, timeout: 20 } })
   t.equal((await silent.peer.readFrame()).opcode, 9)
   t.equal(await closeOf(silent.socket), 1006)
@@ -590,7 +590,7 @@ t.test('a silent peer is closed, and a slow one is not', async (t) => {
   t.equal(await code, 1006, 'but when it takes nothing any more')
 })
 
-t.test('an answered ping tells the latency', async (t) => {
+t.test('a pong sets the latency', async (t) => {
   const { peer, socket } = await converse(t, { heartbeat: { interval: 20, timeout: 5_000 } })
   const { opcode, payload } = await peer.readFrame()
   t.equal(opcode, 9)
@@ -600,7 +600,7 @@ t.test('an answered ping tells the latency', async (t) => {
   t.ok(socket.latency! >= 0)
 })
 
-t.test('sockets that are opened and reset at once leave nothing behind', async (t) => {
+t.test('streams that are opened and reset at once leave nothing behind', async (t) => {
   const { app, client, origin } = await setUp(t, (app) => {
     app.ws('/demo', { maxConnections: 500, preHandler: async () => { await turn() } }, () => {})
     app.get('/plain', async () => 'plain')
@@ -623,7 +623,7 @@ t.test('sockets that are opened and reset at once leave nothing behind', async (
   t.equal((await other.open()).status, 503)
 })
 
-t.test('the route and the server tell of it', async (t) => {
+t.test('headers listeners, verifyClient and drop-in routes work over HTTP/2', async (t) => {
   const heads: string[][] = []
   const { app, client } = await setUp(t, (app) => {
     app.websocketServer.on('headers', (lines, request) => {

@@ -31,7 +31,7 @@ const hixieText = (payload: string): Buffer => Buffer.concat([
   Buffer.from([0]), Buffer.from(payload), Buffer.from([255])
 ])
 
-t.test('hixie-75 is answered to the letter', async (t) => {
+t.test('a hixie-75 handshake gets exactly the answer of the draft', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', (socket) => { socket.send(`version ${socket.version}`) })
   const client = new RawClient(t, await listen(app))
@@ -48,7 +48,7 @@ t.test('hixie-75 is answered to the letter', async (t) => {
   t.same(await client.read(greeting.length), greeting)
 })
 
-t.test('hixie-76 is answered whether its eight bytes come with the head, split or later', async (t) => {
+t.test('a hixie-76 handshake is accepted whether its eight bytes come with the head, split or later', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', (socket) => { socket.on('message', (data) => { socket.send(data, { binary: false }) }) })
   const port = await listen(app)
@@ -81,7 +81,7 @@ t.test('hixie-76 is answered whether its eight bytes come with the head, split o
   }
 })
 
-t.test('hixie-76 bytes that never come are waited for within handshakeTimeout', async (t) => {
+t.test('a hixie-76 handshake without its eight bytes is refused after handshakeTimeout', async (t) => {
   const app = await createApp(t, { handshakeTimeout: 20 })
   app.ws('/demo', () => {})
   const port = await listen(app)
@@ -94,7 +94,7 @@ t.test('hixie-76 bytes that never come are waited for within handshakeTimeout', 
   t.equal((await ending.readAnswer()).status, 408)
 })
 
-t.test('bad hixie-76 keys are refused, not taken for hixie-75', async (t) => {
+t.test('a handshake with bad hixie-76 keys is refused, not read as hixie-75', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', () => {})
   const port = await listen(app)
@@ -107,7 +107,7 @@ t.test('bad hixie-76 keys are refused, not taken for hixie-75', async (t) => {
   }
 })
 
-t.test('the location names the scheme and host that a trusted proxy tells', async (t) => {
+t.test('the location has the scheme and host from the headers of a trusted proxy', async (t) => {
   for (const [trustProxy, location] of [
     [true, 'wss://public.example/demo?a=b'], [false, 'ws://example.com:81/demo?a=b']
   ] as const) {
@@ -121,7 +121,7 @@ t.test('the location names the scheme and host that a trusted proxy tells', asyn
   }
 })
 
-t.test('versions narrows what a route accepts', async (t) => {
+t.test('the option versions restricts the versions of a route', async (t) => {
   const app = await createApp(t, { versions: ['13'] })
   app.ws('/demo', () => {})
   app.ws('/old', { versions: ['hixie-75'] }, () => {})
@@ -136,7 +136,7 @@ t.test('versions narrows what a route accepts', async (t) => {
   t.match(await old.readHead(), / 101 /)
 })
 
-t.test('drafts 7 and 8 converse as RFC 6455', async (t) => {
+t.test('drafts 7 and 8 exchange messages as RFC 6455 does', async (t) => {
   const app = await createApp(t)
   app.ws(
     '/demo', (socket) => { socket.on('message', (data) => { socket.send(`${socket.version} ${data.toString()}`) }) }
@@ -150,7 +150,7 @@ t.test('drafts 7 and 8 converse as RFC 6455', async (t) => {
   }
 })
 
-t.test('what hixie cannot carry is an error with a code', async (t) => {
+t.test('binary messages, pings and fragments throw FST_WIRE_NOT_SUPPORTED on a hixie socket', async (t) => {
   const { socket } = await converse(t, { head: HIXIE_75 })
   for (const act of [
     () => { socket.send(Buffer.from('x')) }, () => { socket.ping() }, () => { socket.pong() },
@@ -163,7 +163,7 @@ t.test('what hixie cannot carry is an error with a code', async (t) => {
   })
 })
 
-t.test('hixie-75 ends cleanly between two frames, uncleanly within one', async (t) => {
+t.test('the end of a hixie-75 stream is clean between two frames, unclean within one', async (t) => {
   for (const [last, code] of [[hixieText('b'), 1005], [Buffer.from([0, 0x62]), 1006]] as const) {
     const { client, socket } = await converse(t, { head: HIXIE_75 })
     client.write(hixieText('a'))

@@ -17,7 +17,7 @@ const MEBIBYTE = 1_048_576
 
 // The heartbeat
 
-t.test('a silent peer is cut with 1006, one that answers stays, and the log says why', async (t) => {
+t.test('a silent peer is terminated with 1006 and a log line, a peer that answers pings stays', async (t) => {
   const lines: string[] = []
   const app = await createApp(t, { heartbeat: { interval: 20, timeout: 2_000 } }, {
     logger: { level: 'info', stream: { write (line: string) { lines.push(line) } } }
@@ -46,7 +46,7 @@ t.test('a silent peer is cut with 1006, one that answers stays, and the log says
   t.match(lines.join(''), 'no answer to a ping within 2000 ms')
 })
 
-t.test('a client of injectWS answers', async (t) => {
+t.test('a client of injectWS answers the pings of the heartbeat', async (t) => {
   const app = await createApp(t, { heartbeat: { interval: 10, timeout: 1_000 } })
   const opened = new Promise<WireSocket>((resolve) => { app.ws('/demo', resolve) })
   // The heartbeat would not keep the process alive.
@@ -58,7 +58,7 @@ t.test('a client of injectWS answers', async (t) => {
   client.terminate()
 })
 
-t.test('a route may turn it off', async (t) => {
+t.test('a route with heartbeat: false does not terminate silent peers', async (t) => {
   const app = await createApp(t, { heartbeat: { interval: 5, timeout: 5 } })
   app.ws('/off', { heartbeat: false }, (socket) => { socket.on('message', () => { socket.send('still here') }) })
   app.ws('/on', () => {})
@@ -90,7 +90,7 @@ async function overwhelm (
 const LIMIT = 2 * MEBIBYTE
 
 for (const policy of ['close', 'drop', 'latest', 'wait'] as const) {
-  t.test(`${policy}: what waits for a stalled peer stays within its limit and one message, and others do not feel it`, async (t) => {
+  t.test(`${policy}: at most the limit plus one message is queued for a stalled peer`, async (t) => {
     const app = await createApp(t, { backpressure: { limit: LIMIT, policy } })
     const sockets: WireSocket[] = []
     app.ws('/demo', (socket) => { sockets.push(socket) })
@@ -115,9 +115,9 @@ for (const policy of ['close', 'drop', 'latest', 'wait'] as const) {
   })
 }
 
-t.test('what a fast peer is sent in one tick may be more than the limit', async (t) => {
+t.test('more than the limit can be sent to a fast peer in one tick', async (t) => {
   const { client, socket } = await converse(t, { backpressure: { limit: 1_000 } })
-  // Through a stream nobody can see in the same tick what the kernel takes.
+  // A stream does not report within the tick how much the kernel takes.
   const isDirect = process.env['WIRE_DIRECT_IO'] !== 'off'
   for (let i = 0; i < 20; i++) {
     t.equal(socket.send('x'.repeat(600)), 'sent')
@@ -126,7 +126,7 @@ t.test('what a fast peer is sent in one tick may be more than the limit', async 
   for (let i = 0; i < 20; i++) t.equal((await client.readText()).length, 600)
 })
 
-t.test('the same holds for a message that is sent to all', async (t) => {
+t.test('more than the limit can be broadcast to fast peers in one tick', async (t) => {
   const app = await createApp(t, { backpressure: { limit: LIMIT, policy: 'drop' } })
   const sockets: WireSocket[] = []
   app.ws('/demo', (socket) => { sockets.push(socket) })
@@ -148,7 +148,7 @@ t.test('the same holds for a message that is sent to all', async (t) => {
   socket.terminate()
 })
 
-t.test('latest: the peer gets the newest of each kind when it reads again', async (t) => {
+t.test('latest: a peer that reads again receives the newest message of each kind', async (t) => {
   const { client, socket } = await converse(t, {
     backpressure: { policy: 'latest' } satisfies { policy: BackpressureOptions['policy'] }
   })
@@ -182,7 +182,7 @@ t.test('sent() paces a producer to its peer', async (t) => {
   while (traffic.received < 100 * 300_010) await once(client.socket, 'data')
 })
 
-t.test('a peer that floods pings and reads nothing is answered its newest, and costs no memory', async (t) => {
+t.test('a peer that floods pings and reads nothing gets its newest ping answered, and costs no memory', async (t) => {
   const { client, socket } = await converse(t)
   client.socket.pause()
   let pings = 0
@@ -215,7 +215,7 @@ t.test('a peer that floods pings and reads nothing is answered its newest, and c
 
 // Inbound
 
-t.test('a peer that sends faster than a listener asks is slowed by TCP, not by memory', async (t) => {
+t.test('a peer that sends faster than the listener reads is slowed by TCP, not buffered in memory', async (t) => {
   const flood = text('y'.repeat(60_000))
   for (const way of ['for await', 'pause'] as const) {
     const { client, socket } = await converse(t)
@@ -228,7 +228,7 @@ t.test('a peer that sends faster than a listener asks is slowed by TCP, not by m
       if (written % 50 === 0) await turn()
     }
     for (let i = 0; i < 20; i++) await turn()
-    // What was taken lies here, or in the kernel: a message or two.
+    // The application or the kernel holds a message or two.
     const taken = socket.traffic.bytesReceived
     t.ok(taken < 4 * 65_536, `${way}: ${taken} bytes taken`)
     t.ok(client.socket.writableLength > 16 * MEBIBYTE)
@@ -242,7 +242,7 @@ t.test('a peer that sends faster than a listener asks is slowed by TCP, not by m
 
 // The end of the application
 
-t.test('app.close() closes each with the code and reason that were asked for, and refuses new ones', async (t) => {
+t.test('app.close() closes each socket with its code and reason, and refuses new sockets', async (t) => {
   const app = await createApp(t, { shutdown: { code: 1012, reason: 'new version', drain: 100 } })
   const codes: number[] = []
   app.ws('/demo', (socket) => { socket.on('close', (code) => { codes.push(code) }) })
@@ -264,7 +264,7 @@ t.test('app.close() closes each with the code and reason that were asked for, an
   t.same(codes, [1012, 1012, 1012, 1012, 1012])
 })
 
-t.test('a peer that is silent delays the end by closeTimeout and no more', async (t) => {
+t.test('a silent peer delays the shutdown by closeTimeout at most', async (t) => {
   const app = await createApp(t, { closeTimeout: 50 })
   app.ws('/demo', (socket) => { socket.send(Buffer.alloc(8 * MEBIBYTE)) })
   const client = new RawClient(t, await listen(app))
@@ -275,7 +275,7 @@ t.test('a peer that is silent delays the end by closeTimeout and no more', async
   t.ok(performance.now() - start >= 49)
 })
 
-t.test('a socket that opens while the application closes is closed as well', async (t) => {
+t.test('a socket that opens during the shutdown is closed as well', async (t) => {
   const app = await createApp(t, { closeTimeout: 60_000 })
   let proceed = (): void => {}
   const held = new Promise<void>((resolve) => {
@@ -299,7 +299,7 @@ t.test('a socket that opens while the application closes is closed as well', asy
   await closing
 })
 
-t.test('the process ends by itself, with nothing left, whoever closes the sockets', async (t) => {
+t.test('the process exits by itself, whichever side closes the sockets', async (t) => {
   const script = fileURLToPath(new URL('../fixtures/closing.ts', import.meta.url))
   await Promise.all(['ours', 'theirs'].map(async (whose) => {
     const { stdout } = await promisify(execFile)(process.execPath, [...TYPESCRIPT, script, whose])

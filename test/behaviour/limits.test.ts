@@ -4,7 +4,7 @@ import type { WireSocket } from '../../index.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { closeFrame, closeOf, RawClient, text } from '../fixtures/client.js'
 
-t.test('a flood closes with 1008, and another socket does not feel it', async (t) => {
+t.test('a flood closes the socket with 1008, and other sockets are served', async (t) => {
   const app = await createApp(t)
   const seen: string[] = []
   app.ws('/demo', { messageRate: { rate: 1, burst: 3 } }, (socket) => {
@@ -29,7 +29,7 @@ t.test('a flood closes with 1008, and another socket does not feel it', async (t
   t.same(seen.slice(3), ['calm'])
 })
 
-t.test('with pause all messages come, and no faster than the rate', async (t) => {
+t.test('with policy "pause" all messages are delivered, no faster than the rate', async (t) => {
   const app = await createApp(t)
   const times: number[] = []
   const texts: string[] = []
@@ -53,7 +53,7 @@ t.test('with pause all messages come, and no faster than the rate', async (t) =>
   t.same(times.filter((time, i) => time - began < (i - 9) * 10 - 10), [])
 })
 
-t.test('a peer that is paused is slowed down by TCP, not held in memory', async (t) => {
+t.test('a peer of a paused socket is slowed by TCP, not buffered in memory', async (t) => {
   const app = await createApp(t)
   const opened = new Promise<WireSocket>((resolve) => {
     app.ws('/demo', { messageRate: { rate: 0.01, burst: 1, policy: 'pause' } }, (socket) => {
@@ -75,7 +75,7 @@ t.test('a peer that is paused is slowed down by TCP, not held in memory', async 
   await closeOf(socket)
 })
 
-t.test('a lifetime ends with 1001, and leaves no timer', async (t) => {
+t.test('a socket at the end of its lifetime closes with 1001, and leaves no timer', async (t) => {
   const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = timers()
   const app = await createApp(t)
@@ -96,7 +96,7 @@ t.test('a lifetime ends with 1001, and leaves no timer', async (t) => {
   t.ok(timers() <= before)
 })
 
-t.test('the size of messages may be raised for a peer that has said who it is', async (t) => {
+t.test('the application can raise maxPayload for a socket after it has authenticated', async (t) => {
   const app = await createApp(t, { maxPayload: 16 })
   app.ws('/demo', (socket) => {
     socket.on('message', (data) => {

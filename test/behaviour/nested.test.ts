@@ -1,4 +1,4 @@
-// The page holds one chunk at a time, whoever reads within it; and nothing that was handed out lies in it.
+// The receive buffer holds one chunk at a time, even with nested reads, and listeners get no view of it.
 import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import t from 'tap'
@@ -27,7 +27,7 @@ function createPair (): [Duplex, Duplex] {
   return ends as [Duplex, Duplex]
 }
 
-t.test('two ends that answer each other within their reads keep every byte in its order', async (t) => {
+t.test('two sockets that answer each other within their reads keep all bytes in order', async (t) => {
   const streams = createPair()
   const received = ['', '']
   const total = 3_000
@@ -71,7 +71,7 @@ t.test('two ends that answer each other within their reads keep every byte in it
   t.equal(received[1], sent[0])
 })
 
-t.test('a listener that makes another socket receive, and that one the next, sees its own message unchanged', async (t) => {
+t.test('a listener that makes other sockets receive still sees its own message unchanged', async (t) => {
   const random = createRandom(4)
   const ring = Array.from({ length: 5 }, () => createMemorySocket())
   const seen: string[][] = ring.map(() => [])
@@ -106,7 +106,7 @@ t.test('a listener that makes another socket receive, and that one the next, see
   }
 })
 
-t.test('every message that a listener keeps stays as it came, however many follow', async (t) => {
+t.test('messages that a listener keeps stay unchanged, however many follow', async (t) => {
   const { client, socket } = await converse(t)
   const random = createRandom(9)
   const sizes = [...Array.from({ length: 301 }, (_, size) => size), 5_000, 70_000, 1_048_576]

@@ -38,7 +38,7 @@ for (const options of [
   {}, { perMessageDeflate: { threshold: 0 } }, { perMessageDeflate: { threshold: 0, serverNoContextTakeover: true } },
   { directIO: false }
 ] as WireOptions[]) {
-  t.test(`a Buffer may be used again when send() returns: ${JSON.stringify(options)}`, async (t) => {
+  t.test(`a Buffer may be reused when send() returns: ${JSON.stringify(options)}`, async (t) => {
     const [pair] = await openSockets(t, 1, options)
     const { socket, client, got } = pair!
     const buffer = Buffer.alloc(200_000)
@@ -61,7 +61,7 @@ for (const options of [
   })
 }
 
-t.test('a Buffer may be used again when send() returns to a peer that does not read', async (t) => {
+t.test('a Buffer may be reused when send() returns, even if the peer does not read', async (t) => {
   const [pair] = await openSockets(t, 1)
   const { socket, client, got } = pair!
   client.pause()
@@ -73,7 +73,7 @@ t.test('a Buffer may be used again when send() returns to a peer that does not r
   for (let i = 1; i <= 12; i++) t.ok(got[i - 1]!.equals(Buffer.alloc(1_000_000, i)))
 })
 
-t.test('what a prepared message is made of may be used again', async (t) => {
+t.test('the data of a prepared message may be reused', async (t) => {
   const app = await createApp(t)
   app.ws('/', (socket) => {
     const buffer = Buffer.alloc(50_000, 1)
@@ -87,7 +87,7 @@ t.test('what a prepared message is made of may be used again', async (t) => {
   client.terminate()
 })
 
-t.test('what was sent behind a Blob, or waits for room, may be used again', async (t) => {
+t.test('a Buffer sent after a Blob, or waiting for room, may be reused', async (t) => {
   const [pair] = await openSockets(t, 1, { backpressure: { policy: 'wait', limit: 100_000 } })
   const { socket, client, got } = pair!
   const buffer = Buffer.alloc(30_000, 1)
@@ -108,7 +108,7 @@ t.test('what was sent behind a Blob, or waits for room, may be used again', asyn
   t.ok(got.at(-2)!.equals(Buffer.alloc(30_000, 2)))
 })
 
-t.test('one who reads is not cut for what was sent in one tick', async (t) => {
+t.test('a peer that reads is not disconnected because much was sent in one tick', async (t) => {
   const [pair] = await openSockets(t, 1)
   const { socket, client, got } = pair!
   for (let i = 0; i < 16_000; i++) socket.send('x'.repeat(1_024))
@@ -116,7 +116,7 @@ t.test('one who reads is not cut for what was sent in one tick', async (t) => {
   await untilGot(client, got, 16_000)
 })
 
-t.test('nothing is buffered for a peer that takes everything', async (t) => {
+t.test('nothing is buffered for a peer that reads everything', async (t) => {
   const [pair] = await openSockets(t, 1)
   const { socket, client, got } = pair!
   for (let i = 0; i < 5; i++) {
@@ -144,7 +144,7 @@ t.test('flush() sends within the tick', async (t) => {
   t.equal(isWritten, true)
 })
 
-t.test('fake timers keep no message back', async (t) => {
+t.test('fake timers do not delay messages', async (t) => {
   const [pair] = await openSockets(t, 1)
   const { socket, client, got } = pair!
   const { nextTick } = process
@@ -155,7 +155,7 @@ t.test('fake timers keep no message back', async (t) => {
   t.equal(String(got[0]), 'sent under fake timers')
 })
 
-t.test('what was sent or closed leaves, though the process ends in the same tick', async (t) => {
+t.test('messages and closes are sent even if the process exits in the same tick', async (t) => {
   for (const what of ['in the listener', 'later', 'close']) {
     const child = fork(
       fileURLToPath(new URL('../fixtures/exiting-server.ts', import.meta.url)), { execArgv: [...TYPESCRIPT] }
@@ -173,7 +173,7 @@ t.test('what was sent or closed leaves, though the process ends in the same tick
   }
 })
 
-t.test('listeners and callbacks run in the context of their own socket, or caller', async (t) => {
+t.test('listeners and callbacks run in the async context of their own socket or caller', async (t) => {
   const storage = new AsyncLocalStorage<string>()
   const app = await createApp(t)
   const seen: string[] = []
@@ -213,7 +213,7 @@ t.test('listeners and callbacks run in the context of their own socket, or calle
   ]).sort())
 })
 
-t.test('a stream of the application that is given to the server is served', async (t) => {
+t.test('a Duplex of the application that is passed to the server is served', async (t) => {
   const app = await createApp(t)
   app.ws('/', (socket) => { socket.on('message', (data) => { socket.send(String(data)) }) })
   // Nothing in memory keeps the process alive.

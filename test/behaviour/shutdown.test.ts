@@ -1,4 +1,4 @@
-// The end of a process that is told to end, with the default options.
+// The shutdown of a process with the default options.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -48,7 +48,7 @@ t.test('onClose hooks run when asynchronous listeners of close have settled', as
   t.same(events, ['close', 'onClose'])
 })
 
-t.test('so they do with a preClose of the application, and for a socket that closed before', async (t) => {
+t.test('onClose hooks wait for asynchronous close listeners even with a preClose hook', async (t) => {
   const events: string[] = []
   const app = await createApp(t, { preClose: (done) => { done() } })
   app.addHook('onClose', async () => { events.push('onClose') })
@@ -71,7 +71,7 @@ t.test('so they do with a preClose of the application, and for a socket that clo
   t.same(events, ['close', 'onClose'])
 })
 
-t.test('a listener that never settles holds up the application by closeTimeout', async (t) => {
+t.test('a close listener that never settles delays the shutdown by closeTimeout', async (t) => {
   const app = await createApp(t, { closeTimeout: 50 })
   const called = new Promise<void>((resolve) => {
     app.ws('/demo', (socket) => {

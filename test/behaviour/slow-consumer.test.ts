@@ -1,4 +1,4 @@
-// A peer that does not read: what waits for it stays whole, and everybody is told what became of it.
+// A peer that does not read: its queue stays complete, and every callback is called.
 import type { Socket } from 'node:net'
 import t from 'tap'
 import type { WireSocket } from '../../index.js'
@@ -44,7 +44,7 @@ function readBytes (socket: Socket, length: number): Promise<Buffer> {
   })
 }
 
-t.test('64 MiB that wait arrive whole and in order, with each callback once and one drain', async (t) => {
+t.test('64 MiB of queued messages arrive complete and in order, with one callback each and one drain', async (t) => {
   const { client, socket } = await converse(t, { backpressure: false })
   client.socket.pause()
   const called: number[] = []
@@ -75,7 +75,7 @@ t.test('64 MiB that wait arrive whole and in order, with each callback once and 
   t.equal(socket.bufferedAmount, 0)
 })
 
-t.test('a cut in the middle tells an error to everybody who waits, once, and no drain', async (t) => {
+t.test('terminate() during a transfer calls each pending callback once with an error, without drain', async (t) => {
   const { client, socket } = await converse(t, { backpressure: false })
   client.socket.pause()
   const outcomes: string[] = []
@@ -98,7 +98,7 @@ t.test('a cut in the middle tells an error to everybody who waits, once, and no 
   t.equal(socket.bufferedAmount, 0)
 })
 
-t.test('a peer that is lost in the middle does the same', async (t) => {
+t.test('a lost connection during a transfer calls each pending callback with an error', async (t) => {
   const { client, socket } = await converse(t, { backpressure: false })
   client.socket.pause()
   const outcomes: string[] = []
@@ -114,7 +114,7 @@ t.test('a peer that is lost in the middle does the same', async (t) => {
   t.equal(outcomes.lastIndexOf('sent') < outcomes.indexOf('failed'), true)
 })
 
-t.test('one that does not read does not hold up another', async (t) => {
+t.test('a peer that does not read does not delay another peer', async (t) => {
   const slow = await converse(t, { backpressure: false })
   slow.client.socket.pause()
   slow.socket.send(Buffer.alloc(16_777_216))

@@ -128,7 +128,7 @@ t.test('many small messages in one chunk are answered in their order', async (t)
   t.same(frames.findIndex(({ payload }, i) => !payload.equals(payloads[i]!)), -1)
 })
 
-t.test('a reader that is slow gets everything, and drain is told when it has', async (t) => {
+t.test('a slow reader receives everything, and then drain is emitted', async (t) => {
   const { client, socket, read } = await upgrade(t)
   client.pause()
   let drains = 0
@@ -163,7 +163,7 @@ t.test('a reader that is slow gets everything, and drain is told when it has', a
   t.equal(frames.at(-1)!.payload.toString(), 'behind them')
 })
 
-t.test('a socket that is paused stops the peer, and goes on where it was', async (t) => {
+t.test('a paused socket stops the peer, and resume() continues where it stopped', async (t) => {
   const { client, socket } = await upgrade(t)
   const seen: number[] = []
   socket.on('message', (data) => { seen.push((data as Buffer).length) })

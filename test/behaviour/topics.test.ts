@@ -16,7 +16,7 @@ const statusOf = (opening: Promise<unknown>): Promise<unknown> => opening.then(
   () => 101, ({ statusCode }: { statusCode: number }) => statusCode
 )
 
-/** A LiveSocket that collects its messages; what was received is waited for. */
+/** A LiveSocket that collects its messages, and can wait for one. */
 class LivePage {
   readonly socket: LiveSocket
   readonly seen: string[] = []
@@ -42,7 +42,7 @@ class LivePage {
   }
 }
 
-t.test('the socket at a URL carries the events of the resource at that URL', async (t) => {
+t.test('a socket receives the events of the resource at its URL', async (t) => {
   const app = await createApp(t)
   app.get('/rooms/:id', async (request) => ({ id: (request.params as { id: string }).id }))
   app.ws('/rooms/:id', { topic: true }, (socket) => {
@@ -66,7 +66,7 @@ t.test('the socket at a URL carries the events of the resource at that URL', asy
   })
 })
 
-t.test('a route names its topics, or chooses them for each request', async (t) => {
+t.test('a route names its topics, or chooses them per request', async (t) => {
   const app = await createApp(t)
   const topics: string[][] = []
   const note = (socket: WireSocket): void => { topics.push(socket.topics) }
@@ -79,7 +79,7 @@ t.test('a route names its topics, or chooses them for each request', async (t) =
   t.same(topics, [['news'], ['news', '/weather/'], ['user:ada'], ['a', 'b'], []])
 })
 
-t.test('a topic that cannot be followed refuses the handshake', async (t) => {
+t.test('the handshake is refused if a topic cannot be followed', async (t) => {
   const app = await createApp(t)
   app.ws('/empty', { topic: () => '' }, () => {})
   app.ws('/thrown', {
@@ -110,7 +110,7 @@ t.test('a handler follows and leaves topics', async (t) => {
   t.equal(await textOf(client), 'follows 0')
 })
 
-t.test('a value is serialised by the schema of the route whose URL the topic is, before anybody has connected', async (t) => {
+t.test('a value is serialized by the schema of the route at the URL of its topic, without any client', async (t) => {
   const app = await createApp(t)
   const send = { type: 'object', properties: { x: { type: 'integer' } } }
   await app.register(async (app) => {
@@ -124,7 +124,7 @@ t.test('a value is serialised by the schema of the route whose URL the topic is,
   await t.rejects(app.topics.publish('/v1/points/1', null), { code: 'FST_WIRE_SEND_SCHEMA' })
 })
 
-t.test('a socket at the root of a prefix has the rules of its topic with the slash and without it', async (t) => {
+t.test('a socket at the root of a prefix has the rules of its topic, with and without the slash', async (t) => {
   const app = await createApp(t)
   const schema = { send: { type: 'object', properties: { x: { type: 'integer' } } } }
   await app.register(async (app) => {
@@ -147,7 +147,7 @@ t.test('a socket at the root of a prefix has the rules of its topic with the sla
   ])
 })
 
-t.test('a client that speaks the live subprotocol resumes where it was when the server restarts', async (t) => {
+t.test('a client of the live subprotocol resumes at its cursor after a restart of the server', async (t) => {
   const engine = new ScriptedEngine()
   const serve = async (port = 0) => {
     const app = await createApp(t, { engine })
@@ -179,7 +179,7 @@ t.test('a client that speaks the live subprotocol resumes where it was when the 
   ])
 })
 
-t.test('members join once, and leave when the last of their sockets is gone', async (t) => {
+t.test('a member joins once, and leaves when its last socket closes', async (t) => {
   const app = await createApp(t, { topics: { grace: 0 } })
   app.ws('/rooms/:id', {
     topic: true,
@@ -198,7 +198,7 @@ t.test('members join once, and leave when the last of their sockets is gone', as
   t.equal(page.seen.filter((text) => text === 'join ben').length, 1)
 })
 
-t.test('a member may have a number for its id, which is the same member as that of the text', async (t) => {
+t.test('a member id may be a number, which equals the same id as a string', async (t) => {
   const app = await createApp(t)
   app.ws('/a', { topic: true, presence: ({ query }) => ({ ...query as object, id: 7 as unknown as string }) }, () => {})
   app.ws('/b', { topic: '/a', presence: () => ({ id: '7' }) }, () => {})
@@ -207,7 +207,7 @@ t.test('a member may have a number for its id, which is the same member as that 
   t.same(await app.topics.members('/a'), [{ id: '7', name: 'ada' }])
 })
 
-t.test('what listeners of app.topics throw or reject with is logged, and keeps nobody from the event', async (t) => {
+t.test('errors of listeners of app.topics are logged, and all other listeners are called', async (t) => {
   const engine = new ScriptedEngine(new ScriptedPresence())
   const lines: Array<{ msg: string, err: { message: string } }> = []
   const app = await createApp(t, { engine }, {
@@ -229,7 +229,7 @@ t.test('what listeners of app.topics throw or reject with is logged, and keeps n
   ])
 })
 
-t.test('what the engine fails with in the background is logged', async (t) => {
+t.test('background errors of the engine are logged', async (t) => {
   const engine = new ScriptedEngine()
   const lines: string[] = []
   const app = await createApp(t, { engine }, {
@@ -245,7 +245,7 @@ t.test('what the engine fails with in the background is logged', async (t) => {
   ])
 })
 
-t.test('an application that is one of several processes is warned once that its topics stay in this one, unless it has an engine', async (t) => {
+t.test('a process of a cluster is warned once that its topics are local, unless it has an engine', async (t) => {
   const warningsOf = async (options: object): Promise<string[]> => {
     const lines: string[] = []
     const app = await createApp(t, options, {
@@ -264,7 +264,7 @@ t.test('an application that is one of several processes is warned once that its 
   t.same(await warningsOf({ engine: new ScriptedEngine() }), [])
 })
 
-t.test('what begins with NUL reaches live clients as it is, sent alone or to all', async (t) => {
+t.test('messages that begin with NUL reach live clients unchanged, by send() and by broadcast', async (t) => {
   const app = await createApp(t)
   app.ws('/', (socket) => { socket.on('message', () => { socket.send('\0sent') }) })
   const page = new LivePage(`ws://127.0.0.1:${await listen(app)}/`)
@@ -274,7 +274,7 @@ t.test('what begins with NUL reaches live clients as it is, sent alone or to all
   await page.until('\0to all')
 })
 
-t.test('a gap is told to clients, to the log, to listeners of the topics and on a channel', async (t) => {
+t.test('a gap is reported to clients, in the log, to topic listeners and on a diagnostics channel', async (t) => {
   const engine = new ScriptedEngine()
   const lines: string[] = []
   const app = await createApp(t, { engine }, {
@@ -301,7 +301,7 @@ t.test('a gap is told to clients, to the log, to listeners of the topics and on 
   t.match(lines.join(''), /the topic engine is down/)
 })
 
-t.test('an option that cannot be is refused with what it may be', async (t) => {
+t.test('an invalid option is refused with the valid values', async (t) => {
   await t.rejects(createApp(t, { engine: {} as never }), { code: 'FST_WIRE_OPTION', message: /redisEngine/ })
   await t.rejects(createApp(t, { topics: { maxTopics: 0 } }), { code: 'FST_WIRE_OPTION' })
   const app = await createApp(t)

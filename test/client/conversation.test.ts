@@ -32,7 +32,7 @@ async function start (t: Test, room: LiveRoom, port = 0) {
 for (const [name, WebSocket] of classes) {
   const options: LiveSocketOptions = { WebSocket, minBackoff: 10, maxBackoff: 50 }
   t.test(`with the WebSocket of ${name}`, { skip: WebSocket === undefined && 'it has none' }, async (t) => {
-    t.test('nothing is missed and nothing comes twice while the server restarts', async (t) => {
+    t.test('no message is missed or duplicated during a restart of the server', async (t) => {
       const room = new LiveRoom(TOPIC)
       const { app, port } = await start(t, room)
       const socket = new LiveSocket(`http://127.0.0.1:${port}${TOPIC}`, [], options)
@@ -62,7 +62,7 @@ for (const [name, WebSocket] of classes) {
       t.same({ code, reason, wasClean }, { code: 1000, reason: 'done', wasClean: true })
     })
 
-    t.test('a connection that is cut is made again', async (t) => {
+    t.test('a lost connection is replaced', async (t) => {
       const room = new LiveRoom(TOPIC)
       const { port } = await start(t, room)
       const socket = new LiveSocket(`ws://127.0.0.1:${port}${TOPIC}`, [], options)
@@ -76,7 +76,7 @@ for (const [name, WebSocket] of classes) {
       t.equal(socket.readyState, LiveSocket.OPEN)
     })
 
-    t.test('a page begins behind the state that it was given', async (t) => {
+    t.test('a page starts after the cursor of its given state', async (t) => {
       const room = new LiveRoom(TOPIC)
       for (const data of ['one', 'two']) room.publish(data)
       const { port } = await start(t, room)
@@ -88,7 +88,7 @@ for (const [name, WebSocket] of classes) {
       t.same([data, cursor], ['two', `${TOPIC}#1`])
     })
 
-    t.test('servers that do not speak the subprotocol are spoken to without it', async (t) => {
+    t.test('servers without the subprotocol are used without it', async (t) => {
       const { port } = await start(t, new LiveRoom(TOPIC))
       const connect = (path: string, protocols: string[] = []): LiveSocket => {
         const socket = new LiveSocket(`ws://127.0.0.1:${port}${path}`, protocols, options)
@@ -116,7 +116,7 @@ for (const [name, WebSocket] of classes) {
   })
 }
 
-t.test('a refusal that ws tells of ends the socket', async (t) => {
+t.test('a refusal reported by ws ends the socket', async (t) => {
   const { port } = await start(t, new LiveRoom(TOPIC))
   const socket = new LiveSocket(`ws://127.0.0.1:${port}/refused`, [], { WebSocket: Ws })
   let errors = 0

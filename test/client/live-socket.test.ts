@@ -16,7 +16,7 @@ t.test('LiveSocket has the constants of WebSocket, on the class and on each sock
   }
 })
 
-t.test('without any WebSocket the constructor throws and says which option is missing', async (t) => {
+t.test('the constructor without any WebSocket throws an error that names the missing option', async (t) => {
   const { WebSocket } = globalThis as { WebSocket?: unknown }
   delete (globalThis as { WebSocket?: unknown }).WebSocket
   t.teardown(() => { if (WebSocket !== undefined) Object.assign(globalThis, { WebSocket }) })
@@ -37,7 +37,7 @@ t.test('URLs', async (t) => {
   t.equal(urlOf('?y'), 'wss://example.com/rooms/7?y')
 })
 
-t.test('a function gives the URL of each connection', async (t) => {
+t.test('a function returns the URL of each connection', async (t) => {
   const tick = stopClock(t)
   let calls = 0
   const bench = createBench(t, {}, [], () => {
@@ -89,7 +89,7 @@ t.test('messages', async (t) => {
     ])
   })
 
-  t.test('that are binary are what binaryType says', async (t) => {
+  t.test('that are binary have the type that binaryType names', async (t) => {
     stopClock(t)
     const { socket, ws } = createBench(t)
     const seen: unknown[] = []
@@ -111,7 +111,7 @@ t.test('messages', async (t) => {
     t.same(seen.slice(2).map((buffer) => [...new Uint8Array(buffer as ArrayBuffer)]), [[1, 2, 3], [4, 5]])
   })
 
-  t.test('that are malformed frames, or of a type that is not known, are left out', async (t) => {
+  t.test('that are malformed frames, or of an unknown type, are ignored', async (t) => {
     stopClock(t)
     const { ws, events } = createBench(t)
     ws.greet()
@@ -135,7 +135,7 @@ t.test('messages', async (t) => {
 })
 
 t.test('close()', async (t) => {
-  t.test('closes the connection, and ends with what it ends with', async (t) => {
+  t.test('closes the connection, and ends with its code and reason', async (t) => {
     const tick = stopClock(t)
     const { socket, ws, events } = createBench(t)
     ws.greet()
@@ -162,7 +162,7 @@ t.test('close()', async (t) => {
     t.same(events, ['open', 'close 1006'], 'no error: it was meant')
   })
 
-  t.test('ends attempts and waiting with the code given', async (t) => {
+  t.test('ends pending attempts and delays with the given code', async (t) => {
     const tick = stopClock(t)
     for (const [prepare, code] of [
       [() => {}, 1000], [(ws: FakeWebSocket) => { ws.accept(LIVE_PROTOCOL) }, 1005],
@@ -180,7 +180,7 @@ t.test('close()', async (t) => {
     }
   })
 
-  t.test('in a listener of `open` keeps the queue from being sent', async (t) => {
+  t.test('in a listener of `open` prevents the queue from being sent', async (t) => {
     stopClock(t)
     const { socket, ws } = createBench(t)
     socket.send('queued')
@@ -189,7 +189,7 @@ t.test('close()', async (t) => {
     t.same(ws.sent, [])
   })
 
-  t.test('dispatches a CloseEvent where there is one, and else an event with its fields', async (t) => {
+  t.test('dispatches a CloseEvent if it exists, and otherwise an event with its properties', async (t) => {
     stopClock(t)
     const { CloseEvent } = globalThis as { CloseEvent?: unknown }
     t.teardown(() => { Object.assign(globalThis, { CloseEvent }) })

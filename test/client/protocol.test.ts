@@ -17,7 +17,7 @@ interface Handlers {
 t.test('the client of docs/protocol.md', async (t) => {
   t.ok(code.trimEnd().split('\n').length <= 36, 'is about thirty lines')
 
-  t.test('misses nothing while the server restarts, and is told a gap', async (t) => {
+  t.test('misses nothing during a restart of the server, and reports a gap', async (t) => {
     // `ws` throws where nobody listens for errors.
     class Quiet extends Ws {
       constructor (url: string, protocols: string[]) {

@@ -3,7 +3,7 @@ import { LIVE_PROTOCOL, LiveSocket } from '../../client/live-socket.mjs'
 import { createBench, stopClock } from '../fixtures/fake-websocket.js'
 
 t.test('reconnecting', async (t) => {
-  t.test('waits a random part of a time that doubles up to its maximum', async (t) => {
+  t.test('waits a random part of a delay that doubles up to its maximum', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t, { minBackoff: 100, maxBackoff: 500 })
     bench.ws.greet().end()
@@ -18,7 +18,7 @@ t.test('reconnecting', async (t) => {
     }
   })
 
-  t.test('starts again with the shortest wait after a connection that lasted longer than the last wait could', async (t) => {
+  t.test('starts with the shortest delay after a connection that lasted longer than the last delay', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t)
     bench.ws.greet().end()
@@ -36,7 +36,7 @@ t.test('reconnecting', async (t) => {
     t.equal(bench.events.at(-1), 'reconnecting 1006 1 500')
   })
 
-  t.test('waits as long as the server says, and a random time on top', async (t) => {
+  t.test('waits as long as the server asks, plus a random time', async (t) => {
     const tick = stopClock(t)
     for (const [code, reason, delay] of [
       [1012, 'retry-after=5', 5500], [1013, 'overloaded; retry-after=60', 60_500], [1012, 'retry-after=999999', 500],
@@ -52,7 +52,7 @@ t.test('reconnecting', async (t) => {
     }
   })
 
-  t.test('does not follow a close by 1000, 1008 or 4000 and above', async (t) => {
+  t.test('stops after a close with 1000, 1008 or 4000 and above', async (t) => {
     stopClock(t)
     for (const code of [1000, 1008, 4000, 4999]) {
       const { socket, ws, events } = createBench(t)
@@ -70,7 +70,7 @@ t.test('reconnecting', async (t) => {
     }
   })
 
-  t.test('does not follow a refusal where the WebSocket tells of one', async (t) => {
+  t.test('stops after a refusal if the WebSocket reports it', async (t) => {
     stopClock(t)
     for (const [message, isEnd] of [
       ['Unexpected server response: 401', true], ['Unexpected server response: 404', true],
@@ -84,7 +84,7 @@ t.test('reconnecting', async (t) => {
     }
   })
 
-  t.test('follows a handshake that fails, with `close` behind `error` or without', async (t) => {
+  t.test('continues after a failed handshake, with or without `close` after `error`', async (t) => {
     const tick = stopClock(t)
     for (const hasClose of [true, false]) {
       const bench = createBench(t)
@@ -97,7 +97,7 @@ t.test('reconnecting', async (t) => {
     }
   })
 
-  t.test('leaves it to `close` to say how an open connection ended', async (t) => {
+  t.test('waits for `close` to learn how an open connection ended', async (t) => {
     stopClock(t)
     const { ws, events } = createBench(t)
     ws.greet()
@@ -106,7 +106,7 @@ t.test('reconnecting', async (t) => {
     t.same(events, ['open', 'reconnecting 1002 1 500'])
   })
 
-  t.test('is as the option `reconnect` decides', async (t) => {
+  t.test('follows the option `reconnect`', async (t) => {
     const tick = stopClock(t)
     const calls: unknown[] = []
     const bench = createBench(t, {
@@ -124,7 +124,7 @@ t.test('reconnecting', async (t) => {
     t.same(bench.events.slice(-2), ['error', 'close 1006'])
   })
 
-  t.test('follows an attempt that takes too long', async (t) => {
+  t.test('continues after an attempt that takes too long', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t, { connectTimeout: 3000 })
     const [first] = bench.connections
@@ -141,7 +141,7 @@ t.test('reconnecting', async (t) => {
     t.same(bench.events, ['open'])
   })
 
-  t.test('tells of each new connection by `open`, and by `close` of the end only', async (t) => {
+  t.test('emits `open` for each new connection, and `close` only at the end', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t)
     bench.ws.greet().end()

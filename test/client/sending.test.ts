@@ -28,7 +28,7 @@ t.test('sending', async (t) => {
     t.same(bench.ws.accept().sent, ['between'])
   })
 
-  t.test('what begins with NUL puts it into a frame, where the subprotocol is spoken', async (t) => {
+  t.test('data that begins with NUL wraps it in a frame, if the subprotocol is used', async (t) => {
     stopClock(t)
     const { socket, ws } = createBench(t)
     ws.greet()
@@ -47,7 +47,7 @@ t.test('sending', async (t) => {
     )
   })
 
-  t.test('more than may be queued drops it and says so', async (t) => {
+  t.test('more than the queue holds drops the message and emits an error', async (t) => {
     stopClock(t)
     const few = createBench(t, { maxQueuedMessages: 1 })
     few.socket.send('a')
@@ -76,7 +76,7 @@ t.test('sending', async (t) => {
     t.equal(bench.ws.sent[1], 'late')
   })
 
-  t.test('goes on with the queue only while the connection is open', async (t) => {
+  t.test('continues with the queue only while the connection is open', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t)
     bench.socket.send('queued')
@@ -89,7 +89,7 @@ t.test('sending', async (t) => {
     t.same(bench.connections.map(({ sent }) => sent.slice(1)), [[], ['queued']])
   })
 
-  t.test('to a closed socket drops', async (t) => {
+  t.test('to a closed socket drops the message', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t)
     bench.socket.send('queued')

@@ -2,7 +2,7 @@ import t from 'tap'
 import { createBench, openPage, sleep, stopClock } from '../fixtures/fake-websocket.js'
 
 t.test('a connection that is silent for longer than the heartbeat of the server', async (t) => {
-  t.test('is given up', async (t) => {
+  t.test('is closed', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t)
     bench.ws.greet({ heartbeat: 1000 })
@@ -15,7 +15,7 @@ t.test('a connection that is silent for longer than the heartbeat of the server'
     t.equal(bench.ws.closes.length, 1)
   })
 
-  t.test('is asked first where the timer was late, because the machine slept or the page was throttled', async (t) => {
+  t.test('is pinged first if the timer was late, because the machine slept or the page was throttled', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t)
     bench.ws.greet({ heartbeat: 10_000 })
@@ -33,7 +33,7 @@ t.test('a connection that is silent for longer than the heartbeat of the server'
     t.same(bench.events, ['open', 'reconnecting 1006 silent 1 500'])
   })
 
-  t.test('is not looked for where the server promises none', async (t) => {
+  t.test('is not detected if the server promises no heartbeat', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t)
     bench.ws.greet()
@@ -43,7 +43,7 @@ t.test('a connection that is silent for longer than the heartbeat of the server'
 })
 
 t.test('in a browser', async (t) => {
-  t.test('a waiting socket tries soon when the network is back or the page is seen', async (t) => {
+  t.test('a waiting socket connects soon after the network is back or the page is visible', async (t) => {
     const tick = stopClock(t)
     for (const type of ['online', 'visibilitychange']) {
       const page = openPage(t)
@@ -68,7 +68,7 @@ t.test('in a browser', async (t) => {
     }
   })
 
-  t.test('a waiting socket does not try before the server wants it', async (t) => {
+  t.test('a waiting socket does not connect before the time that the server asked for', async (t) => {
     const tick = stopClock(t)
     const page = openPage(t)
     const bench = createBench(t)
@@ -81,7 +81,7 @@ t.test('in a browser', async (t) => {
     t.equal(bench.connections.length, 2)
   })
 
-  t.test('an open socket asks whether the server is there', async (t) => {
+  t.test('an open socket checks whether the server responds', async (t) => {
     const tick = stopClock(t)
     const page = openPage(t)
     const bench = createBench(t)
@@ -101,7 +101,7 @@ t.test('in a browser', async (t) => {
     t.same(bench.events, ['open', 'reconnecting 1006 silent 1 500'])
   })
 
-  t.test('neither a socket without the subprotocol nor one that is connecting does anything', async (t) => {
+  t.test('a socket without the subprotocol, or one that is connecting, does nothing', async (t) => {
     const tick = stopClock(t)
     const page = openPage(t)
     const bench = createBench(t)
@@ -113,7 +113,7 @@ t.test('in a browser', async (t) => {
     t.equal(bench.connections.length, 1)
   })
 
-  t.test('a socket that has ended listens no more', async (t) => {
+  t.test('a closed socket removes its listeners', async (t) => {
     stopClock(t)
     const page = openPage(t)
     const { ws } = createBench(t)

@@ -6,7 +6,7 @@ import { createBench, stopClock } from '../fixtures/fake-websocket.js'
 const TOPIC = '/rooms/7'
 
 t.test('the live subprotocol', async (t) => {
-  t.test('is offered behind those of the application, and the server names the one of these that it chose', async (t) => {
+  t.test('is offered after those of the application, and protocol is their one that the server chose', async (t) => {
     stopClock(t)
     const { socket, ws, events } = createBench(t, {}, ['chat', 'news'])
     t.same(ws.protocols, ['chat', 'news', LIVE_PROTOCOL])
@@ -18,7 +18,7 @@ t.test('the live subprotocol', async (t) => {
     t.same(events, ['open'])
   })
 
-  t.test('is answered by resume, even where there is nothing to resume', async (t) => {
+  t.test('is answered by resume, even without topics to resume', async (t) => {
     stopClock(t)
     const { socket, ws } = createBench(t)
     socket.addEventListener('open', () => { socket.send('first') })
@@ -37,7 +37,7 @@ t.test('the live subprotocol', async (t) => {
     t.same(bench.connections.map(({ protocols }) => protocols), [['chat'], ['chat']])
   })
 
-  t.test('is done without where the server chose another, or none', async (t) => {
+  t.test('is not used if the server chose another one, or none', async (t) => {
     stopClock(t)
     for (const protocol of ['chat', '']) {
       const { socket, ws, events } = createBench(t, {}, 'chat')
@@ -50,7 +50,7 @@ t.test('the live subprotocol', async (t) => {
     }
   })
 
-  t.test('is done without where a server that takes any subprotocol says no hello', async (t) => {
+  t.test('is not used if a server that accepts any subprotocol sends no hello', async (t) => {
     const tick = stopClock(t)
     const silent = createBench(t)
     silent.ws.accept(LIVE_PROTOCOL)
@@ -67,7 +67,7 @@ t.test('the live subprotocol', async (t) => {
     t.same(talking.events, ['open', 'message \0 welcome', 'message again'])
   })
 
-  t.test('is spoken from a late hello on', async (t) => {
+  t.test('is used from a late hello on', async (t) => {
     const tick = stopClock(t)
     const { ws, events } = createBench(t)
     ws.accept(LIVE_PROTOCOL)
@@ -78,7 +78,7 @@ t.test('the live subprotocol', async (t) => {
     t.same(events, ['open', 'reconnecting 1006 silent 1 500'])
   })
 
-  t.test('is expected of a server that spoke it before', async (t) => {
+  t.test('is expected of a server that has used it before', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t)
     bench.ws.greet().end(1001)
@@ -88,7 +88,7 @@ t.test('the live subprotocol', async (t) => {
     t.same(bench.events, ['open', 'reconnecting 1001 1 500', 'reconnecting 1006 no hello 2 1000'])
   })
 
-  t.test('is given up where a handshake fails with it, passes without it, and fails with it again', async (t) => {
+  t.test('is no longer offered if a handshake fails with it, succeeds without it, and fails again', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t, {}, 'chat')
     const offers = (): boolean[] => bench.connections.map(({ protocols }) => protocols.includes(LIVE_PROTOCOL))
@@ -111,7 +111,7 @@ t.test('the live subprotocol', async (t) => {
     t.same(bench.takeEvents(), ['reconnecting 1001 2 1000', 'reconnecting 1006 3 2000'])
   })
 
-  t.test('is not given up where the server came back between two attempts', async (t) => {
+  t.test('is still offered if the server came back between two attempts', async (t) => {
     stopClock(t)
     const bench = createBench(t)
     bench.ws.fail()
@@ -121,7 +121,7 @@ t.test('the live subprotocol', async (t) => {
     t.equal(bench.connections.length, 3)
   })
 
-  t.test('tells gaps where the server speaks it no longer', async (t) => {
+  t.test('emits gaps if the server no longer uses it', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t)
     bench.ws.greet().frame({ type: 'subscribed', topic: TOPIC, cursor: '1', isGap: false })

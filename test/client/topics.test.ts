@@ -8,7 +8,7 @@ t.test('topics', async (t) => {
     cursor: string, isGap = false, topic = TOPIC
   ) => ({ type: 'subscribed', topic, cursor, isGap }) as const
 
-  t.test('are resumed behind their last cursor on every connection', async (t) => {
+  t.test('are resumed after their last cursor on every connection', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t, { cursors: { [TOPIC]: '1', other: '' } })
     bench.ws.greet()
@@ -32,7 +32,7 @@ t.test('topics', async (t) => {
     t.same(bench.socket.cursors, { [TOPIC]: '3', other: '' })
   })
 
-  t.test('need no cursor to begin with', async (t) => {
+  t.test('start without a cursor', async (t) => {
     stopClock(t)
     const { ws, events, socket } = createBench(t)
     ws.greet().frame(subscribed('7'))
@@ -54,7 +54,7 @@ t.test('topics', async (t) => {
     t.same(ws.frames.slice(1), [{ type: 'resume', topics: { [TOPIC]: '2' } }], 'an older one does not chain')
   })
 
-  t.test('ask again for what is missing, and leave out what arrives until it comes', async (t) => {
+  t.test('request missing messages again, and ignore others until these arrive', async (t) => {
     stopClock(t)
     const { ws, events } = createBench(t)
     ws.greet().frame(subscribed('0'))
@@ -70,7 +70,7 @@ t.test('topics', async (t) => {
     ])
   })
 
-  t.test('tell a gap where the server says so', async (t) => {
+  t.test('emit a gap if the server reports one', async (t) => {
     stopClock(t)
     const { ws, events } = createBench(t, { cursors: { [TOPIC]: '1' } })
     ws.greet().frame(subscribed('5', true))
@@ -83,7 +83,7 @@ t.test('topics', async (t) => {
     ])
   })
 
-  t.test('tell a gap where the answer to resume does not chain either', async (t) => {
+  t.test('emit a gap if the answer to resume does not continue at their cursor either', async (t) => {
     stopClock(t)
     const { ws, events } = createBench(t, { cursors: { [TOPIC]: '1' } })
     ws.greet().frame(subscribed('5'))
@@ -96,7 +96,7 @@ t.test('topics', async (t) => {
     t.equal(ws.frames.length, 1)
   })
 
-  t.test('that are subscribed anew elsewhere are resumed where they were', async (t) => {
+  t.test('that are subscribed again elsewhere are resumed at their cursor', async (t) => {
     stopClock(t)
     const { ws, events } = createBench(t)
     ws.greet().frame(subscribed('0'))
@@ -118,7 +118,7 @@ t.test('topics', async (t) => {
     t.same(events.slice(1), [`subscribed ${TOPIC} 1 false`, `unsubscribed ${TOPIC}`, `subscribed ${TOPIC} 9 false`])
   })
 
-  t.test('tell who is there, who joins and who leaves', async (t) => {
+  t.test('emit the members, their joins and leaves', async (t) => {
     stopClock(t)
     const { socket, ws } = createBench(t)
     const seen: unknown[] = []
@@ -131,7 +131,7 @@ t.test('topics', async (t) => {
     t.same(seen, [[{ id: 'ada' }], ['join', TOPIC, { id: 'bob', name: 'Bob' }], ['leave', TOPIC, { id: 'ada' }]])
   })
 
-  t.test('may be called as properties of objects are', async (t) => {
+  t.test('may have the names of object properties', async (t) => {
     stopClock(t)
     const { socket, ws, events } = createBench(t, { cursors: Object.fromEntries([['__proto__', '1']]) })
     ws.greet().frame(subscribed('1', false, '__proto__'))

@@ -8,7 +8,7 @@ const append = (assembly: Assembler, bytes: Buffer, announced = 0): void => {
   assembly.append(100, 100 + bytes.copy(receiveBuffer.bytes, 100), announced)
 }
 
-t.test('pieces are joined in their order', async (t) => {
+t.test('pieces are joined in order', async (t) => {
   const assembly = new Assembler()
   append(assembly, Buffer.from('ab'))
   append(assembly, Buffer.from('de'))
@@ -18,7 +18,7 @@ t.test('pieces are joined in their order', async (t) => {
   t.equal(assembly.take().length, 0)
 })
 
-t.test('a message of one-byte pieces holds no more than its own memory', async (t) => {
+t.test('a message of one-byte pieces allocates only its own size', async (t) => {
   const assembly = new Assembler()
   for (let i = 0; i < 5_000; i++) append(assembly, Buffer.from('x'))
   const message = assembly.take()
@@ -26,7 +26,7 @@ t.test('a message of one-byte pieces holds no more than its own memory', async (
   t.ok(message.buffer.byteLength <= mostHeld(5_000))
 })
 
-t.test('the room of what was announced is made once, when an eighth of it is there', async (t) => {
+t.test('memory for the announced length is allocated once an eighth of it has arrived', async (t) => {
   const assembly = new Assembler()
   append(assembly, Buffer.alloc(1_000), 8_000)
   for (let i = 0; i < 7; i++) append(assembly, Buffer.alloc(1_000), 8_000)
@@ -35,13 +35,13 @@ t.test('the room of what was announced is made once, when an eighth of it is the
   t.equal(message.buffer.byteLength, 8_000)
 })
 
-t.test('a length that is only announced takes no room', async (t) => {
+t.test('an announced length alone allocates nothing', async (t) => {
   const assembly = new Assembler()
   append(assembly, Buffer.alloc(1_000), 1_000_000_000)
   t.ok(assembly.take().buffer.byteLength <= mostHeld(1_000))
 })
 
-t.test('room is made for eight times what has arrived, or for twice that where no length is announced', async (t) => {
+t.test('eight times the received bytes are allocated, or twice as many without an announced length', async (t) => {
   const { allocUnsafeSlow } = Buffer
   t.teardown(() => { Buffer.allocUnsafeSlow = allocUnsafeSlow })
   const sizes: number[] = []
@@ -55,7 +55,7 @@ t.test('room is made for eight times what has arrived, or for twice that where n
   t.same(sizes, [16_000, 3_000, 4_000])
 })
 
-t.test('what was taken is not touched by the next message', async (t) => {
+t.test('a message that was taken is not changed by the next one', async (t) => {
   const assembly = new Assembler()
   append(assembly, Buffer.alloc(2_000, 'a'))
   const first = assembly.take()
@@ -64,7 +64,7 @@ t.test('what was taken is not touched by the next message', async (t) => {
   t.equal(first.toString(), 'a'.repeat(2_000))
 })
 
-t.test('fragments that each announce a little more are copied a few times, not once for each', async (t) => {
+t.test('fragments that each announce a little more are copied a few times, not once each', async (t) => {
   const assembly = new Assembler()
   const { copy } = Buffer.prototype
   t.teardown(() => { Buffer.prototype.copy = copy })

@@ -3,7 +3,7 @@ import { grant, remaining, spend } from '../../lib/codec/budget.js'
 
 t.teardown(() => { grant() })
 
-t.test('a budget is spent until nothing is left, and may be exceeded by what is done at once', async (t) => {
+t.test('a budget is spent until nothing is left, and a single step may exceed it', async (t) => {
   grant(5)
   t.equal(spend(2), true)
   t.equal(remaining(), 3)
@@ -14,7 +14,7 @@ t.test('a budget is spent until nothing is left, and may be exceeded by what is 
   t.equal(remaining(), 1)
 })
 
-t.test('without a budget there is no limit', async (t) => {
+t.test('a step without a budget has no limit', async (t) => {
   grant()
   t.equal(spend(1_000_000), true)
 })

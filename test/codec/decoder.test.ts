@@ -51,7 +51,7 @@ t.test('the masked example of RFC 6455 §5.7', async (t) => {
   t.same(read(Buffer.from('818537fa213d7f9f4d5158', 'hex')), [['frame', 1, true, 5], ['payload', 'Hello']])
 })
 
-t.test('every length form, wherever the bytes are cut', async (t) => {
+t.test('every form of length is decoded, wherever the bytes are split', async (t) => {
   const bytes = Buffer.concat([
     masked('8180', ''), masked('0283', 'abc'), masked('80fe007e', 'x'.repeat(126)), masked('8980', ''),
     masked('81ff0000000000010000', 'y'.repeat(65_536))
@@ -66,7 +66,7 @@ t.test('every length form, wherever the bytes are cut', async (t) => {
   )
 })
 
-t.test('a broken rule is told with the first bytes that show it', async (t) => {
+t.test('a protocol error is reported with the first bytes that show it', async (t) => {
   const cases: Array<[string, string]> = [
     ['c180', 'FST_WIRE_RSV'], ['a180', 'FST_WIRE_RSV'], ['9180', 'FST_WIRE_RSV'],
     ['8380', 'FST_WIRE_OPCODE'], ['8b80', 'FST_WIRE_OPCODE'],
@@ -82,12 +82,12 @@ t.test('a broken rule is told with the first bytes that show it', async (t) => {
   }
 })
 
-t.test('a length over 2^53 is handed on as one over every limit', async (t) => {
+t.test('a length over 2^53 is reported as one that exceeds every limit', async (t) => {
   const [event] = read(masked('82ff7fffffffffffffff', '')) as [[string, number, boolean, number]]
   t.ok(event[3] > Number.MAX_SAFE_INTEGER)
 })
 
-t.test('a refused frame or payload ends the walk', async (t) => {
+t.test('a refused frame or payload ends the decoding', async (t) => {
   const bytes = Buffer.concat([masked('8181', 'a'), masked('8181', 'b')])
   const frames = new Recorder()
   frames.refuseFrames = true
@@ -104,7 +104,7 @@ t.test('a refused frame or payload ends the walk', async (t) => {
   t.same(payloads.events, [['frame', 1, true, 1], ['payload', 'a']])
 })
 
-t.test('RSV1 is told where an extension gives it a meaning', async (t) => {
+t.test('RSV1 is reported if an extension uses it', async (t) => {
   const recorder = new Recorder()
   const decoder = new Decoder(recorder, true)
   receive(decoder, masked('c181', 'a'))
@@ -112,7 +112,7 @@ t.test('RSV1 is told where an extension gives it a meaning', async (t) => {
   t.same(recorder.events, [['compressed', 1, true, 1], ['payload', 'a'], 'FST_WIRE_RSV'])
 })
 
-t.test('the walk stops where a payload is refused, and goes on from there', async (t) => {
+t.test('decoding stops at a refused payload, and continues there', async (t) => {
   const recorder = new Recorder()
   recorder.refusePayloads = true
   const decoder = new Decoder(recorder, false)
@@ -125,7 +125,7 @@ t.test('the walk stops where a payload is refused, and goes on from there', asyn
   t.same(recorder.events, [['frame', 1, true, 1], ['payload', 'a'], ['frame', 1, true, 1], ['payload', 'b']])
 })
 
-t.test('random bytes are read or refused, and never throw', async (t) => {
+t.test('random bytes are decoded or refused, and never throw', async (t) => {
   const random = createRandom(11)
   for (let round = 0; round < 2_000; round++) {
     const bytes = Buffer.from(Array.from({ length: random(40) }, () => random(256)))

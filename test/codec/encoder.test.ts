@@ -4,7 +4,7 @@ import {
 } from '../../lib/codec/encoder.js'
 import { RecordingSink } from '../fixtures/sink.js'
 
-t.test('each length has its shortest form', async (t) => {
+t.test('each length is encoded in its shortest form', async (t) => {
   const heads: Array<[number, string]> = [
     [0, '8200'], [125, '827d'], [126, '827e007e'], [65_535, '827effff'], [65_536, '827f0000000000010000']
   ]
@@ -19,7 +19,7 @@ t.test('each length has its shortest form', async (t) => {
   }
 })
 
-t.test('a small payload lies next to its header, a large one is not copied', async (t) => {
+t.test('a small payload is copied next to its header, a large one is not copied', async (t) => {
   const small = new RecordingSink()
   writeFrame(small, 2, true, Buffer.alloc(16_384))
   t.equal(small.pieces, 1)
@@ -34,7 +34,7 @@ t.test('a fragment has no FIN bit', async (t) => {
   t.equal(sink.written.toString('hex'), '0102c3a9')
 })
 
-t.test('a hixie text is one piece at every size', async (t) => {
+t.test('a hixie text is one buffer at every size', async (t) => {
   for (const text of ['', 'é', 'x'.repeat(100_000)]) {
     for (const payload of [text, Buffer.from(text)]) {
       const sink = new RecordingSink()
@@ -45,7 +45,7 @@ t.test('a hixie text is one piece at every size', async (t) => {
   }
 })
 
-t.test('a frame for many is the same as one that is written', async (t) => {
+t.test('a shared frame equals a written one', async (t) => {
   for (const length of [0, 125, 126, 16_384, 16_385, 65_535, 65_536]) {
     const payload = Buffer.alloc(length, 1)
     const sink = new RecordingSink()
@@ -58,7 +58,7 @@ t.test('a frame for many is the same as one that is written', async (t) => {
   t.equal(encodeFrame(2 | COMPRESSED, Buffer.from([0])).toString('hex'), 'c20100')
 })
 
-t.test('so is a hixie text for many', async (t) => {
+t.test('a shared hixie text equals a written one', async (t) => {
   for (const text of ['', 'é', 'x'.repeat(100_000)]) {
     const sink = new RecordingSink()
     writeHixieText(sink, text)
@@ -66,7 +66,7 @@ t.test('so is a hixie text for many', async (t) => {
   }
 })
 
-t.test('a frame of a text is that of its bytes, and the payload is found in it', async (t) => {
+t.test('a frame encoded from a string equals that of its bytes, and contains the payload', async (t) => {
   for (const length of [0, 125, 126, 65_535, 65_536]) {
     const text = 'é'.repeat(length >> 1) + 'x'.repeat(length & 1)
     const frame = encodeTextFrame(1, text)

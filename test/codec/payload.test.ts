@@ -12,7 +12,7 @@ const lay = (payload: Buffer, start: number): number => {
   return start + payload.length
 }
 
-t.test('payloads of every length are taken out whole, wherever they lie', async (t) => {
+t.test('payloads of every length are taken whole, at any offset', async (t) => {
   for (const start of [0, 1, 2, 3, 6, receiveBuffer.RECEIVE_BUFFER_SIZE - 300]) {
     for (let length = 0; length < 300; length++) {
       const payload = Buffer.alloc(length, 'abcdefg')
@@ -24,12 +24,12 @@ t.test('payloads of every length are taken out whole, wherever they lie', async 
   }
 })
 
-t.test('what was taken stays as it is when the page is used again', async (t) => {
+t.test('a taken payload stays unchanged when the receive buffer is reused', async (t) => {
   const taken = Array.from({ length: 2_000 }, (_, i) => takeBinary(0, lay(Buffer.from(`message ${i}`), 0), KEY))
   taken.forEach((data, i) => { if (data.toString() !== `message ${i}`) t.fail(`message ${i}`) })
 })
 
-t.test('text that is not UTF-8 is not taken', async (t) => {
+t.test('text that is not UTF-8 is refused', async (t) => {
   for (const size of [3, 200]) {
     const valid = Buffer.alloc(size, 'ü'.repeat(2))
     valid.fill('x', size & ~1)
@@ -40,7 +40,7 @@ t.test('text that is not UTF-8 is not taken', async (t) => {
   }
 })
 
-t.test('a payload that goes on has its key turned', async (t) => {
+t.test('the key of a continued payload is rotated', async (t) => {
   const end = lay(Buffer.from('one two'), 0)
   t.equal(takeBinary(0, 3, KEY).toString() + takeBinary(3, end, rotateKey(KEY, 3)).toString(), 'one two')
 })

@@ -20,7 +20,7 @@ class SlowDeflater implements Deflater {
   close (): void {}
 }
 
-t.test('each form is made once', async (t) => {
+t.test('each form is encoded once', async (t) => {
   const text = new PreparedMessage(Buffer.from('é'), false, true)
   t.equal(text.frame.toString('hex'), '8102c3a9')
   t.equal(text.frame, text.frame)
@@ -29,7 +29,7 @@ t.test('each form is made once', async (t) => {
   t.equal(new PreparedMessage(Buffer.from('é'), true, true).frame.toString('hex'), '8202c3a9')
 })
 
-t.test('it is compressed on the spot, once for each compressor', async (t) => {
+t.test('a small message is compressed synchronously, once per compressor', async (t) => {
   const payload = json(1_000)
   const [narrow, wide] = [9, 15].map((windowBits) => createDeflater(
     agreed(false, windowBits), SETTINGS
@@ -48,7 +48,7 @@ t.test('it is compressed on the spot, once for each compressor', async (t) => {
   }
 })
 
-t.test('what is too large for that is compressed elsewhere, once for all who ask', async (t) => {
+t.test('a large message is compressed in the thread pool, once for all callers', async (t) => {
   const deflater = createDeflater(agreed(false), SETTINGS)
   const payload = json(deflater.syncUpTo + 1)
   const message = new PreparedMessage(payload, false, true)
@@ -76,7 +76,7 @@ t.test('two compressors do not wait for each other', async (t) => {
   t.equal(message.compressedFrame(one)?.toString('hex'), 'c10179')
 })
 
-t.test('where compressing fails it is sent as it is', async (t) => {
+t.test('a message whose compression fails is sent uncompressed', async (t) => {
   const deflater = new SlowDeflater()
   const message = new PreparedMessage(Buffer.from('text'), false, true)
   const seen: Buffer[] = []
@@ -92,11 +92,11 @@ t.test('a message of bytes is the same for the sockets of all routes', async (t)
   t.equal(message.formFor({ write: String }), message)
 })
 
-t.test('a message is no frame of the live subprotocol, however it begins', async (t) => {
+t.test('a prepared message is not a frame of the live subprotocol, whatever it begins with', async (t) => {
   t.equal(new PreparedMessage(Buffer.from('\0{"type":"ping"}'), false, true).isFrame, false)
 })
 
-t.test('a text is encoded as it is given', async (t) => {
+t.test('a text is encoded unchanged', async (t) => {
   const message = new PreparedMessage('grün', false, false)
   t.equal(message.payload.toString(), 'grün')
   t.equal(message.frame.toString('hex'), '81056772c3bc6e')

@@ -10,7 +10,7 @@ const refusedAfter = (bytes: Buffer): number => {
   return validator.end() ? -1 : bytes.length
 }
 
-t.test('valid text passes wherever it is cut', async (t) => {
+t.test('valid text is accepted wherever it is split', async (t) => {
   const bytes = Buffer.from('aé€😀\u{10ffff}\ud7ff\ue000z')
   for (let first = 0; first <= bytes.length; first++) {
     for (let second = first; second <= bytes.length; second++) {
@@ -32,7 +32,7 @@ t.test('an invalid sequence is refused at the byte that breaks it', async (t) =>
   for (const [hex, after] of cases) t.equal(refusedAfter(Buffer.from(hex, 'hex')), after, hex)
 })
 
-t.test('the same in one piece', async (t) => {
+t.test('an invalid sequence in one piece is refused', async (t) => {
   for (const hex of ['80', 'c0', 'f5', '61eda0', 'f490', 'e080', '61ff61', '80808080', 'f09f98']) {
     const bytes = Buffer.from(hex, 'hex')
     const validator = new Utf8Validator()
@@ -40,7 +40,7 @@ t.test('the same in one piece', async (t) => {
   }
 })
 
-t.test('random bytes in random pieces are judged as in one', async (t) => {
+t.test('random bytes in pieces are judged as in one piece', async (t) => {
   const random = createRandom(7)
   const pool = Buffer.from('aé€😀', 'utf8')
   for (let round = 0; round < 2_000; round++) {

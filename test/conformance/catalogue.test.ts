@@ -8,7 +8,7 @@ import { judge } from './judge.js'
 
 const ALL = catalogue(3)
 
-t.test('the table has every case of the catalogue', async (t) => {
+t.test('the table contains every case of the catalogue', async (t) => {
   t.equal(ALL.length, 517)
   t.equal(new Set(ALL.map(({ id }) => id)).size, 517)
   for (const [section, , cases] of SECTIONS) {

@@ -15,7 +15,7 @@ t.test('docs/conformance.md names files that exist', async (t) => {
   for (const path of paths) t.ok(existsSync(new URL(path, ROOT)), path)
 })
 
-t.test('docs/conformance.md names tests that exist, behind the file that has them', async (t) => {
+t.test('docs/conformance.md names tests that exist, after the file that contains them', async (t) => {
   t.ok(rows.length > 35)
   for (const [section, , , tests] of rows) {
     for (const part of tests.split(/;\s*/)) {

@@ -7,7 +7,7 @@ import {
 for (const isRunnable of [true, false]) {
   const mode = isRunnable ? 'run on the spot' : 'without the insides of zlib'
 
-  t.test(`${mode}: a message without context takeover stands alone`, async (t) => {
+  t.test(`${mode}: a message without context takeover is self-contained`, async (t) => {
     for (let windowBits = 9; windowBits <= 15; windowBits++) {
       const deflater = createDeflater(agreed(false, windowBits), SETTINGS, isRunnable)
       for (const [i, message] of messages().entries()) {
@@ -19,7 +19,7 @@ for (const isRunnable of [true, false]) {
     t.pass()
   })
 
-  t.test(`${mode}: another implementation reads it`, async (t) => {
+  t.test(`${mode}: another implementation decompresses it`, async (t) => {
     for (const keepsContext of [true, false]) {
       for (let windowBits = 9; windowBits <= 15; windowBits++) {
         const client = new WsClient(keepsContext, windowBits)
@@ -35,7 +35,7 @@ for (const isRunnable of [true, false]) {
     t.pass()
   })
 
-  t.test(`${mode}: nothing of a message shows in the next of a shared compressor`, async (t) => {
+  t.test(`${mode}: messages of a shared compressor do not refer to earlier ones`, async (t) => {
     const deflater = createDeflater(agreed(false), SETTINGS, isRunnable)
     const secret = json(2_000, 8)
     const alone = deflater.deflate(secret)
@@ -45,7 +45,7 @@ for (const isRunnable of [true, false]) {
     }
   })
 
-  t.test(`${mode}: the window is not passed`, async (t) => {
+  t.test(`${mode}: the window is not exceeded`, async (t) => {
     const half = randomBytes(5_000, 3)
     const message = Buffer.concat([half, half])
     for (const keepsContext of [true, false]) {
@@ -69,7 +69,7 @@ for (const isRunnable of [true, false]) {
     deflater.close()
   })
 
-  t.test(`${mode}: nothing is one byte`, async (t) => {
+  t.test(`${mode}: an empty message is one byte`, async (t) => {
     const client = new WsClient(true, 15)
     const deflater = createDeflater(agreed(true), SETTINGS, isRunnable)
     const shared = createDeflater(agreed(false), SETTINGS, isRunnable)
@@ -84,7 +84,7 @@ for (const isRunnable of [true, false]) {
     client.close()
   })
 
-  t.test(`${mode}: what is returned holds no more memory than it needs, and is not written to again`, async (t) => {
+  t.test(`${mode}: the result holds no more memory than it needs, and is not overwritten`, async (t) => {
     const deflater = createDeflater(agreed(false), SETTINGS, isRunnable)
     const first = deflater.deflate(json(30_000))
     const copy = Buffer.from(first)
@@ -95,7 +95,7 @@ for (const isRunnable of [true, false]) {
     t.ok(later.buffer.byteLength <= mostHeld(later.length))
   })
 
-  t.test(`${mode}: many jobs at once are each done, in the pool and beside it`, async (t) => {
+  t.test(`${mode}: many jobs at once all complete, in the pool and beside it`, async (t) => {
     const deflater = createDeflater(agreed(false), SETTINGS, isRunnable)
     const all = Array.from({ length: 20 }, (_, seed) => json(70_000, seed))
     const jobs = all.map((message) => deflateLater(deflater, message))
@@ -103,7 +103,7 @@ for (const isRunnable of [true, false]) {
     for (const [i, compressed] of (await Promise.all(jobs)).entries()) t.ok(inflateAlone(compressed).equals(all[i]!))
   })
 
-  t.test(`${mode}: a context that is kept takes one message at a time`, async (t) => {
+  t.test(`${mode}: a kept context compresses one message at a time`, async (t) => {
     const deflater = createDeflater(agreed(true), SETTINGS, isRunnable)
     const job = deflateLater(deflater, json(70_000))
     t.throws(() => deflater.deflate(json(10)), { code: 'FST_WIRE_COMPRESSION_BUSY' })
@@ -113,7 +113,7 @@ for (const isRunnable of [true, false]) {
     deflater.close()
   })
 
-  t.test(`${mode}: a job that runs when its context is closed ends well`, async (t) => {
+  t.test(`${mode}: a job that runs when its context is closed completes`, async (t) => {
     for (const keepsContext of [true, false]) {
       const deflater = createDeflater(agreed(keepsContext), SETTINGS, isRunnable)
       await deflate(deflater, json(10))
@@ -126,7 +126,7 @@ for (const isRunnable of [true, false]) {
   })
 }
 
-t.test('a payload that does not compress is longer than the working buffer', async (t) => {
+t.test('an incompressible payload may exceed the working buffer', async (t) => {
   const deflater = createDeflater(agreed(false), { ...SETTINGS, memLevel: 1 }, true)
   for (const length of [65_536, 66_000, 66_450, ...Array.from({ length: 40 }, (_, i) => 66_520 + i), 150_000]) {
     const message = randomBytes(length)
@@ -135,7 +135,7 @@ t.test('a payload that does not compress is longer than the working buffer', asy
   t.pass()
 })
 
-t.test('where the thread pool takes over', async (t) => {
+t.test('large messages are compressed in the thread pool', async (t) => {
   t.equal(createDeflater(agreed(false), SETTINGS, true).syncUpTo, DEFLATE_SYNC_UP_TO)
   t.equal(createDeflater(agreed(true), SETTINGS, true).syncUpTo, DEFLATE_SYNC_UP_TO)
   t.equal(createDeflater(agreed(false), { ...SETTINGS, level: 6 }, true).syncUpTo, DEFLATE_SYNC_UP_TO / 2)
@@ -146,7 +146,7 @@ t.test('where the thread pool takes over', async (t) => {
   )
 })
 
-t.test('connections that agreed on the same share a compressor', async (t) => {
+t.test('connections with the same parameters share a compressor', async (t) => {
   const one = createDeflater(agreed(false), SETTINGS)
   t.equal(createDeflater(agreed(false), { ...SETTINGS, threshold: 0 }), one)
   t.not(createDeflater(agreed(false, 12), SETTINGS), one)

@@ -20,7 +20,7 @@ const EMPTY_LAST = hex('0300')
 for (const isRunnable of [true, false]) {
   const mode = isRunnable ? 'run on the spot' : 'without the insides of zlib'
 
-  t.test(`${mode}: what another implementation compressed is read`, async (t) => {
+  t.test(`${mode}: output of another implementation is decompressed`, async (t) => {
     for (const keepsContext of [true, false]) {
       for (let windowBits = 9; windowBits <= 15; windowBits++) {
         const client = new WsClient(keepsContext, windowBits)
@@ -36,7 +36,7 @@ for (const isRunnable of [true, false]) {
     t.pass()
   })
 
-  t.test(`${mode}: a client that was held to 8 bits may use 9`, async (t) => {
+  t.test(`${mode}: a client that agreed to 8 bits may use 9`, async (t) => {
     const inflater = createInflater(agreed(true, 8), isRunnable)
     const message = Buffer.concat([randomBytes(400), randomBytes(400)])
     t.strictSame(await inflate(inflater, deflateAlone(message, 9)), message)
@@ -47,7 +47,7 @@ for (const isRunnable of [true, false]) {
     const create = () => createInflater(agreed(keepsContext), isRunnable)
     const kind = `${mode}, ${keepsContext ? 'with' : 'without'} context takeover`
 
-    t.test(`${kind}: the examples of RFC 7692 §7.2.3`, async (t) => {
+    t.test(`${kind}: the examples of RFC 7692 §7.2.3 are decompressed`, async (t) => {
       const inflater = create()
       for (const [name, bytes, text] of [
         ['one block', 'f2 48 cd c9 c9 07 00', 'Hello'],
@@ -61,7 +61,7 @@ for (const isRunnable of [true, false]) {
       inflater.close()
     })
 
-    t.test(`${kind}: the same in the thread pool`, async (t) => {
+    t.test(`${kind}: the examples of RFC 7692 §7.2.3 are decompressed in the thread pool`, async (t) => {
       const inflater = create()
       for (const bytes of [
         'f2 48 cd c9 c9 07 00', '00 05 00 fa ff 48 65 6c 6c 6f 00', 'f3 48 cd c9 c9 07 00 00',
@@ -73,7 +73,7 @@ for (const isRunnable of [true, false]) {
       inflater.close()
     })
 
-    t.test(`${kind}: blocks may stand behind one that says it is the last`, async (t) => {
+    t.test(`${kind}: blocks may follow a final block`, async (t) => {
       const inflater = create()
       const parts = [last(json(500)), last(json(700, 2)), deflateAlone(json(300, 3))]
       const expected = Buffer.concat([json(500), json(700, 2), json(300, 3)])
@@ -87,7 +87,7 @@ for (const isRunnable of [true, false]) {
       inflater.close()
     })
 
-    t.test(`${kind}: 64 such blocks are the most`, async (t) => {
+    t.test(`${kind}: at most 64 final blocks are accepted`, async (t) => {
       const inflater = create()
       const of = (count: number): Buffer => Buffer.concat([
         ...Array<Buffer>(count).fill(EMPTY_LAST), deflateAlone(json(10))
@@ -100,7 +100,7 @@ for (const isRunnable of [true, false]) {
       inflater.close()
     })
 
-    t.test(`${kind}: a message may be as large as the limit, and no larger`, async (t) => {
+    t.test(`${kind}: a message of exactly the limit is accepted, and no larger one`, async (t) => {
       const inflater = create()
       for (const length of [1, 100, 66_560, 70_000, INFLATE_SYNC_OUTPUT, 2_000_000]) {
         const compressed = deflateAlone(Buffer.alloc(length, 'a'))
@@ -125,7 +125,7 @@ for (const isRunnable of [true, false]) {
       }
     })
 
-    t.test(`${kind}: corrupt data is a fault, and the next message is read`, async (t) => {
+    t.test(`${kind}: corrupt data is an error, and the next message is decompressed`, async (t) => {
       const good = deflateAlone(json(2_000))
       for (const [name, bytes] of [
         ['a reserved block type', hex('07')],
@@ -144,7 +144,7 @@ for (const isRunnable of [true, false]) {
       }
     })
 
-    t.test(`${kind}: random changes are read or are faults, and never harm the next message`, async (t) => {
+    t.test(`${kind}: random changes are decompressed or errors, and never affect the next message`, async (t) => {
       const random = createRandom(keepsContext ? 5 : 6)
       const sources = [
         json(800), json(3_000, 2), randomBytes(300), Buffer.alloc(20_000, 'ab'), Buffer.alloc(70_000, 'z')
@@ -176,7 +176,7 @@ for (const isRunnable of [true, false]) {
       inflater.close()
     })
 
-    t.test(`${kind}: what is returned holds no more memory than it needs, and is not written to again`, async (t) => {
+    t.test(`${kind}: the result holds no more memory than it needs, and is not overwritten`, async (t) => {
       const inflater = create()
       const first = await inflate(inflater, deflateAlone(json(10_000)))
       await inflate(inflater, deflateAlone(Buffer.alloc(50_000)))
@@ -188,7 +188,7 @@ for (const isRunnable of [true, false]) {
       inflater.close()
     })
 
-    t.test(`${kind}: a job that runs when its context is closed ends well`, async (t) => {
+    t.test(`${kind}: a job that runs when its context is closed completes`, async (t) => {
       const inflater = create()
       const compressed = deflateAlone(json(400_000))
       await inflate(inflater, deflateAlone(json(10)))
@@ -201,7 +201,7 @@ for (const isRunnable of [true, false]) {
       await t.rejects(failing, TOO_BIG)
     })
 
-    t.test(`${kind}: many jobs at once are each done`, async (t) => {
+    t.test(`${kind}: many jobs at once all complete`, async (t) => {
       const one = create()
       const jobs = Array.from({ length: 20 }, (_, seed) => {
         const inflater = keepsContext ? create() : one
@@ -219,7 +219,7 @@ for (const isRunnable of [true, false]) {
     })
   }
 
-  t.test(`${mode}: a message that stands alone and was cut off is a fault`, async (t) => {
+  t.test(`${mode}: a self-contained message that was truncated is an error`, async (t) => {
     const inflater = createInflater(agreed(false), isRunnable)
     const compressed = deflateAlone(json(2_000))
     for (let length = 1; length < compressed.length; length += 3) {
@@ -229,7 +229,7 @@ for (const isRunnable of [true, false]) {
     }
   })
 
-  t.test(`${mode}: a context that is kept takes one message at a time`, async (t) => {
+  t.test(`${mode}: a kept context decompresses one message at a time`, async (t) => {
     const inflater = createInflater(agreed(true), isRunnable)
     const job = inflateLater(inflater, deflateAlone(json(70_000)), Infinity)
     t.throws(() => inflater.inflate(hex('00'), 10), { code: 'FST_WIRE_COMPRESSION_BUSY' })
@@ -240,7 +240,7 @@ for (const isRunnable of [true, false]) {
   })
 }
 
-t.test('where the thread pool takes over', async (t) => {
+t.test('large messages are decompressed in the thread pool', async (t) => {
   const shared = createInflater(agreed(false), true)
   const compressed = randomBytes(INFLATE_SYNC_UP_TO)
   t.equal(shared.inflate(deflateAlone(compressed), Infinity), undefined, 'too much input')
@@ -253,7 +253,7 @@ t.test('where the thread pool takes over', async (t) => {
   )
 })
 
-t.test('a message that outgrew its place goes on in the thread pool, with its context', async (t) => {
+t.test('a message that outgrows its buffer continues in the thread pool, with its context', async (t) => {
   const client = new WsClient(true, 15)
   const inflater = createInflater(agreed(true), true)
   for (const length of [

@@ -33,7 +33,7 @@ function inflate (
 const hasNoListeners = (stream: ZlibStream): boolean => stream.listenerCount('data') === 0 &&
   stream.listenerCount('error') === 1
 
-t.test('four jobs run at once, the others in their order', async (t) => {
+t.test('four jobs run at once, the others in order', async (t) => {
   const started: number[] = []
   for (let i = 0; i < 7; i++) enterPool(() => started.push(i))
   t.strictSame(started, [0, 1, 2, 3])
@@ -48,7 +48,7 @@ t.test('four jobs run at once, the others in their order', async (t) => {
   leavePool()
 })
 
-t.test('a stream compresses one message after the other', async (t) => {
+t.test('a stream compresses one message after another', async (t) => {
   const stream = openDeflateStream({})
   const first = await deflate(stream, json(200_000))
   t.ok(inflateAlone(first).equals(json(200_000)))
@@ -58,7 +58,7 @@ t.test('a stream compresses one message after the other', async (t) => {
   stream.close()
 })
 
-t.test('compressing fails once when the stream does', async (t) => {
+t.test('compression fails once when the stream fails', async (t) => {
   const stream = openDeflateStream({})
   const job = deflate(stream, json(200_000))
   stream.destroy(new Error('of the stream'))
@@ -66,7 +66,7 @@ t.test('compressing fails once when the stream does', async (t) => {
   await t.rejects(deflate(stream, json(10)), { code: 'ERR_STREAM_DESTROYED' }, 'and for a stream that has failed')
 })
 
-t.test('a stream that is kept decompresses one message after the other', async (t) => {
+t.test('a kept stream decompresses one message after another', async (t) => {
   const deflater = openDeflateStream({})
   const stream = openInflateStream({})
   for (const length of [100_000, 10, 700_000]) {
@@ -88,7 +88,7 @@ t.test('a stream that is not kept is closed', async (t) => {
   t.ok(stream.destroyed)
 })
 
-t.test('a message goes on where it was left', async (t) => {
+t.test('a message continues where it stopped', async (t) => {
   const payload = deflateAlone(json(30_000))
   for (const keepsContext of [true, false]) {
     const stream = openInflateStream({})
@@ -104,7 +104,7 @@ t.test('a message goes on where it was left', async (t) => {
 })
 
 for (const keepsContext of [true, false]) {
-  t.test(`a fault closes the stream, ${keepsContext ? 'kept' : 'not kept'}`, async (t) => {
+  t.test(`an error closes the stream, ${keepsContext ? 'kept' : 'not kept'}`, async (t) => {
     for (const [payload, limit, code] of [
       [Buffer.alloc(100, 0xff), 1_000, CORRUPT],
       [deflateAlone(Buffer.alloc(5_000_000)), 100_000, 'FST_WIRE_MESSAGE_SIZE'],
@@ -122,7 +122,7 @@ for (const keepsContext of [true, false]) {
     }
   })
 
-  t.test(`no more is put out than the limit and one chunk, ${keepsContext ? 'kept' : 'not kept'}`, async (t) => {
+  t.test(`the output is at most the limit and one chunk, ${keepsContext ? 'kept' : 'not kept'}`, async (t) => {
     const bomb = deflateAlone(Buffer.alloc(20_000_000))
     const stream = openInflateStream({})
     let length = 0
@@ -134,7 +134,7 @@ for (const keepsContext of [true, false]) {
     t.ok(length > 1_000_000 && length <= 1_000_000 + 65_536)
   })
 
-  t.test(`a last block is followed by a new stream, ${keepsContext ? 'kept' : 'not kept'}`, async (t) => {
+  t.test(`a new stream follows a final block, ${keepsContext ? 'kept' : 'not kept'}`, async (t) => {
     const stream = openInflateStream({})
     const payload = Buffer.concat([Buffer.from('f348cdc9c90700', 'hex'), deflateAlone(json(1_000))])
     const { fault, data, kept } = await inflate(stream, keepsContext, payload, 2_000)
@@ -145,7 +145,7 @@ for (const keepsContext of [true, false]) {
     kept?.close()
   })
 
-  t.test(`a last block of 64 is followed by no other, ${keepsContext ? 'kept' : 'not kept'}`, async (t) => {
+  t.test(`no stream follows the 64th final block, ${keepsContext ? 'kept' : 'not kept'}`, async (t) => {
     const { fault } = await inflate(openInflateStream({}), keepsContext, Buffer.concat([
       ...Array<Buffer>(65).fill(Buffer.from('0300', 'hex')), Buffer.from('00', 'hex')
     ]), 10)

@@ -28,12 +28,12 @@ function changedInflate (change: (insides: Insides) => void): (options: object) 
   }
 }
 
-t.test('this Node can run contexts on the spot', async (t) => {
+t.test('this Node can run contexts synchronously', async (t) => {
   t.equal(canRunZlib(), true)
   t.equal(canRunZlib(), true)
 })
 
-t.test('a stream without the insides that are needed is not run', async (t) => {
+t.test('a stream without the required internals is refused', async (t) => {
   for (const change of [
     (insides: Insides) => { insides._handle = null },
     (insides: Insides) => { insides._handle = { writeSync: undefined } },
@@ -49,7 +49,7 @@ t.test('a stream without the insides that are needed is not run', async (t) => {
   t.equal(isRunnable(openDeflateStream, changedInflate(without)), false)
 })
 
-t.test('a stream whose insides do something else is not run', async (t) => {
+t.test('a stream whose internals behave differently is refused', async (t) => {
   const pretend = (write: (state: Uint32Array) => void) => (insides: Insides): void => {
     const state = insides._writeState as Uint32Array
     insides._handle = { writeSync: () => write(state) }
@@ -64,14 +64,14 @@ t.test('a stream whose insides do something else is not run', async (t) => {
   }
 })
 
-t.test('a stream that does not tell corrupt data is not run', async (t) => {
+t.test('a stream that does not report corrupt data is refused', async (t) => {
   const deaf = changedInflate((insides) => {
     Object.defineProperty(insides, 'destroyed', { get: () => false })
   })
   t.equal(isRunnable(openDeflateStream, deaf), false)
 })
 
-t.test('a stream that fails with good data is not run', async (t) => {
+t.test('a stream that fails with valid data is refused', async (t) => {
   const failing = (insides: Insides): void => {
     Object.defineProperty(insides, 'destroyed', { get: () => true })
   }
@@ -79,7 +79,7 @@ t.test('a stream that fails with good data is not run', async (t) => {
   t.equal(isRunnable(openDeflateStream, changedInflate(failing)), false)
 })
 
-t.test('a context tells what it took and what it put out', async (t) => {
+t.test('a context reports how much it consumed and produced', async (t) => {
   const text = Buffer.from('x'.repeat(1_000))
   const context = ZlibContext.from(openDeflateStream({})) as ZlibContext
   t.equal(context.run(constants.Z_SYNC_FLUSH, text, 0, text.length, SCRATCH, 0), true)
@@ -97,7 +97,7 @@ t.test('a context tells what it took and what it put out', async (t) => {
   t.equal(inflate.run(constants.Z_SYNC_FLUSH, Buffer.from('ff', 'hex'), 0, 1, output, 0), false, 'corrupt data')
 })
 
-t.test('contexts that are idle, their own or in the pool, let the process end', async (t) => {
+t.test('idle contexts, synchronous or in the pool, let the process exit', async (t) => {
   const module = (name: string): string => JSON.stringify(new URL(`../../lib/deflate/${name}`, import.meta.url))
   const script = `
     import { createDeflater } from ${module('deflate.ts')}

@@ -75,7 +75,7 @@ t.test('typed messages: JSON Schema, TypeBox and Zod answer what fits, and refus
   }
 })
 
-t.test('security: a cookie session admits who has signed in', async (t) => {
+t.test('security: a cookie session admits signed-in users', async (t) => {
   const { app: chat } = await runApp(t, app('docs/security.md', '@fastify/session'))
   t.equal(await statusOf(chat.injectWS('/chat')), 401)
   t.equal((await chat.inject('/chat')).statusCode, 401, 'the resource says the same, where a page can read it')

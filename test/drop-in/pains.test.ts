@@ -270,7 +270,7 @@ for (const [name, hurts] of Object.entries(pains)) {
   })
 }
 
-t.test('6: a plain GET on a URL that has only a socket is 426 when app.ws() declared it, and 404 as there when not', async (t) => {
+t.test('6: a plain GET on a URL with only a socket gets 426 with app.ws(), and 404 on a drop-in route', async (t) => {
   const app = createApp(t)
   await app.register(fastifyWire)
   app.ws('/ours', () => {})
@@ -279,7 +279,7 @@ t.test('6: a plain GET on a URL that has only a socket is 426 when app.ws() decl
   t.equal((await app.inject('/theirs')).statusCode, 404)
 })
 
-t.test('3: a silent peer holds the close of the application up for closeTimeout, and not for 30 s', async (t) => {
+t.test('3: a silent peer delays app.close() by closeTimeout, not by 30 s', async (t) => {
   const app = createApp(t)
   await app.register(fastifyWire, { closeTimeout: 100 })
   app.ws('/demo', () => {})

@@ -57,7 +57,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(events.states, ['ready'])
   })
 
-  one('a message is delivered as it was published', async ({ engine, events }, topic) => {
+  one('a message is delivered unchanged', async ({ engine, events }, topic) => {
     await engine.subscribe(topic)
     const sent = [
       publication('text ü \u{1F600}'), publication(''), publication(Buffer.from([0, 255, 10, 13, 0])),
@@ -79,7 +79,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(read.map(({ cursor }) => cursor), got.map(({ cursor }) => cursor))
   })
 
-  one('publish() resolves with the cursor under which the message is delivered', async ({ engine, events }, topic) => {
+  one('publish() resolves with the cursor of the delivered message', async ({ engine, events }, topic) => {
     await engine.subscribe(topic)
     const { cursor } = await engine.publish(topic, publication('a'), KEEP)
     const [message] = await events.messages(topic, 1)
@@ -87,7 +87,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.notEqual(cursor, '')
   })
 
-  one('messages of one process arrive in the order in which it published them, without waiting', async ({
+  one('messages of one process arrive in the order of its publish() calls', async ({
     engine, events
   }, topic) => {
     await engine.subscribe(topic)
@@ -96,7 +96,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(texts(await events.messages(topic, 500)), sent)
   })
 
-  two('all processes see the messages of all processes in one order', async (first, second, topic) => {
+  two('all processes receive the messages of all processes in the same order', async (first, second, topic) => {
     await Promise.all([first.engine.subscribe(topic), second.engine.subscribe(topic)])
     await Promise.all(Array.from({ length: 200 }, (_, i) => [
       first.engine.publish(topic, publication(`a${i}`), KEEP), second.engine.publish(topic, publication(`b${i}`), KEEP)
@@ -106,7 +106,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(one.filter((text) => text.startsWith('a')), Array.from({ length: 200 }, (_, i) => `a${i}`))
   })
 
-  one('each message names the cursor of the one before it, from the cursor of the subscription on', async ({
+  one('each message names the cursor of its predecessor, starting from that of the subscription', async ({
     engine, events
   }, topic) => {
     let last = await engine.subscribe(topic)
@@ -121,7 +121,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(messages.slice(1).map(({ prev }) => prev), messages.slice(0, -1).map(({ cursor }) => cursor))
   })
 
-  two('the chain of a topic does not depend on who published, nor on who listened', async (first, second, topic) => {
+  two('the chain of a topic does not depend on its publishers and subscribers', async (first, second, topic) => {
     const start = await first.engine.subscribe(topic)
     const { cursor } = await second.engine.publish(topic, publication('1'), KEEP)
     assert.equal(await second.engine.subscribe(topic), cursor)
@@ -159,7 +159,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(texts((await engine.read(topic, undefined, 10)).messages), ['once', 'between', 'end'])
   })
 
-  one('an id that the history does not hold any more is known still', async ({ engine, events }, topic) => {
+  one('an id is still known when the history no longer contains its message', async ({ engine, events }, topic) => {
     await engine.subscribe(topic)
     const once = publication('once')
     const { cursor } = await engine.publish(topic, once, { size: 1, ttl: 60_000 })
@@ -179,7 +179,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(texts(await events.messages(`${topic}b`, 1)), ['same'])
   })
 
-  two('whoever subscribes, and then reads, has each message once, while others publish', async (
+  two('a process that subscribes, and then reads, has each message once while others publish', async (
     first, second, topic
   ) => {
     const sent = Array.from({ length: 300 }, (_, i) => String(i))
@@ -203,7 +203,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual([...read, ...behind()], sent)
   })
 
-  one('read() returns what is behind a cursor, oldest first, up to the limit', async ({ engine }, topic) => {
+  one('read() returns the messages after a cursor, oldest first, up to the limit', async ({ engine }, topic) => {
     const cursors: string[] = []
     for (let i = 0; i < 10; i++) cursors.push((await engine.publish(topic, publication(String(i)), KEEP)).cursor)
     const head = cursors[9]!
@@ -233,7 +233,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(texts(page.messages), ['a'])
   })
 
-  one('a history holds no more than its size, and read() reports a gap to a reader behind it', async (
+  one('a history keeps at most its size, and read() reports a gap before it', async (
     { engine }, topic
   ) => {
     const cursors: string[] = []
@@ -247,7 +247,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.equal((await engine.read(topic, cursors[7], 100)).isGap, false)
   })
 
-  one('a cursor that nobody handed out is a gap', async ({ engine }, topic) => {
+  one('an unknown cursor is a gap', async ({ engine }, topic) => {
     const { cursor } = await engine.publish(topic, publication('a'), KEEP)
     const { cursor: other } = await engine.publish(`${topic} other`, publication('b'), KEEP)
     for (const unknown of [
@@ -260,7 +260,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     }
   })
 
-  one('a history is gone when its time is over, and the chain goes on', async ({ engine, events }, topic) => {
+  one('a history is removed when it expires, and the chain continues', async ({ engine, events }, topic) => {
     await engine.subscribe(topic)
     const brief = { size: 10, ttl: 100 }
     const first = await engine.publish(topic, publication('a'), brief)
@@ -274,7 +274,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     assert.deepEqual(texts((await engine.read(topic, undefined, 10)).messages), ['c'])
   })
 
-  one('nothing is delivered of a topic that is not subscribed, nor after unsubscribe()', async ({
+  one('messages of a topic that is not subscribed, or no longer, are not delivered', async ({
     engine, events
   }, topic) => {
     await engine.publish(topic, publication('before'), KEEP)
@@ -327,7 +327,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
 
   if (unreachable === undefined) return
 
-  test('an engine that cannot reach its server opens, reports that it is down, and rejects publications in time', async () => {
+  test('an engine that cannot reach its server opens, reports down, and rejects publications in time', async () => {
     const { engine, events } = await start(unreachable())
     try {
       assert.deepEqual(events.states, ['down'])
@@ -384,7 +384,7 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
     await presence.leave(topic, bob.id)
   })
 
-  one('a member that the process holds already does not join again', async ({ engine, events }, topic) => {
+  one('a member that the process already holds does not join again', async ({ engine, events }, topic) => {
     await engine.subscribe(topic)
     await engine.presence!.join(topic, ann, LEASE)
     await engine.presence!.join(topic, ann, LEASE)
@@ -394,14 +394,14 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
     await engine.presence!.leave(topic, bob.id)
   })
 
-  one('nothing is reported of a topic that the process is not subscribed to', async ({ engine, events }, topic) => {
+  one('members of a topic that is not subscribed are not reported', async ({ engine, events }, topic) => {
     await engine.presence!.join(topic, ann, LEASE)
     await engine.subscribe(topic)
     await engine.presence!.leave(topic, ann.id)
     assert.deepEqual(await events.presence(topic, 1), [`-${ann.id}${ann.info}`])
   })
 
-  two('a member joins once by however many processes, and leaves with the last', async (first, second, topic) => {
+  two('a member of several processes joins once, and leaves with the last of them', async (first, second, topic) => {
     await Promise.all([first.engine.subscribe(topic), second.engine.subscribe(topic)])
     await first.engine.presence!.join(topic, ann, LEASE)
     await second.engine.presence!.join(topic, ann, LEASE)
@@ -415,7 +415,7 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
     }
   })
 
-  two('a member is listed once, also while other processes join and leave as the same member', async (
+  two('a member is listed once, even while other processes join and leave as the same member', async (
     first, second, topic
   ) => {
     await first.engine.presence!.join(topic, ann, LEASE)
@@ -440,7 +440,7 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
 
   if (!isShared) return
 
-  test('the members of a process that is gone leave when its lease is over, unless another process holds them', async () => {
+  test('members of a process that is gone leave when its lease expires, unless another holds them', async () => {
     const topic = topicName()
     const left = await start(make())
     const gone = await start(make())
@@ -462,7 +462,7 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
     }
   })
 
-  test('a process that lives on renews its lease', async () => {
+  test('a running process renews its lease', async () => {
     const topic = topicName()
     const [living, watching] = [await start(make()), await start(make())]
     try {

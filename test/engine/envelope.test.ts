@@ -1,7 +1,7 @@
 import t from 'tap'
 import { decodeEnvelope, encodeEnvelope } from '../../lib/engine/envelope.js'
 
-t.test('an envelope gives back what was put into it', async (t) => {
+t.test('a decoded envelope equals the encoded one', async (t) => {
   for (const isBinary of [true, false]) {
     for (const [id, kind, data] of [['id', '', 'data'], ['ü\n', 'kind ü', ''], ['a', 'k', '\0']] as const) {
       const publication = { id, kind, data: Buffer.from(data), isBinary, isCompressible: kind !== 'k' }

@@ -35,7 +35,7 @@ const FAULTS = {
 for (const [kind, program] of [['redis', redisProgram], ['nats', natsProgram]] as const) {
   const isSkipped = program === null && process.env.CI !== 'true'
   const skip = isSkipped && `${kind}-server is not installed: apt-get install ${kind}-server`
-  t.test(`clients of processes over ${kind} lose, double and disorder nothing, whatever breaks`, { skip }, async (t) => {
+  t.test(`processes over ${kind} lose, duplicate and reorder no messages, whatever breaks`, { skip }, async (t) => {
     const result = await runFault({
       kind,
       start: () => kind === 'redis' ? startRedis({ persists: true }) : startNats({ persists: true }),
@@ -57,7 +57,7 @@ for (const [kind, program] of [['redis', redisProgram], ['nats', natsProgram]] a
 const NOTHING: Omit<Verdict, 'accepted'> = { lost: 0, missing: 0, doubled: 0, outOfOrder: 0, gapsTold: 0, gapsReal: 0 }
 const second = (n: number): number => PER_PUBLISHER + n
 
-t.test('the verdict counts what is wrong for each client', async (t) => {
+t.test('the verdict counts errors per client', async (t) => {
   const all = [0, 1, 2, second(0), second(1)]
   const cases: Array<[lists: number[][], found: Partial<Verdict>, why: string]> = [
     [[all, all], {}, 'all have all'],

@@ -92,7 +92,7 @@ export function engineFaults (test: TestFunction, { start, engine }: FaultOption
     assert.deepEqual(followers[0]!.received, followers[1]!.received)
   }
 
-  test('a server that is killed and started again loses nothing that was acknowledged, if it persists', async () => {
+  test('a persistent server that is killed and restarted loses no acknowledged message', async () => {
     check(await underLoad(true, async ({ server, more }) => {
       for (let i = 0; i < 3; i++) {
         await server.kill()
@@ -102,7 +102,7 @@ export function engineFaults (test: TestFunction, { start, engine }: FaultOption
     }))
   })
 
-  test('a server that is killed and does not persist leaves a gap for each loss', async () => {
+  test('a server without persistence that is killed leaves a gap for each loss', async () => {
     const { followers } = await underLoad(false, async ({ server, more }) => {
       await server.kill()
       await server.start()
@@ -114,7 +114,7 @@ export function engineFaults (test: TestFunction, { start, engine }: FaultOption
     }
   })
 
-  test('connections that are dropped lose nothing, and double nothing', async () => {
+  test('dropped connections neither lose nor duplicate messages', async () => {
     check(await underLoad(false, async ({ proxy, more }) => {
       for (let i = 0; i < 10; i++) {
         proxy.dropAll()
@@ -123,7 +123,7 @@ export function engineFaults (test: TestFunction, { start, engine }: FaultOption
     }))
   })
 
-  test('a server that does not answer for a while loses nothing', async () => {
+  test('a server that does not respond for a while loses nothing', async () => {
     check(await underLoad(false, async ({ server, more }) => {
       server.freeze()
       await new Promise((resolve) => setTimeout(resolve, 300))

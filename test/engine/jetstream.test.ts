@@ -3,14 +3,14 @@ import t from 'tap'
 import { JetStream, JetStreamError, type StoredMessage, type StreamConfig } from '../../lib/engine/jetstream.js'
 import { FakeNats } from '../fixtures/fake-nats.js'
 
-t.test('an answer that is an error says its status and code', async (t) => {
+t.test('a JetStreamError has the status and code of the answer', async (t) => {
   t.match(new JetStreamError({ code: 404, err_code: 10037, description: 'no message found' }), {
     status: 404, code: 10037, message: 'no message found'
   })
   t.match(new JetStreamError({ code: 503, description: 'unavailable' }), { status: 503, code: 0 })
 })
 
-t.test('a stream that is there is taken, and another answer is an error', async (t) => {
+t.test('an existing stream is used, and any other error rejects', async (t) => {
   const nats = new FakeNats()
   const jetStream = new JetStream(nats.connection, 's')
   const config = { name: 's' } as StreamConfig
@@ -39,7 +39,7 @@ const read = async (...deliveries: Array<Error | string>): Promise<StoredMessage
   return await new JetStream(nats.connection, 's').from('subject', 0)
 }
 
-t.test('a delivery says its sequence, its time and what is behind it, with a domain and an account as without them', async (t) => {
+t.test('a delivery is decoded with and without a domain and an account', async (t) => {
   const messages = await read(
     '$JS.ACK.s.consumer.1.41.1.1700000000123456789.1',
     '$JS.ACK.domain.account.s.consumer.1.42.2.1700000000456456789.0.random'
@@ -50,6 +50,6 @@ t.test('a delivery says its sequence, its time and what is behind it, with a dom
   t.equal(String(messages[0]?.data), 'data')
 })
 
-t.test('a delivery that fails ends the read with its error', async (t) => {
+t.test('a failed delivery rejects the read with its error', async (t) => {
   await t.rejects(read(new Error('permissions violation')), { message: 'permissions violation' })
 })

@@ -20,7 +20,7 @@ t.test('joins and leaves are reported while the topic is subscribed', async (t) 
   t.strictSame(await presence.members('t'), [])
 })
 
-t.test('nothing is reported after close(), and nobody is there', async (t) => {
+t.test('nothing is reported after close(), and there are no members', async (t) => {
   const presence = new MemoryPresence()
   presence.open(new Recorder(), () => true)
   await presence.join('t', { id: 'a', info: '' })
@@ -30,7 +30,7 @@ t.test('nothing is reported after close(), and nobody is there', async (t) => {
   await presence.leave('t', 'a')
 })
 
-t.test('members who join before the engine is open are there, though nobody hears of it', async (t) => {
+t.test('members who join before open() are present, but not reported', async (t) => {
   const presence = new MemoryPresence()
   const events = new Recorder()
   await presence.join('t', { id: 'a', info: '1' })

@@ -15,11 +15,11 @@ async function open (t: Test, engine: Engine): Promise<Recorder> {
   return events
 }
 
-t.test('the memory engine keeps the contract', async (t) => {
+t.test('the memory engine passes the engine contract', async (t) => {
   engineContract((name, body) => t.test(name, body), { engine: () => memoryEngine(), isShared: false })
 })
 
-t.test('what a listener publishes is delivered after the message that it hears', async (t) => {
+t.test('a message that a listener publishes is delivered after the current one', async (t) => {
   const engine = memoryEngine()
   const order: string[] = []
   await engine.open({
@@ -39,7 +39,7 @@ t.test('what a listener publishes is delivered after the message that it hears',
   await publishing
 })
 
-t.test('the memory engine is closed while it delivers', async (t) => {
+t.test('the memory engine can be closed while it delivers', async (t) => {
   const engine = memoryEngine()
   let delivered = 0
   await engine.open({
@@ -57,7 +57,7 @@ t.test('the memory engine is closed while it delivers', async (t) => {
   t.equal(delivered, 1)
 })
 
-t.test('histories hold no more than maxBytes together: the topics longest without a message lose theirs first', async (t) => {
+t.test('histories are bounded by maxBytes: the least recently used topics lose theirs first', async (t) => {
   const engine = memoryEngine({ maxBytes: 20_000 })
   await open(t, engine)
   const page = async (topic: string, after?: string) => await engine.read(topic, after, 1000)
@@ -77,7 +77,7 @@ t.test('histories hold no more than maxBytes together: the topics longest withou
   t.ok(followed >= 10 && followed <= 20_000 / 1256, `${followed}`)
 })
 
-t.test('no more than maxTopics are remembered, those with subscribers apart', async (t) => {
+t.test('at most maxTopics topics without subscribers are remembered', async (t) => {
   const engine = memoryEngine({ maxTopics: 3 })
   const events = await open(t, engine)
   const start = await engine.subscribe('followed')
@@ -93,7 +93,7 @@ t.test('no more than maxTopics are remembered, those with subscribers apart', as
   t.strictSame(texts((await engine.read('followed', undefined, 10)).messages), ['f'])
 })
 
-t.test('a topic that was forgotten never hands out the same cursor again', async (t) => {
+t.test('a topic that was forgotten never reuses a cursor', async (t) => {
   const engine = memoryEngine({ maxTopics: 1 })
   await open(t, engine)
   const first = await engine.publish('a', publication('1'), KEEP)
@@ -103,7 +103,7 @@ t.test('a topic that was forgotten never hands out the same cursor again', async
   t.equal((await engine.read('a', first.cursor, 10)).isGap, true)
 })
 
-t.test('a cursor of a process that was restarted is a gap', async (t) => {
+t.test('a cursor of a process before its restart is a gap', async (t) => {
   const [before, after] = [memoryEngine(), memoryEngine()]
   await open(t, before)
   await open(t, after)
@@ -113,7 +113,7 @@ t.test('a cursor of a process that was restarted is a gap', async (t) => {
   t.equal((await after.read('b', cursor, 10)).isGap, true)
 })
 
-t.test('ids are forgotten after 20,000 others at the latest', async (t) => {
+t.test('ids are forgotten after at most 20,000 others', async (t) => {
   const engine = memoryEngine()
   const events = await open(t, engine)
   await engine.subscribe('a')
@@ -129,7 +129,7 @@ t.test('ids are forgotten after 20,000 others at the latest', async (t) => {
   t.equal((await events.messages('a', 2)).length, 2)
 })
 
-t.test('histories whose time is over are dropped though nobody reads them, by a timer that ends with the last of them', async (t) => {
+t.test('expired histories are removed by a timer, which ends with the last of them', async (t) => {
   mock.timers.enable({ apis: ['Date'] })
   t.teardown(() => mock.timers.reset())
   const sweeps = new Set<() => void>()

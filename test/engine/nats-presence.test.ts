@@ -6,7 +6,7 @@ import { timers } from '../../lib/timers.js'
 import { FakeNats, WRONG_LAST_SEQUENCE } from '../fixtures/fake-nats.js'
 import { turn } from '../fixtures/memory.js'
 
-t.test('a record says what it reports', async (t) => {
+t.test('memberEvent() returns the event of a record', async (t) => {
   const record = { topic: 't', id: 'ann', info: '{}', holders: [], event: '-' }
   t.strictSame(memberEvent(Buffer.from(JSON.stringify(record))), { event: '-', member: { id: 'ann', info: '{}' } })
 })
@@ -36,7 +36,7 @@ async function setUp (t: Test) {
   return { nats, presence, timeouts, intervals, published }
 }
 
-t.test('a join that a server refuses for now is tried again half a second later', async (t) => {
+t.test('a join that the server refuses temporarily is retried after half a second', async (t) => {
   const { nats, presence, timeouts, published } = await setUp(t)
   let failures = 1
   nats.answer = (subject) => {
@@ -61,7 +61,7 @@ t.test('a record that another process replaced meanwhile is read and written aga
   t.same(published().filter((subject) => subject.startsWith('p.m.')), ['p.m.t.ann', 'p.m.t.ann'])
 })
 
-t.test('a member whose record is gone, or whom others hold, leaves without a word', async (t) => {
+t.test('a member without a record, or with other holders, leaves without an event', async (t) => {
   const { nats, presence, published } = await setUp(t)
   for (const record of [undefined, { topic: 't', id: 'ann', info: '{}', holders: ['another'], event: '+' }]) {
     await presence.join('t', { id: 'ann', info: '{}' }, 60_000)
@@ -77,7 +77,7 @@ t.test('a member whose record is gone, or whom others hold, leaves without a wor
   }
 })
 
-t.test('a lease that is found to be over when the engine is closed is not taken anew', async (t) => {
+t.test('an expired lease is not renewed after close()', async (t) => {
   const { nats, presence, intervals, published } = await setUp(t)
   await presence.join('t', { id: 'ann', info: '{}' }, 60_000)
   let settle = (): void => {}

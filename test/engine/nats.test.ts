@@ -17,7 +17,7 @@ if (natsProgram === null && process.env.CI !== 'true') {
 const server = await startNats()
 t.teardown(() => server.stop())
 
-t.test('the NATS engine keeps the contract', async (t) => {
+t.test('the NATS engine passes the engine contract', async (t) => {
   engineContract((name, body) => t.test(name, body), {
     engine: () => natsEngine({ servers: server.url, maxPerTopic: 10_000 }),
     unreachable: () => natsEngine({ servers: 'nats://127.0.0.1:1', publishTimeout: 200 })
@@ -51,7 +51,7 @@ const mocks: { connect: () => Promise<unknown> } = { connect: async () => undefi
 const mockNats = (t: Test): Promise<typeof import('../../lib/engine/nats.js')> =>
   t.mockImport('../../lib/engine/nats.js', { '@nats-io/transport-node': { connect: () => mocks.connect(), headers } })
 
-t.test('a ready connection is used, and not closed', async (t) => {
+t.test('a given connection is used, and not closed', async (t) => {
   const connection = await connect({ servers: server.url })
   t.teardown(() => connection.close())
   const { engine, events } = await open(t, { connection, stream: 'own', prefix: 'own' })
@@ -62,7 +62,7 @@ t.test('a ready connection is used, and not closed', async (t) => {
   t.equal(connection.isClosed(), false)
 })
 
-t.test('a message that the server cannot take rejects at once', async (t) => {
+t.test('publishing a message that the server cannot accept rejects at once', async (t) => {
   const { engine } = await open(t, { servers: server.url })
   await t.rejects(engine.publish('big', publication(Buffer.alloc(2_000_000)), KEEP), {
     code: 'FST_WIRE_ENGINE_REFUSED'
@@ -70,7 +70,7 @@ t.test('a message that the server cannot take rejects at once', async (t) => {
   t.ok((await engine.publish('big', publication('small'), KEEP)).cursor)
 })
 
-t.test('what was built up before the stream was lost is a gap, though its sequences come again', async (t) => {
+t.test('cursors from before the loss of a stream are a gap, although its sequences repeat', async (t) => {
   const connection = await connect({ servers: server.url })
   t.teardown(() => connection.close())
   const options = { servers: server.url, stream: 'lost', prefix: 'lost' }
@@ -98,7 +98,7 @@ t.test('members that a server has lost join again', async (t) => {
   t.strictSame(await events.presence('t', 2), ['+ann{}', '+ann{}'])
 })
 
-t.test('a join while the server is away is made good when it is back', async (t) => {
+t.test('a join while the server is down is repeated when it is back', async (t) => {
   const own = await startNats({ persists: true })
   t.teardown(() => own.stop())
   const { engine, events } = await open(t, { servers: own.url })
@@ -111,7 +111,7 @@ t.test('a join while the server is away is made good when it is back', async (t)
   t.strictSame(await events.presence('t', 1), ['+ann{}'])
 })
 
-t.test('a stream that does not republish cannot be used', async (t) => {
+t.test('a stream that does not republish is refused', async (t) => {
   const connection = await connect({ servers: server.url })
   t.teardown(() => connection.close())
   await connection.request('$JS.API.STREAM.CREATE.foreign', JSON.stringify({
@@ -122,7 +122,7 @@ t.test('a stream that does not republish cannot be used', async (t) => {
   await t.rejects(engine.open(new Recorder()), { code: 'FST_WIRE_ENGINE_UNSUITABLE', message: /another name/ })
 })
 
-t.test('what makes no sense is refused', async (t) => {
+t.test('invalid options are refused', async (t) => {
   for (const options of [
     { stream: 'a.b' }, { prefix: '*' }, { maxPerTopic: 0 }, { maxAge: 1.5 }, { replicas: -1 }, { publishTimeout: 0 }
   ]) {
@@ -130,7 +130,7 @@ t.test('what makes no sense is refused', async (t) => {
   }
 })
 
-t.test('a message that is not taken yet is sent again until it is, and one that is refused is not', async (t) => {
+t.test('a message is sent again until it is accepted, unless the server refuses it', async (t) => {
   const nats = new FakeNats()
   const { engine } = await open(t, { connection: nats.connection })
   const replies: Array<object | string> = [
@@ -154,7 +154,7 @@ t.test('a message that is not taken yet is sent again until it is, and one that 
   t.equal(tries, 5)
 })
 
-t.test('what JetStream says of a topic that it cannot read is the error, and a server that says nothing is down', async (t) => {
+t.test('an error of JetStream is passed on, and a missing answer means that the engine is down', async (t) => {
   const nats = new FakeNats()
   const { engine } = await open(t, { connection: nats.connection })
   nats.answer = (subject) => subject.includes('.MSG.GET.')
@@ -166,7 +166,7 @@ t.test('what JetStream says of a topic that it cannot read is the error, and a s
   await t.rejects(engine.subscribe('t'), { code: 'FST_WIRE_ENGINE_DOWN' })
 })
 
-t.test('what still comes of a topic that is not followed any more is passed by, and so is what the stream did not send', async (t) => {
+t.test('late messages of an unsubscribed topic, and messages from outside the stream, are ignored', async (t) => {
   const nats = new FakeNats()
   const { engine, events } = await open(t, { connection: nats.connection })
   const headers = { 'Nats-Sequence': '1', 'Nats-Last-Sequence': '0' }
@@ -187,7 +187,7 @@ t.test('what still comes of a topic that is not followed any more is passed by, 
   t.equal((await events.presence('t', 1)).length, 1)
 })
 
-t.test('the first message of a topic follows its beginning, also when it comes before the subscription is confirmed', async (t) => {
+t.test('the first message follows the initial cursor, even before the subscription is confirmed', async (t) => {
   const nats = new FakeNats()
   const { engine, events } = await open(t, { connection: nats.connection })
   const beginning = await engine.subscribe('empty')
@@ -201,7 +201,7 @@ t.test('the first message of a topic follows its beginning, also when it comes b
   t.match(events.delivered('t'), [{ cursor: '1.tag', prev: beginning }])
 })
 
-t.test('a connection that comes when the engine is closed already is closed, unless it was given', async (t) => {
+t.test('a connection that is established after close() is closed, unless it was given', async (t) => {
   const given = new FakeNats()
   const engine = natsEngine({ connection: given.connection })
   const opening = engine.open(new Recorder())
@@ -227,7 +227,7 @@ t.test('a connection that comes when the engine is closed already is closed, unl
   t.equal(own.closed, 1)
 })
 
-t.test('a server that refuses the credentials cannot be used, one that cannot be reached is tried again', async (t) => {
+t.test('refused credentials make open() reject, an unreachable server is tried again', async (t) => {
   const { natsEngine: create } = await mockNats(t)
   mocks.connect = async () => { throw Object.assign(new Error('bad password'), { name: 'AuthorizationError' }) }
   await t.rejects(create().open(new Recorder()), { code: 'FST_WIRE_ENGINE_UNSUITABLE', message: /bad password/ })
@@ -244,7 +244,7 @@ t.test('a server that refuses the credentials cannot be used, one that cannot be
   t.strictSame(events.states, ['down', 'ready'])
 })
 
-t.test('a try that fails when the engine is closed is the last one', async (t) => {
+t.test('no attempt follows one that fails after close()', async (t) => {
   const delays: number[] = []
   const { setTimeout } = timers
   t.intercept(timers, 'setTimeout', {
@@ -272,7 +272,7 @@ t.test('a try that fails when the engine is closed is the last one', async (t) =
   t.strictSame(delays, [100])
 })
 
-t.test('a stream that is not there yet when the server is back is looked for again', async (t) => {
+t.test('a stream that does not exist yet when the server is back is looked for again', async (t) => {
   const nats = new FakeNats()
   const { events } = await open(t, { connection: nats.connection })
   let tries = 0
@@ -294,7 +294,7 @@ t.test('a stream that is not there yet when the server is back is looked for aga
   t.equal(nats.requests.length, length + 1, 'a stream that does not republish is not asked for again')
 })
 
-t.test('without the package of the connection it is said which one is missing', async (t) => {
+t.test('an error names the missing package of the connection', async (t) => {
   Object.defineProperty(mocks, 'connect', {
     configurable: true, enumerable: true, get: () => { throw new Error('Cannot find package') }
   })

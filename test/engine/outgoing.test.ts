@@ -48,7 +48,7 @@ const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolv
 
 const messagesOf = (sent: readonly Sent[]): Array<readonly string[]> => sent.map(({ messages }) => messages)
 
-t.test('messages wait for the connection, and one goes ahead of the others', async (t) => {
+t.test('messages wait for the connection, and a single one probes it first', async (t) => {
   const { outgoing, sent } = make()
   const accepted = Promise.all(['a', 'b', 'c'].map((message) => outgoing.publish('/t', message, 10)))
   await turn()
@@ -66,7 +66,7 @@ t.test('messages wait for the connection, and one goes ahead of the others', asy
   outgoing.close()
 })
 
-t.test('what is published in one turn is sent together, topic by topic', async (t) => {
+t.test('messages published in one turn are sent together, per topic', async (t) => {
   const { outgoing, sent } = await makeSending()
   const accepted = Promise.all([['/t', 'a'], ['/u', 'b'], ['/t', 'c']].map(([topic, message]) => outgoing.publish(
     topic!, message!, 10
@@ -79,7 +79,7 @@ t.test('what is published in one turn is sent together, topic by topic', async (
   outgoing.close()
 })
 
-t.test('a batch ends where a message cannot join it, and where it is large or long', async (t) => {
+t.test('a batch ends before a message that cannot join it, and at its maximum size or length', async (t) => {
   const { outgoing, sent } = await makeSending(60_000, 1_000)
   for (const message of ['a', 'alone', 'c']) outgoing.publish('/t', message, 10).catch(() => {})
   await turn()
@@ -93,7 +93,7 @@ t.test('a batch ends where a message cannot join it, and where it is large or lo
   outgoing.close()
 })
 
-t.test('messages name the one before them in their topic that is not answered', async (t) => {
+t.test('a batch names the unanswered message before it in its topic', async (t) => {
   const { outgoing, sent } = await makeSending()
   const publish = async (topic: string, message: string): Promise<void> => {
     outgoing.publish(topic, message, 10).catch(() => {})
@@ -114,7 +114,7 @@ t.test('messages name the one before them in their topic that is not answered', 
   outgoing.close()
 })
 
-t.test('after a failure all that is unanswered is sent again, before what is new', async (t) => {
+t.test('unanswered messages are sent again after a failure, before new ones', async (t) => {
   const { outgoing, sent, link } = await makeSending()
   const accepted: unknown[] = []
   for (const message of ['a', 'alone', 'c']) {
@@ -141,7 +141,7 @@ t.test('after a failure all that is unanswered is sent again, before what is new
   outgoing.close()
 })
 
-t.test('a failure that passes is tried again by itself; an old answer counts', async (t) => {
+t.test('a temporary failure is retried, and a late answer counts', async (t) => {
   const { outgoing, sent } = await makeSending()
   const accepted = outgoing.publish('/t', 'a', 10)
   await turn()
@@ -157,7 +157,7 @@ t.test('a failure that passes is tried again by itself; an old answer counts', a
   outgoing.close()
 })
 
-t.test('a final failure rejects at once, and holds up nothing', async (t) => {
+t.test('a final failure rejects at once, and does not delay others', async (t) => {
   const { outgoing, sent } = make()
   outgoing.resume()
   const [first, second] = [outgoing.publish('/t', 'a', 10), outgoing.publish('/t', 'b', 10)]
@@ -185,7 +185,7 @@ function stopClock (t: Test): { expire (at: number): void, readonly count: () =>
   }
 }
 
-t.test('a message whose time is over rejects, and its late answer means nothing', async (t) => {
+t.test('a message rejects after its time limit, and its late answer is ignored', async (t) => {
   const clock = stopClock(t)
   const { outgoing, sent } = make(20)
   outgoing.resume()
@@ -204,7 +204,7 @@ t.test('a message whose time is over rejects, and its late answer means nothing'
   outgoing.close()
 })
 
-t.test('a message whose time was over before there was a connection is never sent', async (t) => {
+t.test('a message whose time limit ended before there was a connection is never sent', async (t) => {
   const clock = stopClock(t)
   const { outgoing, sent } = make(20)
   const gone = outgoing.publish('/t', 'a', 10)
@@ -219,7 +219,7 @@ t.test('a message whose time was over before there was a connection is never sen
   outgoing.close()
 })
 
-t.test('a message whose time is not over yet waits on, when that of another is', async (t) => {
+t.test('a message keeps waiting when the time limit of another one ends', async (t) => {
   const clock = stopClock(t)
   const { outgoing, sent } = make(100)
   outgoing.resume()
@@ -236,7 +236,7 @@ t.test('a message whose time is not over yet waits on, when that of another is',
   outgoing.close()
 })
 
-t.test('close() rejects what is unanswered, and all that comes later', async (t) => {
+t.test('close() rejects unanswered messages, and all later ones', async (t) => {
   const { outgoing, sent } = await makeSending()
   const first = outgoing.publish('/t', 'a', 10)
   await turn()
@@ -251,7 +251,7 @@ t.test('close() rejects what is unanswered, and all that comes later', async (t)
   t.equal(sent.length, 1)
 })
 
-t.test('more than may wait is refused, by number and by bytes, until something is accepted', async (t) => {
+t.test('messages over the limits are refused, by number and by bytes, until others are accepted', async (t) => {
   const { outgoing, sent } = make()
   const busy = { code: 'FST_WIRE_ENGINE_BUSY', message: /maxWaiting/ }
   const first = outgoing.publish('/t', 'large', 199_999)
@@ -272,7 +272,7 @@ t.test('more than may wait is refused, by number and by bytes, until something i
   outgoing.close()
 })
 
-t.test('what is sent again stops where the connection breaks while it is sent', async (t) => {
+t.test('sending again stops when the connection breaks meanwhile', async (t) => {
   const sent: string[] = []
   let isBroken = false
   const outgoing: Outgoing<string> = new Outgoing<string>({
@@ -296,7 +296,7 @@ t.test('what is sent again stops where the connection breaks while it is sent', 
   outgoing.close()
 })
 
-t.test('limits that make no sense are refused', async (t) => {
+t.test('invalid limits are refused', async (t) => {
   for (const options of [{ publishTimeout: 0 }, { maxWaiting: 0.5 }, { maxWaitingBytes: -1 }]) {
     t.throws(() => readPublishLimits(options), { code: 'FST_WIRE_OPTION' })
   }

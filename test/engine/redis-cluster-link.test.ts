@@ -28,7 +28,7 @@ async function open (failures = 0): Promise<{ cluster: FakeCluster, link: Cluste
   return { cluster, link, seen }
 }
 
-t.test('a cluster is down while one of its nodes is', async (t) => {
+t.test('a cluster is down while any of its nodes is down', async (t) => {
   const { cluster, link, seen } = await open()
   cluster.emit('error', new Error('of no node'))
   cluster.emit('node-error', new Error(), node(1))
@@ -39,7 +39,7 @@ t.test('a cluster is down while one of its nodes is', async (t) => {
   link.close()
 })
 
-t.test('a second connection to a node that was lost is restored; one that was not is new', async (t) => {
+t.test('a connection that is replaced is reported as restored, an additional one is not', async (t) => {
   const { cluster, link, seen } = await open()
   cluster.emit('node-ready', node(1))
   cluster.emit('node-error', new Error(), node(1))
@@ -50,7 +50,7 @@ t.test('a second connection to a node that was lost is restored; one that was no
   link.close()
 })
 
-t.test('a cluster that cannot be reached is tried again', async (t) => {
+t.test('an unreachable cluster is tried again', async (t) => {
   const { link, seen, cluster } = await open(1)
   t.strictSame(seen, ['down'])
   while (seen.length < 3) await new Promise((resolve) => setTimeout(resolve, 50))

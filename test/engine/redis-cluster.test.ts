@@ -10,7 +10,7 @@ if (redisProgram === null && process.env.CI !== 'true') {
   process.exit()
 }
 
-t.test('a cluster keeps the contract', async (t) => {
+t.test('a cluster passes the engine contract', async (t) => {
   const nodes = await startRedisCluster()
   t.teardown(() => Promise.all(nodes.map((node) => node.stop())))
   engineContract((name, body) => t.test(name, body), {
@@ -18,7 +18,7 @@ t.test('a cluster keeps the contract', async (t) => {
   })
 })
 
-t.test('a ready client of a cluster works as well', async (t) => {
+t.test('a given cluster client is used', async (t) => {
   const nodes = await startRedisCluster()
   t.teardown(() => Promise.all(nodes.map((node) => node.stop())))
   const cluster = createCluster({ rootNodes: [{ url: nodes[0]!.url }] })

@@ -4,7 +4,7 @@ import { timers } from '../../lib/timers.js'
 import { FakeRedis, goodReply } from '../fixtures/fake-redis.js'
 import { turn } from '../fixtures/memory.js'
 
-t.test('a connection that has not answered a ping is made anew, one that is away meanwhile is not', async (t) => {
+t.test('a connection that does not answer a ping is replaced, one that is reconnecting is not', async (t) => {
   let look = (): void => {}
   t.intercept(timers, 'setInterval', {
     value: (callback: () => void) => {

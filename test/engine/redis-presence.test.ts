@@ -3,7 +3,7 @@ import { RedisKeys } from '../../lib/engine/redis-keys.js'
 import { RedisPresence } from '../../lib/engine/redis-presence.js'
 import { CLAIM, JOIN, LEAVE, RENEW } from '../../lib/engine/redis-scripts.js'
 
-t.test('what cannot be done is done when the connection is back, unless something newer came', async (t) => {
+t.test('a failed join or leave is repeated when the connection is back, unless a newer one replaced it', async (t) => {
   let isDown = true
   const done: string[] = []
   const names = new Map([[JOIN, 'join'], [LEAVE, 'leave'], [RENEW, 'renew']])
@@ -25,7 +25,7 @@ t.test('what cannot be done is done when the connection is back, unless somethin
   presence.close()
 })
 
-t.test('of processes that are gone, one clears up: what another has claimed is left to it, what it left behind is taken over', async (t) => {
+t.test('one process removes the members of a process that is gone, and another takes over if it fails', async (t) => {
   const calls: string[] = []
   const presence = new RedisPresence('', new RedisKeys(''), async (script, _key, _keys, args) => {
     if (script === RENEW) return ['1', 'half-done!', 'of-another']

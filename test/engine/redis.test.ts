@@ -14,7 +14,7 @@ if (redisProgram === null && process.env.CI !== 'true') {
 const server = await startRedis()
 t.teardown(() => server.stop())
 
-t.test('the Redis engine keeps the contract', async (t) => {
+t.test('the Redis engine passes the engine contract', async (t) => {
   engineContract((name, body) => t.test(name, body), {
     engine: () => redisEngine({ url: server.url }),
     unreachable: () => redisEngine({ url: 'redis://127.0.0.1:1', publishTimeout: 200 })
@@ -33,7 +33,7 @@ async function open (
   return { engine, events }
 }
 
-t.test('a ready client gives its options, and is left alone', async (t) => {
+t.test('a given client is duplicated with its options, and not used itself', async (t) => {
   const client = await createClient({ url: server.url }).connect()
   t.teardown(() => { client.destroy() })
   const { engine, events } = await open(t, { client })
@@ -44,7 +44,7 @@ t.test('a ready client gives its options, and is left alone', async (t) => {
   t.equal(await client.ping(), 'PONG')
 })
 
-t.test('a server that is silent is given up, and all is made good when it speaks again', async (t) => {
+t.test('a silent server is disconnected, and everything is recovered when it answers again', async (t) => {
   const own = await startRedis()
   t.teardown(() => own.stop())
   const { engine, events } = await open(t, { url: own.url, pingInterval: 50 })
@@ -74,7 +74,7 @@ t.test('scripts that the server has forgotten are sent again', async (t) => {
   t.strictSame(texts(await events.messages('scripts', 3)), ['a', 'b', 'c'])
 })
 
-t.test('a message that the server refuses rejects at once', async (t) => {
+t.test('publishing a message that the server refuses rejects at once', async (t) => {
   const client = await createClient({ url: server.url }).connect()
   t.teardown(() => { client.destroy() })
   const { engine } = await open(t, { url: server.url, prefix: 'mine:' })
@@ -85,7 +85,7 @@ t.test('a message that the server refuses rejects at once', async (t) => {
   await t.rejects(engine.read('wrong', undefined, 10), /WRONGTYPE/)
 })
 
-t.test('the keys of a topic expire, and a prefix keeps applications apart', async (t) => {
+t.test('the keys of a topic expire, and prefixes separate applications', async (t) => {
   const client = await createClient({ url: server.url }).connect()
   t.teardown(() => { client.destroy() })
   const { engine } = await open(t, { url: server.url, prefix: 'apart:' })
@@ -97,7 +97,7 @@ t.test('the keys of a topic expire, and a prefix keeps applications apart', asyn
   for (const key of keys) t.ok(await client.pTTL(key) > 0, key)
 })
 
-t.test('an unsubscription while the server is away is made good when it is back', async (t) => {
+t.test('an unsubscription while the server is down is repeated when it is back', async (t) => {
   const own = await startRedis()
   t.teardown(() => own.stop())
   const { engine, events } = await open(t, { url: own.url })
@@ -131,7 +131,7 @@ t.test('members that a server has lost join again', async (t) => {
   t.strictSame(await events.presence('t', 2), ['+ann{}', '+ann{}'])
 })
 
-t.test('what makes no sense is refused', async (t) => {
+t.test('invalid options are refused', async (t) => {
   t.throws(() => redisEngine({ prefix: '{a}' }), { code: 'FST_WIRE_OPTION' })
   t.throws(() => redisEngine({ pingInterval: 0 }), { code: 'FST_WIRE_OPTION' })
   t.throws(() => redisEngine({ publishTimeout: 0 }), { code: 'FST_WIRE_OPTION' })
@@ -140,7 +140,7 @@ t.test('what makes no sense is refused', async (t) => {
   await t.rejects(engine.open(new Recorder()), { code: 'FST_WIRE_ENGINE_UNSUITABLE', message: /WRONGPASS/ })
 })
 
-t.test('a server that is too old is refused, with its version', async (t) => {
+t.test('a server that is too old is refused with its version', async (t) => {
   const { client, connections } = fakeClient(() => 'redis_version:6.2.14\r\nredis_mode:standalone')
   await t.rejects(redisEngine({ client }).open(new Recorder()), {
     code: 'FST_WIRE_ENGINE_UNSUITABLE', message: /version 6\.2\.14, and 7\.0/
@@ -148,7 +148,7 @@ t.test('a server that is too old is refused, with its version', async (t) => {
   t.strictSame(connections.map(({ destroyed }) => destroyed), [1, 1], 'its connections are let go')
 })
 
-t.test('a server that does not say its version is used', async (t) => {
+t.test('a server that does not report its version is used', async (t) => {
   const { client } = fakeClient(([command]) => {
     if (command === 'INFO') throw new Error('NOPERM this user has no permissions to run the \'info\' command')
     return ['1-0']
@@ -157,7 +157,7 @@ t.test('a server that does not say its version is used', async (t) => {
   t.match((await engine.publish('t', publication('a'), KEEP)).cursor, /^1-0\./)
 })
 
-t.test('a subscription whose topic cannot be read is ended, and what still comes of its channel is passed by', async (t) => {
+t.test('a subscription whose topic cannot be read ends, and late messages of its channel are ignored', async (t) => {
   let isWrong = true
   const { client, connections } = fakeClient((args) => {
     if (args[0] === 'EVALSHA' && isWrong) {
@@ -179,13 +179,13 @@ t.test('a subscription whose topic cannot be read is ended, and what still comes
   t.strictSame(await events.presence('t', 1), ['+eve{}'])
 })
 
-t.test('a cluster that was given is duplicated with its own socket options, and those of the engine', async (t) => {
+t.test('a given cluster is duplicated with its own socket options and those of the engine', async (t) => {
   const cluster = new FakeRedisCluster(goodReply)
   await open(t, { client: cluster })
   t.match(cluster.overrides, { defaults: { socket: { tls: true, socketTimeout: 9_000 } } })
 })
 
-t.test('subscriptions of a cluster that were lost unnoticed have the history read again, but not while a node is down', async (t) => {
+t.test('the history is read after subscriptions of a cluster were lost, but not while a node is down', async (t) => {
   const cluster = new FakeRedisCluster(goodReply)
   const { events } = await open(t, { client: cluster })
   const node = { host: 'a', port: 1 }
@@ -200,7 +200,7 @@ t.test('subscriptions of a cluster that were lost unnoticed have the history rea
   t.strictSame(events.states.slice(5), ['down'])
 })
 
-t.test('the nodes of a cluster are sent the script again when too many topics are known to have it', async (t) => {
+t.test('cluster nodes receive the script again after the list of their topics was cleared', async (t) => {
   const sent = new Map<string, string[]>()
   const cluster = new FakeRedisCluster((args) => {
     const [command, , , stream] = args as [string, string, string, string]
@@ -216,7 +216,7 @@ t.test('the nodes of a cluster are sent the script again when too many topics ar
   t.strictSame(sent.get('wire:{first}'), ['EVAL', 'EVALSHA', 'EVAL'])
 })
 
-t.test('without the package of the client it is said which one is missing', async (t) => {
+t.test('an error names the missing package of the client', async (t) => {
   const missing = {}
   Object.defineProperty(missing, 'createClient', {
     enumerable: true, get: () => { throw new Error('Cannot find package') }
@@ -231,7 +231,7 @@ t.test('without the package of the client it is said which one is missing', asyn
   })
 })
 
-t.test('a read that the end of the engine overtakes rejects with that', async (t) => {
+t.test('a pending read rejects when the engine is closed', async (t) => {
   let fail = (): void => {}
   const { client } = fakeClient((args) => {
     if (args[0] !== 'XREVRANGE') return goodReply(args)
@@ -244,7 +244,7 @@ t.test('a read that the end of the engine overtakes rejects with that', async (t
   await t.rejects(reading, { code: 'FST_WIRE_ENGINE_CLOSED' })
 })
 
-t.test('a server that refuses the first of several batches, and takes the next, keeps their order', async (t) => {
+t.test('batches keep their order if a server refuses the first and accepts the next', async (t) => {
   const client = await createClient({ url: server.url }).connect()
   t.teardown(() => { client.destroy() })
   let refused = 0

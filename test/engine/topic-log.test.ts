@@ -5,7 +5,7 @@ import type { TopicMessage } from '../../lib/engine/engine.js'
 const message = (n: number): TopicMessage =>
   ({ id: `${n}`, data: Buffer.alloc(100), isBinary: false, kind: '', cursor: `c${n}`, prev: `c${n - 1}` })
 
-t.test('a log of few messages stays correct while many pass through it', async (t) => {
+t.test('a short log stays correct while many messages pass through it', async (t) => {
   const log = new TopicLog('c0')
   let bytes = 0
   for (let n = 1; n <= 500; n++) {
@@ -23,7 +23,7 @@ t.test('a log of few messages stays correct while many pass through it', async (
   t.strictSame(log.read('c500', 10), { messages: [], isGap: false, head: 'c500' })
 })
 
-t.test('a smaller size takes effect with the next message', async (t) => {
+t.test('a smaller size applies from the next message on', async (t) => {
   const log = new TopicLog('c0')
   for (let n = 1; n <= 5; n++) log.append(message(n), { size: 5, ttl: 60_000 })
   t.equal(log.append(message(6), { size: 2, ttl: 60_000 }), -3 * 356)
@@ -32,7 +32,7 @@ t.test('a smaller size takes effect with the next message', async (t) => {
   t.match(log.read(undefined, 10), { messages: [], head: 'c7' })
 })
 
-t.test('a message after the time of the others begins a new history', async (t) => {
+t.test('a message after the expiry of all others begins a new history', async (t) => {
   const log = new TopicLog('c0')
   log.append(message(1), { size: 5, ttl: 0 })
   t.equal(log.append(message(2), { size: 5, ttl: 60_000 }), 0)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Unfinished } from '../../lib/engine/unfinished.js'
 
-t.test('what fails is done when it is tried again, and then no more', async (t) => {
+t.test('a failed action is retried until it succeeds', async (t) => {
   const failed: string[] = []
   const unfinished = new Unfinished((key) => { failed.push(key) })
   let isDown = true
@@ -22,7 +22,7 @@ t.test('what fails is done when it is tried again, and then no more', async (t) 
   t.equal(done, 1)
 })
 
-t.test('something newer takes the place of what failed', async (t) => {
+t.test('a newer action replaces a failed one', async (t) => {
   const unfinished = new Unfinished()
   const done: string[] = []
   await unfinished.attempt('a', async () => { throw new Error('down') })
@@ -31,7 +31,7 @@ t.test('something newer takes the place of what failed', async (t) => {
   t.strictSame(done, ['newer'])
 })
 
-t.test('what fails after close() rejects', async (t) => {
+t.test('an action that fails after close() rejects', async (t) => {
   const unfinished = new Unfinished()
   unfinished.close()
   await t.rejects(unfinished.attempt('a', async () => { throw new Error('closed') }), { message: 'closed' })

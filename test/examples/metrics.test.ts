@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import { buildMetrics } from '../../examples/metrics/app.js'
 
-t.test('what the sockets counted is exported', async (t) => {
+t.test('the counters of the sockets are exported', async (t) => {
   const app = await buildMetrics()
   t.teardown(() => app.close())
   const client = await app.injectWS('/echo')

@@ -86,7 +86,7 @@ t.test('the pages of the examples', inChromium, async (t) => {
   browser = await launchChromium()
   t.teardown(() => browser.close())
 
-  await t.test('the demo shows what happens in one window in the others', async (t) => {
+  await t.test('the demo shows the events of one window in the others', async (t) => {
     const { demo, url } = await startDemo(t, 'PORT=0')
     const wide = await openPage(t, url, { viewport: { width: 1400, height: 900 } })
     const phone = await openPage(t, url, { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true })
@@ -127,7 +127,7 @@ t.test('the pages of the examples', inChromium, async (t) => {
     t.equal(await demo.end('SIGTERM'), 0)
   })
 
-  await t.test('the windows of the demo catch up when its server was killed and the history is in Redis', withRedis, async (t) => {
+  await t.test('windows of the demo catch up after a crash of their server', withRedis, async (t) => {
     const redis = await startRedis()
     t.teardown(() => redis.stop())
     const narrow = { viewport: { width: 700, height: 900 } }
@@ -147,7 +147,7 @@ t.test('the pages of the examples', inChromium, async (t) => {
     t.equal(await demo.end('SIGTERM'), 0)
   })
 
-  await t.test('two pages of the chat on two processes have all messages through kill -9 of either process and of Redis', withRedis, async (t) => {
+  await t.test('chat pages on two processes receive all messages when these or Redis crash', withRedis, async (t) => {
     const directory = t.testdir()
     await installExample(directory, 'chat')
     let block = /```sh\n(redis-server[^]*?)```/.exec(read('docs/scaling.md'))![1]!
@@ -219,7 +219,7 @@ t.test('the pages of the examples', inChromium, async (t) => {
   })
 })
 
-t.test('the ten lines that the demo shows are all that it takes', async (t) => {
+t.test('the ten lines that the demo shows are sufficient', async (t) => {
   const [server, page] = ['server', 'page'].map((name) => {
     const text = new RegExp(`<pre id="code-${name}">([^]*?)</pre>`).exec(read('examples/demo/page/index.html'))![1]!
     t.equal(text.split('\n').length, 5)

@@ -14,7 +14,7 @@ import { LIMITS, TARGETS } from './targets.js'
 
 const kind = fc.nat({ max: 5 })
 
-t.test('a stream of frames is the same conversation however it is cut, and allocates little', async () => {
+t.test('a stream of frames gives the same events however it is split, and allocates little', async () => {
   await holds(
     400,
     fc.property(
@@ -24,7 +24,7 @@ t.test('a stream of frames is the same conversation however it is cut, and alloc
   )
 })
 
-t.test('so are bytes of any kind', async () => {
+t.test('random bytes give the same events however they are split, and allocate little', async () => {
   await holds(
     400,
     fc.property(
@@ -34,7 +34,7 @@ t.test('so are bytes of any kind', async () => {
   )
 })
 
-t.test('messages are received as they were sent, whatever their fragments and wherever they are cut', async (t) => {
+t.test('received messages equal the sent ones, however they are fragmented and split', async (t) => {
   const message = fc.record({
     isBinary: fc.boolean(),
     data: fc.string({ unit: 'binary', maxLength: 200 }).map((text) => Buffer.from(text)),
@@ -65,7 +65,7 @@ t.test('messages are received as they were sent, whatever their fragments and wh
   }))
 })
 
-t.test('frames of the server are read as they were written, in each way of writing them', async () => {
+t.test('frames of the server are decoded as they were encoded, in each way of encoding', async () => {
   await holds(300, fc.property(fc.constantFrom(0, 1, 2, 8, 9, 10), fc.boolean(), fc.oneof(
     bytes(200), fc.constantFrom(125, 126, 16_384, 16_385, 65_535, 65_536).map((length) => Buffer.alloc(length, 'x'))
   ), (opcode, fin, payload) => {
@@ -85,7 +85,7 @@ t.test('frames of the server are read as they were written, in each way of writi
   }))
 })
 
-t.test('a text of hixie is read as it was written', async () => {
+t.test('a hixie text is decoded as it was encoded', async () => {
   await holds(300, fc.property(fc.array(fc.string({
     unit: 'binary', maxLength: 60
   }), { maxLength: 6 }), cuts, (texts, chunks) => {
@@ -108,7 +108,7 @@ const nearlyText = fc.tuple(fc.string({
   return all
 })
 
-t.test('UTF-8 is refused at the byte after which nothing can mend it, as by the decoder of Node.js', async () => {
+t.test('invalid UTF-8 is refused at the first byte that makes it invalid, as by the decoder of Node.js', async () => {
   await holds(1_000, fc.property(fc.oneof(nearlyText, bytes(24)), cuts, (all, lengths) => {
     // The decoder of the Encoding Standard, byte by byte.
     const decoder = new TextDecoder('utf-8', { fatal: true })

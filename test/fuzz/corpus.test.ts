@@ -2,7 +2,7 @@ import t from 'tap'
 import { readCorpus } from './corpus.js'
 import { countAllocations, TARGETS, type TargetName } from './targets.js'
 
-t.test('every input of the corpus holds', async (t) => {
+t.test('every input of the corpus passes', async (t) => {
   for (const name of Object.keys(TARGETS) as TargetName[]) {
     const inputs = readCorpus(name)
     t.ok(inputs.length > 5, `${name} has ${inputs.length} inputs`)
@@ -10,7 +10,7 @@ t.test('every input of the corpus holds', async (t) => {
   }
 })
 
-t.test('what is allocated as buffers is counted', async (t) => {
+t.test('buffer allocations are counted', async (t) => {
   t.same(countAllocations(() => {
     Buffer.allocUnsafe(10)
     Buffer.allocUnsafeSlow(30)

@@ -14,7 +14,7 @@ const payload = fc.oneof(
   fc.constantFrom(0, 70_000).map((length) => Buffer.alloc(length, 'ab'))
 )
 
-t.test('messages are decompressed as they were compressed, with contexts and without, in every window', async () => {
+t.test('messages are decompressed as they were compressed, with and without context, in every window', async () => {
   await holds(120, fc.asyncProperty(fc.array(payload, { maxLength: 6 }), fc.boolean(), fc.integer({
     min: 9, max: 15
   }), fc.integer({ min: 1, max: 9 }), async (payloads, keepsContext, windowBits, level) => {
@@ -36,7 +36,7 @@ t.test('messages are decompressed as they were compressed, with contexts and wit
 
 const LIMIT = 4_096
 
-t.test('whatever is decompressed stays within the limit or is a fault, and the next message is read', async () => {
+t.test('decompressed data stays within the limit or is an error, and the next message is read', async () => {
   const inflater = createInflater(agreed(false))
   const good = Buffer.from('what comes behind it')
   const changed = fc.tuple(

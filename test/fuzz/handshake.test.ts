@@ -31,14 +31,14 @@ const head = fc.tuple(
   fc.uniqueArray(line, { maxLength: 12 })
 )
 
-t.test('a head is a handshake, or is refused with a code and a status; nothing else is thrown, and no line is written that nobody wrote', async () => {
+t.test('any head is a handshake or is refused with a code and a status, and injects no header', async () => {
   await holds(
     1_500,
     fc.property(head, ([first, lines]) => { TARGETS.handshake(Buffer.from([first, ...lines].join('\n'), 'latin1')) })
   )
 })
 
-t.test('so are the bytes of a head of any kind', async () => {
+t.test('random bytes in a head are a handshake or are refused with a code and a status', async () => {
   await holds(500, fc.property(fc.string({
     unit: 'binary-ascii', maxLength: 200
   }), (text) => { TARGETS.handshake(Buffer.from(text, 'latin1')) }))
@@ -52,7 +52,7 @@ const parameter = fc.record({
 })
 const offer = fc.record({ name: token, parameters: fc.array(parameter, { maxLength: 5 }) })
 
-t.test('extensions are read as they were written, with any space and any quotes', async (t) => {
+t.test('extensions are parsed as they were written, with any whitespace and quotes', async (t) => {
   await holds(500, fc.property(fc.array(offer, { minLength: 1, maxLength: 6 }), space, (offers, between) => {
     const written = offers.map(({
       name, parameters
@@ -68,7 +68,7 @@ t.test('extensions are read as they were written, with any space and any quotes'
 
 const bits = fc.constantFrom(undefined, ...Array.from({ length: 10 }, (_, i) => i + 7))
 
-t.test('what is agreed on keeps what the client asked for, and says nothing that it did not offer (RFC 7692 §7.1)', async () => {
+t.test('a negotiated answer keeps the offer, and contains nothing that was not offered (RFC 7692 §7.1)', async () => {
   await holds(1_000, fc.property(fc.boolean(), fc.boolean(), bits, fc.oneof(
     bits, fc.constant('able' as const)
   ), fc.boolean(), fc.boolean(), fc.integer({ min: 9, max: 15 }),
@@ -127,7 +127,7 @@ const hixieKey = fc.record({
     return { key, number }
   }).filter(({ key }) => key === key.trim())
 
-t.test('the keys that a client of hixie-76 makes are accepted, and proven', async () => {
+t.test('keys of a hixie-76 client are accepted and answered correctly', async () => {
   await holds(500, fc.property(hixieKey, hixieKey, (one, two) => {
     const headers = {
       host: 'a',

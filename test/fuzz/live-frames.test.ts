@@ -35,7 +35,7 @@ const withPayload: fc.Arbitrary<PayloadFrame> = fc.oneof(fc.record({
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 
-t.test('frames of the live subprotocol are read as they were encoded', async () => {
+t.test('frames of the live subprotocol are decoded as they were encoded', async () => {
   await holds(500, fc.property(withoutPayload, (head) => {
     const message = encodeFrame(head)
     return isFrame(message) && same(readServerFrame(message)?.head, JSON.parse(JSON.stringify(head)))
@@ -52,7 +52,7 @@ t.test('frames of the live subprotocol are read as they were encoded', async () 
   }))
 })
 
-t.test('what is no frame is not read, and nothing is thrown', async () => {
+t.test('data that is not a frame decodes as undefined, and never throws', async () => {
   await holds(600, fc.property(bytes(120), (input) => { TARGETS.live(input) }))
   const json = fc.oneof(
     fc.json({ maxDepth: 2 }),

@@ -97,7 +97,7 @@ function difference (ours: Heard, theirs: Heard): string | undefined {
   return `${JSON.stringify(ours)} here, and ${JSON.stringify(theirs)} there`
 }
 
-t.test('ours and the receiver of ws hear the same in a random stream, but for differences that are explained', async (t) => {
+t.test('our receiver and that of ws emit the same for a random stream, except for known differences', async (t) => {
   await holds(2_000, fc.property(stream, (bytes) => {
     const found = difference(here(bytes), there(bytes))
     if (found !== undefined) t.comment(found)
@@ -105,7 +105,7 @@ t.test('ours and the receiver of ws hear the same in a random stream, but for di
   }))
 })
 
-t.test('a difference that is not explained is found', async (t) => {
+t.test('an unknown difference is found', async (t) => {
   t.equal(difference({ events: [], fault: 1002, name: 'FST_WIRE_OPCODE' }, {
     events: [], fault: undefined
   }) === undefined, false)

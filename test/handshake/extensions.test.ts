@@ -19,7 +19,7 @@ const refuses = (t: Test, value: string, message: RegExp): void => {
   t.throws(() => read(value), { code: 'FST_WIRE_EXTENSIONS_HEADER', statusCode: 400, message }, JSON.stringify(value))
 }
 
-t.test('extensions are read in their order, with their parameters', async (t) => {
+t.test('extensions are parsed in order, with their parameters', async (t) => {
   t.strictSame(read('foo, bar; baz=2'), [
     { name: 'foo', parameters: [] },
     { name: 'bar', parameters: [{ name: 'baz', value: '2' }] }
@@ -29,7 +29,7 @@ t.test('extensions are read in their order, with their parameters', async (t) =>
   ])
 })
 
-t.test('space is free between the parts', async (t) => {
+t.test('whitespace between the parts is allowed', async (t) => {
   t.strictSame(read(' \ta\t; b = c ;d = "e" , f '), [
     { name: 'a', parameters: [{ name: 'b', value: 'c' }, { name: 'd', value: 'e' }] },
     { name: 'f', parameters: [] }
@@ -40,22 +40,22 @@ t.test('empty elements are skipped', async (t) => {
   t.strictSame(read(', a ,, b,').map(({ name }) => name), ['a', 'b'])
 })
 
-t.test('escapes in a quoted value are undone', async (t) => {
+t.test('escapes in a quoted value are decoded', async (t) => {
   t.strictSame(read('a; b="1\\5"')[0]?.parameters, [{ name: 'b', value: '15' }])
 })
 
-t.test('repeated headers are one list', async (t) => {
+t.test('repeated headers are combined into one list', async (t) => {
   const headers = { 'sec-websocket-extensions': ['a; b', 'c'] as unknown as string }
   t.strictSame(readExtensions(headers).map(({ name }) => name), ['a', 'c'])
 })
 
-t.test('no header and an empty one offer nothing', async (t) => {
+t.test('a missing or empty header offers nothing', async (t) => {
   t.strictSame(readExtensions({}), [])
   t.strictSame(read(''), [])
   t.strictSame(read(' \t'), [])
 })
 
-t.test('what the grammar does not know is refused', async (t) => {
+t.test('a header that does not match the grammar is refused', async (t) => {
   for (const value of ['a b', 'a; b c', 'a; b=c d', 'a; b="c" d', 'a=b']) refuses(t, value, /comma is missing/)
   for (const value of ['a;', 'a;;b', 'a; =b', 'a; b=', 'a; b=;c', '=a', ';', 'é', 'a\u00a0,\u00a0b', 'a; b=(', '"a"']) {
     refuses(t, value, /token|comma/)
@@ -67,14 +67,14 @@ t.test('what the grammar does not know is refused', async (t) => {
   for (const value of [',', ' , ,']) refuses(t, value, /no extension/)
 })
 
-t.test('the count of extensions and of parameters is bounded', async (t) => {
+t.test('the number of extensions and parameters is bounded', async (t) => {
   t.equal(read(Array(16).fill('a').join()).length, 16)
   refuses(t, Array(17).fill('a').join(), /more than 16 extensions at character 32/)
   t.equal(read('a' + ';b'.repeat(16))[0]?.parameters.length, 16)
   refuses(t, 'a' + ';b'.repeat(17), /more than 16 parameters/)
 })
 
-t.test('a hostile header takes linear time', async (t) => {
+t.test('a hostile header takes linear time to parse', async (t) => {
   const start = process.cpuUsage()
   for (const unit of [' ', ',', ', ', '\\', 'a', ' \t']) {
     for (const value of [unit.repeat(500_000), `a${unit.repeat(500_000)}b c`, `a; b="${unit.repeat(500_000)}`]) {
@@ -88,12 +88,12 @@ t.test('a hostile header takes linear time', async (t) => {
   t.ok(process.cpuUsage(start).user < 5_000_000)
 })
 
-t.test('nothing is agreed on without an offer of permessage-deflate', async (t) => {
+t.test('no extension is accepted without an offer of permessage-deflate', async (t) => {
   t.equal(negotiate(''), undefined)
   t.equal(negotiate('permessage-bzip2, x-webkit-deflate-frame, Permessage-Deflate'), undefined)
 })
 
-t.test('by default no side keeps its context', async (t) => {
+t.test('by default neither side keeps its context', async (t) => {
   t.strictSame(negotiate('permessage-deflate; client_max_window_bits'), {
     parameters: {
       serverNoContextTakeover: true, clientNoContextTakeover: true, serverMaxWindowBits: 15, clientMaxWindowBits: 15
@@ -102,7 +102,7 @@ t.test('by default no side keeps its context', async (t) => {
   })
 })
 
-t.test('with context takeover the bare extension is agreed on', async (t) => {
+t.test('with context takeover the extension is accepted without parameters', async (t) => {
   t.strictSame(negotiate('permessage-deflate', TAKEOVER), {
     parameters: {
       serverNoContextTakeover: false, clientNoContextTakeover: false, serverMaxWindowBits: 15, clientMaxWindowBits: 15
@@ -111,7 +111,7 @@ t.test('with context takeover the bare extension is agreed on', async (t) => {
   })
 })
 
-t.test('a client is not refused what it asks for', async (t) => {
+t.test('parameters that a client offers are accepted', async (t) => {
   t.strictSame(negotiate('permessage-deflate; server_no_context_takeover; client_no_context_takeover', TAKEOVER), {
     parameters: {
       serverNoContextTakeover: true, clientNoContextTakeover: true, serverMaxWindowBits: 15, clientMaxWindowBits: 15
@@ -126,7 +126,7 @@ t.test('a client is not refused what it asks for', async (t) => {
   })
 })
 
-t.test('the window of the server is the smaller of the two, and is told', async (t) => {
+t.test('the server window is the smaller of both values, and is in the answer', async (t) => {
   const settings = { ...TAKEOVER, windowBits: 12 }
   t.match(negotiate('permessage-deflate; server_max_window_bits=15', TAKEOVER)?.answer, /; server_max_window_bits=15$/)
   t.match(negotiate('permessage-deflate; server_max_window_bits=15', settings), {
@@ -140,7 +140,7 @@ t.test('the window of the server is the smaller of the two, and is told', async 
   })
 })
 
-t.test('the window of the client is told only where it offered the parameter', async (t) => {
+t.test('the client window is in the answer only if the client offered the parameter', async (t) => {
   const settings = { ...TAKEOVER, clientWindowBits: 11 }
   t.match(negotiate('permessage-deflate; client_max_window_bits', settings), {
     parameters: { clientMaxWindowBits: 11, clientNoContextTakeover: false },
@@ -169,11 +169,11 @@ t.test('window bits are 8 to 15 in their shortest form, quoted or not', async (t
   t.equal(negotiate('permessage-deflate; server_max_window_bits'), undefined, 'the value is required of the server')
 })
 
-t.test('a window that zlib cannot make is declined', async (t) => {
+t.test('a window of 8 bits, which zlib cannot use, is declined', async (t) => {
   t.equal(negotiate('permessage-deflate; server_max_window_bits=8'), undefined)
 })
 
-t.test('an offer with an unknown, repeated or invalid parameter is declined, and the next one taken', async (t) => {
+t.test('an offer with an unknown, repeated or invalid parameter is declined, and the next one accepted', async (t) => {
   for (const parameters of [
     'unknown', 'SERVER_NO_CONTEXT_TAKEOVER', 'server_no_context_takeover=1', 'client_no_context_takeover=true',
     'server_no_context_takeover; server_no_context_takeover', 'client_no_context_takeover; client_no_context_takeover',

@@ -36,11 +36,11 @@ function refusal (read: HandshakeRequest, versions: readonly Version[] = VERSION
   return undefined
 }
 
-t.test('VERSIONS holds every version, the preferred first', async t => {
+t.test('VERSIONS contains every version, the preferred one first', async t => {
   t.strictSame(VERSIONS, ['13', '8', '7', 'hixie-76', 'hixie-75'])
 })
 
-t.test('an upgrade is one of WebSocket', async t => {
+t.test('isWebSocketUpgrade() accepts upgrades to WebSocket only', async t => {
   for (const upgrade of ['websocket', 'WebSocket', 'WEBSOCKET', 'h2c, websocket', 'websocket,h2c']) {
     t.ok(isWebSocketUpgrade({ upgrade }), upgrade)
   }
@@ -50,7 +50,7 @@ t.test('an upgrade is one of WebSocket', async t => {
   t.notOk(isWebSocketUpgrade({}), 'not without the header')
 })
 
-t.test('each version is read as itself', async t => {
+t.test('each version is detected', async t => {
   const version = (headers: Headers, versions = VERSIONS) => readHandshake(request(headers), versions).version
   t.equal(version(MODERN), '13')
   t.equal(version({ ...MODERN, 'sec-websocket-version': ' 13 ' }), '13')
@@ -64,7 +64,7 @@ t.test('each version is read as itself', async t => {
   t.equal(version({ ...HIXIE_76, ...MODERN }), '13', 'and the version header comes before the keys of hixie-76')
 })
 
-t.test('a whole conversation of RFC 6455 §1.2 is answered', async t => {
+t.test('the handshake of RFC 6455 §1.2 gets its answer', async t => {
   const handshake = readHandshake(request({
     ...MODERN,
     connection: 'keep-alive, Upgrade',
@@ -137,7 +137,7 @@ t.test('the checks come in the order method, HTTP version, Upgrade, Connection, 
   t.equal(refusal(request(headers, facts))?.code, 'FST_WIRE_VERSION')
 })
 
-t.test('a version that is not spoken is refused with those that are', async t => {
+t.test('an unsupported version is refused with the supported ones', async t => {
   for (const version of [
     '', '0', '6', '9', '14', '013', '13.0', '+13', '0xd', '13, 8', '13, 13', 'hixie-76', 'hixie-75', 'x'
   ]) {
@@ -153,7 +153,7 @@ t.test('a version that is not spoken is refused with those that are', async t =>
   }, 'and no number is named where none is spoken')
 })
 
-t.test('a refused version is named, and so is what the URL speaks', async t => {
+t.test('a refusal names the refused version and the supported ones', async t => {
   t.throws(() => readHandshake(request({ ...MODERN, 'sec-websocket-version': '9' }), ['13', 'hixie-76']), {
     message: 'This URL does not support the WebSocket version "9"; it supports 13, hixie-76'
   })
@@ -179,7 +179,7 @@ t.test('a key without a version is refused', async t => {
   }, 'and no number is named where none is spoken')
 })
 
-t.test('hixie-76 is refused where it is not spoken', async t => {
+t.test('hixie-76 is refused if it is not enabled', async t => {
   t.strictSame(refusal(request(HIXIE_76), ['13', 'hixie-75']), {
     code: 'FST_WIRE_VERSION', statusCode: 426, headers: { upgrade: 'websocket', 'sec-websocket-version': '13' }
   })
@@ -200,7 +200,7 @@ t.test('a broken hixie-76 handshake never falls back to hixie-75', async t => {
   })), { code: 'FST_WIRE_ORIGIN_MISSING', statusCode: 400 }, 'no origin')
 })
 
-t.test('hixie-75 is refused where it is not spoken', async t => {
+t.test('hixie-75 is refused if it is not enabled', async t => {
   t.strictSame(refusal(request(HIXIE_75), ['13', '8', 'hixie-76']), {
     code: 'FST_WIRE_VERSION_MISSING', statusCode: 400, headers: { 'sec-websocket-version': '13, 8' }
   })
@@ -210,13 +210,13 @@ t.test('hixie-75 without an origin is refused', async t => {
   t.match(refusal(request({ ...HIXIE_75, origin: undefined })), { code: 'FST_WIRE_ORIGIN_MISSING', statusCode: 400 })
 })
 
-t.test('an upgrade of another spelling with neither version nor key is refused for its key', async t => {
+t.test('an upgrade in another spelling, with neither version nor key, is refused for its missing key', async t => {
   for (const upgrade of ['websocket', 'WEBSOCKET', 'WebSocket, h2c']) {
     t.match(refusal(request({ ...HIXIE_75, upgrade })), { code: 'FST_WIRE_KEY_MISSING', statusCode: 400 }, upgrade)
   }
 })
 
-t.test('the subprotocol chosen', async t => {
+t.test('chooseProtocol() returns the first offered subprotocol that is in the list', async t => {
   t.equal(chooseProtocol(['b', 'a'], undefined), 'b', 'is the first offered where there is no list')
   t.equal(chooseProtocol(['c', 'b', 'a'], ['a', 'b']), 'b', 'is the first offered that stands in the list')
   t.equal(chooseProtocol(['c'], ['a', 'b']), undefined, 'is none where the list has none of them')
@@ -225,7 +225,7 @@ t.test('the subprotocol chosen', async t => {
   t.equal(chooseProtocol(['A'], ['a']), undefined, 'is compared with its case')
 })
 
-t.test('an extended CONNECT of HTTP/2 is a handshake of version 13 and of no other', async t => {
+t.test('an extended CONNECT of HTTP/2 is a handshake of version 13 only', async t => {
   const connect = (headers: Headers, host: string | undefined = 'example.com'): HandshakeRequest => ({
     method: 'GET',
     httpVersion: '2.0',

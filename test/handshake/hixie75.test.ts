@@ -17,13 +17,13 @@ function request (headers: Record<string, string | undefined> = {}): HandshakeRe
   }
 }
 
-t.test('a handshake is read', async t => {
+t.test('a handshake is parsed', async t => {
   t.match(readHixie75(request(), 'example.com'), {
     version: 'hixie-75', offered: [], origin: 'http://example.com', bodyLength: 0
   })
 })
 
-t.test('the answer is the one of the draft', async t => {
+t.test('the answer is that of the draft', async t => {
   t.strictSame(readHixie75(request(), 'example.com:80').answer(undefined, NO_BODY), {
     reason: 'Web Socket Protocol Handshake',
     headers: [
@@ -36,12 +36,12 @@ t.test('the answer is the one of the draft', async t => {
   })
 })
 
-t.test('the location follows scheme, port and query', async t => {
+t.test('the location has the scheme, port and query of the request', async t => {
   const handshake = readHixie75({ ...request(), secure: true, url: '/demo?a=1' }, 'example.com:8443')
   t.equal(handshake.answer(undefined, NO_BODY).headers[7], 'wss://example.com:8443/demo?a=1')
 })
 
-t.test('WebSocket-Protocol is one subprotocol, whatever it holds', async t => {
+t.test('WebSocket-Protocol is one subprotocol, whatever it contains', async t => {
   const handshake = readHixie75(request({ 'websocket-protocol': 'my sample, protocol' }), 'example.com')
   t.strictSame(handshake.offered, ['my sample, protocol'])
   t.strictSame(handshake.answer('my sample, protocol', NO_BODY).headers.slice(8), [
@@ -52,7 +52,7 @@ t.test('WebSocket-Protocol is one subprotocol, whatever it holds', async t => {
   )
 })
 
-t.test('the origin is echoed to the letter', async t => {
+t.test('the origin is echoed unchanged', async t => {
   for (const origin of ['null', 'Null', 'HTTP://Example.com:80']) {
     t.equal(readHixie75(request({ origin }), 'example.com').answer(undefined, NO_BODY).headers[5], origin)
   }

@@ -7,7 +7,7 @@ const listOf = (...entries: unknown[]): OriginList => {
   return read
 }
 
-t.test('the same origin has the scheme, the host and the port of the server', async (t) => {
+t.test('the same origin has the scheme, host and port of the server', async (t) => {
   const list = listOf('same-origin')
   const cases: Array<[origin: string, secure: boolean, host: string, isAllowed: boolean]> = [
     ['http://a.example', false, 'a.example', true],
@@ -37,7 +37,7 @@ t.test('the same origin has the scheme, the host and the port of the server', as
   }
 })
 
-t.test('what is no origin is not listed', async (t) => {
+t.test('a value that is not an origin is never listed', async (t) => {
   const list = listOf('same-origin', /a/)
   for (const origin of [
     '', 'a.example', 'https:a.example', 'https://a.example/', 'https://a.example/path', 'https://me@a.example',
@@ -47,13 +47,13 @@ t.test('what is no origin is not listed', async (t) => {
   }
 })
 
-t.test('what no page can be of is no entry', async (t) => {
+t.test('an entry that no page can have as its origin is invalid', async (t) => {
   for (const bad of ['https://*.example.com', '*://a.example', 'ws://a.example', 'wss://a.example', null]) {
     t.same(readOrigins([bad]), { bad })
   }
 })
 
-t.test('a list names whole origins, however they are written', async (t) => {
+t.test('list entries match whole origins, however they are written', async (t) => {
   const list = listOf(
     'https://App.example/', 'http://b.example:80', 'https://münchen.example', 'chrome-extension://abcdef',
     'http://[::1]:3000'
@@ -72,25 +72,25 @@ t.test('a list names whole origins, however they are written', async (t) => {
   }
 })
 
-t.test('the own origin can stand among others', async (t) => {
+t.test('a list may contain the own origin among others', async (t) => {
   const list = listOf('https://admin.example', 'same-origin')
   t.ok(isListed(list, 'https://admin.example', true, 'own.example'))
   t.ok(isListed(list, 'https://own.example', true, 'own.example'))
   t.notOk(isListed(list, 'same-origin', true, 'own.example'))
 })
 
-t.test('a pattern may match again and again', async (t) => {
+t.test('a pattern with the flag g matches every time', async (t) => {
   const list = listOf(/^https:\/\/[a-z]+\.example$/gy)
   for (let i = 0; i < 3; i++) t.ok(isListed(list, 'https://app.example', true, 'own.example'))
   t.notOk(isListed(list, 'https://app.example.evil', true, 'own.example'))
 })
 
-t.test('"null" has to be named: no pattern matches it', async (t) => {
+t.test('"null" matches only the entry "null", no pattern', async (t) => {
   t.ok(isListed(listOf('null'), 'null', true, 'own.example'))
   t.notOk(isListed(listOf(/.*/, /null/), 'null', true, 'own.example'))
 })
 
-t.test('an entry that is no origin is told', async (t) => {
+t.test('an invalid entry is reported', async (t) => {
   for (const bad of [
     '', '*', 'a.example', 'https://a.example/path', 'https://a.example/?q', 'https://a.example/#f',
     'https://me@a.example', 'https://:pw@a.example', 'mailto:me@a.example', 7, null, undefined
@@ -99,7 +99,7 @@ t.test('an entry that is no origin is told', async (t) => {
   }
 })
 
-t.test('the own origin leaves the default port out', async (t) => {
+t.test('the own origin omits the default port', async (t) => {
   t.equal(ownOrigin(true, 'a.example:443'), 'https://a.example')
   t.equal(ownOrigin(false, 'a.example:443'), 'http://a.example:443')
 })

@@ -35,13 +35,13 @@ t.test('the example of RFC 6455 §1.3 gets its answer', async t => {
   })
 })
 
-t.test('the chosen subprotocol comes last in the answer', async t => {
+t.test('the chosen subprotocol is the last header of the answer', async t => {
   const handshake = readRfc6455(request({ 'sec-websocket-protocol': 'chat, superchat' }), '13')
   t.strictSame(handshake.offered, ['chat', 'superchat'])
   t.strictSame(handshake.answer('superchat', NO_BODY).headers.slice(6), ['Sec-WebSocket-Protocol', 'superchat'])
 })
 
-t.test('the origin', async t => {
+t.test('the origin is read from Origin, in the drafts from Sec-WebSocket-Origin', async t => {
   const both = request({ origin: 'http://a', 'sec-websocket-origin': 'http://b' })
   t.equal(readRfc6455(both, '13').origin, 'http://a', 'is Origin in version 13')
   t.equal(readRfc6455(both, '8').origin, 'http://b', 'is Sec-WebSocket-Origin in version 8')
@@ -54,7 +54,7 @@ t.test('the origin', async t => {
   t.equal(readRfc6455(request(), '7').origin, undefined, 'is undefined when none came')
 })
 
-t.test('the version is kept', async t => {
+t.test('the handshake has its version', async t => {
   t.equal(readRfc6455(request(), '8').version, '8')
   t.equal(readRfc6455(request(), '7').version, '7')
 })
@@ -86,7 +86,7 @@ t.test('a key whose last character has spare bits set is accepted', async t => {
   t.doesNotThrow(() => readRfc6455(request({ 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZR==' }), '13'))
 })
 
-t.test('subprotocols', async t => {
+t.test('subprotocols are read in order', async t => {
   t.strictSame(readProtocols({}), [], 'are none without the header')
   t.strictSame(readProtocols({ 'sec-websocket-protocol': 'b,a ,\tc' }), ['b', 'a', 'c'], 'keep their order')
   t.strictSame(readProtocols({
@@ -96,7 +96,7 @@ t.test('subprotocols', async t => {
   t.strictSame(readProtocols({ 'sec-websocket-protocol': 'a, A' }), ['a', 'A'], 'differ by case')
 })
 
-t.test('a Sec-WebSocket-Protocol that is no list of distinct tokens is refused', async t => {
+t.test('a Sec-WebSocket-Protocol that is not a list of distinct tokens is refused', async t => {
   for (const value of [
     '', ' ', ',', ' , ,', 'a b', 'a, b c', 'a/b', '"a"', 'a;b', 'a, a', 'a,b,a', 'caf\u00e9', '\u00a0a', 'a\u0001'
   ]) {
@@ -106,7 +106,7 @@ t.test('a Sec-WebSocket-Protocol that is no list of distinct tokens is refused',
   }
 })
 
-t.test('the drafts take keys of another length, which clients of the time send', async t => {
+t.test('drafts accept keys of other lengths, which clients of that time send', async t => {
   const key = Buffer.alloc(15, 'a').toString('base64')
   t.throws(() => readRfc6455(request({ 'sec-websocket-key': key }), '13'), { message: /RFC 6455/ })
   for (const version of ['7', '8'] as const) {

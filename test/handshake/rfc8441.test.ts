@@ -11,7 +11,7 @@ const request = (headers: Record<string, string> = {}): HandshakeRequest => ({
   host: 'example.com'
 })
 
-t.test('a handshake of HTTP/2 needs no key, and its answer has no proof', async (t) => {
+t.test('an HTTP/2 handshake needs no key, and its answer has no Sec-WebSocket-Accept', async (t) => {
   const handshake = readRfc8441(request({ origin: 'https://example.com', 'sec-websocket-protocol': 'b, a' }))
   t.match(handshake, { version: '13', offered: ['b', 'a'], origin: 'https://example.com', bodyLength: 0 })
   t.same(handshake.answer('a', Buffer.alloc(0)), {
@@ -22,13 +22,13 @@ t.test('a handshake of HTTP/2 needs no key, and its answer has no proof', async 
   t.same(bare.answer(undefined, Buffer.alloc(0)).headers, [])
 })
 
-t.test('a client that sends a key all the same gets its proof', async (t) => {
+t.test('an HTTP/2 client that sends a key gets Sec-WebSocket-Accept', async (t) => {
   const handshake = readRfc8441(request({ 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' }))
   t.same(handshake.answer('a', Buffer.alloc(0)).headers, [
     'sec-websocket-accept', 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=', 'sec-websocket-protocol', 'a'
   ])
 })
 
-t.test('the subprotocols have to be tokens', async (t) => {
+t.test('subprotocols over HTTP/2 must be tokens', async (t) => {
   t.throws(() => readRfc8441(request({ 'sec-websocket-protocol': 'a b' })), { code: 'FST_WIRE_PROTOCOL_HEADER' })
 })

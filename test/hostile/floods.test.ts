@@ -63,7 +63,7 @@ const check = async (t: Test, flooded: Flooded): Promise<void> => {
   t.ok(most <= MOST_IN_A_TURN, `${most} messages in one turn`)
 }
 
-t.test('over HTTP/1.1', async (t) => {
+t.test('a flood over HTTP/1.1 is received in turns', async (t) => {
   const app = await createApp(t)
   const served = serve(app)
   const client = new RawClient(t, await listen(app))
@@ -72,7 +72,7 @@ t.test('over HTTP/1.1', async (t) => {
   await check(t, await served)
 })
 
-t.test('together with the handshake', async (t) => {
+t.test('a flood that arrives together with the handshake is received in turns', async (t) => {
   const app = await createApp(t)
   const served = serve(app)
   const client = new RawClient(t, await listen(app))
@@ -80,7 +80,7 @@ t.test('together with the handshake', async (t) => {
   await check(t, await served)
 })
 
-t.test('by a peer that leaves right behind it', async (t) => {
+t.test('a flood by a peer that leaves right after it is received in turns', async (t) => {
   const app = await createApp(t)
   const served = serve(app)
   const client = new RawClient(t, await listen(app))
@@ -89,7 +89,7 @@ t.test('by a peer that leaves right behind it', async (t) => {
   await check(t, await served)
 })
 
-t.test('over TLS', async (t) => {
+t.test('a flood over TLS is received in turns', async (t) => {
   const file = (name: string): Buffer => readFileSync(new URL(`../fixtures/${name}`, import.meta.url))
   const app = Fastify({ https: { key: file('localhost.key'), cert: file('localhost.crt') } })
   t.teardown(() => app.close())
@@ -106,7 +106,7 @@ t.test('over TLS', async (t) => {
   await check(t, flooded)
 })
 
-t.test('over HTTP/2', async (t) => {
+t.test('a flood over HTTP/2 is received in turns', async (t) => {
   const app = await createHttp2App(t)
   const served = serve(app)
   const client = await Http2Client.connect(t, await listenHttp2(app))
@@ -115,7 +115,7 @@ t.test('over HTTP/2', async (t) => {
   await check(t, await served)
 })
 
-t.test('of a client that is injected', async (t) => {
+t.test('a flood by a client of injectWS is received in turns', async (t) => {
   const app = await createApp(t)
   const served = serve(app)
   const client = await app.injectWS('/demo')
@@ -125,7 +125,7 @@ t.test('of a client that is injected', async (t) => {
   await check(t, await served)
 })
 
-t.test('messages that are small until they are decompressed count for what they become', async (t) => {
+t.test('compressed messages count with their decompressed size', async (t) => {
   const app = await createApp(t)
   const served = serve(app, { perMessageDeflate: true })
   const client = new RawClient(t, await listen(app))
@@ -140,7 +140,7 @@ t.test('messages that are small until they are decompressed count for what they 
   t.ok(most <= 6, `${most} messages in one turn`)
 })
 
-t.test('ten peers that flood at once leave room for another in every turn', async (t) => {
+t.test('ten peers that flood at once leave time for another socket in every turn', async (t) => {
   const app = await createApp(t)
   const all: Flooded[] = []
   app.ws('/flood', (socket) => {

@@ -65,7 +65,7 @@ const headOf = (opcode: number, length: bigint, fin = true): Buffer => {
   return head
 }
 
-t.test('a length of gigabytes is refused by its head, and nothing is made for it', async (t) => {
+t.test('a frame that announces gigabytes is refused by its header, without allocating', async (t) => {
   const { port, closes, allClosed } = await serve(t)
   const before = await heldBytes()
   const lengths = [
@@ -83,7 +83,7 @@ t.test('a length of gigabytes is refused by its head, and nothing is made for it
   t.ok(await heldBytes() - before < MEBIBYTE)
 })
 
-t.test('a hundred peers that announce the largest message and send little of it are held what they sent, eightfold', async (t) => {
+t.test('peers that announce large messages and send little allocate eight times what they sent at most', async (t) => {
   const { port, messages, sockets } = await serve(t)
   const clients = await Promise.all(Array.from({ length: 100 }, () => connect(t, port)))
   const before = await heldBytes()
@@ -97,7 +97,7 @@ t.test('a hundred peers that announce the largest message and send little of it 
   for (const socket of sockets) socket.terminate()
 })
 
-t.test('fragments that never end close with 1008, empty or not, and hold no more than the limit', async (t) => {
+t.test('endless fragments close with 1008, empty or not, and allocate no more than the limit', async (t) => {
   const { port, messages, allClosed, closes } = await serve(t, { maxPayload: 65_536 })
   const honest = await HonestPeer.connect(t, port)
   const before = await heldBytes()
@@ -116,7 +116,7 @@ t.test('fragments that never end close with 1008, empty or not, and hold no more
   t.ok(await heldBytes() - before < MEBIBYTE)
 })
 
-t.test('floods of control frames and of fragments leave room for others in every turn', async (t) => {
+t.test('floods of control frames and fragments leave time for other sockets in every turn', async (t) => {
   const { port, allClosed, closes } = await serve(t)
   const honest = await HonestPeer.connect(t, port)
   const floods: ReadonlyArray<readonly [string, Buffer, Buffer?]> = [
@@ -137,7 +137,7 @@ t.test('floods of control frames and of fragments leave room for others in every
   }
 })
 
-t.test('a bomb is refused at the limit, whatever it would become', async (t) => {
+t.test('a decompression bomb is refused at the limit', async (t) => {
   const { port, messages, closes, allClosed } = await serve(t, { perMessageDeflate: true, maxPayload: MEBIBYTE })
   const honest = await HonestPeer.connect(t, port)
   // 64 MiB in 64 KiB; and blocks that are empty, of which each costs a table of codes.
@@ -162,7 +162,7 @@ t.test('a bomb is refused at the limit, whatever it would become', async (t) => 
   t.ok(honest.most <= MOST_TURNS, `${honest.most} turns`)
 })
 
-t.test('what comes behind a close is dropped, and does not keep the connection open', async (t) => {
+t.test('bytes after a close frame are dropped, and do not keep the connection open', async (t) => {
   const { port, messages, closes, allClosed } = await serve(t)
   const client = await connect(t, port)
   client.write(closeFrame(1000))
@@ -173,7 +173,7 @@ t.test('what comes behind a close is dropped, and does not keep the connection o
   t.same(messages, [])
 })
 
-t.test('a peer that answers no close, and goes on sending, is cut', async (t) => {
+t.test('a peer that does not answer a close and keeps sending is disconnected', async (t) => {
   const { port, closes, sockets, allClosed } = await serve(t, { closeTimeout: 50 })
   const client = await connect(t, port)
   const [socket] = sockets as [WireSocket]
@@ -189,7 +189,7 @@ t.test('a peer that answers no close, and goes on sending, is cut', async (t) =>
   t.same(closes, [1006])
 })
 
-t.test('peers that never read cost what waits for them, whatever is sent to all', async (t) => {
+t.test('peers that never read cost only their own queues, however much is broadcast', async (t) => {
   const LIMIT = 262_144
   const { port, sockets, closes } = await serve(t, { backpressure: { limit: LIMIT, policy: 'drop' } })
   const clients = await Promise.all(Array.from({ length: 20 }, () => connect(t, port)))
@@ -212,7 +212,7 @@ t.test('peers that never read cost what waits for them, whatever is sent to all'
   await Promise.all(sockets.map((socket) => socket.readyState === 3 ? undefined : closeOf(socket)))
 })
 
-t.test('garbage behind the handshake is a fault of the peer, and of nobody else', async (t) => {
+t.test('garbage after the handshake is a protocol error of that peer, and affects no other', async (t) => {
   const { port, closes, allClosed } = await serve(t, { perMessageDeflate: true })
   const random = randomBytes(40 * 512, 20)
   for (let i = 0; i < 40; i++) {

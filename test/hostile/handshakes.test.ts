@@ -29,7 +29,7 @@ const HIXIE76 = upgradeHead('/demo', {
   ...OLD, 'Sec-WebSocket-Key1': '4 @1  46546xW%0l 1 5', 'Sec-WebSocket-Key2': '12998 5 Y3 1  .P00'
 })
 
-t.test('hundreds of handshakes that are not finished are all given up, and nobody waits for them', async (t) => {
+t.test('hundreds of unfinished handshakes all time out, and delay no others', async (t) => {
   const app = await createApp(t, { handshakeTimeout: 300 })
   addHonestRoute(app)
   app.ws('/demo', () => { t.fail('no socket') })
@@ -51,7 +51,7 @@ t.test('hundreds of handshakes that are not finished are all given up, and nobod
   t.ok(await heldBytes() - before < 1_048_576)
 })
 
-t.test('so are handshakes of TLS that are not finished', async (t) => {
+t.test('hundreds of unfinished TLS handshakes all time out, and delay no others', async (t) => {
   const file = (extension: string): Buffer => readFileSync(new URL(
     `../fixtures/localhost.${extension}`, import.meta.url
   ))
@@ -85,7 +85,7 @@ t.test('so are handshakes of TLS that are not finished', async (t) => {
 const CONNECTS = Number(process.env['HOSTILE_CONNECTS'] ?? 2_000)
 const AT_ONCE = 200
 
-t.test(`${CONNECTS} peers that connect and leave, each in another way, leave nothing behind`, async (t) => {
+t.test(`${CONNECTS} peers that connect and leave in different ways leave nothing behind`, async (t) => {
   const app = await createApp(t, { maxConnections: AT_ONCE + 1 })
   addHonestRoute(app)
   const counts = { opened: 0, closed: 0 }
@@ -119,7 +119,7 @@ t.test(`${CONNECTS} peers that connect and leave, each in another way, leave not
   t.ok(honest.most <= MOST_TURNS, `${honest.most} turns`)
 })
 
-t.test('a reset at each stage of a connection closes what was opened, once', async (t) => {
+t.test('a reset at each stage of a connection closes everything that was opened, once', async (t) => {
   const app = await createApp(t)
   const opened: string[] = []
   const closed: string[] = []
@@ -174,7 +174,7 @@ t.test('a reset at each stage of a connection closes what was opened, once', asy
   t.equal(app.websocketServer.metrics().total.open, 0)
 })
 
-t.test('heads that are too large, or have too many lines, open no socket', async (t) => {
+t.test('heads that are too large, or have too many headers, open no socket', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', { perMessageDeflate: true }, () => { t.fail('no socket') })
   const port = await listen(app)
@@ -202,7 +202,7 @@ t.test('heads that are too large, or have too many lines, open no socket', async
   }
 })
 
-t.test('a request that hides in a body, or behind a handshake, is not answered', async (t) => {
+t.test('a request hidden in a body, or after a handshake, is not answered', async (t) => {
   const app = await createApp(t)
   let hidden = 0
   app.get('/hidden', async () => { hidden++; return 'found' })
@@ -236,7 +236,7 @@ t.test('a request that hides in a body, or behind a handshake, is not answered',
   t.equal(hidden, 0)
 })
 
-t.test('no header of a client writes another one into the answer', async (t) => {
+t.test('no request header can inject a header into the answer', async (t) => {
   const app = await createApp(t, { origin: true }, { trustProxy: true })
   app.ws('/*', { perMessageDeflate: true }, () => {})
   const port = await listen(app)
@@ -300,7 +300,7 @@ const statusOf = async (t: Test, port: number, headers: Record<string, string | 
   return status
 }
 
-t.test('an origin that is not that of the server is refused in every version, however it looks', async (t) => {
+t.test('a foreign origin is refused in every version, however it is written', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', () => {})
   const port = await listen(app)
@@ -312,7 +312,7 @@ t.test('an origin that is not that of the server is refused in every version, ho
   }
 })
 
-t.test('what a proxy says counts with trustProxy, and with it alone', async (t) => {
+t.test('headers of a proxy count with trustProxy only', async (t) => {
   type Case = readonly [origin: string, forwarded: Record<string, string>, untrusted: number, trusted: number]
   const table: readonly Case[] = [
     ['http://example.com', {}, 101, 101],

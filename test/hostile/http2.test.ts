@@ -40,7 +40,7 @@ const expectHonest = async (t: Test, honest: Http2Socket, name: string): Promise
   t.equal(await honest.readText(), name)
 }
 
-t.test('floods of settings and of pings by a peer that reads nothing end its connection', async (t) => {
+t.test('a peer that floods settings or pings without reading has its connection closed', async (t) => {
   const { port, sockets, honest } = await serve(t)
   for (const [name, flood] of [
     ['settings', http2Frame(SETTINGS)], ['pings', http2Frame(PING, 0, 0, Buffer.alloc(8))]
@@ -61,7 +61,7 @@ t.test('floods of settings and of pings by a peer that reads nothing end its con
   }
 })
 
-t.test('a flood of pings that is read is answered, and its socket goes on', async (t) => {
+t.test('a flood of pings by a peer that reads is answered, and its socket stays open', async (t) => {
   const { port, sockets, honest } = await serve(t)
   const client = await RawHttp2.connect(t, port)
   client.socket.write(openStream(1))
@@ -74,7 +74,7 @@ t.test('a flood of pings that is read is answered, and its socket goes on', asyn
   await expectHonest(t, honest, 'read')
 })
 
-t.test('headers that go on in continuation frames without end are given up', async (t) => {
+t.test('headers with endless continuation frames end the connection', async (t) => {
   const { port, sockets, honest } = await serve(t)
   const before = await heldBytes()
   const client = await RawHttp2.connect(t, port)
@@ -90,7 +90,7 @@ t.test('headers that go on in continuation frames without end are given up', asy
   await expectHonest(t, honest, 'continuation')
 })
 
-t.test('window updates that overflow end the stream, or the connection, and not the server', async (t) => {
+t.test('window updates that overflow end the stream or the connection, but not the server', async (t) => {
   const { port, sockets, honest } = await serve(t)
   for (const stream of [1, 0]) {
     const client = await RawHttp2.connect(t, port)
@@ -118,7 +118,7 @@ t.test('many small window updates cost nothing', async (t) => {
   await expectHonest(t, honest, 'small')
 })
 
-t.test('a peer that opens no window is held the limit of backpressure, however many streams it has', async (t) => {
+t.test('a peer that opens no window costs the backpressure limit, however many streams it has', async (t) => {
   const LIMIT = 262_144
   const { port, sockets, honest } = await serve(t, { backpressure: { limit: LIMIT, policy: 'drop' } })
   const client = await RawHttp2.connect(t, port, initialWindow(0))
@@ -138,7 +138,7 @@ t.test('a peer that opens no window is held the limit of backpressure, however m
   for (const socket of sockets) socket.terminate()
 })
 
-t.test('resets faster than handshakes are answered leave nothing behind, or end the connection', async (t) => {
+t.test('resets that are faster than the handshakes leave nothing behind, or end the connection', async (t) => {
   const { app, port, honest } = await serve(t)
   const client = await RawHttp2.connect(t, port)
   for (let stream = 1; stream < 2_000 && !client.isOver; stream += 2) {

@@ -6,7 +6,7 @@ import { MemorySocket } from '../../lib/inject/pair.js'
 import { createApp } from '../fixtures/app.js'
 import { closeOf } from '../fixtures/client.js'
 
-t.test('before the handshake a client is connecting, and sends nothing', async (t) => {
+t.test('a client is connecting before the handshake, and sends nothing', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', () => {})
   let error: unknown
@@ -26,7 +26,7 @@ t.test('before the handshake a client is connecting, and sends nothing', async (
   t.equal(await closeOf(client), 1006)
 })
 
-t.test('one that is closed or cut before the answer never opens, and leaves no timer', async (t) => {
+t.test('a client that is closed or terminated before the answer never opens, and leaves no timer', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', () => { t.fail('no socket') })
   const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
@@ -39,7 +39,7 @@ t.test('one that is closed or cut before the answer never opens, and leaves no t
   t.equal(timers(), before)
 })
 
-t.test('what the server does at once is told to those who listen after the await', async (t) => {
+t.test('events that the server causes at once reach listeners added after the await', async (t) => {
   const app = await createApp(t)
   app.ws('/closes', (socket) => { socket.close(1000, 'no more') })
   app.ws('/sends', (socket) => {
@@ -57,7 +57,7 @@ t.test('what the server does at once is told to those who listen after the await
   t.same(told, ['one', 'two'])
 })
 
-t.test('messages wait for a listener that comes late', async (t) => {
+t.test('messages wait for a late listener', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', (socket) => { socket.send('early') })
   const client = await app.injectWS('/demo')
@@ -67,7 +67,7 @@ t.test('messages wait for a listener that comes late', async (t) => {
   t.equal(await closeOf(client), 1005)
 })
 
-t.test('a client that is paused after the await stays so', async (t) => {
+t.test('a client that is paused after the await stays paused', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', (socket) => { socket.send('early') })
   const client = await app.injectWS('/demo')
@@ -83,7 +83,7 @@ t.test('a client that is paused after the await stays so', async (t) => {
   client.terminate()
 })
 
-t.test('a client has the other faces of a socket', async (t) => {
+t.test('a client has the other APIs of a socket', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', (socket) => {
     socket.on('message', (data, isBinary) => { socket.send(data, { binary: isBinary }) })
@@ -108,7 +108,7 @@ t.test('a client has the other faces of a socket', async (t) => {
   t.equal(await closed, 4000)
 })
 
-t.test('what a listener throws is not contained: a test must fail of it', async (t) => {
+t.test('an error thrown by a listener is not caught, so that the test fails', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', (socket) => { socket.send('hello') })
   const client = await app.injectWS('/demo')
@@ -125,7 +125,7 @@ t.test('what a listener throws is not contained: a test must fail of it', async 
   client.terminate()
 })
 
-t.test('what belongs to the answer is read off, wherever it is cut', async (t) => {
+t.test('the bytes of the answer are removed, wherever they are split', async (t) => {
   const proof = Buffer.from('8jKS\'y:G*Co,Wxa-')
   const message = Buffer.from('006869ff', 'hex')
   for (const cut of [0, 1, 15, 16, 17, proof.length + message.length]) {
@@ -151,7 +151,7 @@ t.test('what belongs to the answer is read off, wherever it is cut', async (t) =
   }
 })
 
-t.test('an end that is cut leaves no timer that keeps the process', async (t) => {
+t.test('a terminated client leaves no timer that keeps the process alive', async (t) => {
   const app = await createApp(t)
   const ended = new Promise<number>((resolve) => { app.ws('/demo', (socket) => { socket.on('close', resolve) }) })
   const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length

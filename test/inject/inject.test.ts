@@ -51,7 +51,7 @@ t.test('the server sees a real request', async (t) => {
   client.terminate()
 })
 
-t.test('the address may be of either family, or come with a socket', async (t) => {
+t.test('remoteAddress may be IPv4 or IPv6, or come from a given socket', async (t) => {
   const app = await createApp(t)
   app.ws(
     '/demo',
@@ -68,7 +68,7 @@ t.test('the address may be of either family, or come with a socket', async (t) =
   }
 })
 
-t.test('every version can be spoken', async (t) => {
+t.test('every version can be injected', async (t) => {
   const app = await createApp(t)
   app.ws('/', (socket) => {
     socket.send(`${socket.version} ${socket.protocol}`)
@@ -84,7 +84,7 @@ t.test('every version can be spoken', async (t) => {
   }
 })
 
-t.test('a version that has to name an origin names that of the server, unless it is given', async (t) => {
+t.test('a version that requires an origin sends that of the server, unless one is given', async (t) => {
   for (const https of [null, {}]) {
     const app = Fastify({ https } as object) as FastifyInstance
     t.teardown(() => app.close())
@@ -104,7 +104,7 @@ t.test('a version that has to name an origin names that of the server, unless it
   }
 })
 
-t.test('the proof of hixie-76 is read off, however it is cut', async (t) => {
+t.test('the digest of hixie-76 is removed from the messages, however it is split', async (t) => {
   const app = await createApp(t)
   app.ws('/', (socket) => { socket.send('after the proof') })
   // Head and proof of the answer come in one packet each.
@@ -113,7 +113,7 @@ t.test('the proof of hixie-76 is read off, however it is cut', async (t) => {
   client.terminate()
 })
 
-t.test('a refusal rejects, with the whole answer', async (t) => {
+t.test('a refusal rejects with the whole answer', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', {
     onRequest: async (_request, reply) => reply.code(401).header('www-authenticate', 'Bearer').send({ message: 'who?' })
@@ -136,14 +136,14 @@ t.test('a refusal rejects, with the whole answer', async (t) => {
   })
 })
 
-t.test('a connection that is cut before the answer rejects', async (t) => {
+t.test('a connection that closes before the answer rejects', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', { onRequest: async (request) => { request.raw.destroy() } }, () => {})
   await t.rejects(app.injectWS('/demo'))
   await t.rejects(app.injectWS('/demo', {}, { onInit: (client) => { client.terminate() } }))
 })
 
-t.test('what onOpen throws rejects', async (t) => {
+t.test('an error thrown by onOpen rejects', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', () => {})
   let opened = 0
@@ -156,7 +156,7 @@ t.test('what onOpen throws rejects', async (t) => {
   await t.rejects(failed, { message: 'mine' })
 })
 
-t.test('the application is made ready first, and closes its sockets as ever', async (t) => {
+t.test('the application is made ready first, and closes its sockets as usual', async (t) => {
   const app = Fastify()
   await app.register(fastifyWire)
   app.register(async (child) => { child.ws('/child', (socket) => { socket.send('in') }) })
@@ -180,7 +180,7 @@ t.test('a server of another kind is refused', async (t) => {
   await t.rejects(injectSocket(new Server() as never), { code: 'FST_WIRE_INJECT' })
 })
 
-t.test('what was sent at the open comes before the client does, where somebody listens already', async (t) => {
+t.test('messages sent when the socket opens are delivered before the await, if there is a listener', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', (socket) => { socket.send('at once') })
   const order: string[] = []
@@ -193,7 +193,7 @@ t.test('what was sent at the open comes before the client does, where somebody l
   client.terminate()
 })
 
-t.test('the headers that make it a handshake stay', async (t) => {
+t.test('the headers of the handshake cannot be overridden', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', (socket, { headers }) => { socket.send(`${headers.upgrade} ${headers.connection}`) })
   const client = await app.injectWS('/demo', { headers: { Upgrade: 'h2c', connection: 'keep-alive' } })
@@ -201,7 +201,7 @@ t.test('the headers that make it a handshake stay', async (t) => {
   client.terminate()
 })
 
-t.test('what a context has besides is found on the request, unless a request has it', async (t) => {
+t.test('further properties of a context are set on the request, unless a request has them', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', (socket, { raw, method }) => {
     socket.send(JSON.stringify([
@@ -218,7 +218,7 @@ t.test('what a context has besides is found on the request, unless a request has
   client.terminate()
 })
 
-t.test('a refusal has the URL, and what the answer says as its cause', async (t) => {
+t.test('a refusal has the URL, and the error of the answer as its cause', async (t) => {
   const app = await createApp(t)
   app.get('/resource', async () => 'plain')
   app.ws('/html', { onRequest: async (_request, reply) => reply.code(401).send('who?') }, () => {})
@@ -268,7 +268,7 @@ for (const secure of [false, true]) {
   })
 }
 
-t.test('an end without a close is one over HTTP/2 as well', async (t) => {
+t.test('an end without a close is an end over HTTP/2 as well', async (t) => {
   const app = await createHttp2App(t)
   const closed = new Promise<number>((resolve) => { app.ws('/demo', (socket) => { socket.on('close', resolve) }) })
   // From Node.js 26 the reset of a stream overtakes the headers that were written in the same tick.
@@ -284,7 +284,7 @@ t.test('an end without a close is one over HTTP/2 as well', async (t) => {
   t.equal((await once(cut, 'close'))[0], 1006)
 })
 
-t.test('HTTP/2 is injected into HTTP/2 only, with version 13, and a hook that throws rejects', async (t) => {
+t.test('HTTP/2 is injected only with version 13 into HTTP/2, and a hook that throws rejects', async (t) => {
   const app = await createApp(t)
   await t.rejects(app.injectWS('/', { http2: true }), { code: 'FST_WIRE_INJECT' })
   const other = await createHttp2App(t)

@@ -26,7 +26,7 @@ function decode (bytes: Buffer): Array<number | string> {
   return read
 }
 
-t.test('frames behind a head get a mask, in every length form and however they are cut', async (t) => {
+t.test('frames after a head are masked, in every form of length and however they are split', async (t) => {
   const head = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n'
   const bytes = Buffer.concat([Buffer.from(head), frames()])
   t.same(decode(frames()), ['FST_WIRE_MASK'])
@@ -40,14 +40,14 @@ t.test('frames behind a head get a mask, in every length form and however they a
   }
 })
 
-t.test('a refusal is handed on as it is', async (t) => {
+t.test('a refusal is passed on unchanged', async (t) => {
   const masking = new Masking()
   const answer = Buffer.from('HTTP/1.1 404 Not Found\r\n\r\nbody')
   t.equal(masking.apply(answer).toString(), answer.toString())
   t.equal(masking.apply(Buffer.from('810161', 'hex')).toString('hex'), '810161')
 })
 
-t.test('a request is a head like any other', async (t) => {
+t.test('a request has a head like a response', async (t) => {
   const masking = new Masking()
   t.equal(masking.apply(Buffer.from('GET / HTTP/1.1\r\n\r\n')).toString(), 'GET / HTTP/1.1\r\n\r\n')
   t.equal(masking.apply(Buffer.from('810161', 'hex')).toString('hex'), '81810000000061')

@@ -14,14 +14,14 @@ function createPair (transform = (bytes: Buffer) => bytes): { near: MemorySocket
   return { near, far }
 }
 
-t.test('an end says where it is, and takes the settings of a socket', async (t) => {
+t.test('an end has addresses, and accepts the settings of a socket', async (t) => {
   const { near, far } = createPair()
   t.match(far, { remoteAddress: '::1', remoteFamily: 'IPv6', remotePort: 1, encrypted: true })
   t.same(near.address(), { address: '192.0.2.7', family: 'IPv4', port: 1 })
   t.equal(near.setTimeout().setNoDelay().setKeepAlive().ref().unref(), near)
 })
 
-t.test('what is written comes out at the other end, changed on its way, as a copy and not at once', async (t) => {
+t.test('written data arrives at the other end, transformed, copied and asynchronously', async (t) => {
   const { near, far } = createPair((bytes) => bytes.map((byte) => byte + 1) as Buffer)
   const bytes = Buffer.from('abc')
   const seen: string[] = []
@@ -33,7 +33,7 @@ t.test('what is written comes out at the other end, changed on its way, as a cop
   t.same(seen, ['bcd'])
 })
 
-t.test('a reader that stops is waited for', async (t) => {
+t.test('the writer waits for a reader that has stopped', async (t) => {
   const { near, far } = createPair()
   let written = 0
   const size = 65_536
@@ -52,7 +52,7 @@ t.test('a reader that stops is waited for', async (t) => {
   t.equal(read, size * total)
 })
 
-t.test('the end of one side is that of the other, which may write on', async (t) => {
+t.test('ending one side ends the other for reading, which may continue to write', async (t) => {
   const { near, far } = createPair()
   near.end()
   far.resume()
@@ -63,7 +63,7 @@ t.test('the end of one side is that of the other, which may write on', async (t)
   await ended
 })
 
-t.test('destroying one side ends the other, and a write to it fails', async (t) => {
+t.test('destroying one side ends the other, and writing to it fails', async (t) => {
   const { near, far } = createPair()
   far.resume()
   near.destroy()

@@ -15,7 +15,7 @@ t.test('the defaults are those of the table', async (t) => {
   })
 })
 
-t.test('an origin is one, a list, a function, or any', async (t) => {
+t.test('origin is a string, a list, a function, or true', async (t) => {
   const check = (): boolean => true
   t.equal(resolve({ origin: true }).origin, undefined)
   t.equal(resolve({ origin: check }).origin, check)
@@ -27,7 +27,7 @@ t.test('an origin is one, a list, a function, or any', async (t) => {
   t.match(resolve({ origin: [] }).origin, { hasOwn: false })
 })
 
-t.test('connections are counted where the number was given', async (t) => {
+t.test('connections are counted only if a limit is given', async (t) => {
   const plugin = { maxConnections: 100, maxConnectionsPerAddress: 10, handshakeTimeout: 5 }
   t.match(resolveAdmission(plugin, plugin), { maxConnections: 100, maxConnectionsPerAddress: 10 })
   t.match(resolveAdmission({ ...plugin, maxConnections: 5 }, { maxConnections: 5 }), {
@@ -35,7 +35,7 @@ t.test('connections are counted where the number was given', async (t) => {
   })
 })
 
-t.test('the burst is what may come in a second, and one at least', async (t) => {
+t.test('the default burst is one second of the rate, and at least one', async (t) => {
   t.same(resolve({ messageRate: { rate: 2.5 } }).messageRate, { rate: 2.5, burst: 3, pauses: false })
   t.same(resolve({ messageRate: { rate: 0.1, policy: 'pause' } }).messageRate, { rate: 0.1, burst: 1, pauses: true })
   t.same(resolve({ messageRate: { rate: 10, burst: 50, policy: 'close' } }).messageRate, {
@@ -43,12 +43,12 @@ t.test('the burst is what may come in a second, and one at least', async (t) => 
   })
 })
 
-t.test('a lifetime has a jitter of a tenth', async (t) => {
+t.test('the default jitter of a lifetime is a tenth', async (t) => {
   t.same(resolve({ maxLifetime: 60_000 }).lifetime, { longest: 60_000, jitter: 0.1 })
   t.same(resolve({ maxLifetime: 60_000, lifetimeJitter: 0 }).lifetime, { longest: 60_000, jitter: 0 })
 })
 
-t.test('a wrong value is refused, with what would be right', async (t) => {
+t.test('an invalid value is refused with the valid ones', async (t) => {
   const cases: Array<[options: object, message: string | RegExp]> = [
     [
       { origin: '*' },

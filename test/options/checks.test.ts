@@ -3,7 +3,7 @@ import { ANY_COUNT, ANY_SIZE, ANY_TIME, flag, objectOf, oneOf, wholeNumber } fro
 
 const refusal = (message: string) => ({ code: 'FST_WIRE_OPTION', message })
 
-t.test('what is given and right is handed on, what is not given stays undefined', async (t) => {
+t.test('a valid value is returned, a missing one stays undefined', async (t) => {
   for (const [range, value] of [[ANY_SIZE, 0], [ANY_COUNT, 1], [ANY_TIME, 2_147_483_647]] as const) {
     t.equal(wholeNumber('n', value, range), value)
   }
@@ -16,7 +16,7 @@ t.test('what is given and right is handed on, what is not given stays undefined'
   t.same(objectOf('x', undefined, []), {})
 })
 
-t.test('what is wrong is refused with its name, what it may be and what it was', async (t) => {
+t.test('an invalid value is refused with its name, the valid values and the given one', async (t) => {
   for (const value of [0, 1.5, 2 ** 31, NaN, '5' as unknown as number]) {
     t.throws(() => wholeNumber('n', value, ANY_TIME), { code: 'FST_WIRE_OPTION' })
   }
@@ -32,7 +32,7 @@ t.test('what is wrong is refused with its name, what it may be and what it was',
   t.throws(() => objectOf('x', 5 as unknown as object, []), refusal('The option "x" must be an object, not 5'))
 })
 
-t.test('so is what there is no option for', async (t) => {
+t.test('an unknown option is refused', async (t) => {
   t.throws(() => objectOf<{ limit?: number, policy?: string }>(
     'backpressure', { limits: 5 } as object, ['limit', 'policy']
   ), {

@@ -12,17 +12,17 @@ const DEFAULTS = {
   clientWindowBits: 15
 }
 
-t.test('nothing is compressed unless that is asked for', async (t) => {
+t.test('compression is off by default', async (t) => {
   t.equal(resolveDeflate(undefined), undefined)
   t.equal(resolveDeflate(false), undefined)
 })
 
-t.test('true and an empty object are the defaults', async (t) => {
+t.test('true and an empty object mean the defaults', async (t) => {
   t.strictSame(resolveDeflate(true), DEFAULTS)
   t.strictSame(resolveDeflate({}), DEFAULTS)
 })
 
-t.test('each option, under both of its names', async (t) => {
+t.test('each option has two names', async (t) => {
   const cases: Array<[DeflateOptions, Partial<typeof DEFAULTS>]> = [
     [{ threshold: 0 }, { threshold: 0 }],
     [{ threshold: Number.MAX_SAFE_INTEGER }, { threshold: Number.MAX_SAFE_INTEGER }],
@@ -53,7 +53,7 @@ t.test('each option, under both of its names', async (t) => {
   }
 })
 
-t.test('our name counts where both are given', async (t) => {
+t.test('our name takes precedence if both are given', async (t) => {
   t.strictSame(
     resolveDeflate({
       level: 2,
@@ -71,7 +71,7 @@ t.test('our name counts where both are given', async (t) => {
     { ...DEFAULTS, level: 2, memLevel: 3, windowBits: 9, clientWindowBits: 10 })
 })
 
-t.test('what no option can be is refused by its name', async (t) => {
+t.test('an invalid value is refused with the name of its option', async (t) => {
   const cases: Array<[unknown, RegExp]> = [
     ['yes', /"perMessageDeflate" must be true, false or an object, not 'yes'/],
     [null, /"perMessageDeflate" .* not null/],
@@ -94,7 +94,7 @@ t.test('what no option can be is refused by its name', async (t) => {
   }
 })
 
-t.test('so is what there is no option for', async (t) => {
+t.test('an unknown option is refused', async (t) => {
   t.throws(() => resolveDeflate({ treshold: 1 } as DeflateOptions), {
     code: 'FST_WIRE_UNKNOWN_OPTION', message: /"perMessageDeflate\.treshold"/
   })

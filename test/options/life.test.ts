@@ -10,7 +10,7 @@ t.test('the defaults are those of the table', async (t) => {
   t.same(resolveShutdown(undefined), { code: 1001, reason: '', drain: 0 })
 })
 
-t.test('what is given goes before them', async (t) => {
+t.test('given values override the defaults', async (t) => {
   t.same(resolveHeartbeat({ interval: 1, timeout: 2, idle: false }), { interval: 1, timeout: 2, idle: false })
   t.same(resolveHeartbeat({ idle: 3 }), { interval: 30_000, timeout: 10_000, idle: 3 })
   t.same(resolveBackpressure({ limit: 0, policy: 'latest' }, 5), { limit: 0, policy: 'latest' })
@@ -24,11 +24,11 @@ t.test('heartbeat and backpressure can be turned off', async (t) => {
   t.equal(resolveBackpressure(false, 0), undefined)
 })
 
-t.test('the largest message that may come may also go', async (t) => {
+t.test('the default backpressure limit admits a message of maxPayload', async (t) => {
   t.equal(resolveBackpressure({}, 104_857_600)?.limit, 104_857_600)
 })
 
-t.test('a wrong option is named, with what it must be', async (t) => {
+t.test('an invalid option is refused with its name and the valid values', async (t) => {
   const wrong: Array<[string, () => unknown]> = [
     ['"heartbeat" must be false or an object', () => resolveHeartbeat(1 as never)],
     ['"heartbeat" must be false or an object', () => resolveHeartbeat(null as never)],

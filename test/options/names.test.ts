@@ -2,7 +2,7 @@ import t from 'tap'
 import { meantName, refuseMisspelt } from '../../lib/options/names.js'
 import { SOCKET_OPTIONS } from '../../lib/options/table.js'
 
-t.test('a slip is told from the name of something else', async (t) => {
+t.test('a misspelt name is distinguished from an unrelated one', async (t) => {
   const names = ['maxPayload', 'send', 'origin', 'closeTimeout']
   const cases: Array<[string, string | undefined]> = [
     ['maxPayloads', 'maxPayload'], ['maxpayload', 'maxPayload'], ['mxaPayload', 'maxPayload'],
@@ -14,7 +14,7 @@ t.test('a slip is told from the name of something else', async (t) => {
   for (const [name, meant] of cases) t.equal(meantName(name, names), meant, name)
 })
 
-t.test('no option of a Fastify route passes for a slip of ours', async (t) => {
+t.test('no option of a Fastify route counts as a misspelt option', async (t) => {
   const theirs = [
     'method', 'url', 'path', 'schema', 'attachValidation', 'exposeHeadRoute', 'onRequest', 'preParsing',
     'preValidation', 'preHandler', 'preSerialization',
@@ -26,7 +26,7 @@ t.test('no option of a Fastify route passes for a slip of ours', async (t) => {
   t.doesNotThrow(() => { refuseMisspelt(Object.fromEntries(theirs.map((name) => [name, 1])), SOCKET_OPTIONS) })
 })
 
-t.test('a slip is refused with what was meant', async (t) => {
+t.test('a misspelt option is refused with the right name', async (t) => {
   t.throws(() => { refuseMisspelt({ config: {}, messages: {} }, ['message'], 'schema.') }, {
     code: 'FST_WIRE_MISSPELT_OPTION', message: 'Unknown option "schema.messages": did you mean "schema.message"?'
   })

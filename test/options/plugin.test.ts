@@ -5,7 +5,7 @@ import type { WireOptions } from '../../lib/options/options.js'
 
 const read = (options: object): WireOptions => readPluginOptions(options as WireOptions)
 
-t.test('what is given is handed on', async (t) => {
+t.test('given options are returned', async (t) => {
   const given = {
     errorHandler: () => {},
     preClose: (done: () => void) => { done() },
@@ -18,7 +18,7 @@ t.test('what is given is handed on', async (t) => {
   t.same(read({}), { options: {} })
 })
 
-t.test('the options of ws are defaults of those of the plugin', async (t) => {
+t.test('options of ws are defaults for those of the plugin', async (t) => {
   t.match(read({ options: { maxPayload: 5, perMessageDeflate: { threshold: 1 } } }), {
     maxPayload: 5, perMessageDeflate: { threshold: 1 }
   })
@@ -27,7 +27,7 @@ t.test('the options of ws are defaults of those of the plugin', async (t) => {
   })
 })
 
-t.test('null is none, as there', async (t) => {
+t.test('null counts as missing, as in @fastify/websocket', async (t) => {
   t.same(read({
     errorHandler: null, preClose: null, maxPayload: null, perMessageDeflate: null, options: null
   }), { options: {} })
@@ -36,7 +36,7 @@ t.test('null is none, as there', async (t) => {
   })
 })
 
-t.test('what ws takes is taken, and means what it means there', async (t) => {
+t.test('options of ws are accepted, with the meaning that they have there', async (t) => {
   for (const maxPayload of [null, Infinity, 0, -1, 'x', 2 ** 31]) {
     t.equal(read({ options: { maxPayload } }).maxPayload, Number.MAX_SAFE_INTEGER)
   }
@@ -50,7 +50,7 @@ t.test('what ws takes is taken, and means what it means there', async (t) => {
   }).perMessageDeflate, { level: 5 })
 })
 
-t.test('what would fail at a handshake, or never, is refused at once', async (t) => {
+t.test('options that would fail at a handshake, or never, are refused at once', async (t) => {
   t.throws(() => read({ errorHandler: 1 }), { code: 'FST_WIRE_ERROR_HANDLER' })
   t.throws(() => read({ preClose: 1 }), { code: 'FST_WIRE_PRE_CLOSE' })
   t.throws(() => read({ options: { noServer: true } }), {
@@ -68,7 +68,7 @@ t.test('what would fail at a handshake, or never, is refused at once', async (t)
   })
 })
 
-t.test('what is probably misspelt is said, and what is for others is not', async (t) => {
+t.test('a probably misspelt option is reported, an option of another plugin is not', async (t) => {
   const others = {
     prefix: '/a',
     logLevel: 'warn',
@@ -88,7 +88,7 @@ t.test('what is probably misspelt is said, and what is for others is not', async
   t.same(misspeltOptions({}, []), [])
 })
 
-t.test('options of the plugin that are named as in other packages are warned of', async (t) => {
+t.test('a plugin option with the name that another package uses causes a warning', async (t) => {
   const given = { idleTimeout: 5, verifyClient: () => true, options: { pingInterval: 5 } } as object
   t.match(misspeltOptions(given, []), [
     /"idleTimeout", it is ignored: write heartbeat/, /"verifyClient".*write options: \{ verifyClient \}/,
@@ -97,7 +97,7 @@ t.test('options of the plugin that are named as in other packages are warned of'
   t.same(misspeltOptions({ options: { verifyClient: () => true } }, []), [])
 })
 
-t.test('the name of the method that declares sockets is a name', async (t) => {
+t.test('decorator must be a valid name', async (t) => {
   for (const decorator of ['', 5]) {
     t.throws(() => read({ decorator }), {
       code: 'FST_WIRE_OPTION', message: /"decorator" must be the name of a method/

@@ -2,7 +2,7 @@ import t from 'tap'
 import { resolveProtocols, resolveVersions } from '../../lib/options/protocols.js'
 import { VERSIONS } from '../../lib/versions.js'
 
-t.test('every version is spoken by default, and only those there are may be named', async (t) => {
+t.test('all versions are enabled by default, and only known ones are accepted', async (t) => {
   t.equal(resolveVersions(), VERSIONS)
   t.same(resolveVersions(['13']), ['13'])
   for (const wrong of [[], ['14'], '13']) t.throws(() => resolveVersions(wrong as never), { code: 'FST_WIRE_OPTION' })

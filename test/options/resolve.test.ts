@@ -34,7 +34,7 @@ t.test('a route overrides the plugin', async (t) => {
   })
 })
 
-t.test('a refused message is for the errorHandler, unless onInvalid says what is done', async (t) => {
+t.test('a refused message goes to the errorHandler, unless onInvalid is given', async (t) => {
   const errorHandler = (): void => {}
   const { onInvalid, passesBinary } = resolveSettings({})
   t.equal(onInvalid, 'close')
@@ -52,11 +52,11 @@ t.test('the fragment limit scales with maxPayload', async (t) => {
   t.equal(resolveSettings({ maxFragments: 3 }).limits.maxFragments, 3)
 })
 
-t.test('where messages may be of any size, what waits for a peer may not', async (t) => {
+t.test('the backpressure limit is finite even if maxPayload is unlimited', async (t) => {
   t.equal(resolveSettings({ maxPayload: Number.MAX_SAFE_INTEGER }).backpressure?.limit, 104_857_600)
 })
 
-t.test('a wrong option is named, with what it must be', async (t) => {
+t.test('an invalid option is refused with its name and the valid values', async (t) => {
   const wrong: Array<[keyof WireOptions, unknown]> = [
     ['maxPayload', -1], ['maxPayload', '1'], ['maxFragments', 0], ['closeTimeout', 0], ['closeTimeout', 2 ** 31],
     ['handshakeTimeout', 1.5], ['versions', []], ['versions', ['14']], ['versions', '13'],
@@ -71,13 +71,13 @@ t.test('a wrong option is named, with what it must be', async (t) => {
   }
 })
 
-t.test('socket options are told from route options', async (t) => {
+t.test('socket options are separated from route options', async (t) => {
   for (const name of ['maxPayload', 'heartbeat', 'backpressure']) t.ok(isSocketOption(name), name)
   t.notOk(isSocketOption('shutdown'))
   t.notOk(isSocketOption('schema'))
 })
 
-t.test('routes declared as for @fastify/websocket have its defaults', async (t) => {
+t.test('drop-in routes have the defaults of @fastify/websocket', async (t) => {
   const settings = resolveDropInSettings({})
   t.equal(settings.limits.maxPayload, 104_857_600)
   t.equal(settings.backpressure?.limit, 104_857_600)

@@ -12,7 +12,7 @@ t.test('the options may be left out', async (t) => {
   t.same(readDeclaration('*', {}, handler), { options: {}, handler })
 })
 
-t.test('arguments that are none, or in another order, are refused', async (t) => {
+t.test('missing or swapped arguments are refused', async (t) => {
   const cases: Array<[args: [unknown, unknown?, unknown?], code: string]> = [
     [['/a'], 'FST_WIRE_HANDLER'], [['/a', {}], 'FST_WIRE_HANDLER'], [['/a', { handler }], 'FST_WIRE_HANDLER'],
     [['/a', { message: handler }], 'FST_WIRE_HANDLER_OBJECT'],
@@ -25,7 +25,7 @@ t.test('arguments that are none, or in another order, are refused', async (t) =>
   for (const [[url, second, third], code] of cases) t.throws(() => readDeclaration(url, second, third), { code })
 })
 
-t.test('what a socket has not is refused, with the reason', async (t) => {
+t.test('an option that a socket cannot have is refused with the reason', async (t) => {
   const cases: Array<[object, code: string, message: RegExp]> = [
     [{ shutdown: {} }, 'FST_WIRE_ROUTE_OPTION', /"shutdown": it applies to all routes, pass it to app\.register/],
     [{ directIO: false }, 'FST_WIRE_ROUTE_OPTION', /"directIO"/],
@@ -54,7 +54,7 @@ t.test('what a socket has not is refused, with the reason', async (t) => {
   }
 })
 
-t.test('what says what is so anyway, and what is for others, passes', async (t) => {
+t.test('options that state the default, and options of other plugins, are accepted', async (t) => {
   t.doesNotThrow(() => {
     const fixed = { method: 'GET', exposeHeadRoute: false, constraints: { upgrade: 'websocket', host: 'a' } }
     const others = {
@@ -65,7 +65,7 @@ t.test('what says what is so anyway, and what is for others, passes', async (t) 
   t.doesNotThrow(() => { checkRouteOptions({ shutdown: undefined, constraints: { host: 'a' } }, []) })
 })
 
-t.test('a drop-in route gets a warning for each option that is probably misspelt or of another package', async (t) => {
+t.test('a drop-in route logs a warning for each option that is probably misspelt or foreign', async (t) => {
   const others = {
     method: 'GET', url: '/a', websocket: true, handler, config: {}, onError: handler, maxPayload: 5, own: 1
   }
@@ -76,7 +76,7 @@ t.test('a drop-in route gets a warning for each option that is probably misspelt
   ])
 })
 
-t.test('options of messages need a schema of them', async (t) => {
+t.test('options for messages require a schema for them', async (t) => {
   for (const own of [{ onInvalid: 'reply' }, { onBinary: 'pass' }]) {
     t.doesNotThrow(() => { checkMessageOptions(own, { message: {} }) })
     for (const schema of [undefined, {}, { send: {} }]) {

@@ -20,12 +20,12 @@ t.test('an option that is not given has its default', async (t) => {
   }
 })
 
-t.test('what @fastify/websocket has too is checked with the options of the plugin', async (t) => {
+t.test('options shared with @fastify/websocket are validated with the options of the plugin', async (t) => {
   const preClose = (): void => {}
   t.equal(OPTIONS.preClose.resolve(preClose), preClose)
 })
 
-t.test('the options of a socket are told from those of the plugin and of the Fastify route', async (t) => {
+t.test('socket options are separated from those of the plugin and of the Fastify route', async (t) => {
   for (const name of ['maxPayload', 'heartbeat', 'maxConnections']) t.ok(isSocketOption(name), name)
   for (const name of ['shutdown', 'schema']) t.notOk(isSocketOption(name), name)
   t.ok(PLUGIN_OPTIONS.includes('shutdown'))

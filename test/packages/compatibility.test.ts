@@ -15,12 +15,12 @@ const rows = read('docs/compatibility.md').split('\n')
   .map(([name, version, , , test]) =>
     [name?.toLowerCase(), version, test] as [name: string, version: string, test: string])
 
-t.test('the table of compatibility tells the versions that are tested', async (t) => {
+t.test('the table of compatibility lists the tested versions', async (t) => {
   t.equal(rows.length, 26)
   for (const [name, version] of rows) t.equal(series(version), series(versionOf(name)), name)
 })
 
-t.test('each package of the table is loaded by the test that it names', async (t) => {
+t.test('each package of the table is loaded by its test', async (t) => {
   for (const [name, , test] of rows) {
     t.match(read(`test/packages/${test.replaceAll('`', '')}`), new RegExp(`'${name}(/[^']*)?'|^ +${name}:`, 'm'), name)
   }

@@ -76,7 +76,7 @@ async function ask (url: string): Promise<string> {
 }
 
 for (const [name, mount] of Object.entries(MOUNTS)) {
-  t.test(`with ${name} sockets open, and refusals are whole answers`, async (t) => {
+  t.test(`sockets open with ${name}, and refusals are complete answers`, async (t) => {
     const app = await createApp(t, mount)
     const port = await listen(app)
     t.equal(await ask(`ws://127.0.0.1:${port}/own`), 'own: hello')
@@ -89,7 +89,7 @@ for (const [name, mount] of Object.entries(MOUNTS)) {
     t.equal(app.websocketServer.metrics().refusals['403'], 1)
   })
 
-  t.test(`with ${name} sockets are injected`, async (t) => {
+  t.test(`sockets are injected with ${name}`, async (t) => {
     const app = await createApp(t, mount)
     const client = await app.injectWS('/own')
     const message = once(client, 'message')
@@ -102,7 +102,7 @@ for (const [name, mount] of Object.entries(MOUNTS)) {
   })
 }
 
-t.test('the headers that Express middleware sets are on the 101', async (t) => {
+t.test('headers that Express middleware sets are on the 101', async (t) => {
   const app = await createApp(t, MOUNTS['@fastify/express']!)
   const client = new RawClient(t, await listen(app))
   t.match(await client.upgrade('/own'), /^HTTP\/1\.1 101 Switching Protocols\r\n[^]*x-express: yes\r\n/)
@@ -110,7 +110,7 @@ t.test('the headers that Express middleware sets are on the 101', async (t) => {
   t.equal(await client.readText(), 'own: hello')
 })
 
-t.test('over HTTP/2 a handshake with Express is answered, and the process lives', async (t) => {
+t.test('a handshake over HTTP/2 with Express is answered, and the process survives', async (t) => {
   const app = await createHttp2App(t)
   await app.register(expressPlugin)
   app.use((_request, _response, next) => { next() })
@@ -130,7 +130,7 @@ t.test('over HTTP/2 a handshake with Express is answered, and the process lives'
   await peer.closed()
 })
 
-t.test('what middleware throws is an answer, and the process lives', async (t) => {
+t.test('an error thrown by middleware is answered, and the process survives', async (t) => {
   const app = await createApp(t, async (app) => {
     await app.register(expressPlugin)
     app.use(() => { throw new Error('a middleware failed') })

@@ -59,7 +59,7 @@ for (const way of ['app.get with websocket: true', 'app.ws']) {
   })
 }
 
-t.test('mercurius: a subscription, on the server that it finds', async (t) => {
+t.test('mercurius: a subscription works on the server that mercurius finds', async (t) => {
   const app = await createApp(t)
   const { websocketServer } = app
   await app.register(mercurius, {

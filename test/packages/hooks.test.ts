@@ -50,7 +50,7 @@ t.test('@fastify/rate-limit: counts upgrades, from a port and without one', asyn
   await (await app.injectWS('/demo', { remoteAddress: '192.0.2.7' }))[Symbol.asyncDispose]()
 })
 
-t.test('@fastify/cookie and @fastify/session: a session begins on the 101, and is found by the next upgrade', async (t) => {
+t.test('@fastify/cookie and @fastify/session: the 101 starts a session, which the next upgrade has', async (t) => {
   const app = await createApp(t)
   await app.register(cookie)
   await app.register(session, { secret: 's'.repeat(32), cookie: { secure: false } })
@@ -72,7 +72,7 @@ t.test('@fastify/cookie and @fastify/session: a session begins on the 101, and i
   second.client.close()
 })
 
-t.test('@fastify/otel: an upgrade has a span, its hooks and handler within', async (t) => {
+t.test('@fastify/otel: an upgrade has a span that contains its hooks and handler', async (t) => {
   const exporter = new InMemorySpanExporter()
   const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
   const instrumentation = new FastifyOtelInstrumentation()
@@ -99,7 +99,7 @@ t.test('@fastify/otel: an upgrade has a span, its hooks and handler within', asy
   }
 })
 
-t.test('@fastify/under-pressure: upgrades get 503 while the service is not well', async (t) => {
+t.test('@fastify/under-pressure: upgrades get 503 under pressure', async (t) => {
   const app = await createApp(t)
   let isWell = true
   await app.register(underPressure, {

@@ -30,7 +30,7 @@ test('a conversation', async () => {${CONVERSATION}
 const printed = (name: string): string => blockWith('docs/testing.md', `// ${name}\n`)
 const jestConfig = blocksOf('docs/testing.md').find(({ language }) => language === 'json')!.code
 
-t.test('jest: require() loads the package without a transform, and a socket converses', async (t) => {
+t.test('jest: require() loads the package without a transform, and a socket exchanges messages', async (t) => {
   const directory = t.testdir({
     'package.json': '{}',
     'jest.config.json': JSON.stringify({ ...JSON.parse(jestConfig), watchman: false }),
@@ -59,7 +59,7 @@ for (const environment of ['node', 'jsdom']) {
   })
 }
 
-t.test('node:test and tap: the tests that the documentation prints pass', async (t) => {
+t.test('node:test and tap: the tests in the documentation pass', async (t) => {
   for (const [name, count] of [['node.test.js', 2], ['tap.test.js', 1]] as const) {
     const directory = t.testdir({
       'package.json': '{ "type": "module" }', 'app.js': printed('app.js'), [name]: printed(name)

@@ -36,7 +36,7 @@ async function echo (url: string, protocol?: string): Promise<string> {
 }
 
 for (const order of ORDERS) {
-  t.test(`@fastify/http-proxy ${order}: each has its own upgrades`, async (t) => {
+  t.test(`@fastify/http-proxy ${order}: each handles its own upgrades`, async (t) => {
     const upstream = Fastify()
     t.teardown(() => upstream.close())
     await upstream.register(fastifyWire)
@@ -52,7 +52,7 @@ for (const order of ORDERS) {
     t.equal(await echo(`${url}/echo`), 'hello')
   })
 
-  t.test(`socket.io ${order}: each has its own upgrades`, async (t) => {
+  t.test(`socket.io ${order}: each handles its own upgrades`, async (t) => {
     const app = await createApp(t, order, (app) => {
       const server = new SocketIO(app.server, { transports: ['websocket'] })
       server.on('connection', (socket) => {
@@ -70,7 +70,7 @@ for (const order of ORDERS) {
     t.equal(await echo(`ws://127.0.0.1:${port}/echo`), 'hello')
   })
 
-  t.test(`the module replacement of Vite ${order}: each has its own upgrades`, async (t) => {
+  t.test(`the hot reloading of Vite ${order}: each handles its own upgrades`, async (t) => {
     let token = ''
     const app = await createApp(t, order, async (app) => {
       const vite = await createServer({
@@ -100,7 +100,7 @@ for (const order of ORDERS) {
   })
 }
 
-t.test('@fastify/http-proxy with the prefix / behind the plugin gets what the plugin has not', async (t) => {
+t.test('@fastify/http-proxy with the prefix / after the plugin gets all other requests', async (t) => {
   const upstream = Fastify()
   t.teardown(() => upstream.close())
   await upstream.register(fastifyWire)

@@ -77,7 +77,7 @@ async function talk (url: string, message?: string): Promise<string> {
 }
 
 for (const isShared of [true, false]) {
-  t.test(`a NestJS application has our sockets beside a gateway on ${isShared ? 'the same' : 'another'} port`, async (t) => {
+  t.test(`NestJS has our sockets and a gateway on ${isShared ? 'the same' : 'another'} port`, async (t) => {
     const gatewayPort = isShared ? undefined : await freePort()
     const host = await createNest(t, gatewayPort)
     const gatewayHost = isShared ? host : `127.0.0.1:${gatewayPort}`

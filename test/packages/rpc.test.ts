@@ -12,7 +12,7 @@ const Client = WebSocket as unknown as typeof globalThis.WebSocket
 // capnweb reads its constants, and Node.js 20 has none.
 globalThis.WebSocket ??= Client
 
-t.test('oRPC: a call and an event iterator', async (t) => {
+t.test('oRPC: a call and an event iterator work', async (t) => {
   const router = {
     add: os.handler(async ({ input }) => Number(input) + 1),
     count: os.handler(async function * () {
@@ -32,7 +32,7 @@ t.test('oRPC: a call and an event iterator', async (t) => {
   websocket.close()
 })
 
-t.test('capnweb: calls in one round trip, and a call back to the client', async (t) => {
+t.test('capnweb: calls in one round trip, and a call back to the client, work', async (t) => {
   class Calculator extends RpcTarget {
     add (one: number, two: number): number { return one + two }
     async ask (

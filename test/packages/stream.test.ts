@@ -6,7 +6,7 @@ import t from 'tap'
 import { createWebSocketStream, WebSocket } from 'ws'
 import { createApp, listen } from '../fixtures/app.js'
 
-t.test('createWebSocketStream of ws: a pipeline through the socket, to a clean end', async (t) => {
+t.test('createWebSocketStream of ws: a pipeline passes through the socket to a clean end', async (t) => {
   const app = await createApp(t)
   const served = new Promise<void>((resolve, reject) => {
     app.ws('/echo', (socket) => {
@@ -31,7 +31,7 @@ t.test('createWebSocketStream of ws: a pipeline through the socket, to a clean e
   t.ok(Buffer.concat(received).equals(sent))
 })
 
-t.test('createWebSocketStream of ws: a reader that does not read holds the peer back', async (t) => {
+t.test('createWebSocketStream of ws: a reader that does not read slows the peer down', async (t) => {
   const app = await createApp(t)
   const opened = new Promise<ReturnType<typeof createWebSocketStream>>((resolve) => {
     app.ws('/sink', (socket) => { resolve(createWebSocketStream(socket, { readableHighWaterMark: 1024 })) })
@@ -54,7 +54,7 @@ t.test('createWebSocketStream of ws: a reader that does not read holds the peer 
   t.equal(length, count * 10_000)
 })
 
-t.test('createWebSocketStream of ws: destroying it cuts the connection', async (t) => {
+t.test('createWebSocketStream of ws: destroying it terminates the connection', async (t) => {
   const app = await createApp(t)
   app.ws('/cut', (socket) => { createWebSocketStream(socket).destroy() })
   const client = new WebSocket(`ws://127.0.0.1:${await listen(app)}/cut`)

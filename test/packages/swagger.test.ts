@@ -37,7 +37,7 @@ t.test('the OpenAPI document has the resource at the URL of a socket, whichever 
   }
 })
 
-t.test('the OpenAPI document has no URL that is only a socket', async (t) => {
+t.test('the OpenAPI document omits URLs with only a socket', async (t) => {
   const schema = Object.freeze({ message: { type: 'object', properties: { a: { type: 'integer' } } } })
   const paths = await documentOf(t,
     (app) => { app.ws('/plain', () => {}) },
@@ -48,7 +48,7 @@ t.test('the OpenAPI document has no URL that is only a socket', async (t) => {
   t.same(Object.keys(schema), ['message'], 'the schema that was given is not changed')
 })
 
-t.test('an application that documents a socket all the same says so', async (t) => {
+t.test('an application can document a socket explicitly', async (t) => {
   const paths = await documentOf(t, (app) => {
     app.ws('/shown', {
       schema: { hide: false, summary: 'a socket' } as object
@@ -57,7 +57,7 @@ t.test('an application that documents a socket all the same says so', async (t) 
   t.match(paths, { '/shown': { get: { summary: 'a socket' } } })
 })
 
-t.test('a schema that a resource and a drop-in socket share stays as it was given', async (t) => {
+t.test('a schema shared by a resource and a drop-in socket stays unchanged', async (t) => {
   const schema = { summary }
   const paths = await documentOf(t,
     (app) => { app.get('/socket', { schema: schema as object, websocket: true }, () => {}) },

@@ -15,7 +15,7 @@ const counter = router({
   })
 })
 
-t.test('tRPC: a query and a subscription over useWSS, and the end of its socket', async (t) => {
+t.test('tRPC: a query and a subscription work over useWSS, and the socket ends', async (t) => {
   const app = await createApp(t)
   await app.register(fastifyTRPCPlugin, {
     prefix: '/trpc', useWSS: true, trpcOptions: { router: counter }

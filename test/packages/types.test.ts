@@ -106,7 +106,7 @@ function faultsOf (
   return faults
 }
 
-t.test('the declarations of the package', async (t) => {
+t.test('the declarations of the package compile', async (t) => {
   const directory = t.testdir({ 'package.json': '{ "type": "module" }' })
   const program = install(directory)
   const { 'wrong.ts': wrong, ...faults } = faultsOf(directory, { ...APPLICATIONS, 'wrong.ts': WRONG })
@@ -135,7 +135,7 @@ t.test('the declarations of the package', async (t) => {
   t.same(required, exportsOf('index.ts').sort(), 'require() has every type that import has, and no other')
 })
 
-t.test('no declaration has a name in quotes, which compilers before TypeScript 5.6 cannot read', async (t) => {
+t.test('no declaration exports a quoted name, which compilers before TypeScript 5.6 cannot read', async (t) => {
   for (const file of ['index.ts', 'fastify-wire.ts']) {
     t.notMatch(readFileSync(join(ROOT, file), 'utf8'), /\bas ['"]/, file)
   }

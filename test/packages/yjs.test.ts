@@ -61,7 +61,7 @@ t.test('y-websocket: two documents converge, and the server forgets them', async
   for (const doc of [...documents, docs.get('room')]) doc?.destroy()
 })
 
-t.test('Hocuspocus: two documents converge, and one without the token is refused', async (t) => {
+t.test('Hocuspocus: two documents converge, and a client without the token is refused', async (t) => {
   const app = await createApp(t)
   const hocuspocus = new Hocuspocus({
     quiet: true,

@@ -48,7 +48,7 @@ const converse = async ({ path, sizes }: { path: string, sizes: number[] }) => {
   return { protocol: socket.protocol, extensions: socket.extensions, results, code, reason, wasClean }
 }
 
-t.test('Chromium opens sockets over the HTTP/2 connection that it has', options, async (t) => {
+t.test('Chromium opens sockets over its existing HTTP/2 connection', options, async (t) => {
   const versions: string[] = []
   const app = await createHttp2App(t, { perMessageDeflate: true, maxPayload: 4_194_304 }, { secure: true })
   app.get('/', async (request, reply) => {
@@ -89,7 +89,7 @@ t.test('Chromium opens sockets over the HTTP/2 connection that it has', options,
   t.equal(await closed, 1001)
 })
 
-t.test('a socket that somebody else has, over HTTP/1.1 only, is found there by Chromium', options, async (t) => {
+t.test('Chromium falls back to HTTP/1.1 for a socket that another listener has there only', options, async (t) => {
   const app = await createHttp2App(t, {}, { secure: true })
   app.get('/', async (_request, reply) => await reply.type('text/html').send('<!doctype html><title>demo</title>'))
   app.ws('/ours', (socket, request) => { socket.send(request.raw.httpVersion) })

@@ -5,7 +5,7 @@ import { converseAsBrowser, type BrowserSocket } from '../fixtures/browser-api.j
 type ClientConstructor = new (url: string, protocols: string[]) => BrowserSocket
 const { Client } = createRequire(import.meta.url)('faye-websocket') as { Client: ClientConstructor }
 
-t.test('faye-websocket, over websocket-driver, holds a conversation', async (t) => {
+t.test('faye-websocket, over websocket-driver, exchanges messages', async (t) => {
   await converseAsBrowser(t, (url, protocols) => {
     const client = new Client(url, protocols)
     // It gives and takes Buffers only.

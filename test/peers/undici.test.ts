@@ -4,11 +4,11 @@ import { converseAsBrowser, type BrowserSocket } from '../fixtures/browser-api.j
 import { echoRoute } from '../fixtures/echo.js'
 import { createHttp2App, listenHttp2 } from '../fixtures/http2.js'
 
-t.test('undici holds a conversation', async (t) => {
+t.test('undici exchanges messages', async (t) => {
   await converseAsBrowser(t, (url, protocols) => new WebSocket(url, protocols) as BrowserSocket)
 })
 
-t.test('undici holds a conversation over HTTP/2', async (t) => {
+t.test('undici exchanges messages over HTTP/2', async (t) => {
   const versions: string[] = []
   const app = await createHttp2App(t, { perMessageDeflate: true }, { secure: true })
   app.addHook('onRequest', async ({ raw }) => { versions.push(raw.httpVersion) })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { decodeClose, encodeClose, isCloseCode } from '../../lib/protocol/close.js'
 
-t.test('the codes that may stand in a close frame', async (t) => {
+t.test('codes that are valid in a close frame are accepted', async (t) => {
   for (const code of [1000, 1001, 1002, 1003, 1007, 1008, 1011, 1012, 1014, 3000, 3999, 4000, 4999]) {
     t.ok(isCloseCode(code), String(code))
   }
@@ -10,7 +10,7 @@ t.test('the codes that may stand in a close frame', async (t) => {
   }
 })
 
-t.test('code and reason are read as they were written', async (t) => {
+t.test('an encoded code and reason are decoded unchanged', async (t) => {
   t.equal(encodeClose(undefined).length, 0)
   t.equal(encodeClose(undefined, '').length, 0)
   t.equal(encodeClose(1000).toString('hex'), '03e8')
@@ -19,7 +19,7 @@ t.test('code and reason are read as they were written', async (t) => {
   t.match(decodeClose(Buffer.alloc(0)), { code: 1005, reason: Buffer.alloc(0) })
 })
 
-t.test('what may not be sent is refused', async (t) => {
+t.test('a code or reason that may not be sent throws', async (t) => {
   for (const code of [1005, 1000.5, Number.NaN, 5000]) {
     t.throws(() => encodeClose(code), { code: 'FST_WIRE_CLOSE_CODE' })
   }
@@ -28,7 +28,7 @@ t.test('what may not be sent is refused', async (t) => {
   t.throws(() => encodeClose(1000, 'é'.repeat(62)), { code: 'FST_WIRE_CLOSE_REASON' })
 })
 
-t.test('what may not be received is a fault', async (t) => {
+t.test('a received close with an invalid code or reason is a protocol error', async (t) => {
   t.match(decodeClose(Buffer.from([3])), { closeCode: 1002, code: 'FST_WIRE_CLOSE_PAYLOAD' })
   t.match(decodeClose(Buffer.from('03ed', 'hex')), { closeCode: 1002, code: 'FST_WIRE_CLOSE_CODE_RECEIVED' })
   t.match(decodeClose(Buffer.from('03e8ff', 'hex')), { closeCode: 1007, code: 'FST_WIRE_UTF8' })

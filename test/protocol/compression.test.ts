@@ -20,7 +20,7 @@ const contents = (frames: ServerFrame[]): Array<[number, boolean, string]> =>
     opcode, isCompressed, (isCompressed ? inflateAlone(payload) : payload).toString()
   ])
 
-t.test('a message is compressed from the threshold on, where it may be', async (t) => {
+t.test('a message is compressed from the threshold on, if that is allowed', async (t) => {
   const { sink, compression } = setUp(false, { ...SETTINGS, threshold: 10 })
   t.equal(compression.send(TEXT, true, Buffer.from('x'.repeat(9)), true), 9)
   t.equal(compression.send(TEXT, true, Buffer.from('x'.repeat(10)), true), 10)
@@ -32,13 +32,13 @@ t.test('a message is compressed from the threshold on, where it may be', async (
   t.equal(compression.waiting, 0)
 })
 
-t.test('an empty message may be compressed too', async (t) => {
+t.test('an empty message may be compressed', async (t) => {
   const { sink, compression } = setUp(false, { ...SETTINGS, threshold: 0 })
   compression.send(TEXT, true, Buffer.alloc(0), true)
   t.equal(sink.written.toString('hex'), 'c10100')
 })
 
-t.test('fragments are sent as they are', async (t) => {
+t.test('fragments are sent uncompressed', async (t) => {
   const { sink, compression } = setUp()
   compression.send(TEXT, false, json(2_000), false)
   compression.send(CONTINUATION, true, json(2_000), false)
@@ -47,7 +47,7 @@ t.test('fragments are sent as they are', async (t) => {
   ])
 })
 
-t.test('what is sent after a large message waits for its turn, and is counted', async (t) => {
+t.test('messages after a large one wait for their turn, and are counted', async (t) => {
   for (const keepsContext of [false, true]) {
     const { sink, compression, settled } = setUp(keepsContext)
     const client = new WsClient(keepsContext, 15)
@@ -79,7 +79,7 @@ t.test('what is sent after a large message waits for its turn, and is counted', 
   }
 })
 
-t.test('with context takeover a message like one before is small', async (t) => {
+t.test('with context takeover a repeated message is small', async (t) => {
   const { sink, compression } = setUp(true)
   for (let i = 0; i < 2; i++) compression.send(TEXT, true, json(3_000), true)
   const [first, second] = readFrames(sink.written) as [ServerFrame, ServerFrame]
@@ -87,7 +87,7 @@ t.test('with context takeover a message like one before is small', async (t) => 
   compression.close()
 })
 
-t.test('a message for many is compressed once for all that have no context of their own', async (t) => {
+t.test('a prepared message is compressed once for all connections without their own context', async (t) => {
   const peers = [setUp(), setUp()]
   const message = new PreparedMessage(json(2_000), false, true)
   const shared: Buffer[] = []
@@ -99,7 +99,7 @@ t.test('a message for many is compressed once for all that have no context of th
   t.ok(inflateAlone(readFrames(shared[0]!)[0]!.payload).equals(message.payload))
 })
 
-t.test('a large message for many too, and it keeps its place', async (t) => {
+t.test('a large prepared message is compressed once, and keeps its place', async (t) => {
   const peers = [setUp(), setUp()]
   const message = new PreparedMessage(json(LARGE), true, true)
   for (const { compression } of peers) {
@@ -113,7 +113,7 @@ t.test('a large message for many too, and it keeps its place', async (t) => {
   }
 })
 
-t.test('with a context of its own a connection compresses a message for many for itself', async (t) => {
+t.test('a connection with its own context compresses a prepared message itself', async (t) => {
   const { sink, compression } = setUp(true)
   compression.sendMessage(new PreparedMessage(json(2_000), false, true))
   compression.sendMessage(new PreparedMessage(json(2_000), true, true))
@@ -123,7 +123,7 @@ t.test('with a context of its own a connection compresses a message for many for
   compression.close()
 })
 
-t.test('a message for many that may not be compressed, or is too small, is shared as it is', async (t) => {
+t.test('a prepared message that is too small, or not compressible, is shared uncompressed', async (t) => {
   const { sink, compression } = setUp()
   const messages = [
     new PreparedMessage(json(2_000), false, false), new PreparedMessage(Buffer.from('small'), true, true)
@@ -134,7 +134,7 @@ t.test('a message for many that may not be compressed, or is too small, is share
   t.same(shared, messages.map(({ frame }) => frame))
 })
 
-t.test('after the end nothing that waits is sent, and those who wait for their turn are told', async (t) => {
+t.test('no waiting message is sent after the end, and waiting callbacks receive an error', async (t) => {
   for (const keepsContext of [false, true]) {
     const { sink, compression, settled } = setUp(keepsContext)
     compression.send(TEXT, true, json(LARGE), true)
@@ -168,7 +168,7 @@ const failLate = async (t: Test, act: (compression: Compression) => void): Promi
   return readFrames(sink.written)
 }
 
-t.test('where compressing fails a message is sent as it is', async (t) => {
+t.test('a message whose compression fails is sent uncompressed', async (t) => {
   const payload = json(LARGE)
   const own = await failLate(t, (compression) => { compression.send(BINARY, true, payload, true) })
   t.same(own.map(({ opcode, isCompressed }) => [opcode, isCompressed]), [[2, false]])
@@ -180,7 +180,7 @@ t.test('where compressing fails a message is sent as it is', async (t) => {
   t.ok(shared!.payload.equals(payload))
 })
 
-t.test('it has the decompressor of the connection', async (t) => {
+t.test('a Compression has the decompressor of its connection', async (t) => {
   const { compression } = setUp()
   const payload = randomBytes(500)
   t.ok(compression.inflater.inflate(deflateAlone(payload), 1_000)?.equals(payload))

@@ -3,7 +3,7 @@ import { VERSIONS } from '../../lib/versions.js'
 import { createProtocol } from '../../lib/protocol/create-protocol.js'
 import { RecordingSink } from '../fixtures/sink.js'
 
-t.test('each version has its protocol', async (t) => {
+t.test('each version creates its own protocol', async (t) => {
   for (const version of VERSIONS) {
     const sink = new RecordingSink()
     const protocol = createProtocol(version, sink, sink, { maxPayload: 100, maxFragments: 100 })

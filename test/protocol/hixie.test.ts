@@ -13,7 +13,7 @@ const setUp = (version: 'hixie-75' | 'hixie-76' = 'hixie-76') => {
 
 const framed = (text: string): Buffer => Buffer.concat([Buffer.from([0]), Buffer.from(text), Buffer.from([255])])
 
-t.test('bytes cut at any place give the same events', async (t) => {
+t.test('the events are the same, wherever the bytes are split', async (t) => {
   const bytes = Buffer.concat([
     framed('grüß 😀'),
     Buffer.from('8003ff00ff', 'hex'), // skipped, though it holds 0xFF before any text
@@ -33,13 +33,13 @@ t.test('bytes cut at any place give the same events', async (t) => {
   }
 })
 
-t.test('for hixie-75, FF 00 is an empty frame to discard', async (t) => {
+t.test('FF 00 is an empty frame in hixie-75, which is discarded', async (t) => {
   const { sink, protocol } = setUp('hixie-75')
   feed(protocol, Buffer.concat([Buffer.from('ff00', 'hex'), framed('on')]))
   t.same(sink.events, [['text', 'on']])
 })
 
-t.test('a length has at most nine bytes, however it is padded', async (t) => {
+t.test('a length has at most nine bytes, including padding', async (t) => {
   const padded = (bytes: number): Buffer => Buffer.concat([
     Buffer.alloc(bytes, 0x80), Buffer.from([2, 0x61, 0x62]), framed('next')
   ])
@@ -51,13 +51,13 @@ t.test('a length has at most nine bytes, however it is padded', async (t) => {
   t.same(ten.sink.events, [['fault', 'FST_WIRE_HIXIE_LENGTH', 1002], ['end']])
 })
 
-t.test('text that is not UTF-8 is mended with U+FFFD', async (t) => {
+t.test('invalid UTF-8 in a text is replaced by U+FFFD', async (t) => {
   const { sink, protocol } = setUp()
   feed(protocol, Buffer.from('00c328ff', 'hex'))
   t.same(sink.events, [['text', '\ufffd(']])
 })
 
-t.test('limits hold before anything is kept', async (t) => {
+t.test('limits are checked before anything is buffered', async (t) => {
   const cases: Array<[string, Buffer, string]> = [
     ['a text', framed('x'.repeat(101)), 'FST_WIRE_MESSAGE_SIZE'],
     ['a text without an end', Buffer.alloc(102), 'FST_WIRE_MESSAGE_SIZE'],
@@ -76,13 +76,13 @@ t.test('limits hold before anything is kept', async (t) => {
   }
 })
 
-t.test('a text of just the limit passes', async (t) => {
+t.test('a text of exactly the limit is accepted', async (t) => {
   const { sink, protocol } = setUp()
   feed(protocol, framed('x'.repeat(100)))
   t.same(sink.events, [['text', 'x'.repeat(100)]])
 })
 
-t.test('text is sent in its frame, and nothing else can be', async (t) => {
+t.test('text is sent in its frame, and anything else throws', async (t) => {
   const { sink, protocol } = setUp()
   protocol.send('é', false, true)
   protocol.send(Buffer.from('b'), false, true)
@@ -94,7 +94,7 @@ t.test('text is sent in its frame, and nothing else can be', async (t) => {
   t.throws(() => { protocol.pong() }, { code: 'FST_WIRE_NOT_SUPPORTED' })
 })
 
-t.test('our close of hixie-76 waits for the answer', async (t) => {
+t.test('our close in hixie-76 waits for the answer', async (t) => {
   const { sink, protocol } = setUp()
   protocol.close(1000, 'not sent')
   protocol.close()
@@ -106,7 +106,7 @@ t.test('our close of hixie-76 waits for the answer', async (t) => {
   t.throws(() => { setUp().protocol.close(1005) }, { code: 'FST_WIRE_CLOSE_CODE' })
 })
 
-t.test('our close of hixie-75 ends the stream', async (t) => {
+t.test('our close in hixie-75 ends the stream', async (t) => {
   const { sink, protocol } = setUp('hixie-75')
   protocol.close()
   t.same(sink.events, [['end']])
@@ -115,7 +115,7 @@ t.test('our close of hixie-75 ends the stream', async (t) => {
   t.equal(protocol.closeCode, 1005)
 })
 
-t.test('an end of the stream is clean for hixie-75 between two frames, and nowhere else', async (t) => {
+t.test('the end of a stream is clean only in hixie-75 between two frames', async (t) => {
   for (const [version, bytes, code] of [
     ['hixie-75', framed('a'), 1005], ['hixie-75', Buffer.from([0]), 1006], ['hixie-76', framed('a'), 1006]
   ] as const) {
@@ -139,7 +139,7 @@ t.test('random bytes never throw', async (t) => {
   }
 })
 
-t.test('a message for many is one frame for all, and only text can be one', async (t) => {
+t.test('a prepared message is one frame for all sockets, and only text can be one', async (t) => {
   const peers = [setUp(), setUp('hixie-75')]
   const message = new PreparedMessage(Buffer.from('é'), false, true)
   const shared: Buffer[] = []
@@ -160,7 +160,7 @@ t.test('a message for many is one frame for all, and only text can be one', asyn
   t.equal(shared[0]?.toString('hex'), '00c3a9ff')
 })
 
-t.test('nothing is compressed or kept back', async (t) => {
+t.test('messages are neither compressed nor delayed', async (t) => {
   const { protocol } = setUp()
   let called = false
   protocol.whenOutput(() => { called = true })
@@ -168,7 +168,7 @@ t.test('nothing is compressed or kept back', async (t) => {
   t.equal(protocol.compressing, 0)
 })
 
-t.test('after an abort nothing is told or sent', async (t) => {
+t.test('nothing is emitted or sent after an abort', async (t) => {
   for (const version of ['hixie-75', 'hixie-76'] as const) {
     const { sink, protocol } = setUp(version)
     protocol.abort()
@@ -182,7 +182,7 @@ t.test('after an abort nothing is told or sent', async (t) => {
   }
 })
 
-t.test('nothing is taken behind a message after which the receiver wants no more', async (t) => {
+t.test('no bytes are read after a message at which the receiver stops', async (t) => {
   const { sink, protocol } = setUp()
   const { message } = sink
   sink.message = (data, isBinary) => message.call(sink, data, isBinary) && false
@@ -196,7 +196,7 @@ t.test('nothing is taken behind a message after which the receiver wants no more
   t.same(sink.events, [])
 })
 
-t.test('the budget stops a conversation, whatever the frames are', async (t) => {
+t.test('reading stops when the budget is exhausted, whatever the frames are', async (t) => {
   for (const [name, part] of [
     ['empty', '00ff'], ['discarded', '05ff'], ['skipped', '8000'], ['text', '0061ff']
   ] as const) {
@@ -211,7 +211,7 @@ t.test('the budget stops a conversation, whatever the frames are', async (t) => 
   }
 })
 
-t.test('a text that is over the limit once its errors are replaced is refused', async (t) => {
+t.test('a text that exceeds the limit once its errors are replaced is refused', async (t) => {
   const { sink, protocol } = setUp()
   feed(protocol, Buffer.concat([Buffer.from([0]), Buffer.alloc(33, 0xfe), Buffer.from([255])]))
   t.same(sink.events.splice(0).map(([, data]) => String(data).length), [33])
@@ -219,7 +219,7 @@ t.test('a text that is over the limit once its errors are replaced is refused', 
   t.same(sink.events, [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
 })
 
-t.test('other limits are for messages that begin afterwards', async (t) => {
+t.test('changed limits apply to messages that begin afterwards', async (t) => {
   const { sink, protocol } = setUp()
   const tight = { maxPayload: 4, maxFragments: 1 }
   feed(protocol, framed('begun').subarray(0, 3))
@@ -237,7 +237,7 @@ t.test('other limits are for messages that begin afterwards', async (t) => {
   ])
 })
 
-t.test('nothing is owed to a peer that reads again', async (t) => {
+t.test('a peer that reads again gets no answers, because there are no pings', async (t) => {
   const { sink, protocol } = setUp()
   protocol.drained()
   t.equal(sink.written.length, 0)

@@ -21,7 +21,7 @@ const receive = (...frames: Buffer[]) => {
   return { sink, protocol }
 }
 
-t.test('bytes cut at any place give the same events', async (t) => {
+t.test('the events are the same, wherever the bytes are split', async (t) => {
   const bytes = Buffer.concat([
     text('grüß 😀'), frame(2, Buffer.from([0, 255])), text(''), frame(1, 'ä', false), frame(9, 'ping'),
     frame(0, '', false), frame(0, 'ö'),
@@ -44,7 +44,7 @@ t.test('a ping during a fragmented message is answered at once', async (t) => {
   t.equal(sink.written.toString('hex'), '8a036e6f77')
 })
 
-t.test('every broken rule has its close code, and what follows is dropped', async (t) => {
+t.test('every protocol error has its close code, and later bytes are dropped', async (t) => {
   const cases: Array<[string, Buffer[], string, number]> = [
     ['an unmasked frame', [Buffer.from('810161', 'hex')], 'FST_WIRE_MASK', 1002],
     ['a reserved bit', [Buffer.from('c180', 'hex')], 'FST_WIRE_RSV', 1002],
@@ -80,7 +80,7 @@ t.test('every broken rule has its close code, and what follows is dropped', asyn
   }
 })
 
-t.test('invalid text in a frame that has not ended is refused at once', async (t) => {
+t.test('invalid text in an unfinished frame is refused at once', async (t) => {
   const { sink, protocol } = setUp()
   const bytes = frame(1, Buffer.concat([Buffer.from('ok'), Buffer.from('f490', 'hex'), Buffer.from('never read')]))
   feed(protocol, bytes.subarray(0, 9))
@@ -89,7 +89,7 @@ t.test('invalid text in a frame that has not ended is refused at once', async (t
   t.same(sink.events, [['fault', 'FST_WIRE_UTF8', 1007], ['end']])
 })
 
-t.test('a message within the limit passes in fragments of 64 bytes', async (t) => {
+t.test('a message within the limit may consist of fragments of 64 bytes', async (t) => {
   const payload = Buffer.alloc(1024, 'x')
   const fragments = Array.from({ length: 16 }, (_, i) => frame(i === 0 ? 2 : 0, payload.subarray(64 * i, 64 * i +
     64), false))
@@ -97,19 +97,19 @@ t.test('a message within the limit passes in fragments of 64 bytes', async (t) =
   t.same(sink.events, [['binary', payload.toString('hex')]])
 })
 
-t.test('the fragments of each message are counted by themselves', async (t) => {
+t.test('fragments are counted per message', async (t) => {
   const message = [frame(1, 'a', false), ...Array.from({ length: 10 }, () => frame(0, 'b', false)), frame(0, 'c')]
   const { sink } = receive(...message, ...message, ...Array.from({ length: 20 }, () => text('whole')), ...message)
   t.same(sink.events.map(([kind]) => kind), Array.from({ length: 23 }, () => 'text'))
 })
 
-t.test('a close without a code is answered with one, and is 1005', async (t) => {
+t.test('a close without a code gets an answer without a code, and emits 1005', async (t) => {
   const { sink, protocol } = receive(frame(8))
   t.equal(sink.written.toString('hex'), '8800')
   t.equal(protocol.closeCode, 1005)
 })
 
-t.test('after our close messages still come, and nothing is sent', async (t) => {
+t.test('messages still arrive after our close, and nothing is sent', async (t) => {
   const { sink, protocol } = setUp()
   protocol.close(1000)
   protocol.close(1001)
@@ -122,14 +122,14 @@ t.test('after our close messages still come, and nothing is sent', async (t) => 
   t.equal(protocol.closeCode, 1000)
 })
 
-t.test('a fault after our close sends no second close', async (t) => {
+t.test('a protocol error after our close sends no second close', async (t) => {
   const { sink, protocol } = setUp()
   protocol.close(1000)
   feed(protocol, Buffer.from('810161', 'hex'))
   t.equal(sink.written.toString('hex'), '880203e8')
 })
 
-t.test('an end of the stream without a close is 1006', async (t) => {
+t.test('a stream that ends without a close emits 1006', async (t) => {
   const { sink, protocol } = setUp()
   protocol.receiveEnd()
   protocol.receiveEnd()
@@ -149,14 +149,14 @@ t.test('messages and fragments are sent with their opcodes', async (t) => {
   t.equal(sink.written.toString('hex'), '810161' + '820162' + '010163' + '800164' + '810165' + '890170' + '8a0171')
 })
 
-t.test('control frames of more than 125 bytes are refused', async (t) => {
+t.test('sending a control frame of more than 125 bytes throws', async (t) => {
   const { protocol } = setUp()
   for (const verb of ['ping', 'pong'] as const) {
     t.throws(() => { protocol[verb](Buffer.alloc(126)) }, { code: 'FST_WIRE_CONTROL_LENGTH' })
   }
 })
 
-t.test('a listener that closes while a chunk is read does not stop it, a fault does', async (t) => {
+t.test('a close by a listener does not stop the reading of a chunk, a protocol error does', async (t) => {
   const { sink, protocol } = setUp()
   sink.message = (data) => {
     sink.events.push(['text', data.toString()])
@@ -174,12 +174,12 @@ t.test('a listener that closes while a chunk is read does not stop it, a fault d
   t.same(ended.sink.events, [['end']])
 })
 
-t.test('the draft that is spoken is told', async (t) => {
+t.test('the protocol has the version of its draft', async (t) => {
   t.equal(new Rfc6455(new RecordingSink(), new RecordingSink(), LIMITS).version, '13')
   t.equal(new Rfc6455(new RecordingSink(), new RecordingSink(), LIMITS, '7').version, '7')
 })
 
-t.test('random bytes never throw, and never end without a fault or a close', async (t) => {
+t.test('random bytes never throw, and always end with a protocol error or a close', async (t) => {
   const random = createRandom(3)
   for (let round = 0; round < 3_000; round++) {
     const { sink, protocol } = setUp()
@@ -239,7 +239,7 @@ const compressed = (payload: Buffer | string, opcode = 1): Buffer => clientFrame
 
 const LARGE_BINARY = randomBytes(LARGE)
 
-t.test('compressed and plain messages may follow each other, wherever the bytes are cut', async (t) => {
+t.test('compressed and plain messages may alternate, wherever the bytes are split', async (t) => {
   const bytes = Buffer.concat([
     compressed('grüß 😀'), text('plain'), compressed(Buffer.from([0, 255]), 2), compressed(''),
     clientFrame(1, '', { isCompressed: true })
@@ -254,7 +254,7 @@ t.test('compressed and plain messages may follow each other, wherever the bytes 
   }
 })
 
-t.test('RSV1 stands on the first frame of a message, and nowhere else', async (t) => {
+t.test('RSV1 is valid on the first frame of a message only', async (t) => {
   const payload = deflateAlone(Buffer.from('in three pieces, compressed as one'))
   const pieces = [payload.subarray(0, 7), payload.subarray(7, 8), payload.subarray(8)] as const
   const first = clientFrame(1, pieces[0], { fin: false, isCompressed: true })
@@ -276,7 +276,7 @@ t.test('RSV1 stands on the first frame of a message, and nowhere else', async (t
   }
 })
 
-t.test('a large compressed message is decompressed elsewhere, and what comes behind it is not taken meanwhile', async (t) => {
+t.test('a large compressed message is decompressed in the thread pool, and later bytes wait', async (t) => {
   for (const keepsContext of [false, true]) {
     const { sink, protocol, receive, resumed } = setUpCompression({ keepsContext })
     receive(text('before'), compressed(LARGE_BINARY, 2), text('behind'))
@@ -290,7 +290,7 @@ t.test('a large compressed message is decompressed elsewhere, and what comes beh
   }
 })
 
-t.test('a large compressed message may come in fragments, and another one behind it', async (t) => {
+t.test('a large compressed message may be fragmented, and followed by another one', async (t) => {
   const { sink, receive, resumed } = setUpCompression()
   const payload = deflateAlone(LARGE_BINARY)
   receive(
@@ -304,7 +304,7 @@ t.test('a large compressed message may come in fragments, and another one behind
   t.same(kinds, ['pauseInput', 'binary', 'resumeInput', 'pauseInput', 'binary', 'resumeInput', 'text'])
 })
 
-t.test('a close behind a message that is being decompressed is read after it', async (t) => {
+t.test('a close after a message that is being decompressed is handled after that message', async (t) => {
   const { sink, protocol, receive, resumed } = setUpCompression()
   receive(compressed(LARGE_BINARY, 2), clientFrame(8, Buffer.from('03e8', 'hex')), text('dropped'))
   t.equal(protocol.state, 'open')
@@ -314,7 +314,7 @@ t.test('a close behind a message that is being decompressed is read after it', a
   t.equal(protocol.closeCode, 1000)
 })
 
-t.test('after an abort nothing more is told', async (t) => {
+t.test('nothing is emitted after an abort', async (t) => {
   const { sink, protocol, receive } = setUpCompression()
   receive(compressed(LARGE_BINARY, 2), text('behind'))
   protocol.abort()
@@ -327,7 +327,7 @@ t.test('after an abort nothing more is told', async (t) => {
   t.same(sink.events, [['pauseInput'], ['end']])
 })
 
-t.test('what decompresses to more than the limit is refused at the limit', async (t) => {
+t.test('a message that decompresses to more than the limit is refused at the limit', async (t) => {
   for (const [name, payload] of [
     ['on the spot', Buffer.alloc(20_001)], ['with a large limit', Buffer.alloc(50_000_000)]
   ] as const) {
@@ -340,7 +340,7 @@ t.test('what decompresses to more than the limit is refused at the limit', async
   }
 })
 
-t.test('corrupt data is 1007, and so is text that is not UTF-8 once it is decompressed', async (t) => {
+t.test('corrupt data closes 1007, and decompressed text that is not UTF-8 does too', async (t) => {
   const cases: Array<[string, Buffer, string]> = [
     ['corrupt', clientFrame(1, Buffer.alloc(8, 0xff), { isCompressed: true }), 'FST_WIRE_INFLATE'],
     ['corrupt, large', clientFrame(1, Buffer.alloc(LARGE, 0xff), { isCompressed: true }), 'FST_WIRE_INFLATE'],
@@ -359,7 +359,7 @@ t.test('corrupt data is 1007, and so is text that is not UTF-8 once it is decomp
   }
 })
 
-t.test('a message that does not compress passes with just the limit, and not with a byte less', async (t) => {
+t.test('an incompressible message of exactly the limit is accepted, one more byte is not', async (t) => {
   for (const length of [10, 1_000, 16_000, LARGE]) {
     for (const [maxPayload, kind] of [[length, 'binary'], [length - 1, 'fault']] as const) {
       const payload = randomBytes(length)
@@ -375,13 +375,13 @@ t.test('a message that does not compress passes with just the limit, and not wit
   }
 })
 
-t.test('compressed bytes that cannot be within the limit are refused before they come', async (t) => {
+t.test('a compressed message that must exceed the limit is refused before it arrives', async (t) => {
   const { sink, protocol } = setUpCompression({ maxPayload: 100 })
   feed(protocol, clientFrame(2, Buffer.alloc(165), { isCompressed: true }).subarray(0, 8))
   t.same(sink.events, [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
 })
 
-t.test('with context takeover each side compresses with the help of the messages before', async (t) => {
+t.test('with context takeover each side compresses with the context of earlier messages', async (t) => {
   const { sink, protocol, receive, resumed, isPaused } = setUpCompression({ keepsContext: true })
   const client = new WsClient(true, 15)
   const payloads = [json(3_000), json(3_000), LARGE_BINARY, json(3_000), json(60_000, 2), json(60_000, 2)]
@@ -408,7 +408,7 @@ t.test('with context takeover each side compresses with the help of the messages
   client.close()
 })
 
-t.test('messages keep their order while a large one is being compressed; a ping may overtake them', async (t) => {
+t.test('messages keep their order while a large one is compressed; a ping may overtake them', async (t) => {
   const { sink, protocol, written } = setUpCompression()
   const large = json(LARGE)
   t.equal(protocol.send(large.toString(), false, true, true), LARGE)
@@ -428,7 +428,7 @@ t.test('messages keep their order while a large one is being compressed; a ping 
   ])
 })
 
-t.test('what may not be compressed is not, and without the extension nothing is', async (t) => {
+t.test('messages sent with compress: false, and all without the extension, stay uncompressed', async (t) => {
   const { sink, protocol } = setUpCompression()
   protocol.send(json(2_000), true, true, false)
   t.equal(readFrames(sink.written)[0]!.isCompressed, false)
@@ -449,7 +449,7 @@ t.test('what may not be compressed is not, and without the extension nothing is'
 
 const CLOSE_1000 = Buffer.from('03e8', 'hex')
 
-t.test('our close waits for what is being compressed, and the answer to it ends the conversation', async (t) => {
+t.test('our close waits for pending compression, and its answer ends the connection', async (t) => {
   const { sink, protocol, written } = setUpCompression()
   protocol.send(json(LARGE), false, true, true)
   protocol.send('small', false, true, true)
@@ -461,7 +461,7 @@ t.test('our close waits for what is being compressed, and the answer to it ends 
   t.same(sink.events, [['end']])
 })
 
-t.test('a close of the peer is answered behind what is being compressed', async (t) => {
+t.test('a close of the peer is answered after pending compression', async (t) => {
   const { sink, protocol, written } = setUpCompression()
   protocol.send(json(LARGE), false, true, true)
   protocol.send('small', false, true, true)
@@ -475,7 +475,7 @@ t.test('a close of the peer is answered behind what is being compressed', async 
   t.equal(protocol.closeCode, 1000)
 })
 
-t.test('two closes that cross while a message is being compressed: ours is sent behind it', async (t) => {
+t.test('our close is sent after pending compression even if the close of the peer has arrived', async (t) => {
   const { sink, protocol, written } = setUpCompression()
   protocol.send(json(LARGE), false, true, true)
   protocol.close(4000)
@@ -489,7 +489,7 @@ t.test('two closes that cross while a message is being compressed: ours is sent 
   t.equal(protocol.closeCode, 1000)
 })
 
-t.test('the peer is gone, or breaks a rule, while a message is being compressed: that is not sent', async (t) => {
+t.test('a message is not sent if the peer is lost, or breaks a rule, while the message is compressed', async (t) => {
   const gone = setUpCompression()
   gone.protocol.send(json(LARGE), false, true, true)
   gone.protocol.close(1000)
@@ -512,7 +512,7 @@ t.test('the peer is gone, or breaks a rule, while a message is being compressed:
   t.equal(broken.sink.written.toString('hex'), '880203ea', 'one close, and its code is that of the fault')
 })
 
-t.test('random bytes never throw with compression either', async (t) => {
+t.test('random bytes with compression never throw', async (t) => {
   const random = createRandom(8)
   for (let round = 0; round < 1_000; round++) {
     const { sink, protocol } = setUpCompression()
@@ -529,7 +529,7 @@ t.test('random bytes never throw with compression either', async (t) => {
   }
 })
 
-t.test('it is known whether a message in fragments is being sent', async (t) => {
+t.test('isSendingFragments is true while a fragmented message is being sent', async (t) => {
   const { protocol } = setUp()
   t.equal(protocol.isSendingFragments, false)
   protocol.send('a', false, false, true)
@@ -538,7 +538,7 @@ t.test('it is known whether a message in fragments is being sent', async (t) => 
   t.equal(protocol.isSendingFragments, false)
 })
 
-t.test('nothing is taken behind a message after which the receiver wants no more', async (t) => {
+t.test('no bytes are read after a message at which the receiver stops', async (t) => {
   const bytes = Buffer.concat([text('one'), text('two'), frame(9, 'ping'), text('three'), frame(8)])
   for (const cut of [bytes.length, 9, 10, 15, 30]) {
     const { sink, protocol } = setUp()
@@ -555,7 +555,7 @@ t.test('nothing is taken behind a message after which the receiver wants no more
   }
 })
 
-t.test('the same holds for a message that was decompressed', async (t) => {
+t.test('no bytes are read after a decompressed message at which the receiver stops', async (t) => {
   const conversation = setUpCompression()
   const { sink, receive, resumed } = conversation
   const { message } = sink
@@ -570,7 +570,7 @@ t.test('the same holds for a message that was decompressed', async (t) => {
   t.equal(conversation.rest.length, 0)
 })
 
-t.test('the budget stops a conversation behind the frame that used it up', async (t) => {
+t.test('reading stops after the frame that exhausts the budget', async (t) => {
   const receiveWith = (units: number, protocol: Rfc6455, bytes: Buffer): Buffer => {
     grant(units)
     const rest = feed(protocol, bytes)
@@ -603,7 +603,7 @@ t.test('the budget stops a conversation behind the frame that used it up', async
   t.ok(empty.sink.events.length < 100, String(empty.sink.events.length))
 })
 
-t.test('a text that no string can hold is refused before it comes, whatever the limit; bytes are not', async (t) => {
+t.test('a text longer than any string is refused before it arrives, whatever the limit; bytes are not', async (t) => {
   const limits = { maxPayload: Number.MAX_SAFE_INTEGER, maxFragments: 17 }
   const head = (first: number): Buffer => Buffer.from(
     `${first.toString(16).padStart(2, '0')}ff000000002000000000000000`, 'hex'
@@ -618,7 +618,7 @@ t.test('a text that no string can hold is refused before it comes, whatever the 
   t.same(sink.events, [])
 })
 
-t.test('other limits are for messages that begin afterwards', async (t) => {
+t.test('changed limits apply to messages that begin afterwards', async (t) => {
   const { sink, protocol } = setUp()
   const roomy = { maxPayload: 100_000, maxFragments: 17 }
   const tight = { maxPayload: 4, maxFragments: 17 }
@@ -637,7 +637,7 @@ t.test('other limits are for messages that begin afterwards', async (t) => {
   t.same(sink.events, [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
 })
 
-t.test('of the pings of a peer that does not read, the newest is answered when it reads again', async (t) => {
+t.test('a peer that reads again gets the newest of its pings answered', async (t) => {
   const { sink, protocol } = setUp()
   Object.assign(sink, { isStalled: true })
   feed(protocol, Buffer.concat([frame(9, 'first'), frame(9, 'newest')]))

@@ -7,14 +7,14 @@ const setUp = () => {
   return { outbox, seen, run: (name: string) => { outbox.run(() => { seen.push(name) }) } }
 }
 
-t.test('a task runs at once while nothing is held', async (t) => {
+t.test('a task runs at once if nothing is held', async (t) => {
   const { outbox, seen, run } = setUp()
   t.equal(outbox.isHeld, false)
   run('a')
   t.same(seen, ['a'])
 })
 
-t.test('held tasks run in their order when they are released', async (t) => {
+t.test('held tasks run in order when they are released', async (t) => {
   const { outbox, seen, run } = setUp()
   outbox.hold()
   t.equal(outbox.isHeld, true)
@@ -25,7 +25,7 @@ t.test('held tasks run in their order when they are released', async (t) => {
   t.equal(outbox.isHeld, false)
 })
 
-t.test('a task that holds again keeps those behind it', async (t) => {
+t.test('a task that holds the queue again delays later tasks', async (t) => {
   const { outbox, seen, run } = setUp()
   outbox.hold()
   run('a')
@@ -39,7 +39,7 @@ t.test('a task that holds again keeps those behind it', async (t) => {
   t.same(seen, ['a', 'b', 'c'])
 })
 
-t.test('what a task brings about runs behind those that wait already', async (t) => {
+t.test('tasks added by a task run after those that already wait', async (t) => {
   const { outbox, seen, run } = setUp()
   outbox.hold()
   outbox.run(() => {
@@ -51,7 +51,7 @@ t.test('what a task brings about runs behind those that wait already', async (t)
   t.same(seen, ['b', 'c'])
 })
 
-t.test('many tasks wait at little cost, and those that ran are forgotten', async (t) => {
+t.test('many waiting tasks are cheap, and finished tasks are released', async (t) => {
   const { outbox, seen, run } = setUp()
   outbox.hold()
   const names = Array.from({ length: 1_000 }, (_, i) => String(i))

@@ -4,7 +4,7 @@ import t from 'tap'
 import { createApp, listen } from '../fixtures/app.js'
 import { RawClient, upgradeHead } from '../fixtures/client.js'
 
-t.test('verifyClient says whether a client may connect, at once or later', async (t) => {
+t.test('verifyClient accepts or refuses a client, synchronously or asynchronously', async (t) => {
   const app = await createApp(t, { origin: true })
   app.ws('/demo', () => {})
   const port = await listen(app)
@@ -29,7 +29,7 @@ t.test('verifyClient says whether a client may connect, at once or later', async
   t.equal(await ask(), 101)
 })
 
-t.test('what verifyClient throws is the error of the request', async (t) => {
+t.test('an error thrown by verifyClient is the error of the request', async (t) => {
   const app = await createApp(t, {
     options: { verifyClient: () => { throw Object.assign(new Error('broken'), { statusCode: 502 }) } }
   })
@@ -39,7 +39,7 @@ t.test('what verifyClient throws is the error of the request', async (t) => {
   t.match(await client.readAnswer(), { status: 502, body: { message: 'broken' } })
 })
 
-t.test('a protocols option of the route goes before handleProtocols', async (t) => {
+t.test('the option protocols of a route takes precedence over handleProtocols', async (t) => {
   const app = await createApp(t, { options: { handleProtocols: (offered) => offered.has('none') ? false : 'b' } })
   app.ws('/server', () => {})
   app.ws('/list', { protocols: ['a'] }, () => {})
@@ -71,7 +71,7 @@ t.test("a 'headers' listener adds lines to the 101", async (t) => {
   )
 })
 
-t.test('what a connection listener throws goes to the errorHandler of the route', async (t) => {
+t.test('an error thrown by a connection listener goes to the errorHandler of the route', async (t) => {
   const app = await createApp(t)
   const failed = new Promise((resolve) => {
     app.ws('/demo', {
@@ -88,7 +88,7 @@ t.test('what a connection listener throws goes to the errorHandler of the route'
   t.same(await failed, [true, error])
 })
 
-t.test('a socket that was opened is gone from the clients when it closes', async (t) => {
+t.test('a socket is in the set of clients until it closes', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', () => {})
   const connected = once(app.websocketServer, 'connection')
@@ -101,7 +101,7 @@ t.test('a socket that was opened is gone from the clients when it closes', async
   t.equal(app.websocketServer.clients.size, 0)
 })
 
-t.test('an upgrade is told before the hooks of its route run', async (t) => {
+t.test('an upgrade is published before the hooks of its route run', async (t) => {
   const app = await createApp(t)
   const seen: unknown[] = []
   const see = (report: unknown): void => { seen.push(report) }

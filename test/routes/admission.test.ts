@@ -36,7 +36,7 @@ const setUp = async (
   return { app, port, lines, ask, hooks: () => hooks }
 }
 
-t.test('only pages of the same origin may connect, and clients that are no browsers', async (t) => {
+t.test('pages of the same origin may connect, and clients that are not browsers', async (t) => {
   const { ask, hooks, lines } = await setUp(t)
   t.equal((await ask()).status, 101)
   t.equal((await ask({ Origin: 'http://example.com' })).status, 101)
@@ -51,7 +51,7 @@ t.test('only pages of the same origin may connect, and clients that are no brows
   t.equal(hooks(), 3, 'a refusal comes before the hooks of the route')
 })
 
-t.test('a refusal is a line of the log that says how to allow it', async (t) => {
+t.test('a refused origin is logged with the option that would allow it', async (t) => {
   const { ask, lines } = await setUp(t)
   await ask({ Origin: 'https://example.com' })
   t.match(lines, [{
@@ -64,7 +64,7 @@ t.test('a refusal is a line of the log that says how to allow it', async (t) => 
   t.ok(JSON.stringify(other.lines[0]).length < 400)
 })
 
-t.test('the drafts have names of their own for it', async (t) => {
+t.test('drafts send the origin in headers of other names', async (t) => {
   const { ask } = await setUp(t)
   for (const version of ['7', '8']) {
     const draft = { 'Sec-WebSocket-Version': version }
@@ -80,7 +80,7 @@ t.test('the drafts have names of their own for it', async (t) => {
   t.equal((await ask({ ...hixie, Origin: 'null' })).status, 403)
 })
 
-t.test('behind a trusted proxy the origin is that which the client sees', async (t) => {
+t.test('behind a trusted proxy, the origin is compared with the host that the client sees', async (t) => {
   const forwarded = {
     Host: '10.0.0.7:3000',
     'X-Forwarded-Host': 'app.example',
@@ -97,7 +97,7 @@ t.test('behind a trusted proxy the origin is that which the client sees', async 
   t.match(wary.lines[0]?.msg, 'trustProxy')
 })
 
-t.test('over HTTP/2 the client says by which scheme it connected', async (t) => {
+t.test('over HTTP/2 the scheme of the request is part of the origin', async (t) => {
   const app = await createHttp2App(t)
   app.ws('/demo', () => {})
   const client = await Http2Client.connect(t, await listenHttp2(app))
@@ -109,7 +109,7 @@ t.test('over HTTP/2 the client says by which scheme it connected', async (t) => 
   t.equal(await ask('http', 'http://example.com'), 200)
 })
 
-t.test('a list says whose pages may connect', async (t) => {
+t.test('pages of the listed origins may connect', async (t) => {
   const { ask, lines } = await setUp(t, { origin: ['https://app.example', /^https:\/\/\w+\.preview\.example$/] })
   t.equal((await ask({ Origin: 'https://app.example' })).status, 101)
   t.equal((await ask({ Origin: 'https://one.preview.example' })).status, 101)
@@ -119,7 +119,7 @@ t.test('a list says whose pages may connect', async (t) => {
   t.notMatch(lines[0]?.msg, 'trustProxy')
 })
 
-t.test('true lets in all; "null" can be named', async (t) => {
+t.test('origin: true admits all origins; a list may contain "null"', async (t) => {
   const any = await setUp(t, { origin: true })
   for (const origin of ['http://evil.example', 'null', 'not an origin']) {
     t.equal((await any.ask({ Origin: origin })).status, 101)
@@ -129,7 +129,7 @@ t.test('true lets in all; "null" can be named', async (t) => {
   t.equal((await named.ask({ Origin: 'http://example.com' })).status, 101)
 })
 
-t.test('a function decides, at once or later, and only true lets in', async (t) => {
+t.test('an origin function decides synchronously or asynchronously, and only true admits', async (t) => {
   const asked: Array<[string, string]> = []
   const note = (origin: string, request: FastifyRequest): void => { asked.push([origin, request.url]) }
   const sync = await setUp(t, {
@@ -155,7 +155,7 @@ t.test('a function decides, at once or later, and only true lets in', async (t) 
   t.equal((await loose.ask({ Origin: 'http://a.example' })).status, 403)
 })
 
-t.test('what such a function throws or rejects with is the error of the request', async (t) => {
+t.test('an error of an origin function is the error of the request', async (t) => {
   const error = Object.assign(new Error('no database'), { statusCode: 502 })
   for (const origin of [() => { throw error }, async () => { throw error }]) {
     const { ask } = await setUp(t, { origin })
@@ -163,7 +163,7 @@ t.test('what such a function throws or rejects with is the error of the request'
   }
 })
 
-t.test('what is thrown and is no error lets nobody in either', async (t) => {
+t.test('an origin function that throws a value other than an Error refuses', async (t) => {
   const nothing: unknown = undefined
   for (const origin of [() => { throw nothing }, async () => { throw nothing }, () => Promise.reject(nothing)]) {
     const { ask } = await setUp(t, { origin })
@@ -171,7 +171,7 @@ t.test('what is thrown and is no error lets nobody in either', async (t) => {
   }
 })
 
-t.test('routes declared as for @fastify/websocket let in all, unless the plugin is told', async (t) => {
+t.test('drop-in routes admit all origins, unless the plugin has the option origin', async (t) => {
   const open = await setUp(t)
   t.equal((await open.ask({ Origin: 'http://evil.example' }, '/drop-in')).status, 101)
   t.equal((await open.ask({ Origin: 'http://evil.example' })).status, 403)
@@ -180,7 +180,7 @@ t.test('routes declared as for @fastify/websocket let in all, unless the plugin 
   t.equal((await strict.ask({ Origin: 'http://example.com' }, '/drop-in')).status, 101)
 })
 
-t.test('the limits of the plugin are for all routes together, those of a route for itself', async (t) => {
+t.test('the limits of the plugin apply to all its routes together, the limits of a route to that route', async (t) => {
   const app = await createApp(t, { maxConnections: 3, maxConnectionsPerAddress: 3 })
   app.ws('/a', { maxConnections: 1 }, () => {})
   app.ws('/b', { maxConnectionsPerAddress: 2 }, () => {})
@@ -205,14 +205,14 @@ t.test('the limits of the plugin are for all routes together, those of a route f
   t.match(await ask('/c'), { status: 429 })
 })
 
-t.test('one connection too many is 503, with when to come again', async (t) => {
+t.test('a connection over maxConnections gets 503 with Retry-After', async (t) => {
   const { ask, hooks } = await setUp(t, { maxConnections: 1 })
   t.equal((await ask()).status, 101)
   t.match(await ask(), { status: 503, code: 'FST_WIRE_CONNECTIONS', head: /\r\nretry-after: 10\r\n/i })
   t.equal(hooks(), 1)
 })
 
-t.test('behind a trusted proxy the address is that of the client', async (t) => {
+t.test('behind a trusted proxy, the address of the client is counted', async (t) => {
   const { ask } = await setUp(t, { maxConnectionsPerAddress: 1 }, {}, { trustProxy: true })
   t.equal((await ask({ 'X-Forwarded-For': '192.0.2.1' })).status, 101)
   t.match(await ask({ 'X-Forwarded-For': '192.0.2.1' }), { status: 429, code: 'FST_WIRE_CONNECTIONS_ADDRESS' })
@@ -221,7 +221,7 @@ t.test('behind a trusted proxy the address is that of the client', async (t) => 
   t.equal((await ask({ 'X-Forwarded-For': '2001:db8::2' })).status, 429)
 })
 
-t.test('a handshake counts before it is answered', async (t) => {
+t.test('a pending handshake counts as a connection', async (t) => {
   const app = await createApp(t, { maxConnections: 1 })
   let proceed = (): void => {}
   const entered = new Promise<void>((resolve) => {
@@ -243,7 +243,7 @@ t.test('a handshake counts before it is answered', async (t) => {
   t.match(await first.readHead(), ' 101 ')
 })
 
-t.test('no place is kept by what did not become a socket, or is one no more', async (t) => {
+t.test('refused handshakes and closed sockets no longer count as connections', async (t) => {
   const app = await createApp(t, {
     maxConnections: 1, maxConnectionsPerAddress: 1, handshakeTimeout: 300, origin: ['http://a.example']
   })
@@ -281,7 +281,7 @@ t.test('no place is kept by what did not become a socket, or is one no more', as
   await refused(503, '/full')
   await refused(400, '/fine', { 'Sec-WebSocket-Key': 'bad' })
 
-  // The connection is cut while the hooks run.
+  // The connection closes while the hooks run.
   const inHooks = new Promise<void>((resolve) => { entered.resolve = resolve })
   const connected = once(server, 'connection')
   const cut = new RawClient(t, port)
@@ -327,13 +327,13 @@ const breakReplies = (app: FastifyInstance): void => {
   app.ws('/broken', { origin: async () => true }, () => {})
 }
 
-t.test('what is thrown behind an asynchronous check of the origin is answered, and logged', async (t) => {
+t.test('an error after an asynchronous origin check is answered and logged', async (t) => {
   const { ask, lines } = await setUp(t, {}, {}, {}, breakReplies)
   t.match(await ask({ Origin: 'http://example.com' }, '/broken'), { status: 500, code: 'FST_WIRE_UPGRADE' })
   t.match(lines, [{ level: 50, msg: 'an upgrade failed', err: { message: 'a secret' } }])
 })
 
-t.test('a logger that throws behind an asynchronous check of the origin takes no answer away, nor ends the process', async (t) => {
+t.test('a logger that throws after an asynchronous origin check does not prevent the answer', async (t) => {
   const fail = (): void => { throw new Error('disk full') }
   const pass = (): void => {}
   const logger = {
@@ -357,7 +357,7 @@ t.test('a logger that throws behind an asynchronous check of the origin takes no
   t.match(await ask({ Origin: 'http://example.com' }, '/throws'), { status: 500 })
 })
 
-t.test('the connection is cut where nothing can be answered behind an asynchronous check of the origin', async (t) => {
+t.test('the connection is closed if no answer is possible after an asynchronous origin check', async (t) => {
   const app = await createApp(t)
   app.addHook('onRequest', (_request, reply, done) => {
     reply.raw.getHeaderNames = () => { throw new Error('wrapped') }
@@ -369,7 +369,7 @@ t.test('the connection is cut where nothing can be answered behind an asynchrono
   t.equal((await client.readEnd()).length, 0)
 })
 
-t.test('the check of the origin may be of another realm', async (t) => {
+t.test('an origin function may come from another realm', async (t) => {
   const later = runInNewContext('(isAllowed) => async () => isAllowed') as (
     isAllowed: boolean
   ) => () => Promise<boolean>
@@ -382,7 +382,7 @@ t.test('the check of the origin may be of another realm', async (t) => {
   t.equal((await (await setUp(t, { origin: patterns })).ask({ Origin: 'http://x.example' })).status, 101)
 })
 
-t.test('a single refusal costs at most 400 bytes of log, whatever the client sent', async (t) => {
+t.test('a refusal logs at most 400 bytes, whatever the client sent', async (t) => {
   const Host = `${'h'.repeat(3_000)}.example`
   for (const origin of [
     'https://example.com', `http://${'"'.repeat(5_000)}`, `http://${'\\'.repeat(5_000)}`, 'ä'.repeat(5_000)

@@ -17,7 +17,7 @@ const register = async (app: FastifyInstance, options: WireOptions = {}): Promis
   )
 }
 
-t.test('where app.ws is taken, registering says by which option ours is renamed', async (t) => {
+t.test('registering fails if app.ws is taken, and names the option that renames it', async (t) => {
   const app = create(t)
   app.decorate('ws', (() => 'theirs') as unknown as FastifyInstance['ws'])
   await t.rejects(register(app), {
@@ -35,7 +35,7 @@ t.test('the option decorator renames app.ws', async (t) => {
   t.equal(await new Promise((resolve) => { client.on('close', resolve) }), 4000)
 })
 
-t.test('a request.ws of the application stays as it is where the option is given', async (t) => {
+t.test('a request.ws of the application stays if the option decorator is given', async (t) => {
   const app = create(t)
   app.decorateRequest('ws', true)
   await t.rejects(register(app), { code: 'FST_WIRE_DECORATOR', message: /^request\.ws is already used/ })
@@ -46,7 +46,7 @@ t.test('a request.ws of the application stays as it is where the option is given
   t.equal((await other.inject('/')).body, 'true')
 })
 
-t.test('a decorator must be a name that is free', async (t) => {
+t.test('the option decorator must be a free name', async (t) => {
   await t.rejects(register(create(t), { decorator: 'get' }), {
     code: 'FST_WIRE_DECORATOR', message: /^app\.get is already used/
   })
@@ -57,7 +57,7 @@ t.test('a decorator must be a name that is free', async (t) => {
   }
 })
 
-t.test('app.ws decorated by somebody else after the plugin says the same', async (t) => {
+t.test('decorating app.ws after the plugin fails, and names the option that renames it', async (t) => {
   const app = create(t)
   await register(app)
   t.throws(() => app.decorate('ws', app.ws), {
@@ -65,7 +65,7 @@ t.test('app.ws decorated by somebody else after the plugin says the same', async
   })
 })
 
-t.test('other decorators fail as ever', async (t) => {
+t.test('other decorators fail as usual', async (t) => {
   const app = create(t)
   await register(app)
   app.decorate('mine', 1)
@@ -73,7 +73,7 @@ t.test('other decorators fail as ever', async (t) => {
   t.throws(() => app.decorate('other', 2, ['missing']), { code: 'FST_ERR_DEC_MISSING_DEPENDENCY' })
 })
 
-t.test('a second registration in one context, or within, says what to do', async (t) => {
+t.test('a second registration in the same or an inner context fails with an error that names the fix', async (t) => {
   const app = create(t)
   await register(app)
   await t.rejects(register(app), { code: 'FST_WIRE_REGISTERED' })
@@ -91,7 +91,7 @@ t.test('@fastify/websocket in the same application is refused', async (t) => {
   t.test('after the plugin', async (t) => {
     const app = create(t)
     await register(app)
-    // Called by hand, since what it throws past its callback ends the process.
+    // Called directly, because an error thrown outside of its callback would end the process.
     t.throws(() => { another(app, {}, () => {}) }, beside)
     for (const name of ['websocketServer', 'injectWS'] as const) t.throws(() => app.decorate(name, {} as never), beside)
   })
@@ -115,7 +115,7 @@ t.test('@fastify/websocket in the same application is refused', async (t) => {
   })
 })
 
-t.test('registrations of this plugin in contexts beside each other are no conflict', async (t) => {
+t.test('registrations in sibling contexts do not conflict', async (t) => {
   const app = create(t)
   for (let i = 0; i < 2; i++) app.register(async (scope) => { await scope.register(fastifyWire) })
   await app.ready()

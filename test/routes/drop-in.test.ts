@@ -8,7 +8,7 @@ import { fastifyWire, type WireSocket } from '../../index.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { closeFrame, closeOf, frame, RawClient, text, upgradeHead } from '../fixtures/client.js'
 
-t.test('one route holds a resource and its socket, and the hooks on it run once', async (t) => {
+t.test('one route serves a resource and its socket, and its hooks run once', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   let hooked = 0
@@ -33,7 +33,7 @@ t.test('one route holds a resource and its socket, and the hooks on it run once'
   t.equal((await app.inject({ method: 'HEAD', url: '/demo' })).statusCode, 200)
 })
 
-t.test('a route with a socket only is 404 to others, and hidden from what describes the API', async (t) => {
+t.test('a route with only a socket answers other requests with 404, and is hidden from API descriptions', async (t) => {
   const app = await createApp(t)
   let hidden: unknown
   app.get('/demo', {
@@ -48,7 +48,7 @@ t.test('a route with a socket only is 404 to others, and hidden from what descri
   t.equal((await app.inject({ method: 'POST', url: '/demo' })).statusCode, 404)
 })
 
-t.test('what cannot hold a socket is refused at once', async (t) => {
+t.test('a route that cannot hold a socket throws when it is declared', async (t) => {
   const app = await createApp(t)
   t.throws(() => app.post('/demo', { websocket: true }, () => {}), { code: 'FST_WIRE_SOCKET_METHOD' })
   t.throws(() => app.route({
@@ -58,7 +58,7 @@ t.test('what cannot hold a socket is refused at once', async (t) => {
   t.equal((await app.inject({ method: 'HEAD', url: '/head' })).statusCode, 200)
 })
 
-t.test('a bad handshake is refused before the hooks, one without a Host is let in', async (t) => {
+t.test('a bad handshake is refused before the hooks, a handshake without a Host is accepted', async (t) => {
   const app = await createApp(t)
   app.get('/demo', {
     websocket: true, preValidation: async () => { t.pass('once') }
@@ -73,7 +73,7 @@ t.test('a bad handshake is refused before the hooks, one without a Host is let i
   t.equal(await hostless.readText(), 'in')
 })
 
-t.test('an upgrade to a resource that hides a socket is a real 404, one of another method 405', async (t) => {
+t.test('an upgrade to a resource that shadows a wildcard socket gets 404, another method 405', async (t) => {
   const app = await createApp(t)
   app.get('/*', { websocket: true }, (socket) => { socket.send('any') })
   app.get('/resource', async () => 'resource')
@@ -90,7 +90,7 @@ t.test('an upgrade to a resource that hides a socket is a real 404, one of anoth
   t.equal(await client.readText(), 'any')
 })
 
-t.test("a '/' under a prefix is reached with the slash and without", async (t) => {
+t.test("the route '/' under a prefix matches with and without the slash", async (t) => {
   const app = await createApp(t)
   app.register(
     async (child) => { child.get('/', { websocket: true }, (socket) => { socket.send('in') }) }, { prefix: '/both' }
@@ -106,7 +106,7 @@ t.test("a '/' under a prefix is reached with the slash and without", async (t) =
   }
 })
 
-t.test('by default what a handler throws cuts the connection, and a fault closes it with its code', async (t) => {
+t.test('by default a handler that throws terminates the socket, a protocol error closes it by its code', async (t) => {
   const lines: string[] = []
   const app = await createApp(t, {}, {
     logger: { level: 'error', stream: { write (line: string) { lines.push(line) } } }
@@ -130,7 +130,7 @@ t.test('by default what a handler throws cuts the connection, and a fault closes
   t.match(lines.join(''), /of the handler[^]*reserved opcode/)
 })
 
-t.test('the errorHandler of the plugin gets faults too, by the code of ws', async (t) => {
+t.test('the errorHandler of the plugin also receives protocol errors, with the codes of ws', async (t) => {
   const app = await createApp(t, {})
   const own = Fastify()
   t.teardown(() => own.close())
@@ -158,7 +158,7 @@ t.test('the errorHandler of the plugin gets faults too, by the code of ws', asyn
   t.ok(app)
 })
 
-t.test('the plugin is found by the name of the other', async (t) => {
+t.test('app.hasPlugin() finds the plugin by the name @fastify/websocket', async (t) => {
   const app = await createApp(t)
   app.register(fp(async () => {}, { name: 'theirs', dependencies: ['@fastify/websocket'] }))
   await app.ready()
@@ -166,7 +166,7 @@ t.test('the plugin is found by the name of the other', async (t) => {
   t.ok(app.hasPlugin('fastify-wire'))
 })
 
-t.test('a preClose of the application replaces ours, which opens no more sockets either way', async (t) => {
+t.test('a preClose of the application replaces the default one; either way no more sockets open', async (t) => {
   const app = await createApp(t, {
     preClose: async function (this: typeof app) {
       for (const socket of this.websocketServer.clients) socket.close(1001, 'in our own way')
@@ -182,7 +182,7 @@ t.test('a preClose of the application replaces ours, which opens no more sockets
   await closing
 })
 
-t.test('options of the plugin that cannot be are refused in the words of the other', async (t) => {
+t.test('invalid plugin options are refused with the messages of @fastify/websocket', async (t) => {
   const refused = async (options: object): Promise<unknown> => await Fastify().register(fastifyWire, options).then(
     () => undefined, (error) => error
   )
@@ -193,7 +193,7 @@ t.test('options of the plugin that cannot be are refused in the words of the oth
   t.match(await refused({ options: { noServer: true } }), { code: 'FST_WIRE_NO_SERVER' })
 })
 
-t.test('upgrades of another server are answered, and left alone after the close', async (t) => {
+t.test('upgrades of another server are answered, and ignored after the close', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   t.teardown(() => { server.close() })
   await once(server, 'listening')
@@ -208,7 +208,7 @@ t.test('upgrades of another server are answered, and left alone after the close'
   t.equal(server.listenerCount('upgrade'), 0)
 })
 
-t.test('sockets stand where rewriteUrl leads, also beside another listener', async (t) => {
+t.test('sockets open at the URL that rewriteUrl returns, also beside another upgrade listener', async (t) => {
   const times: number[] = []
   const app = await createApp(t, {}, { rewriteUrl: (request) => (request.url as string).replace(/^\/api/, '') })
   app.get('/theirs', { websocket: true } as object, ((socket: WireSocket) => { socket.send('theirs') }) as never)
@@ -229,7 +229,7 @@ t.test('sockets stand where rewriteUrl leads, also beside another listener', asy
   t.same(times, [])
 })
 
-t.test('a route may say what holds for its own sockets, also one that is declared early', async (t) => {
+t.test('a drop-in route may have socket options, also if it is declared early', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   const ofItsOwn = { maxPayload: 5, origin: 'same-origin', maxConnections: 1, handshakeTimeout: 5_000 }
@@ -279,7 +279,7 @@ t.test('a route may say what holds for its own sockets, also one that is declare
   t.same(Object.keys(schema), ['message', 'send'])
 })
 
-t.test('what a route says of its sockets is checked, its errorHandler is that of its requests', async (t) => {
+t.test('socket options of a drop-in route are validated, its errorHandler handles its requests', async (t) => {
   const app = await createApp(t)
   t.throws(
     () => app.get('/demo', { websocket: true, maxPayload: '5' } as object, () => {}), { code: 'FST_WIRE_OPTION' }

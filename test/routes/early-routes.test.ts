@@ -12,7 +12,7 @@ function createApp (t: Test): FastifyInstance {
   return app
 }
 
-t.test('routes declared behind a registration that is not awaited open sockets, with all that is theirs', async (t) => {
+t.test('routes declared after a registration that is not awaited open sockets with all their options', async (t) => {
   const app = createApp(t)
   app.register(fastifyWire)
   app.get('/short', {
@@ -41,7 +41,7 @@ t.test('routes declared behind a registration that is not awaited open sockets, 
   t.match(await new RawClient(t, port).upgrade('/plain'), ' 404 ')
 })
 
-t.test('a context takes the routes of its own, others stay what they are', async (t) => {
+t.test('a context takes over only its own early routes', async (t) => {
   const app = createApp(t)
   app.get('/outside', { websocket: true } as object, async () => 'outside')
   app.register(async (child) => {
@@ -70,7 +70,7 @@ t.test('a route that cannot hold a socket fails the registration', async (t) => 
   await t.rejects(async () => { await app.ready() }, { code: 'FST_WIRE_SOCKET_METHOD' })
 })
 
-t.test('an application that loads @fastify/websocket is left to it', async (t) => {
+t.test('routes of an application that loads @fastify/websocket are left to that plugin', async (t) => {
   const app = createApp(t)
   await app.register(createRequire(import.meta.url)('@fastify/websocket'))
   app.get('/demo', { websocket: true }, (socket) => { socket.send('theirs') })

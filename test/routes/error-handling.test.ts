@@ -14,7 +14,7 @@ const setUp = () => {
   return { calls, open: socket, socket: socket as unknown as WireSocket, log: log as unknown as FastifyBaseLogger }
 }
 
-t.test('a fault gets the code that ws gives it', async (t) => {
+t.test('a protocol error gets the code of ws', async (t) => {
   const cases: Array<[Error, string]> = [
     [new ReservedBits(), 'WS_ERR_UNEXPECTED_RSV_2_3'], [new InvalidUtf8(), 'WS_ERR_INVALID_UTF8'],
     [new MessageTooBig(5), 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH']
@@ -26,7 +26,7 @@ t.test('a fault gets the code that ws gives it', async (t) => {
   }
 })
 
-t.test('any other error stays as it is', async (t) => {
+t.test('any other error stays unchanged', async (t) => {
   const misuse = new NotOpen(3)
   toWsError(misuse)
   t.equal(misuse.code, 'FST_WIRE_NOT_OPEN')
@@ -43,13 +43,13 @@ t.test('an error of a handler is logged, and closes the socket with 1011', async
   t.same(calls, [['error', { err: error }, 'a WebSocket handler failed'], ['close', 1011]])
 })
 
-t.test('a loop over the messages that ends because the peer left is no failure', async (t) => {
+t.test('a for await loop that ends because the peer left is not an error', async (t) => {
   const { calls, socket, log } = setUp()
   closeWith1011(new UncleanClose(1006), socket, log)
   t.same(calls, [])
 })
 
-t.test('as in @fastify/websocket an error terminates the socket, unless a fault has closed it', async (t) => {
+t.test('in drop-in routes an error terminates the socket, unless a protocol error has closed it', async (t) => {
   const { calls, socket, log } = setUp()
   const error = new Error('failed')
   terminate(error, socket, log)

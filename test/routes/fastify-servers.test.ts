@@ -4,7 +4,7 @@ import t from 'tap'
 import { contextsOf, requestLogging, secondaryServers } from '../../lib/routes/fastify-servers.js'
 import { giveLocalhostTwoAddresses } from '../fixtures/localhost.js'
 
-t.test('the servers that listen beside that of the application are found, by an instance of a plugin too', async (t) => {
+t.test('secondaryServers() finds all other listening servers, also from an instance inside a plugin', async (t) => {
   giveLocalhostTwoAddresses(t)
   const app = Fastify()
   t.teardown(() => app.close())
@@ -19,12 +19,12 @@ t.test('the servers that listen beside that of the application are found, by an 
   t.same(others, [])
 })
 
-t.test('where Fastify has no such slot, there are none', async (t) => {
+t.test('secondaryServers() and contextsOf() return nothing if Fastify has no such slot', async (t) => {
   t.same(secondaryServers({} as FastifyInstance), [])
   t.same(contextsOf({} as FastifyInstance), [])
 })
 
-t.test('the contexts of an application are found from any of them', async (t) => {
+t.test('contextsOf() finds all contexts of an application from any of them', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   const contexts: FastifyInstance[] = []
@@ -39,7 +39,7 @@ t.test('the contexts of an application are found from any of them', async (t) =>
   }
 })
 
-t.test('whether a request is logged is known from the log controller, or from the option', async (t) => {
+t.test('request logging is detected by the log controller or the option', async (t) => {
   const request = { url: '/quiet' } as FastifyRequest
   const isQuiet = ({ url }: FastifyRequest): boolean => url === '/quiet'
   t.equal(requestLogging(Fastify())(request), true)

@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import { readSlot } from '../../lib/routes/fastify-slots.js'
 
-t.test('a slot of the application is found, by an instance of a plugin too', async (t) => {
+t.test('a slot of the application is found, also from an instance inside a plugin', async (t) => {
   const app = Fastify({ maxParamLength: 7 })
   t.teardown(() => app.close())
   let inner: FastifyInstance | undefined

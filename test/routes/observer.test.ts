@@ -41,7 +41,7 @@ const setUp = (settings: Settings) => {
   }
 }
 
-t.test('a request is kept only for an error handler of the application', async (t) => {
+t.test('the request is kept only if the application has an error handler', async (t) => {
   const lean = setUp(resolveSettings({}))
   t.same([lean.open().request, lean.open().reply], [undefined, undefined])
   const keeping = setUp(resolveSettings({ errorHandler () {} }))
@@ -49,7 +49,7 @@ t.test('a request is kept only for an error handler of the application', async (
   t.equal(keeping.open().reply, keeping.reply)
 })
 
-t.test('that messages are dropped unheard is a warning', async (t) => {
+t.test('discarded messages are logged as a warning', async (t) => {
   const { calls, socket, observer, open, request } = setUp(resolveSettings({}))
   Object.assign(request.log, { warn: (...args: unknown[]) => { calls.push(['warn', ...args]) } })
   observer.onDiscard?.(socket, open())
@@ -61,7 +61,7 @@ t.test('that messages are dropped unheard is a warning', async (t) => {
   ])
 })
 
-t.test('the address is asked for only where something is logged', async (t) => {
+t.test('the address is looked up only if something is logged', async (t) => {
   const { open, request } = setUp(resolveSettings({}))
   t.equal(open().ip, '192.0.2.7')
   const off = (): void => {}
@@ -69,20 +69,20 @@ t.test('the address is asked for only where something is logged', async (t) => {
   t.equal(open().ip, '')
 })
 
-t.test('a failure is logged and closes 1011, where nobody handles it', async (t) => {
+t.test('an error without a handler is logged and closes 1011', async (t) => {
   const { calls, socket, observer, open } = setUp(resolveSettings({}))
   const error = new Error('failed')
   observer.onError(error, socket, open())
   t.same(calls, [['error', { err: error }, 'a WebSocket handler failed'], ['close', 1011]])
 })
 
-t.test('a loop over the messages that ends because the peer left is no failure', async (t) => {
+t.test('a for await loop that ends because the peer left is not an error', async (t) => {
   const { calls, socket, observer, open } = setUp(resolveSettings({}))
   observer.onError(new UncleanClose(1006), socket, open())
   t.same(calls, [])
 })
 
-t.test('a message that a schema refused closes as it says, or goes to the error handler', async (t) => {
+t.test('a message that the schema refuses closes the socket, or goes to the error handler', async (t) => {
   const error = new MessageInvalid('x is wrong')
   const { calls, socket, observer, open } = setUp(resolveSettings({}))
   observer.onError(error, socket, open())
@@ -93,7 +93,7 @@ t.test('a message that a schema refused closes as it says, or goes to the error 
   t.same(seen, [error])
 })
 
-t.test('what makes values of messages and messages of values is that of the schemas', async (t) => {
+t.test('the schemas parse incoming and serialize outgoing values', async (t) => {
   const schemas = new MessageSchemas(
     { initialConfig: {} } as FastifyInstance, { message: {}, send: {} }, resolveSettings({}), { url: '/demo' }
   )
@@ -101,7 +101,7 @@ t.test('what makes values of messages and messages of values is that of the sche
   t.same([inbound, outbound], [schemas.inbound, schemas.outbound])
 })
 
-t.test('an error handler gets the instance, the request and the reply', async (t) => {
+t.test('an error handler receives the instance, the request and the reply', async (t) => {
   const seen: unknown[] = []
   const errorHandler: SocketErrorHandler = function (...args) { seen.push(this, ...args) }
   const { socket, request, reply, observer, open } = setUp(resolveSettings({ errorHandler }))
@@ -110,7 +110,7 @@ t.test('an error handler gets the instance, the request and the reply', async (t
   t.strictSame(seen, [instance, error, socket, request, reply])
 })
 
-t.test('an error handler that throws or rejects ends the socket', async (t) => {
+t.test('an error handler that throws or rejects terminates the socket', async (t) => {
   for (const errorHandler of [() => { throw new Error('again') }, async () => { throw new Error('again') }]) {
     const { calls, socket, observer, open } = setUp(resolveSettings({ errorHandler }))
     observer.onError(new Error('first'), socket, open())
@@ -119,7 +119,7 @@ t.test('an error handler that throws or rejects ends the socket', async (t) => {
   }
 })
 
-t.test('routes declared as for @fastify/websocket have faults handled too, after their close has left', async (t) => {
+t.test('drop-in routes handle protocol errors too, after the close has been sent', async (t) => {
   const { calls, socket, observer, open } = setUp(resolveDropInSettings({}))
   const fault = Object.assign(new Error('broken rule'), { code: 'FST_WIRE_UTF8', closeCode: 1007 })
   observer.onProtocolError?.(fault, socket, open())
@@ -131,7 +131,7 @@ t.test('routes declared as for @fastify/websocket have faults handled too, after
   t.same(calls.slice(1), [['error', 'no error'], ['terminate']])
 })
 
-t.test('the close of a socket is logged, and it is a client no more', async (t) => {
+t.test('the close of a socket is logged, and the socket is removed from the clients', async (t) => {
   const { calls, socket, server, observer, open } = setUp(resolveSettings({}))
   server.sockets.add(socket)
   observer.onClose(socket, 1000, Buffer.from('bye'), open())
@@ -146,7 +146,7 @@ t.test('the close of a socket is logged, and it is a client no more', async (t) 
   t.equal(calls.length, 1)
 })
 
-t.test('a fault that closed it is on the same line, by its own code', async (t) => {
+t.test('the protocol error that closed a socket is on the same log line, with its own code', async (t) => {
   for (const settings of [resolveSettings({}), resolveDropInSettings({ errorHandler: () => {} })]) {
     const { calls, socket, observer, open } = setUp(settings)
     const context = open()
@@ -159,7 +159,7 @@ t.test('a fault that closed it is on the same line, by its own code', async (t) 
   }
 })
 
-t.test('heartbeat and backpressure are those of the settings', async (t) => {
+t.test('heartbeat and backpressure follow the settings', async (t) => {
   const create = (options: object) => createSocketSettings(resolveSettings(options), registrationOf(new WireServer()))
   const own = create({ backpressure: { limit: 5 } })
   t.same(own.backpressure, { limit: 5, policy: 'close' })
@@ -168,7 +168,7 @@ t.test('heartbeat and backpressure are those of the settings', async (t) => {
   t.same([without.heartbeat, without.backpressure], [undefined, undefined])
 })
 
-t.test('a socket that closes has no lifetime left to end', async (t) => {
+t.test('a closed socket has no lifetime timer', async (t) => {
   const { calls, socket, observer, open } = setUp(resolveSettings({ maxLifetime: 20, lifetimeJitter: 0 }))
   const context = open(false)
   context.lifetimeEnd = beginLifetime(socket, { longest: 20, jitter: 0 })
@@ -190,7 +190,7 @@ t.test('a socket that closes has no lifetime left to end', async (t) => {
   t.same(calls, [['close of another', 1001]])
 })
 
-t.test('its sockets may receive as many messages as the route says', async (t) => {
+t.test('sockets have the rate limit of their route', async (t) => {
   const rateOf = (options: object) => createSocketSettings(
     resolveSettings(options), registrationOf(new WireServer())
   ).messageRate
@@ -198,7 +198,7 @@ t.test('its sockets may receive as many messages as the route says', async (t) =
   t.equal(rateOf({}), undefined)
 })
 
-t.test('why a socket was cut is logged', async (t) => {
+t.test('the reason for terminating a socket is logged', async (t) => {
   const { calls, socket, observer, open } = setUp(resolveSettings({}))
   observer.onTerminate?.('it was silent', Object.assign(socket, { bufferedAmount: 7 }), open())
   t.match(calls, [
@@ -214,7 +214,7 @@ t.test('why a socket was cut is logged', async (t) => {
 
 const FACTS = { requestId: 'the request', route: '/demo/:id', version: '13' }
 
-/** What is published on a channel while a test runs. */
+/** Collects the messages of a channel while a test runs. */
 function follow (t: Test, name: string): unknown[] {
   const seen: unknown[] = []
   const see = (report: unknown): void => { seen.push(report) }
@@ -223,7 +223,7 @@ function follow (t: Test, name: string): unknown[] {
   return seen
 }
 
-t.test('an open socket is counted, logged for those who look closely, and told', async (t) => {
+t.test('an opened socket is counted, logged at level debug, and published', async (t) => {
   const { calls, socket, request, server, open } = setUp(resolveSettings({}))
   const facts = { socket: { route: '/demo/:id', version: '13', ip: '192.0.2.7', protocol: 'chat', extensions: '' } }
   Object.assign(socket, { protocol: 'chat', extensions: '' })
@@ -236,7 +236,7 @@ t.test('an open socket is counted, logged for those who look closely, and told',
   t.match(server.metrics(), { total: { opened: 2 }, routes: [{ route: '/demo/:id', version: '13' }] })
 })
 
-t.test('errors and closes are told, what is published gets the facts of its socket', async (t) => {
+t.test('errors and closes are published with the facts of their socket', async (t) => {
   const { socket, observer, open, server } = setUp(resolveSettings({}))
   const errors = follow(t, 'error')
   const closes = follow(t, 'close')
@@ -253,13 +253,13 @@ t.test('errors and closes are told, what is published gets the facts of its sock
   t.same(server.metrics().closes, { 1000: 1 })
 })
 
-t.test('the heartbeat of a route is measured', async (t) => {
+t.test("the latencies of a route's heartbeat are measured", async (t) => {
   const { observer, server } = setUp(resolveSettings({}))
   observer.onLatency?.(5)
   t.equal(server.metrics().latency.count, 1)
 })
 
-t.test('the asynchronous close listeners of a route are waited for by its server', async (t) => {
+t.test('the server waits for asynchronous close listeners of its routes', async (t) => {
   const { observer, server } = setUp(resolveSettings({}))
   let finish = (): void => {}
   observer.onCloseListeners?.([new Promise<void>((resolve) => { finish = resolve })])

@@ -2,7 +2,7 @@ import t from 'tap'
 import { withFirstHook } from '../../lib/routes/prepare-route.js'
 import { createApp } from '../fixtures/app.js'
 
-t.test('the check of a handshake stands before the onRequest hooks of a route, however these are given', async (t) => {
+t.test('the handshake check precedes the onRequest hooks of a route, in whatever form these are given', async (t) => {
   const first = (): void => {}
   const own = async (): Promise<void> => {}
   t.same(withFirstHook(first, {}), [first])
@@ -10,7 +10,7 @@ t.test('the check of a handshake stands before the onRequest hooks of a route, h
   t.same(withFirstHook(first, { onRequest: [own, own] }), [first, own, own])
 })
 
-t.test('a socket opens after the hooks of its route, and reads messages by its schema, whichever way it was declared', async (t) => {
+t.test('each way to declare a route opens sockets after its hooks, and reads messages by its schema', async (t) => {
   const app = await createApp(t)
   const schema = { message: { type: 'object', required: ['x'] } }
   const hooks: string[] = []
@@ -29,7 +29,7 @@ t.test('a socket opens after the hooks of its route, and reads messages by its s
   t.same(hooks, ['onRequest', 'onRequest'])
 })
 
-t.test('what is published to the topic of a route is text by its schema, whichever way the route was declared', async (t) => {
+t.test('each way to declare a route serializes published messages by its schema', async (t) => {
   const app = await createApp(t)
   const schema = { send: { type: 'object', properties: { x: { type: 'integer' } } } }
   app.ws('/own', { schema, topic: true }, () => {})

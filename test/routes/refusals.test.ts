@@ -26,7 +26,7 @@ const refused = (promise: Promise<unknown>): Promise<unknown> => promise.then(
   () => undefined, (error: unknown) => error
 )
 
-t.test('upgrades that are refused are counted by the code of the error, or else by the status', async (t) => {
+t.test('refused upgrades are counted by the code of the error, or by the status', async (t) => {
   const app = await createApp(t)
   app.ws('/open', (socket) => { socket.close(1000) })
   app.ws('/throws', {
@@ -51,7 +51,7 @@ t.test('upgrades that are refused are counted by the code of the error, or else 
   })
 })
 
-t.test('of two registrations side by side each counts what its routes refuse', async (t) => {
+t.test('each of two registrations counts the refusals of its own routes', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   const scopes: FastifyInstance[] = []
@@ -71,7 +71,7 @@ t.test('of two registrations side by side each counts what its routes refuse', a
   t.same(two.websocketServer.metrics().refusals, { NOT_two: 1 })
 })
 
-t.test('a refusal is told, and of which request, where a hook of the plugin was reached', async (t) => {
+t.test('a refusal is published, with its request if a hook of the plugin was reached', async (t) => {
   const seen: unknown[] = []
   const see = (report: unknown): void => { seen.push(report) }
   subscribe('fastify-wire:refuse', see)
@@ -94,7 +94,7 @@ t.test('a refusal is told, and of which request, where a hook of the plugin was 
   ])
 })
 
-t.test('over HTTP/2 a client that leaves before the answer was not refused', async (t) => {
+t.test('a client that leaves before the answer over HTTP/2 does not count as refused', async (t) => {
   const app = await createHttp2App(t)
   let enter = (): void => {}
   const entered = new Promise<void>((resolve) => { enter = resolve })
@@ -120,7 +120,7 @@ t.test('over HTTP/2 a client that leaves before the answer was not refused', asy
   t.same(app.websocketServer.metrics().refusals, { 401: 1 })
 })
 
-t.test('hooks that do not answer are a refusal with a code, in the counts, the log and the answer', async (t) => {
+t.test('hooks that never answer cause a refusal with a code, in the metrics, the log and the answer', async (t) => {
   const lines: Array<Record<string, unknown>> = []
   const app = await createApp(t, { handshakeTimeout: 30 }, {
     logger: { level: 'warn', stream: { write (line: string) { lines.push(JSON.parse(line)) } } }
@@ -133,7 +133,7 @@ t.test('hooks that do not answer are a refusal with a code, in the counts, the l
   t.same(app.websocketServer.metrics().refusals, { FST_WIRE_HANDSHAKE_UNANSWERED: 1 })
 })
 
-t.test('so they are where they run before those of the plugin, and the request is not known', async (t) => {
+t.test('hooks that run before those of the plugin and never answer are logged without a request id', async (t) => {
   const lines: Array<Record<string, unknown>> = []
   const app = Fastify({ logger: { level: 'warn', stream: { write (line: string) { lines.push(JSON.parse(line)) } } } })
   t.teardown(() => app.close())
@@ -145,7 +145,7 @@ t.test('so they are where they run before those of the plugin, and the request i
   t.same(app.websocketServer.metrics().refusals, { FST_WIRE_HANDSHAKE_UNANSWERED: 1 })
 })
 
-t.test('what is refused past Fastify is counted by its code, and tells when to come again', async (t) => {
+t.test('refusals without a request of Fastify are counted by their code, and carry Retry-After', async (t) => {
   const server = new WireServer()
   const written: unknown[] = []
   const response = Object.assign(new EventEmitter(), { statusCode: 503 })
@@ -164,7 +164,7 @@ t.test('what is refused past Fastify is counted by its code, and tells when to c
 
 interface Line { level: number, reqId?: string, msg: string, err?: unknown, refused?: { code: string, count?: number } }
 
-/** An application that logs as by default, and what it logs. */
+/** An application that logs with the defaults, and its log lines. */
 async function createLogged (
   t: Test, options: WireOptions = {}, server: FastifyServerOptions = {}
 ): Promise<{ app: FastifyInstance, lines: Line[], texts: string[] }> {
@@ -178,7 +178,7 @@ async function createLogged (
   return { app, lines, texts }
 }
 
-t.test('a flood of refusals costs at most 400 bytes of log for each, without a stack or the level error', async (t) => {
+t.test('a flood of refusals logs at most 400 bytes each, with no stack and no line of level error', async (t) => {
   const refusals: Array<[options: WireOptions, context: InjectContext, code: string]> = [
     [{ maxConnections: 1 }, {}, 'FST_WIRE_CONNECTIONS'],
     [{ maxConnectionsPerAddress: 1 }, {}, 'FST_WIRE_CONNECTIONS_ADDRESS'],
@@ -206,7 +206,7 @@ t.test('a flood of refusals costs at most 400 bytes of log for each, without a s
   }
 })
 
-t.test('so does an upgrade to a URL without a socket', async (t) => {
+t.test('a flood of upgrades to a URL without a socket logs at most 400 bytes each', async (t) => {
   const { app, lines, texts } = await createLogged(t)
   app.get('/resource', async () => '')
   app.get('/*', { websocket: true }, () => {})
@@ -218,7 +218,7 @@ t.test('so does an upgrade to a URL without a socket', async (t) => {
   ])
 })
 
-t.test('an error handler of the application gets each refusal, and what it logs stays', async (t) => {
+t.test('an error handler of the application receives each refusal, and its own log lines stay', async (t) => {
   const { app, lines } = await createLogged(t, { maxConnections: 1 })
   app.setErrorHandler((error: Error, request, reply) => {
     request.log.error({ err: error }, 'mine')
@@ -234,7 +234,7 @@ t.test('an error handler of the application gets each refusal, and what it logs 
   })
 })
 
-t.test('what a hook of the application refuses is logged as by Fastify', async (t) => {
+t.test('a refusal by a hook of the application is logged as Fastify does', async (t) => {
   const { app, lines } = await createLogged(t)
   app.ws('/demo', { onRequest: async () => { throw Object.assign(new Error('mine'), { statusCode: 503 }) } }, () => {})
   await refused(app.injectWS('/demo'))
@@ -242,7 +242,7 @@ t.test('what a hook of the application refuses is logged as by Fastify', async (
   t.match(lines.slice(1), [{ level: 50, msg: 'mine', err: { stack: /mine/ } }, { msg: 'request completed' }])
 })
 
-t.test('where Fastify logs no requests, refusals that are the fault of a client are not logged', async (t) => {
+t.test('refusals that are the fault of a client are not logged if Fastify logs no requests', async (t) => {
   const { app, lines } = await createLogged(t, { maxConnections: 1 }, {
     logController: new LogController({ disableRequestLogging: true })
   } as object)
@@ -256,7 +256,7 @@ t.test('where Fastify logs no requests, refusals that are the fault of a client 
   t.equal(lines.length, 1)
 })
 
-t.test('an error goes on as it is, whatever it is; the log of a request that is no upgrade is left to Fastify', async (t) => {
+t.test('logRefusal() returns the error unchanged, and leaves the log of plain requests to Fastify', async (t) => {
   const log = { info: () => {} } as unknown as FastifyBaseLogger
   const request = { log } as FastifyRequest
   const reply = { log, raw: {} } as FastifyReply
@@ -266,7 +266,7 @@ t.test('an error goes on as it is, whatever it is; the log of a request that is 
   t.equal(request.log, log)
 })
 
-t.test('an upgrade that is refused twice is logged for the first reason', async (t) => {
+t.test('an upgrade that is refused twice is logged with the first reason', async (t) => {
   const lines: unknown[] = []
   const log = { info: (fields: object) => { lines.push(fields) } } as unknown as FastifyBaseLogger
   const server = new WireServer({}, () => {}, new RefusalLog(log))

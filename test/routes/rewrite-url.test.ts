@@ -9,11 +9,11 @@ function ask (options: FastifyServerOptions): string {
   return rewrittenUrl(Object.create(Fastify(options)) as object, request)
 }
 
-t.test('the URL is what the rewriteUrl of the application makes of it', async (t) => {
+t.test('rewriteUrl of the application rewrites the URL', async (t) => {
   t.equal(ask({ rewriteUrl: (request) => (request.url as string).replace('/api', '') }), '/x')
 })
 
-t.test('without one it stays, and so it does where that gives none', async (t) => {
+t.test('the URL stays unchanged without rewriteUrl, or if it returns nothing', async (t) => {
   t.equal(ask({}), '/api/x')
   t.equal(ask({ rewriteUrl: () => undefined as unknown as string }), '/api/x')
   t.equal(rewrittenUrl({}, request), '/api/x')

@@ -20,13 +20,13 @@ function compile (app: FastifyInstance, schema: unknown, custom?: Record<string,
   return messageCompiler(app, undefined, custom)({ ...ROUTE, schema })
 }
 
-t.test('the compiler of a route goes before all others', async (t) => {
+t.test('the compiler of a route takes precedence over all others', async (t) => {
   const ofRoute: Compile = () => () => true
   const app = await readyApp(t, {}, (app) => { app.setValidatorCompiler(() => () => true) })
   t.equal(messageCompiler(app, ofRoute), ofRoute)
 })
 
-t.test('the compiler that an application sets goes before ours, in the plugins below too', async (t) => {
+t.test('the compiler that an application sets takes precedence over the default, also in inner plugins', async (t) => {
   const ofApp = (): (() => boolean) => () => true
   let inner: FastifyInstance | undefined
   const app = await readyApp(t, {}, (app) => {
@@ -43,7 +43,7 @@ t.test('the compiler that an application sets goes before ours, in the plugins b
   t.equal(messageCompiler(below as FastifyInstance), ofApp)
 })
 
-t.test('the factory of compilers that an application gives goes before ours, with its schemas', async (t) => {
+t.test('the compiler factory of an application takes precedence over the default, and gets its schemas', async (t) => {
   const seen: unknown[] = []
   const buildValidator = (schemas: unknown, options: unknown): Compile => {
     seen.push([schemas, options])
@@ -57,7 +57,7 @@ t.test('the factory of compilers that an application gives goes before ours, wit
   t.match(seen, [[{ shared: { type: 'integer' } }, { plugins: [] }]])
 })
 
-t.test('our compiler converts and removes nothing, fills in defaults, and has the formats of Fastify', async (t) => {
+t.test('the default compiler converts and removes nothing, and has defaults and the formats of Fastify', async (t) => {
   const app = await readyApp(t)
   const validate = compile(app, {
     type: 'object',
@@ -74,7 +74,7 @@ t.test('our compiler converts and removes nothing, fills in defaults, and has th
   t.same(value, { n: 1, at: '2026-01-01T00:00:00Z', y: 7 })
 })
 
-t.test('our compiler looks at the kind only that a discriminator names', async (t) => {
+t.test('with a discriminator, the default compiler validates only the named kind', async (t) => {
   const app = await readyApp(t)
   const byKind = compile(app, {
     type: 'object',
@@ -86,7 +86,7 @@ t.test('our compiler looks at the kind only that a discriminator names', async (
   t.match(byKind.errors, [{ instancePath: '/n' }])
 })
 
-t.test('our compiler has the options, plugins and shared schemas of the application', async (t) => {
+t.test('the default compiler has the options, plugins and shared schemas of the application', async (t) => {
   const app = await readyApp(t, {
     ajv: {
       customOptions: { allErrors: true, coerceTypes: true, keywords: ['x-note'] },
@@ -110,7 +110,7 @@ t.test('our compiler has the options, plugins and shared schemas of the applicat
   t.equal(uncoerced({ n: '5' }), false)
 })
 
-t.test('our compiler takes the dialect that Zod names, and JSON Type Definition where the application has it', async (t) => {
+t.test('the default compiler accepts the dialect that Zod names, and JTD if the application enables it', async (t) => {
   const app = await readyApp(t)
   const $schema = 'https://json-schema.org/draft/2020-12/schema'
   t.equal(compile(app, { $schema, type: 'integer' })(5), true)
@@ -123,7 +123,7 @@ t.test('our compiler takes the dialect that Zod names, and JSON Type Definition 
   t.equal(validate({ n: '1' }), false)
 })
 
-t.test('the schemas of a request are coerced as ever', async (t) => {
+t.test('request schemas are still coerced', async (t) => {
   const app = await readyApp(t, {}, (app) => {
     const params = { type: 'object', properties: { id: { type: 'integer' } } }
     app.get('/:id', { schema: { params } }, async (request) => request.params)
@@ -132,7 +132,7 @@ t.test('the schemas of a request are coerced as ever', async (t) => {
   t.same((await app.inject('/5')).json(), { id: 5 })
 })
 
-t.test('an error says so where Fastify keeps its compilers elsewhere', async (t) => {
+t.test('a Fastify version that keeps its compilers elsewhere causes an error that says so', async (t) => {
   const half = { [Symbol('fastify.schemaController')]: {} }
   for (const instance of [{}, half] as unknown[]) {
     t.throws(() => messageCompiler(instance as FastifyInstance), {

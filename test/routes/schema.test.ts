@@ -57,7 +57,7 @@ async function settled (client: WireSocket): Promise<void> {
 
 const textOf = async (client: WireSocket): Promise<string> => String((await once(client, 'message'))[0])
 
-t.test('the listener gets the value as it was sent; a default fills in a property that is missing', async (t) => {
+t.test('the listener receives the parsed value, with defaults for missing properties', async (t) => {
   const { additionalProperties, ...open } = MOVE
   const { client, values } = await talk(t, { schema: { message: open } })
   client.send('{"x":1}')
@@ -66,7 +66,7 @@ t.test('the listener gets the value as it was sent; a default fills in a propert
   t.same(values, [{ x: 1, y: 7 }, { x: 2, y: 3, z: 4 }])
 })
 
-t.test('no value is converted to the type that a schema asks for, and no property is removed', async (t) => {
+t.test('validation converts no types and removes no properties', async (t) => {
   const closed: unknown[] = []
   for (const text of ['{"x":"2"}', '{"x":null}', '{"x":true}', '{"x":[2]}', '{"x":1,"z":4}']) {
     const { client } = await talk(t, { schema: { message: MOVE } })
@@ -80,7 +80,7 @@ t.test('no value is converted to the type that a schema asks for, and no propert
   t.same(await closeAfter(whole.client, '"5"'), [1008, 'message must be integer'])
 })
 
-t.test('an application that asks for coercion has it', async (t) => {
+t.test('an application with coerceTypes in its Ajv options gets coercion', async (t) => {
   const app = await createApp(t, {}, { ajv: { customOptions: { coerceTypes: true, removeAdditional: true } } })
   const { client, values } = await talk(t, { schema: { message: MOVE } }, app)
   client.send('{"x":"2","z":4}')
@@ -93,13 +93,13 @@ t.test('an application that asks for coercion has it', async (t) => {
   t.same(ofWhole.values, [5])
 })
 
-t.test('what does not match closes 1008 with the sentence of the validator', async (t) => {
+t.test('a message that does not match the schema closes 1008 with the sentence of the validator', async (t) => {
   const { client, values } = await talk(t, { schema: { message: MOVE } })
   t.same(await closeAfter(client, '{"x":1}', '{"x":101}', '{"x":102}', '{"x":2}'), [1008, 'message/x must be <= 100'])
   t.same(values[0], { x: 1, y: 7 })
 })
 
-t.test('what is not JSON closes 1007', async (t) => {
+t.test('a message that is not JSON closes 1007', async (t) => {
   const { client, values } = await talk(t, { schema: { message: MOVE } })
   const [code, reason] = await closeAfter(client, 'hello')
   t.equal(code, 1007)
@@ -107,7 +107,7 @@ t.test('what is not JSON closes 1007', async (t) => {
   t.same(values, [])
 })
 
-t.test('JSON that would change a prototype is not taken, unless the application is less strict', async (t) => {
+t.test('JSON that would change a prototype is refused, unless the application allows it', async (t) => {
   const message = { type: 'object', properties: { a: { type: 'object' } } }
   const strict = await talk(t, { schema: { message } })
   t.match(await closeAfter(strict.client, '{"a":{"__proto__":{"b":1}}}'), [1007, /forbidden prototype property/])
@@ -124,7 +124,7 @@ t.test('JSON that would change a prototype is not taken, unless the application 
   t.strictSame(values, [{ a: { c: 2 } }])
 })
 
-t.test('binary closes 1003, unless it is passed', async (t) => {
+t.test('a binary message closes 1003, unless binary is passed', async (t) => {
   const { client } = await talk(t, { schema: { message: MOVE } })
   t.same(await closeAfter(client, Buffer.from('{"x":1}')), [1003, 'This socket accepts JSON text, not binary messages'])
   const passing = await talk(t, { schema: { message: MOVE }, onBinary: 'pass' })
@@ -134,7 +134,7 @@ t.test('binary closes 1003, unless it is passed', async (t) => {
   t.same(passing.values, [{ binary: Buffer.from([1]) }, { x: 1, y: 7 }])
 })
 
-t.test("with onInvalid: 'reply' the peer is told, and the conversation goes on", async (t) => {
+t.test("with onInvalid: 'reply' the peer receives the error, and the socket stays open", async (t) => {
   const { client, values } = await talk(t, { schema: { message: MOVE, send: MOVE }, onInvalid: 'reply' })
   client.send('{"x":101}')
   t.same(JSON.parse(await textOf(client)), {
@@ -149,7 +149,7 @@ t.test("with onInvalid: 'reply' the peer is told, and the conversation goes on",
   t.same(values, [{ x: 1, y: 7 }])
 })
 
-t.test('an errorHandler gets what the validator found, and decides', async (t) => {
+t.test('an errorHandler receives the errors of the validator, and decides', async (t) => {
   const errors: unknown[] = []
   const errorHandler = (error: Error) => { errors.push(error) }
   const { client, values } = await talk(t, { schema: { message: MOVE }, errorHandler })
@@ -172,7 +172,7 @@ t.test('an errorHandler gets what the validator found, and decides', async (t) =
   t.equal(errors.length, 2)
 })
 
-t.test('all errors are told where the validator looks for all, in the words of the schemaErrorFormatter if there is one', async (t) => {
+t.test('all validation errors are reported with allErrors, formatted by the schemaErrorFormatter', async (t) => {
   const app = Fastify({ ajv: { customOptions: { allErrors: true } } })
   t.teardown(() => app.close())
   await app.register(fastifyWire)
@@ -186,7 +186,7 @@ t.test('all errors are told where the validator looks for all, in the words of t
   t.same(await closeAfter(formatted.client, '{}'), [1008, 'message has 1 errors'])
 })
 
-t.test('schemas are found by $ref, those of an inner context too', async (t) => {
+t.test('a $ref finds shared schemas, also those of an inner context', async (t) => {
   const app = await createApp(t)
   app.addSchema({ $id: 'outer', type: 'integer' })
   // Fastify has a compiler for the outer context: that of the inner one knows more.
@@ -209,7 +209,7 @@ t.test('schemas are found by $ref, those of an inner context too', async (t) => 
   t.match(await closeAfter(client, '{"n":"1"}'), [1008, 'message/n must be integer'])
 })
 
-t.test('the compilers are those of the route, and of the instance', async (t) => {
+t.test('the compilers of the route and of the instance are used', async (t) => {
   const parts: unknown[] = []
   const compiler = ({ schema, httpPart }: { schema: unknown, httpPart?: string }) => {
     parts.push([schema, httpPart])
@@ -262,7 +262,7 @@ t.test('the compilers are those of the route, and of the instance', async (t) =>
   t.match(await closeAfter(ofInstance.client, '{"x":"one"}'), [1008])
 })
 
-t.test('what a validator throws is an error of the application', async (t) => {
+t.test('an error thrown by a validator is an error of the application', async (t) => {
   const errors: unknown[] = []
   const { client } = await talk(t, {
     schema: { message: {} },
@@ -273,7 +273,7 @@ t.test('what a validator throws is an error of the application', async (t) => {
   t.match(errors, [{ message: 'broken' }])
 })
 
-t.test('an asynchronous schema is refused when it is used', async (t) => {
+t.test('an asynchronous schema is refused at its first use', async (t) => {
   const errors: unknown[] = []
   const errorHandler = (error: Error) => { errors.push(error) }
   const { client } = await talk(t, { schema: { message: { $async: true, type: 'object' } }, errorHandler })
@@ -283,7 +283,7 @@ t.test('an asynchronous schema is refused when it is used', async (t) => {
   t.match(errors, [{ code: 'FST_WIRE_ASYNC_SCHEMA', message: /\/demo/ }, { code: 'FST_WIRE_ASYNC_SCHEMA' }])
 })
 
-t.test('a schema that cannot be compiled is told when the application gets ready', async (t) => {
+t.test('a schema that cannot be compiled makes app.ready() reject', async (t) => {
   for (const [schema, code] of [
     [{ message: { type: 'nothing' } }, 'FST_WIRE_SCHEMA'],
     [{ send: { $ref: 'nowhere#' } }, 'FST_ERR_SCH_SERIALIZATION_BUILD']
@@ -295,7 +295,7 @@ t.test('a schema that cannot be compiled is told when the application gets ready
   }
 })
 
-t.test('the other schemas of the route are those of its handshake', async (t) => {
+t.test('the other schemas of the route apply to its handshake', async (t) => {
   const app = await createApp(t)
   const seen: unknown[] = []
   app.addHook('onRoute', (route) => { seen.push(route.schema) })
@@ -316,7 +316,7 @@ t.test('the other schemas of the route are those of its handshake', async (t) =>
   t.same(Object.keys(schema), ['querystring', 'response', 'message', 'send'])
 })
 
-t.test('a value is sent as its schema says; one that does not match is an error', async (t) => {
+t.test('send() serializes a value by the schema, and reports a value that does not match', async (t) => {
   const { client, socket } = await talk(t, { schema: { send: MOVE } })
   socket.send({ x: 1, y: 2, z: 3 } as never)
   t.equal(await textOf(client), '{"x":1,"y":2}')
@@ -329,12 +329,12 @@ t.test('a value is sent as its schema says; one that does not match is an error'
   t.match(error, { code: 'FST_WIRE_SEND_SCHEMA', cause: Error, message: /route: value\/x must be integer\./ })
 })
 
-t.test('an error of the serializer names the property, where a validator finds one', async (t) => {
+t.test('an error of the serializer names the property, if a validator finds it', async (t) => {
   const deep = { type: 'object', properties: { list: { type: 'array', items: MOVE } } }
   const { socket } = await talk(t, { schema: { send: deep } })
   const value = { list: [{ x: 1 }, { x: {} }] }
   t.throws(() => { socket.send(value as never) }, { message: /value\/list\/1\/x must be integer/ })
-  // What it finds is no reason for the serializer to fail: its own sentence stays.
+  // If the validator does not explain the failure, the message of the serializer stays.
   const broken = await talk(t, {
     schema: { send: deep },
     serializerCompiler: () => () => { throw new Error('broken') }
@@ -345,7 +345,7 @@ t.test('an error of the serializer names the property, where a validator finds o
   t.throws(() => { broken.socket.send(unreadable as never) }, { message: /route: broken\./ })
 })
 
-t.test('with validateSend a value that does not match is an error, not converted', async (t) => {
+t.test('with validateSend, send() refuses a value that does not match instead of converting it', async (t) => {
   const send = {
     type: 'object',
     properties: {
@@ -375,7 +375,7 @@ t.test('with validateSend a value that does not match is an error, not converted
   t.same(Object.keys(value), ['at', 'n'], 'the value of the application is not changed')
 })
 
-t.test('validateSend asks the validator of the application, where it has one', async (t) => {
+t.test('validateSend uses the validator of the application, if it has one', async (t) => {
   const answers: Record<string, unknown> = {
     ok: true,
     value: { value: 'ok' },
@@ -398,7 +398,7 @@ t.test('validateSend asks the validator of the application, where it has one', a
   t.equal(await textOf(client), '"ok"')
 })
 
-t.test('with validateSend a schema that cannot be validated is told when the application gets ready', async (t) => {
+t.test('with validateSend, a schema that cannot be validated makes app.ready() reject', async (t) => {
   const app = Fastify()
   await app.register(fastifyWire, { validateSend: true })
   const schema = { send: { type: 'object', required: 'x' } }
@@ -408,7 +408,7 @@ t.test('with validateSend a schema that cannot be validated is told when the app
   })
 })
 
-t.test('what is not of the kind of the whole is no value of it', async (t) => {
+t.test('send() refuses a value of another type than the root of its schema', async (t) => {
   const write = (send: unknown): ((value?: unknown) => string) => {
     const settings = { passesBinary: false, validatesSend: false }
     const schemas = new MessageSchemas(Fastify(), { send }, settings, { url: '/demo' })
@@ -434,7 +434,7 @@ t.test('what is not of the kind of the whole is no value of it', async (t) => {
   t.throws(() => any(() => {}), { ...refused, message: /it cannot be serialized as JSON/ })
 })
 
-t.test('a serializer may throw what is no error', async (t) => {
+t.test('a serializer may throw a value other than an Error', async (t) => {
   const { socket } = await talk(t, {
     schema: { send: {} },
     // eslint-disable-next-line no-throw-literal
@@ -443,7 +443,7 @@ t.test('a serializer may throw what is no error', async (t) => {
   t.throws(() => { socket.send(1) }, { code: 'FST_WIRE_SEND_SCHEMA', message: /: a string\./ })
 })
 
-t.test('a schema made by a builder is what it builds', async (t) => {
+t.test('a schema builder is replaced by the schema that it builds', async (t) => {
   for (const mark of ['isFluentSchema', Symbol.for('fluent-schema-object')]) {
     const built = { [mark]: true, valueOf: () => MOVE }
     const { client } = await talk(t, { schema: { message: built } })
@@ -451,7 +451,7 @@ t.test('a schema made by a builder is what it builds', async (t) => {
   }
 })
 
-t.test('one schema with an $id serves both URLs of a prefix, and other routes', async (t) => {
+t.test('a schema with an $id serves both URLs of a prefix, and other routes', async (t) => {
   const app = await createApp(t)
   const message = { $id: 'shared-move', ...MOVE }
   const values: unknown[] = []
@@ -468,7 +468,7 @@ t.test('one schema with an $id serves both URLs of a prefix, and other routes', 
   t.equal(values.length, 3)
 })
 
-t.test('a reason is cut to what a close frame carries, not within a character', async (t) => {
+t.test('a close reason is truncated to the length that fits a close frame, between characters', async (t) => {
   t.equal(toReason('short'), 'short')
   t.equal(toReason('a'.repeat(123)), 'a'.repeat(123))
   t.equal(toReason('a'.repeat(200)), 'a'.repeat(123))
@@ -497,7 +497,7 @@ const KINDS = [
   }
 ]
 
-t.test('several kinds of message are told by a constant, whatever else they have in common', async (t) => {
+t.test('a constant property distinguishes several kinds of message', async (t) => {
   const { client, socket, values } = await talk(t, { schema: { message: { oneOf: KINDS }, send: { oneOf: KINDS } } })
   client.send('{"kind":"move","x":1}')
   client.send('{"kind":"say","text":"a"}')
@@ -511,7 +511,7 @@ t.test('several kinds of message are told by a constant, whatever else they have
   t.match(await closeAfter(client, '{"kind":"shout"}'), [1008])
 })
 
-t.test('in a union a value of one kind is not converted to that of another', async (t) => {
+t.test('a value in a union is not converted to another type of the union', async (t) => {
   const kind = (name: string, type: string) => ({
     type: 'object',
     required: ['kind', 'value'],
@@ -530,7 +530,7 @@ t.test('in a union a value of one kind is not converted to that of another', asy
   t.equal(values.length, 3)
 })
 
-t.test('with a discriminator only the kind that is named is looked at, without any option of Ajv', async (t) => {
+t.test('with a discriminator, only the named kind is validated, without any option of Ajv', async (t) => {
   const message = { type: 'object', required: ['kind'], discriminator: { propertyName: 'kind' }, oneOf: KINDS }
   const { client, socket, values } = await talk(t, { schema: { message, send: message }, validateSend: true })
   client.send('{"kind":"say","text":"a"}')
@@ -543,7 +543,7 @@ t.test('with a discriminator only the kind that is named is looked at, without a
   t.same(await closeAfter(client, '{"kind":"move"}'), [1008, "message must have required property 'x'"])
 })
 
-t.test('a union of TypeBox needs no option of Ajv', async (t) => {
+t.test('a TypeBox union needs no option of Ajv', async (t) => {
   const app = (await createApp(t)).withTypeProvider<TypeBoxTypeProvider>()
   const Move = Type.Object({ kind: Type.Literal('move'), x: Type.Integer() }, { additionalProperties: false })
   const Say = Type.Object({ kind: Type.Literal('say'), text: Type.String() }, { additionalProperties: false })
@@ -564,7 +564,7 @@ const ZodMove = z.object({ kind: z.literal('move'), x: z.int() })
 const ZodSay = z.object({ kind: z.literal('say'), text: z.string() })
 const ZodEither = z.discriminatedUnion('kind', [ZodMove, ZodSay])
 
-t.test('a union of Zod is taken by the JSON schema that Zod makes of it', async (t) => {
+t.test('a Zod union is validated by the JSON schema that Zod generates', async (t) => {
   const app = await createApp(t)
   const schema = { message: z.toJSONSchema(ZodEither), send: z.toJSONSchema(ZodEither) }
   type Either = z.infer<typeof ZodEither>
@@ -579,7 +579,7 @@ t.test('a union of Zod is taken by the JSON schema that Zod makes of it', async 
   t.match(await closeAfter(client, '{"kind":"move","x":"1"}'), [1008])
 })
 
-t.test('a union of Zod is taken as it is with the compilers of fastify-type-provider-zod', async (t) => {
+t.test('a Zod union is validated directly with the compilers of fastify-type-provider-zod', async (t) => {
   const app = (await createApp(t)).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { SocketUrls } from '../../lib/routes/socket-urls.js'
 
-t.test('the most specific URL that holds a socket tells how it was declared', async (t) => {
+t.test('find() returns the declaration of the most specific URL that holds a socket', async (t) => {
   const urls = new SocketUrls(undefined)
   urls.add('/rooms/:room', 'shared', 1_000)
   urls.add('/*', 'constrained', 2_000)
@@ -13,7 +13,7 @@ t.test('the most specific URL that holds a socket tells how it was declared', as
   t.equal(new SocketUrls({}).find('/none'), undefined)
 })
 
-t.test('of two routes at one URL, the one under the constraint counts, and the longest time', async (t) => {
+t.test('the constrained route and the longest handshakeTimeout win if two routes have the same URL', async (t) => {
   const urls = new SocketUrls({ ignoreTrailingSlash: true })
   urls.add('/a', 'shared', 1_000)
   urls.add('/a', 'constrained', 3_000)
@@ -21,7 +21,7 @@ t.test('of two routes at one URL, the one under the constraint counts, and the l
   t.same(urls.find('/a/'), { routeKind: 'constrained', handshakeTimeout: 3_000 })
 })
 
-t.test('frozen constraint strategies of the application are left alone', async (t) => {
+t.test('frozen constraint strategies of the application are not changed', async (t) => {
   const strategy = Object.freeze({
     name: 'version', storage: () => new Map(), deriveConstraint: () => 'a', validate: () => true
   })
@@ -32,7 +32,7 @@ t.test('frozen constraint strategies of the application are left alone', async (
   t.same(urls.find('/A'), { routeKind: 'shared', handshakeTimeout: 1_000 })
 })
 
-t.test('functions of the application\'s router are not called for a URL that is looked up here', async (t) => {
+t.test("looking up a URL calls no functions of the application's router", async (t) => {
   const never = (): never => { throw new Error('called') }
   const urls = new SocketUrls({
     maxParamLength: 3, onMaxParamLength: never, onBadUrl: never, defaultRoute: never, querystringParser: never

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import t from 'tap'
 import { isUpgrade, markUpgrade, upgradeConstraint, type RouteKind } from '../../lib/routes/upgrade-constraint.js'
 
-t.test('only an upgrade is one, and it meets the constraint but where routes without it hold the socket', async (t) => {
+t.test('an upgrade meets the constraint, unless a route without the constraint holds the socket', async (t) => {
   const urls = { find: (url: string) => url === '/none' ? undefined : { routeKind: url.slice(1) as RouteKind } }
   const requests = ['/constrained', '/shared', '/none'].map((url) => ({ url }) as IncomingMessage)
   t.same(requests.map(isUpgrade), [false, false, false])
@@ -12,7 +12,7 @@ t.test('only an upgrade is one, and it meets the constraint but where routes wit
   t.same(requests.map(upgradeConstraint.deriveConstraint), ['websocket', undefined, 'websocket'])
 })
 
-t.test('the constraint keeps the handlers of its values', async (t) => {
+t.test('the constraint stores the handlers of its values', async (t) => {
   t.ok(upgradeConstraint.validate())
   const storage = upgradeConstraint.storage()
   storage.set('websocket', 1)

@@ -8,7 +8,7 @@ import { createApp, listen } from '../fixtures/app.js'
 import { RawClient, text, upgradeHead } from '../fixtures/client.js'
 import { converse } from '../fixtures/conversation.js'
 
-t.test('a resource and its socket stand at one URL, in either order', async (t) => {
+t.test('a resource and its socket share one URL, in either order of declaration', async (t) => {
   for (const socketFirst of [true, false]) {
     const app = await createApp(t)
     const declareSocket = () => app.ws('/demo', (socket) => { socket.send('live') })
@@ -25,7 +25,7 @@ t.test('a resource and its socket stand at one URL, in either order', async (t) 
   }
 })
 
-t.test('the handler gets the instance as this, and a real request', async (t) => {
+t.test('the handler has the instance as this, and receives a real request', async (t) => {
   const app = await createApp(t)
   app.register(async (child) => {
     child.decorate('name', 'child')
@@ -78,7 +78,7 @@ t.test('two contexts may register the plugin, each with its own defaults', async
   t.equal((await large.readFrame()).payload.length, 12)
 })
 
-t.test('all hooks run before the 101, in their order', async (t) => {
+t.test('all hooks run before the 101, in order', async (t) => {
   const app = await createApp(t)
   const seen: string[] = []
   app.addHook('onRequest', async () => { seen.push('onRequest') })
@@ -99,7 +99,7 @@ t.test('all hooks run before the 101, in their order', async (t) => {
   t.same(seen, ['onRequest', 'route', 'preParsing', 'preValidation', 'preHandler', 'onSend', 'handler', 'onResponse'])
 })
 
-t.test('a hook that replies, throws or fails validation gives that answer, and no socket', async (t) => {
+t.test('a hook that replies, throws or fails validation sends that answer and opens no socket', async (t) => {
   const app = await createApp(t)
   let handled = 0
   const handler = () => { handled++ }
@@ -142,7 +142,7 @@ t.test('headers and cookies that hooks set are on the 101', async (t) => {
   }
 })
 
-t.test('a plain GET on a URL that has only a socket is 426, other resources win', async (t) => {
+t.test('a plain GET of a URL with only a socket gets 426, unless another resource matches', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', () => {})
   app.ws('/files/live', () => {})
@@ -158,7 +158,7 @@ t.test('a plain GET on a URL that has only a socket is 426, other resources win'
   t.equal((await app.inject('/demo')).statusCode, 426)
 })
 
-t.test('an upgrade to a URL without a socket is a real 404', async (t) => {
+t.test('an upgrade to a URL without a socket gets a real 404', async (t) => {
   const app = await createApp(t)
   app.get('/only', async () => 'resource')
   app.setNotFoundHandler((request, reply) => reply.code(404).send({ message: `nothing at ${request.url}` }))
@@ -175,7 +175,7 @@ t.test('an upgrade to a URL without a socket is a real 404', async (t) => {
   }
 })
 
-t.test('a bad handshake is answered with what is wrong, and the server goes on', async (t) => {
+t.test('a bad handshake gets an answer that names the error, and the server goes on', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', (socket) => { socket.send('hello') })
   const port = await listen(app)
@@ -203,7 +203,7 @@ t.test('a bad handshake is answered with what is wrong, and the server goes on',
   t.equal(await client.readText(), 'hello')
 })
 
-t.test('a foreign upgrade gets its plain answer, body and all', async (t) => {
+t.test('an upgrade to another protocol gets a plain answer with its body', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', () => {})
   app.get('/demo', async () => 'plain')
@@ -227,7 +227,7 @@ t.test('a foreign upgrade gets its plain answer, body and all', async (t) => {
   t.equal(await foreign('POST', 'the body'), 'the body')
 })
 
-t.test('the path of another upgrade listener is left alone', async (t) => {
+t.test('upgrades to the path of another listener are ignored', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', (socket) => { socket.send('ours') })
   const port = await listen(app)
@@ -241,7 +241,7 @@ t.test('the path of another upgrade listener is left alone', async (t) => {
   t.equal(await ours.readText(), 'ours')
 })
 
-t.test('a wrong declaration is refused at once', async (t) => {
+t.test('an invalid declaration throws', async (t) => {
   const app = await createApp(t)
   t.throws(() => app.ws('/demo', {}, undefined as never), { code: 'FST_WIRE_HANDLER' })
   t.throws(() => app.ws('/demo', undefined as never), { code: 'FST_WIRE_HANDLER' })
@@ -290,7 +290,7 @@ t.test('with request logging off, the end of a socket is not logged either', asy
   }
 })
 
-t.test('by default such an error is logged and closes 1011', async (t) => {
+t.test('by default an error of a handler is logged and closes 1011', async (t) => {
   const lines: string[] = []
   const app = await createApp(t, {}, {
     logger: { level: 'error', stream: { write (line: string) { lines.push(line) } } }
@@ -303,14 +303,14 @@ t.test('by default such an error is logged and closes 1011', async (t) => {
   t.match(lines.join(''), 'of the handler')
 })
 
-t.test('an errorHandler that fails itself ends the socket', async (t) => {
+t.test('an errorHandler that throws terminates the socket', async (t) => {
   for (const errorHandler of [() => { throw new Error('again') }, async () => { throw new Error('again') }]) {
     const { client } = await converse(t, { errorHandler, handler: () => { throw new Error('first') } })
     await client.readEnd()
   }
 })
 
-t.test('a protocols function picks one, none, or fails with what to do', async (t) => {
+t.test('a protocols function picks a subprotocol, picks none, or fails with an error that names the fix', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', {
     protocols: (offered, request) => (request.query as { pick?: string }).pick ??
@@ -328,7 +328,7 @@ t.test('a protocols function picks one, none, or fails with what to do', async (
   t.match(await ask('/demo?pick=c', 'a, b'), ' 500 ')
 })
 
-t.test('a route may have schemas for its messages, beside those of its handshake', async (t) => {
+t.test('a route may have schemas for its messages in addition to those of its handshake', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', { schema: { message: { type: 'integer' }, send: { type: 'string' } } }, (socket) => {
     socket.on('message', (value) => { socket.send(`got ${typeof value}`) })

@@ -4,7 +4,7 @@ import { addressOf, ConnectionLimits, createLimits, acquireConnection } from '..
 const maxima = (maxConnections?: number, maxConnectionsPerAddress?: number) =>
   ({ maxConnections, maxConnectionsPerAddress })
 
-t.test('one connection more than there may be is refused, until one is gone', async (t) => {
+t.test('a connection over the limit is refused until another one closes', async (t) => {
   const limits = createLimits(maxima(2))
   const [first] = [acquireConnection(limits, '192.0.2.1'), acquireConnection(limits, '192.0.2.2')]
   t.throws(() => acquireConnection(limits, '192.0.2.3'), {
@@ -15,7 +15,7 @@ t.test('one connection more than there may be is refused, until one is gone', as
   t.equal(limits[0]?.count, 2)
 })
 
-t.test('one address may have as many as it may, whatever others have', async (t) => {
+t.test('each address has its own limit', async (t) => {
   const limits = createLimits(maxima(undefined, 1))
   const leave = acquireConnection(limits, '192.0.2.1')
   acquireConnection(limits, '192.0.2.2')
@@ -26,7 +26,7 @@ t.test('one address may have as many as it may, whatever others have', async (t)
   acquireConnection(limits, '192.0.2.1')
 })
 
-t.test('a place is taken within all limits or within none', async (t) => {
+t.test('a connection is counted by all limits or by none', async (t) => {
   const server = new ConnectionLimits(maxima(10))
   const route = new ConnectionLimits(maxima(1))
   const leave = acquireConnection([server, route], '192.0.2.1')
@@ -54,7 +54,7 @@ t.test('an address without a connection is forgotten', async (t) => {
   t.equal(limits.addresses, 0)
 })
 
-t.test('a connection without an address counts in all only', async (t) => {
+t.test('a connection without an address counts for the total only', async (t) => {
   const limits = createLimits(maxima(2, 1))
   const leave = [acquireConnection(limits, undefined), acquireConnection(limits, undefined)]
   t.throws(() => acquireConnection(limits, undefined), { code: 'FST_WIRE_CONNECTIONS' })
@@ -62,11 +62,11 @@ t.test('a connection without an address counts in all only', async (t) => {
   t.equal(limits[0]?.count, 0)
 })
 
-t.test('without a limit nothing is counted', async (t) => {
+t.test('nothing is counted without a limit', async (t) => {
   t.same(createLimits(maxima()), [])
 })
 
-t.test('IPv6 addresses are one when their first 64 bits are', async (t) => {
+t.test('IPv6 addresses with the same first 64 bits are one address', async (t) => {
   const cases: Array<[ip: string, address: string]> = [
     ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
     ['2001:DB8:1:2::9', '2001:db8:1:2::/64'],

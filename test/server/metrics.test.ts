@@ -11,7 +11,7 @@ const socketOf = (route: string, traffic: object, bufferedAmount = 0) =>
     [context]: { route }, version: '13', bufferedAmount, traffic: { ...NOTHING, ...traffic }
   }) as unknown as WireSocket
 
-t.test('nothing has happened yet', async (t) => {
+t.test('all metrics are zero at first', async (t) => {
   t.same(new Metrics().read([]), {
     total: { open: 0, opened: 0, bufferedBytes: 0, ...NOTHING },
     routes: [],
@@ -22,7 +22,7 @@ t.test('nothing has happened yet', async (t) => {
   })
 })
 
-t.test('the traffic of sockets that are gone is added to that of those that are open', async (t) => {
+t.test('the traffic of closed sockets is added to that of open ones', async (t) => {
   const metrics = new Metrics()
   for (const version of ['13', '13', 'hixie-76'] as const) metrics.opened('/a', version)
   metrics.opened('/b', '13')
@@ -79,7 +79,7 @@ t.test('refusals are counted by their reason', async (t) => {
   t.same(metrics.read([]).refusals, { 401: 2, FST_WIRE_ORIGIN: 1 })
 })
 
-t.test('latencies are told as quantiles, to one percent', async (t) => {
+t.test('latencies are reported as quantiles, to one percent', async (t) => {
   const latency = new Latency()
   for (let i = 1; i <= 100; i++) latency.record(i)
   const { count, sum, p50, p90, p99, max } = latency.read()
@@ -93,7 +93,7 @@ t.test('latencies are told as quantiles, to one percent', async (t) => {
   t.equal(latency.read().count, 102)
 })
 
-t.test('app.websocketServer.metrics() tells of its sockets while they are open, and after', async (t) => {
+t.test('app.websocketServer.metrics() counts its sockets while they are open, and after', async (t) => {
   const app = await createApp(t)
   app.ws('/rooms/:room', (socket) => { socket.on('message', (data) => { socket.send(data, { binary: false }) }) })
   const { websocketServer } = app
@@ -116,7 +116,7 @@ t.test('app.websocketServer.metrics() tells of its sockets while they are open, 
   t.match(websocketServer.metrics(), { total: { open: 1, opened: 2, ...traffic }, closes: { 3000: 1 } })
 })
 
-t.test('the answers to the heartbeat are its latencies', async (t) => {
+t.test('latencies are measured for pings of the heartbeat', async (t) => {
   const app = await createApp(t, { heartbeat: { interval: 10, timeout: 10_000 } })
   app.ws('/demo', () => {})
   // Its timer keeps no process alive, but a port does.

@@ -17,7 +17,7 @@ function createLog (): { log: FastifyBaseLogger, lines: unknown[][] } {
 
 const refusal = (code: string) => ({ code, statusCode: 503 })
 
-t.test('the first refusal for a reason has a line, the others of the window are counted', async (t) => {
+t.test('the first refusal for a reason is logged, later ones in its window are counted', async (t) => {
   const { log, lines } = createLog()
   const refusals = new RefusalLog(log)
   for (let i = 0; i < 100; i++) refusals.add(refusal('FST_WIRE_CONNECTIONS'))
@@ -37,7 +37,7 @@ t.test('the first refusal for a reason has a line, the others of the window are 
   t.equal(lines.length, 3)
 })
 
-t.test('each window has one line for what was counted, and one without refusals ends the count', async (t) => {
+t.test('each window logs one line for its counted refusals, a window without refusals ends the count', async (t) => {
   const clock = new FakeClock(t)
   const { log, lines } = createLog()
   const refusals = new RefusalLog(log)
@@ -55,7 +55,7 @@ t.test('each window has one line for what was counted, and one without refusals 
   refusals.end()
 })
 
-t.test('a refusal is logged by its request, with what was found out about it', async (t) => {
+t.test('a refusal is logged with the request and its details', async (t) => {
   const { log, lines } = createLog()
   const own = createLog()
   const refusals = new RefusalLog(log)
@@ -72,7 +72,7 @@ t.test('a refusal is logged by its request, with what was found out about it', a
   t.match(lines, [['warn', { refused: { count: 1 } }]])
 })
 
-t.test('what was found out is logged short and without what a line of JSON would escape, a number as it is', async (t) => {
+t.test('details are logged shortened and without characters that JSON escapes, numbers unchanged', async (t) => {
   const { log, lines } = createLog()
   const refusals = new RefusalLog(log)
   refusals.add({ ...refusal('FST_WIRE_HANDSHAKE_UNANSWERED'), details: { url: `/"${'x'.repeat(100)}`, timeout: 30 } })
@@ -80,7 +80,7 @@ t.test('what was found out is logged short and without what a line of JSON would
   t.match(lines, [['warn', { refused: { url: `/?${'x'.repeat(58)}`, timeout: 30 } }]])
 })
 
-t.test('where requests are not logged, only what an operator can mend is', async (t) => {
+t.test('with request logging off, only refusals that an operator can fix are logged', async (t) => {
   const { log, lines } = createLog()
   const refusals = new RefusalLog(log, () => false)
   const request = { log } as FastifyRequest
@@ -91,7 +91,7 @@ t.test('where requests are not logged, only what an operator can mend is', async
   t.equal(lines.length, 1)
 })
 
-t.test('a log that throws, or that is none, harms nothing', async (t) => {
+t.test('a log that throws, or a missing log, does no harm', async (t) => {
   const refusals = new RefusalLog({ info () { throw new Error('disk full') } } as unknown as FastifyBaseLogger)
   t.doesNotThrow(() => { refusals.add({ code: '404', statusCode: 404 }) })
   refusals.end()
@@ -100,7 +100,7 @@ t.test('a log that throws, or that is none, harms nothing', async (t) => {
   silent.end()
 })
 
-t.test('of the lines of a request those of Fastify are left out, and those of the application stay', async (t) => {
+t.test('lines of Fastify about a request are suppressed, lines of the application are kept', async (t) => {
   const { log, lines } = createLog()
   const reply = { statusCode: 503 } as FastifyReply
   const quiet = withoutRequestLines(log, reply)
@@ -119,7 +119,7 @@ t.test('of the lines of a request those of Fastify are left out, and those of th
   t.equal(quiet.level, 'info')
 })
 
-t.test('a refusal of a request is told in the log of the request', async (t) => {
+t.test('a refusal with a request is logged in the log of the request', async (t) => {
   const [own, other] = [createLog(), createLog()]
   const refusals = new RefusalLog(own.log)
   refusals.add(refusal('FST_WIRE_KEY'), { log: other.log } as FastifyRequest)

@@ -10,7 +10,7 @@ import { createMemorySocket, turn } from '../fixtures/memory.js'
 const socket = new EventEmitter() as unknown as WireSocket
 const request = {} as IncomingMessage
 
-t.test('a socket that is added is a client, and a connection', async (t) => {
+t.test('an added socket is in the clients, and counts as a connection', async (t) => {
   const server = new WireServer()
   const connections: unknown[] = []
   server.on('connection', (...args) => { connections.push(args) })
@@ -21,14 +21,14 @@ t.test('a socket that is added is a client, and a connection', async (t) => {
   t.equal(server.clients.size, 0)
 })
 
-t.test('with clientTracking off there are no clients to see', async (t) => {
+t.test('clients is empty with clientTracking: false', async (t) => {
   const server = new WireServer({ clientTracking: false })
   server.add(socket, request)
   t.equal(server.clients, undefined)
   t.equal(server.sockets.size, 1)
 })
 
-t.test('close() calls back when the last socket is gone, and once', async (t) => {
+t.test('close() calls back once when the last socket has closed', async (t) => {
   const server = new WireServer()
   server.add(socket, request)
   const closed: string[] = []
@@ -58,7 +58,7 @@ t.test('close() without sockets calls back in the next tick', async (t) => {
   t.ok(passing.isClosing)
 })
 
-t.test('app.websocketServer tells of connections, and its options are read at each handshake', async (t) => {
+t.test('app.websocketServer emits connections, and its options are read at each handshake', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', (opened) => { opened.send(opened.protocol) })
   const port = await listen(app)
@@ -81,7 +81,7 @@ t.test('app.websocketServer tells of connections, and its options are read at ea
   t.match(await late.upgrade(), / 503 /)
 })
 
-t.test('a broadcast reaches every open socket but those that are excepted or filtered out', async (t) => {
+t.test('a broadcast reaches all open sockets except excluded or filtered ones', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', () => {})
   const port = await listen(app)
@@ -119,14 +119,14 @@ t.test('a broadcast reaches every open socket but those that are excepted or fil
   t.same(await texts(clients[3]!, 4), ['to all', 'but the first', 'but two', 'prepared'])
 })
 
-t.test('what cannot be read as text is not sent as text', async (t) => {
+t.test('bytes that are not UTF-8 are not broadcast as text', async (t) => {
   const server = new WireServer()
   t.throws(() => { server.broadcast(Buffer.from([0xff]), { binary: false }) }, { code: 'FST_WIRE_TEXT' })
   t.equal(server.prepare(Buffer.from([0xff])).isBinary, true)
   t.equal(server.prepare(7).isBinary, false)
 })
 
-t.test('a binary broadcast passes the sockets of the hixie drafts by', async (t) => {
+t.test('a binary broadcast skips hixie sockets', async (t) => {
   const app = await createApp(t)
   app.ws('/demo', () => {})
   const client = await app.injectWS('/demo', { version: 'hixie-76' })
@@ -158,7 +158,7 @@ t.test('a broadcast takes a value for the sockets of routes with schema.send', a
   for (const client of clients) client.terminate()
 })
 
-t.test('a broadcast of a value that does not fit one receiver is sent to none', async (t) => {
+t.test('a broadcast value that does not match one route is sent to no socket', async (t) => {
   const app = await createApp(t)
   app.ws('/plain', () => {})
   app.ws('/prices', { schema: { send: PRICE } }, () => {})
@@ -171,7 +171,7 @@ t.test('a broadcast of a value that does not fit one receiver is sent to none', 
   for (const client of clients) client.terminate()
 })
 
-t.test('a value whose form is binary passes the sockets of the hixie drafts by', async (t) => {
+t.test('a value that is serialized to bytes skips hixie sockets', async (t) => {
   const app = await createApp(t)
   app.ws('/plain', () => {})
   app.ws('/prices', { schema: { send: {} } }, () => {})
@@ -182,7 +182,7 @@ t.test('a value whose form is binary passes the sockets of the hixie drafts by',
   for (const client of clients) client.terminate()
 })
 
-t.test('a broadcast of a value does not count the sockets that refuse it', async (t) => {
+t.test('a broadcast value does not count sockets that refuse it', async (t) => {
   const server = new WireServer()
   server.takesValues = true
   const { socket, stall } = createMemorySocket({
@@ -196,7 +196,7 @@ t.test('a broadcast of a value does not count the sockets that refuse it', async
   t.equal(server.broadcast({ price: 2 }), 0)
 })
 
-t.test('a broadcast does not count those that refuse it, and replaces those of its kind', async (t) => {
+t.test('a broadcast does not count sockets that refuse it, and replaces messages of its kind', async (t) => {
   const server = new WireServer()
   const drops = createMemorySocket({ backpressure: { limit: 10, policy: 'drop' } })
   const latest = createMemorySocket({ backpressure: { limit: 10, policy: 'latest' } })
@@ -213,7 +213,7 @@ t.test('a broadcast does not count those that refuse it, and replaces those of i
   t.equal(latest.socket.traffic.messagesDropped, 2)
 })
 
-t.test('a broadcast may be of a kind', async (t) => {
+t.test('a broadcast may have a kind', async (t) => {
   const app = await createApp(t, { backpressure: { policy: 'latest' } })
   app.ws('/demo', () => {})
   const client = await app.injectWS('/demo')
@@ -230,7 +230,7 @@ t.test('metrics() adds up what is counted', async (t) => {
   client.terminate()
 })
 
-t.test('what its listeners throw or reject with is contained', async (t) => {
+t.test('errors of its listeners are caught', async (t) => {
   const failures: unknown[] = []
   const server = new WireServer({}, (error) => { failures.push(error) })
   let isClosed = false
@@ -249,7 +249,7 @@ t.test('what its listeners throw or reject with is contained', async (t) => {
   t.equal(alone.isClosing, true)
 })
 
-t.test('what a listener of connection rejects with is an error of the socket', async (t) => {
+t.test('a rejection of a connection listener is an error of the socket', async (t) => {
   const server = new WireServer()
   const { socket, errors } = createMemorySocket()
   server.on('connection', (async () => { throw new Error('rejected') }) as () => void)

@@ -10,14 +10,14 @@ const setUp = (count: number) => {
   return { closed, sockets }
 }
 
-t.test('without a time all are closed at once, with code and reason', async (t) => {
+t.test('without a drain time, all sockets close at once, with code and reason', async (t) => {
   const { closed, sockets } = setUp(3)
   closeSockets(sockets, { code: 1001, reason: 'bye', drain: 0 })
   t.same(closed, [[0, 1001, 'bye'], [1, 1001, 'bye'], [2, 1001, 'bye']])
   closeSockets([], { code: 1001, reason: '', drain: 100 })
 })
 
-t.test('with one they are spread over it, the first at once', async (t) => {
+t.test('with a drain time, closes are spread over it, the first at once', async (t) => {
   const { closed, sockets } = setUp(5)
   const times: number[] = []
   const start = performance.now()
@@ -37,7 +37,7 @@ t.test('with one they are spread over it, the first at once', async (t) => {
   for (const [i, time] of times.entries()) t.ok(time >= i * 10 - 1, `${i} at ${time}`)
 })
 
-t.test('those whose time has passed go together', async (t) => {
+t.test('sockets whose time has passed close together', async (t) => {
   const { closed, sockets } = setUp(4)
   let now = 0
   const finished = new Promise<void>((resolve) => {
@@ -50,7 +50,7 @@ t.test('those whose time has passed go together', async (t) => {
   t.equal(closed.length, 4)
 })
 
-t.test('it stops when told to', async (t) => {
+t.test('stop() ends the spreading of closes', async (t) => {
   const { closed, sockets } = setUp(4)
   const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = timers()

@@ -18,7 +18,7 @@ const record = (socket: WireSocket): string[] => {
   return drops
 }
 
-/** A socket with a peer that has stopped to read; what is under way fills a stream. */
+/** A socket with a peer that has stopped reading, and a full stream. */
 const stalled = async (
   policy: BackpressurePolicy, limit = LIMIT, options = {}
 ): Promise<MemorySocket & { release: () => void, drops: string[] }> => {
@@ -41,13 +41,13 @@ const failure = (act: (
   act((error) => { resolve(error == null ? undefined : (error as { code?: string }).code ?? error.message) })
 })
 
-t.test('the limit under which messages pass unseen', async (t) => {
+t.test('limitOf() returns the limit below which messages bypass the Backpressure', async (t) => {
   t.equal(limitOf(undefined), Infinity)
   t.equal(limitOf({ limit: 5, policy: 'close' }), 5)
   t.equal(limitOf({ limit: 5, policy: 'latest' }), -1)
 })
 
-t.test('what a fast peer takes in one tick may be more than the limit', async (t) => {
+t.test('more than the limit can be sent to a fast peer in one tick', async (t) => {
   for (const policy of ['close', 'drop', 'latest', 'wait'] as const) {
     const memory = createMemorySocket({ backpressure: { limit: 0, policy } })
     const results: SendResult[] = []
@@ -61,7 +61,7 @@ t.test('what a fast peer takes in one tick may be more than the limit', async (t
   }
 })
 
-t.test('just the limit may wait, and a message goes past it', async (t) => {
+t.test('exactly the limit may be queued, and one message may exceed it', async (t) => {
   const { socket } = await stalled('drop')
   t.equal(socket.send('x'.repeat(LIMIT - socket.bufferedAmount - 4)), 'queued')
   t.equal(socket.bufferedAmount, LIMIT)
@@ -70,7 +70,7 @@ t.test('just the limit may wait, and a message goes past it', async (t) => {
   socket.terminate()
 })
 
-t.test('close: the socket closes with 1013, what waits is given back at once, and a peer that reads nothing is cut', async (t) => {
+t.test('close: the socket closes with 1013, frees its queue, and disconnects a peer that reads nothing', async (t) => {
   const memory = await stalled('close')
   const { socket, cuts } = memory
   t.equal(socket.send(HALF), 'queued')
@@ -84,7 +84,7 @@ t.test('close: the socket closes with 1013, what waits is given back at once, an
   t.same(memory.drops, [])
 })
 
-t.test('close: one that reads again gets the close', async (t) => {
+t.test('close: a peer that reads again receives the close', async (t) => {
   const memory = await stalled('close')
   const { socket, release, frames, stream } = memory
   socket.send(HALF)
@@ -99,7 +99,7 @@ t.test('close: one that reads again gets the close', async (t) => {
   t.equal(await closeOf(socket), 1013)
 })
 
-t.test('drop: messages that are too many are told and counted, and those after the drain are sent', async (t) => {
+t.test('drop: messages over the limit are counted and emitted as drop, those after the drain are sent', async (t) => {
   const memory = await stalled('drop')
   const { socket, release, drops } = memory
   socket.send(HALF)
@@ -134,7 +134,7 @@ t.test('drop: a message in fragments is dropped as a whole', async (t) => {
   t.same(texts(memory), ['under way', HALF, HALF, 'whole'])
 })
 
-t.test('a message in fragments that has begun cannot be taken back: the socket closes', async (t) => {
+t.test('a message whose first fragments were sent cannot be dropped: the socket closes', async (t) => {
   for (const policy of ['drop', 'latest', 'wait'] as const) {
     const { socket, drops } = await stalled(policy)
     t.equal(socket.send(HALF, { fin: false }), 'queued')
@@ -146,7 +146,7 @@ t.test('a message in fragments that has begun cannot be taken back: the socket c
   }
 })
 
-t.test('latest: one message of a kind waits, the newest, behind older ones of other kinds', async (t) => {
+t.test('latest: only the newest message of each kind is queued, after older ones of other kinds', async (t) => {
   const memory = await stalled('latest')
   const { socket, release, drops } = memory
   t.equal(socket.send('price 1', { kind: 'price' }), 'queued')
@@ -171,7 +171,7 @@ t.test('latest: one message of a kind waits, the newest, behind older ones of ot
   t.equal(socket.send('next'), 'sent')
 })
 
-t.test('latest: kinds that together are too many bytes are dropped', async (t) => {
+t.test('latest: messages of different kinds that exceed the limit together are dropped', async (t) => {
   const memory = await stalled('latest')
   const { socket, drops } = memory
   t.equal(socket.send(HALF, { kind: 'a' }), 'queued')
@@ -183,7 +183,7 @@ t.test('latest: kinds that together are too many bytes are dropped', async (t) =
   socket.terminate()
 })
 
-t.test('latest: what is kept goes out until the peer is slow again', async (t) => {
+t.test('latest: kept messages are sent until the peer is slow again', async (t) => {
   const memory = await stalled('latest', 1_000_000)
   const { socket, release } = memory
   const LARGE = 'y'.repeat(50_000)
@@ -200,7 +200,7 @@ t.test('latest: what is kept goes out until the peer is slow again', async (t) =
   t.same(texts(memory), ['under way', LARGE, 'newer b'])
 })
 
-t.test('latest: a close and a message in fragments go behind what is kept', async (t) => {
+t.test('latest: a close and a fragmented message are sent after the kept messages', async (t) => {
   const memory = await stalled('latest')
   const { socket, release, frames } = memory
   socket.send('a', { kind: 'a' })
@@ -215,14 +215,14 @@ t.test('latest: a close and a message in fragments go behind what is kept', asyn
   socket.terminate()
 })
 
-t.test('latest: what is kept when the connection is cut fails', async (t) => {
+t.test('latest: kept messages fail when the connection is terminated', async (t) => {
   const { socket } = await stalled('latest')
   const failed = failure((callback) => socket.send('a', callback))
   socket.terminate()
   t.equal(await failed, 'FST_WIRE_NOT_OPEN')
 })
 
-t.test('latest: what this version cannot carry is dropped when its turn comes', async (t) => {
+t.test('latest: a kept message that the version cannot carry is dropped', async (t) => {
   const memory = createMemorySocket({ version: 'hixie-76', backpressure: { limit: LIMIT, policy: 'latest' } })
   const { socket } = memory
   const drops = record(socket)
@@ -241,7 +241,7 @@ t.test('latest: what this version cannot carry is dropped when its turn comes', 
   socket.terminate()
 })
 
-t.test('wait: send() is refused, and sent() waits for room, in order', async (t) => {
+t.test('wait: send() refuses, and sent() waits for room, in order', async (t) => {
   const memory = await stalled('wait')
   const { socket, release, drops } = memory
   socket.send(HALF)
@@ -280,7 +280,7 @@ t.test('wait: a Blob waits for room by its size', async (t) => {
     1)].map(({ length }) => length))
 })
 
-t.test('wait: those for whom there is no room yet wait on', async (t) => {
+t.test('wait: calls of sent() without room keep waiting', async (t) => {
   const memory = await stalled('wait', 20_000)
   const { socket, release } = memory
   const LARGE = 'y'.repeat(30_000)
@@ -300,7 +300,7 @@ t.test('wait: those for whom there is no room yet wait on', async (t) => {
   t.same(texts(memory).map(({ length }) => length), ['under way', LARGE, MOST, REST, 'c'].map(({ length }) => length))
 })
 
-t.test('wait: who waits when the socket closes is told', async (t) => {
+t.test('wait: waiting calls of sent() reject when the socket closes', async (t) => {
   const { socket } = await stalled('wait')
   socket.send(HALF)
   socket.send(HALF)
@@ -309,7 +309,7 @@ t.test('wait: who waits when the socket closes is told', async (t) => {
   t.same(await Promise.all(results), ['FST_WIRE_NOT_OPEN', 'FST_WIRE_NOT_OPEN'])
 })
 
-t.test('with another policy sent() does not wait for room', async (t) => {
+t.test('sent() does not wait for room with another policy', async (t) => {
   const { socket, drops } = await stalled('drop')
   socket.send(HALF)
   socket.send(HALF)
@@ -318,7 +318,7 @@ t.test('with another policy sent() does not wait for room', async (t) => {
   socket.terminate()
 })
 
-t.test('pings of the application are refused as well', async (t) => {
+t.test('pings of the application over the limit are refused as well', async (t) => {
   const { socket } = await stalled('drop')
   socket.send(HALF)
   socket.send(HALF)
@@ -327,7 +327,7 @@ t.test('pings of the application are refused as well', async (t) => {
   socket.terminate()
 })
 
-t.test('what waits to be compressed counts', async (t) => {
+t.test('messages that wait to be compressed count towards the limit', async (t) => {
   const { socket } = createMemorySocket({ isCompressed: true, backpressure: { limit: 70_000, policy: 'drop' } })
   const drops = record(socket)
   const large = Buffer.alloc(70_001, 'z')
@@ -337,7 +337,7 @@ t.test('what waits to be compressed counts', async (t) => {
   socket.terminate()
 })
 
-t.test('what the kernel takes at once does not wait, and nothing is left to the peer', async (t) => {
+t.test('messages that the kernel takes at once do not count, and need no wait for the peer', async (t) => {
   let queuedAmount = LIMIT + 1
   const calls: string[] = []
   const transport = {

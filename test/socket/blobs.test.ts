@@ -13,7 +13,7 @@ const setUp = () => {
 
 const broken = { arrayBuffer: () => Promise.reject(new Error('unreadable')) } as unknown as Blob
 
-t.test('Blobs are read one after the other, and tasks run in their turn', async (t) => {
+t.test('Blobs are read one after the other, and tasks run in order between them', async (t) => {
   const { blobs, seen, read, settled } = setUp()
   t.equal(blobs.isReading, false)
   read('first')
@@ -24,7 +24,7 @@ t.test('Blobs are read one after the other, and tasks run in their turn', async 
   t.same(seen, ['first', 'task', 'second'])
 })
 
-t.test('one that cannot be read is told to whoever sent it, and holds up nobody', async (t) => {
+t.test('an unreadable Blob reports its error, and does not block later ones', async (t) => {
   const { blobs, seen, failures, read, settled } = setUp()
   let told: unknown
   blobs.read(broken, () => { t.fail('no bytes') }, (error) => { told = error })
@@ -36,7 +36,7 @@ t.test('one that cannot be read is told to whoever sent it, and holds up nobody'
   t.same(seen, ['behind'])
 })
 
-t.test('what a task throws is contained', async (t) => {
+t.test('errors thrown by tasks are reported, and later tasks run', async (t) => {
   const { blobs, seen, failures, read, settled } = setUp()
   blobs.read(new Blob(['x']), () => { throw new Error('of the bytes') })
   blobs.inTurn(() => { throw new Error('of the task') })

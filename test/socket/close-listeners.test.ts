@@ -6,7 +6,7 @@ import { createMemorySocket } from '../fixtures/memory.js'
 
 const unexpected = (): never => { throw new Error('unexpected') }
 
-t.test('listeners are called as an EventEmitter calls them, and their promises are handed over', async (t) => {
+t.test('close listeners are called as by an EventEmitter, and their promises are collected', async (t) => {
   const emitter = new EventEmitter()
   const calls: unknown[] = []
   const failures: unknown[] = []
@@ -25,7 +25,7 @@ t.test('listeners are called as an EventEmitter calls them, and their promises a
   t.same(calls, [[true, 1000], 'second', 'second'])
 })
 
-t.test('what a listener throws is thrown, and those before it are handed over', async (t) => {
+t.test('an error of a close listener is thrown, and earlier promises are collected', async (t) => {
   const emitter = new EventEmitter()
   let running = 0
   emitter.on('close', async () => {}).on('close', () => { throw new Error('mine') })
@@ -35,7 +35,7 @@ t.test('what a listener throws is thrown, and those before it are handed over', 
   t.equal(running, 1)
 })
 
-t.test('a socket hands over the asynchronous listeners of its close, of either face', async (t) => {
+t.test('a socket collects the asynchronous close listeners of both APIs', async (t) => {
   const handed: number[] = []
   const { socket, stream, errors } = createMemorySocket({
     observer: { onCloseListeners: (running) => { handed.push(running.length) } }
@@ -50,7 +50,7 @@ t.test('a socket hands over the asynchronous listeners of its close, of either f
   t.match(errors, [{ message: 'mine' }])
 })
 
-t.test('the socket of a route that does not ask is closed as ever', async () => {
+t.test('a socket without a collector of close listeners closes as usual', async () => {
   const { socket, stream } = createMemorySocket()
   socket.on('close', async () => {})
   const closed = closeOf(socket)
@@ -58,7 +58,7 @@ t.test('the socket of a route that does not ask is closed as ever', async () => 
   await closed
 })
 
-t.test('all that run are waited for, as long as their time allows', async (t) => {
+t.test('settled() waits for all pending listeners, as long as their time allows', async (t) => {
   const listeners = new CloseListeners()
   await listeners.settled()
   let finish = (): void => {}
@@ -74,7 +74,7 @@ t.test('all that run are waited for, as long as their time allows', async (t) =>
   await listeners.settled()
 })
 
-t.test('those that never settle are given up when their time is over', async (t) => {
+t.test('settled() resolves at the time limit if listeners never settle', async (t) => {
   const listeners = new CloseListeners()
   const never = new Promise<void>(() => {})
   listeners.add([never], 1)

@@ -10,7 +10,7 @@ import { clientFrame } from '../fixtures/frames.js'
 import { createMemorySocket, turn } from '../fixtures/memory.js'
 import { CLOSE, record } from '../fixtures/recording.js'
 
-t.test('a conversation from its first message to its close', async (t) => {
+t.test('a connection delivers its messages and closes', async (t) => {
   let seen: unknown[] = []
   const { socket, stream, frames, closes, errors } = createMemorySocket({
     head: clientFrame(1, 'with the head'),
@@ -32,7 +32,7 @@ t.test('a conversation from its first message to its close', async (t) => {
   t.same(socket.traffic, { messagesReceived: 2, bytesReceived: 14, messagesSent: 2, bytesSent: 14, messagesDropped: 0 })
 })
 
-t.test('the observer is notified of a protocol error, whoever else listens', async (t) => {
+t.test('the observer is notified of a protocol error, whatever other listeners there are', async (t) => {
   const faults: Error[] = []
   const { socket, stream } = createMemorySocket({ observer: { onProtocolError: (error) => { faults.push(error) } } })
   stream.push(Buffer.from('810161', 'hex'))
@@ -41,7 +41,7 @@ t.test('the observer is notified of a protocol error, whoever else listens', asy
   t.match(faults, [{ code: 'FST_WIRE_MASK' }])
 })
 
-t.test('pongs of the application are told where there is a heartbeat and where there is none', async (t) => {
+t.test('pongs for the application are emitted with and without a heartbeat', async (t) => {
   for (const heartbeat of [undefined, new Heartbeat({ interval: 1_000, timeout: 1_000, idle: false })]) {
     const { socket, stream, frames } = createMemorySocket({ heartbeat })
     const pongs: string[] = []
@@ -55,7 +55,7 @@ t.test('pongs of the application are told where there is a heartbeat and where t
   }
 })
 
-t.test('a heartbeat adds a socket when it opens, hears its bytes, keeps its pongs to itself, and lets it go', async (t) => {
+t.test('a heartbeat tracks a socket from open to close, and does not emit its own pongs', async (t) => {
   let now = 0
   const heartbeat = new Heartbeat({ interval: 1_000, timeout: 1_000, idle: false }, () => now)
   const { socket, stream, frames, cuts } = createMemorySocket({ heartbeat })
@@ -78,7 +78,7 @@ t.test('a heartbeat adds a socket when it opens, hears its bytes, keeps its pong
   t.equal(heartbeat.size, 0)
 })
 
-t.test('a route that fails to handle an error cuts the socket, and one that fails to note the rest of it does no harm', async (t) => {
+t.test('an observer that throws in onError terminates the socket, in other methods it does no harm', async (t) => {
   const broken = (): never => { throw new Error('the route is broken') }
   const unhandled = createMemorySocket({ observer: { onError: broken } })
   const closed = closeOf(unhandled.socket)
@@ -99,7 +99,7 @@ t.test('a route that fails to handle an error cuts the socket, and one that fail
   t.same(errors.map((error) => (error as Error).message), ['the route is broken', 'the route is broken'])
 })
 
-t.test('a handler that returns something strange fails, and its socket goes on', async (t) => {
+t.test('a handler that returns a broken thenable is an error, and its socket stays open', async (t) => {
   const strange = { get then (): never { throw new Error('no promise') } }
   const { socket, errors } = createMemorySocket({ handler: () => strange })
   t.match(errors, [{ message: 'no promise' }])
@@ -108,7 +108,7 @@ t.test('a handler that returns something strange fails, and its socket goes on',
   await closeOf(socket)
 })
 
-t.test('what is thrown while bytes are received fails the socket, and no other', async (t) => {
+t.test('an error thrown while bytes are received terminates that socket, and no other', async (t) => {
   const broken = createMemorySocket()
   const seen = record(broken.socket)
   // A payload whose copy fails stands for any fault of ours.
@@ -133,7 +133,7 @@ t.test('what is thrown while bytes are received fails the socket, and no other',
   await closeOf(other.socket)
 })
 
-t.test('what comes and goes is published, where somebody follows', async (t) => {
+t.test('incoming and outgoing messages are published if a channel has subscribers', async (t) => {
   const names = ['message:in', 'message:out', 'ping', 'error', 'drop']
   const nobody = (): void => {}
   for (const name of names) subscribe(`fastify-wire:${name}`, nobody)
@@ -153,7 +153,7 @@ t.test('what comes and goes is published, where somebody follows', async (t) => 
     await turn()
     socket.terminate()
   }
-  // A client of a test has no route to tell.
+  // An observer may lack publish(), as for a client of injectWS.
   await run({})
   await run({ publish })
   const text = { isBinary: false }
@@ -177,7 +177,7 @@ t.test('what comes and goes is published, where somebody follows', async (t) => 
   socket.terminate()
 })
 
-t.test('of a live client, a message that begins with NUL is a frame, which may hold a message', async (t) => {
+t.test('a message of a live client that begins with NUL is a frame, which may contain a message', async (t) => {
   const topics = {
     isLive: () => true,
     receiveFrame: (_socket: object, bytes: Buffer) => bytes.length === 1
@@ -194,7 +194,7 @@ t.test('of a live client, a message that begins with NUL is a frame, which may h
   t.equal(socket.traffic.messagesReceived, 3)
 })
 
-t.test('of any other client, a message that begins with NUL is what it is', async (t) => {
+t.test('a message of any other client that begins with NUL is delivered unchanged', async (t) => {
   let seen: unknown[] = []
   const { stream } = createMemorySocket({ handler: (socket) => { seen = record(socket) } })
   stream.push(clientFrame(1, '\0plain'))

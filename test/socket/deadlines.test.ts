@@ -15,7 +15,7 @@ const setUp = (t: Test) => {
   }
 }
 
-t.test('each expires when its time has come, by one timer', async (t) => {
+t.test('all deadlines expire in time, by one timer', async (t) => {
   const { timers, advance, expired, deadlines } = setUp(t)
   deadlines.add('b', 200)
   deadlines.add('c', 300)
@@ -35,7 +35,7 @@ t.test('each expires when its time has come, by one timer', async (t) => {
   t.equal(timers.size, 0)
 })
 
-t.test('what was deleted does not expire, and with the last the timer goes', async (t) => {
+t.test('a deleted deadline does not expire, and the last one removes the timer', async (t) => {
   const { timers, advance, expired, deadlines } = setUp(t)
   const a = deadlines.add('a', 100)
   const b = deadlines.add('b', 100)
@@ -55,7 +55,7 @@ t.test('what was deleted does not expire, and with the last the timer goes', asy
   t.same(expired, ['b', 'd'])
 })
 
-t.test('deadlines that lie close together are one moment, never too late and little too early', async (t) => {
+t.test('deadlines that are close together expire together, never late and little early', async (t) => {
   const { timers, advance, expired, deadlines } = setUp(t)
   const moments = new Set<number>()
   const delay = 3_600_000
@@ -70,7 +70,7 @@ t.test('deadlines that lie close together are one moment, never too late and lit
   t.equal(timers.size, 0)
 })
 
-t.test('a timer that is early is set once more', async (t) => {
+t.test('a timer that fires early is set again', async (t) => {
   const { timers, advance, expired, deadlines, back } = setUp(t)
   deadlines.add('a', 100)
   const timer = [...timers.values()][0]!
@@ -84,7 +84,7 @@ t.test('a timer that is early is set once more', async (t) => {
   t.same(expired, ['a'])
 })
 
-t.test('to expire may add another, and delete one that is due', async (t) => {
+t.test('an expiring deadline may add another, and delete one that is due', async (t) => {
   const { advance } = setUp(t)
   const seen: string[] = []
   const deadlines: Deadlines<string> = new Deadlines((item) => {

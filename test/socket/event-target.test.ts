@@ -10,7 +10,7 @@ const setUp = () => {
   return { emitter, seen, listener, target: new SocketTarget(emitter as unknown as WireSocket) }
 }
 
-t.test('a listener gets an event for each call of the emitter, until it is removed', async (t) => {
+t.test('a listener receives an event for each call of the emitter, until it is removed', async (t) => {
   const { emitter, seen, listener, target } = setUp()
   const first = listener('first')
   target.add('open', first, false)
@@ -26,7 +26,7 @@ t.test('a listener gets an event for each call of the emitter, until it is remov
   t.same(seen, ['second open', 'first close'])
 })
 
-t.test('the same listener for the same type is added once, and may come back', async (t) => {
+t.test('a listener is added once per type, and can be added again after its removal', async (t) => {
   const { emitter, seen, listener, target } = setUp()
   const first = listener('first')
   target.add('open', first, false)
@@ -40,7 +40,7 @@ t.test('the same listener for the same type is added once, and may come back', a
   t.same(seen, ['first open'])
 })
 
-t.test('a listener for once hears one event, may be added again, and may be removed before', async (t) => {
+t.test('a once listener receives one event, can be added again, and can be removed before', async (t) => {
   const { emitter, seen, listener, target } = setUp()
   const first = listener('first')
   target.add('open', first, true)
@@ -57,21 +57,21 @@ t.test('a listener for once hears one event, may be added again, and may be remo
   t.equal(emitter.listenerCount('open'), 0)
 })
 
-t.test('what a listener returns is handed on, so that a rejection is seen', async (t) => {
+t.test('the result of a listener is returned, so that a rejection is noticed', async (t) => {
   const { emitter, target } = setUp()
   target.add('open', () => 'result', true)
   const [added] = emitter.listeners('open') as [() => unknown]
   t.equal(added(), 'result')
 })
 
-t.test('types that a WebSocket has not are passed over', async (t) => {
+t.test('event types that a WebSocket does not have are ignored', async (t) => {
   const { emitter, listener, target } = setUp()
   target.add('ping' as 'open', listener('never'), false)
   t.equal(emitter.listenerCount('ping'), 0)
   target.remove('ping' as 'open', listener('never'))
 })
 
-t.test('a handler is one listener, which another one replaces', async (t) => {
+t.test('setting a handler replaces the previous one', async (t) => {
   const { emitter, seen, listener, target } = setUp()
   const first = listener('first')
   t.equal(target.handler('open'), null)
@@ -90,7 +90,7 @@ t.test('a handler is one listener, which another one replaces', async (t) => {
   t.same(seen, [])
 })
 
-t.test('a listener goes when its signal aborts, or does not come', async (t) => {
+t.test('a listener is removed when its signal aborts, and not added with an aborted signal', async (t) => {
   const { emitter, seen, listener, target } = setUp()
   const controller = new AbortController()
   target.add('open', listener('first'), false, controller.signal)
@@ -102,7 +102,7 @@ t.test('a listener goes when its signal aborts, or does not come', async (t) => 
   t.same(seen, ['first open'])
 })
 
-t.test('what cannot be called is refused, and as a handler stands for none', async (t) => {
+t.test('a listener that is not callable throws, a handler that is not callable is null', async (t) => {
   const { emitter, listener, target } = setUp()
   for (const wrong of [5, null, undefined, {}]) {
     t.throws(() => { target.add('open', wrong as never, false) }, { code: 'FST_WIRE_LISTENER' })

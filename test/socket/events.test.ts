@@ -4,7 +4,7 @@ import type { WireSocket } from '../../lib/socket/socket.js'
 
 const target = {} as WireSocket
 
-t.test('each event has the fields of its WHATWG kin', async (t) => {
+t.test('each event has the properties of its WHATWG counterpart', async (t) => {
   const seen: unknown[] = []
   const see = (event: object): number => seen.push(event)
   toEmitterListener('open', see).call(target)
@@ -30,12 +30,12 @@ t.test('each event has the fields of its WHATWG kin', async (t) => {
   t.ok(seen.every((event) => (event as { target: unknown }).target === target))
 })
 
-t.test('a listener object is called as one, and results are handed on', async (t) => {
+t.test('a listener object is called by handleEvent(), and its result is returned', async (t) => {
   t.equal(toEmitterListener('open', { handleEvent: () => 1 }).call(target), 1)
   t.equal(toEmitterListener('open', function () { return this }).call(target), target)
 })
 
-t.test('only the four types of a WebSocket are known', async (t) => {
+t.test('only the four event types of a WebSocket are known', async (t) => {
   t.ok(isSocketEventType('message'))
   t.notOk(isSocketEventType('ping'))
   t.notOk(isSocketEventType('toString'))

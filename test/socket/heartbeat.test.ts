@@ -29,7 +29,7 @@ const pingsOf = ({ frames }: MemorySocket): Buffer[] =>
 const INTERVAL = 1_050
 const TIMEOUT = 500
 
-t.test('a silent peer gets a ping, and its answer tells the time it took', async (t) => {
+t.test('a silent peer receives a ping, and its pong sets the latency', async (t) => {
   const { heartbeat, pass, advance } = setUp()
   const peer = createMemorySocket({ heartbeat })
   const { socket, stream } = peer
@@ -51,7 +51,7 @@ t.test('a silent peer gets a ping, and its answer tells the time it took', async
   socket.terminate()
 })
 
-t.test('pings of the application are its own: their answers are told, and say nothing of the latency', async (t) => {
+t.test('pongs for pings of the application are emitted, and do not set the latency', async (t) => {
   const { heartbeat, pass } = setUp()
   const peer = createMemorySocket({ heartbeat })
   const { socket, stream } = peer
@@ -65,7 +65,7 @@ t.test('pings of the application are its own: their answers are told, and say no
   socket.terminate()
 })
 
-t.test('an answer that comes after its time is told to nobody', async (t) => {
+t.test('a pong after the timeout is not emitted', async (t) => {
   const { heartbeat, pass } = setUp()
   const peer = createMemorySocket({ heartbeat })
   const { socket, stream } = peer
@@ -81,7 +81,7 @@ t.test('an answer that comes after its time is told to nobody', async (t) => {
   socket.terminate()
 })
 
-t.test('a peer that does not answer is cut, and the reason told', async (t) => {
+t.test('a peer that does not answer is terminated, and the reason is reported', async (t) => {
   const { heartbeat, pass } = setUp()
   const peer = createMemorySocket({ heartbeat })
   const closed = closeOf(peer.socket)
@@ -94,7 +94,7 @@ t.test('a peer that does not answer is cut, and the reason told', async (t) => {
   t.equal(heartbeat.size, 0)
 })
 
-t.test('an answer that lies in the kernel when its time is over counts', async (t) => {
+t.test('a pong that is still in the kernel at the timeout counts', async (t) => {
   const { heartbeat, advance } = setUp()
   const peer = createMemorySocket({ heartbeat })
   advance(INTERVAL)
@@ -110,7 +110,7 @@ t.test('an answer that lies in the kernel when its time is over counts', async (
   peer.socket.terminate()
 })
 
-t.test('a socket that is gone when the time of its answer is over is left alone', async (t) => {
+t.test('a socket that has closed before the timeout is ignored', async (t) => {
   const { heartbeat, advance } = setUp()
   const peer = createMemorySocket({ heartbeat })
   const other = createMemorySocket({ heartbeat })
@@ -137,7 +137,7 @@ t.test('a peer that sends is not pinged', async (t) => {
   peer.socket.terminate()
 })
 
-t.test('one that is closing cannot be heard; one that is not read from is pinged, to see that it is there, and not cut', async (t) => {
+t.test('a closing socket is not pinged; a paused socket is pinged, but not terminated', async (t) => {
   const { heartbeat, pass } = setUp()
   const paused = createMemorySocket({ heartbeat })
   const stalled = createMemorySocket({ heartbeat })
@@ -156,7 +156,7 @@ t.test('one that is closing cannot be heard; one that is not read from is pinged
   t.equal(heartbeat.size, 0)
 })
 
-t.test('a slow peer lives while it takes what waits for it', async (t) => {
+t.test('a slow peer is not terminated while it reads its queue', async (t) => {
   const { heartbeat, pass } = setUp()
   const peer = createMemorySocket({ heartbeat })
   const closed = closeOf(peer.socket)
@@ -179,7 +179,7 @@ t.test('a slow peer lives while it takes what waits for it', async (t) => {
   t.equal(await closed, 1006)
 })
 
-t.test('a hixie socket, which knows no ping, is cut when no message comes or goes for a time', async (t) => {
+t.test('a hixie socket, which has no ping, is terminated when it has been idle for a time', async (t) => {
   const { heartbeat, pass } = setUp()
   const peer = createMemorySocket({ heartbeat, version: 'hixie-76' })
   const { socket, stream } = peer
@@ -201,7 +201,7 @@ t.test('a hixie socket, which knows no ping, is cut when no message comes or goe
   t.equal(stream.destroyed, true)
 })
 
-t.test('without an idle timeout it stays', async (t) => {
+t.test('a hixie socket without an idle timeout is not terminated', async (t) => {
   const { heartbeat, pass } = setUp({ idle: false })
   const peer = createMemorySocket({ heartbeat, version: 'hixie-76' })
   for (let i = 0; i < 5; i++) await pass(100_000)
@@ -212,7 +212,7 @@ t.test('without an idle timeout it stays', async (t) => {
   t.equal(heartbeat.size, 0)
 })
 
-t.test('one timer serves all, keeps no process alive, and stops with the last socket', async (t) => {
+t.test('one timer serves all sockets, does not keep the process alive, and stops with the last socket', async (t) => {
   const { heartbeat } = setUp()
   const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = timers()
@@ -232,7 +232,7 @@ t.test('one timer serves all, keeps no process alive, and stops with the last so
   t.equal(heartbeat.isRunning, false)
 })
 
-t.test('it beats by itself, by the clock of the process', async (t) => {
+t.test('a heartbeat runs by itself, by the clock of the process', async (t) => {
   const heartbeat = heartbeatOf({ interval: 20, timeout: 10, idle: 20 })
   t.equal(heartbeatOf({ interval: 20, timeout: 10, idle: 20 }), heartbeat)
   t.not(heartbeatOf({ interval: 20, timeout: 10, idle: false }), heartbeat)
@@ -264,7 +264,7 @@ t.test('it beats by itself, by the clock of the process', async (t) => {
   t.equal(heartbeat.isRunning, false)
 })
 
-t.test('its pings are published, and the times of their answers measured', async (t) => {
+t.test('pings of the heartbeat are published, and their latencies measured', async (t) => {
   const seen: unknown[] = []
   const nobody = (): void => {}
   subscribe('fastify-wire:ping', nobody)

@@ -26,7 +26,7 @@ class Recording extends Lifecycle {
   }
 }
 
-t.test('a lifecycle goes from open to the one close', async (t) => {
+t.test('a lifecycle goes from open to a single close', async (t) => {
   const lifecycle = new Recording()
   const states = (): boolean[] => [lifecycle.isDisconnected, lifecycle.isEnded, lifecycle.isClosed]
   lifecycle.tryEmitClose()
@@ -48,7 +48,7 @@ t.test('a lifecycle goes from open to the one close', async (t) => {
   t.same(states(), [true, true, true])
 })
 
-t.test('the close timer is set once, when the closing begins, and not for a stream that is gone', async (t) => {
+t.test('the close timer is set once, when the closing begins, and not for a closed stream', async (t) => {
   const delays: number[] = []
   let fire = (): void => {}
   t.intercept(clockwork, 'setTimeout', {
@@ -68,7 +68,7 @@ t.test('the close timer is set once, when the closing begins, and not for a stre
   t.same(closing.calls, ['destroy'])
 })
 
-t.test('a stream that ends without a close is 1006, and no timer is left behind', async (t) => {
+t.test('a stream that ends without a close frame closes with 1006, and leaves no timer', async (t) => {
   const { setTimeout, clearTimeout } = clockwork
   const running = new Set<unknown>()
   let count = 0
@@ -101,7 +101,7 @@ t.test('a stream that ends without a close is 1006, and no timer is left behind'
   t.equal(count, 1, 'only the end of a side begins a closing')
 })
 
-t.test('an error that nobody listens to is not thrown', async (t) => {
+t.test('an error event without a listener does not throw', async (t) => {
   const { socket, stream } = createMemorySocket()
   stream.destroy(new Error('broken'))
   t.equal(await closeOf(socket), 1006)
@@ -115,7 +115,7 @@ t.test('a peer that does not answer a close is disconnected', async (t) => {
   t.equal(stream.destroyed, true)
 })
 
-t.test('a close by us drops what nobody asked for, so that the answer gets through', async (t) => {
+t.test('close() drops messages that nobody reads, so that the answer is received', async (t) => {
   const { socket, stream } = createMemorySocket()
   stream.push(clientFrame(2, Buffer.alloc(100_000)))
   await turn()
@@ -127,7 +127,7 @@ t.test('a close by us drops what nobody asked for, so that the answer gets throu
   t.equal(await closeOf(socket), 1000)
 })
 
-t.test('an async handler may add its listeners late, and its rejection reaches the observer', async (t) => {
+t.test('an async handler may add listeners late, and its rejection reaches the observer', async (t) => {
   let proceed = (): void => {}
   const { socket, stream, errors } = createMemorySocket({
     handler: async () => {
@@ -147,7 +147,7 @@ t.test('an async handler may add its listeners late, and its rejection reaches t
   t.match(errors, [{ message: 'too late' }])
 })
 
-t.test('a connection that is lost while a message is decompressed delivers the message before the close', async (t) => {
+t.test('a connection lost during decompression delivers the message before the close', async (t) => {
   const { socket, stream, closes } = createMemorySocket({ isCompressed: true })
   const seen = record(socket)
   stream.push(Buffer.concat([heldFrame(), heldFrame(), clientFrame(1, 'behind')]))
@@ -161,7 +161,7 @@ t.test('a connection that is lost while a message is decompressed delivers the m
   t.same(closes, [1006])
 })
 
-t.test('a connection that is lost ends its conversation, and with it what that holds', async (t) => {
+t.test('a lost connection frees its protocol and compressor', async (t) => {
   let closed = 0
   const { close } = Compression.prototype
   t.intercept(Compression.prototype, 'close', { value (this: Compression) { closed++; close.call(this) } })
@@ -172,7 +172,7 @@ t.test('a connection that is lost ends its conversation, and with it what that h
   t.equal(closed, 1)
 })
 
-t.test('a connection that is lost with compressed messages that nobody takes is closed all the same', async (t) => {
+t.test('a lost connection with unread compressed messages closes all the same', async (t) => {
   for (const size of [60_000, LARGE]) {
     const { socket, stream, closes } = createMemorySocket({ isCompressed: true, handler: () => new Promise(() => {}) })
     const message = (): Buffer => clientFrame(
@@ -189,7 +189,7 @@ t.test('a connection that is lost with compressed messages that nobody takes is 
   }
 })
 
-t.test('a handler that waits for the close gets it, though nobody listened to what came before', async (t) => {
+t.test('a handler that waits for the close receives it, although earlier messages had no listener', async (t) => {
   const timers: Array<() => void> = []
   t.intercept(clockwork, 'setTimeout', {
     value: (callback: (...args: unknown[]) => void, _delay: number, ...args: unknown[]) => {
@@ -214,7 +214,7 @@ t.test('a handler that waits for the close gets it, though nobody listened to wh
   t.equal(isDone, true)
 })
 
-t.test('a socket that was terminated gets nothing of what was being decompressed', async (t) => {
+t.test('a terminated socket receives no message that was being decompressed', async (t) => {
   const { socket, stream, closes } = createMemorySocket({ isCompressed: true })
   const seen = record(socket)
   stream.push(Buffer.concat([heldFrame(), clientFrame(1, 'behind')]))
@@ -228,7 +228,7 @@ t.test('a socket that was terminated gets nothing of what was being decompressed
   t.same(closes, [1006])
 })
 
-t.test('a listener that cuts the socket gets nothing of what was held', async (t) => {
+t.test('a listener that terminates the socket receives no more queued messages', async (t) => {
   const { socket, stream } = createMemorySocket({ isCompressed: true })
   const seen = record(socket)
   socket.on('message', () => { socket.terminate() })
@@ -248,7 +248,7 @@ t.test('terminate() drops the queued messages', async (t) => {
   t.same(seen, [])
 })
 
-t.test('our close, and the end of the connection, do not wait for the rate', async (t) => {
+t.test('close() and the end of the connection do not wait for the rate limit', async (t) => {
   const slow = { rate: 0.001, burst: 2, pauses: true }
   const peer = () => {
     let seen: unknown[] = []
@@ -278,7 +278,7 @@ t.test('our close, and the end of the connection, do not wait for the rate', asy
   t.same(terminated.seen, ['a', 'b', 1006])
 })
 
-t.test('a peer that ends the connection behind its close has closed cleanly', async (t) => {
+t.test('a peer that ends the connection after its close frame has closed cleanly', async (t) => {
   for (const version of ['13', 'hixie-76'] as const) {
     const close = version === '13' ? clientFrame(8, Buffer.from('03e8', 'hex')) : Buffer.from('ff00', 'hex')
     for (const code of ['EPIPE', 'ECONNRESET']) {
@@ -297,7 +297,7 @@ t.test('a peer that ends the connection behind its close has closed cleanly', as
   }
 })
 
-t.test('a connection that breaks before the close was read, with the close in what is left, has closed cleanly too', async (t) => {
+t.test('a connection that breaks with an unread close frame in its buffer has closed cleanly', async (t) => {
   const count = 2_000
   const { socket, stream } = createMemorySocket({ version: 'hixie-76' })
   const seen = record(socket)

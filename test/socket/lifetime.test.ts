@@ -5,7 +5,7 @@ import { closeOf } from '../fixtures/client.js'
 import { FakeClock } from '../fixtures/clock.js'
 import { createMemorySocket, turn } from '../fixtures/memory.js'
 
-t.test('a socket closes with 1001 when its time is over, and is told to connect again', async (t) => {
+t.test('a socket at the end of its lifetime closes with 1001, and a reason that asks to reconnect', async (t) => {
   const { socket, stream, frames } = createMemorySocket()
   const closing = new Promise<void>((resolve) => {
     const { close } = socket
@@ -31,7 +31,7 @@ t.test('a socket closes with 1001 when its time is over, and is told to connect 
   endLifetime(socket, moment)
 })
 
-t.test('its end is spread over the jitter, and never later than the longest', async (t) => {
+t.test('lifetimes are spread over the jitter, and never exceed the maximum', async (t) => {
   const { socket, stream } = createMemorySocket()
   const { now } = new FakeClock(t)
   const moments = Array.from({ length: 200 }, () => {
@@ -45,7 +45,7 @@ t.test('its end is spread over the jitter, and never later than the longest', as
   stream.destroy()
 })
 
-/** Keeps the process alive, since the shared timers do not, until a socket was told to close. */
+/** Keeps the process alive until a socket is closed, because the shared timers do not. */
 async function closing (socket: WireSocket): Promise<[code: unknown, reason: unknown]> {
   const alive = setInterval(() => {}, 1_000)
   const args = await new Promise<unknown[]>((resolve) => {
@@ -59,7 +59,7 @@ async function closing (socket: WireSocket): Promise<[code: unknown, reason: unk
   return args as [unknown, unknown]
 }
 
-t.test('a socket closes at a date, and not before', async (t) => {
+t.test('a socket closes at its expiry date, and not before', async (t) => {
   const { socket, stream } = createMemorySocket()
   const at = Date.now() + 40
   socket.closeAt(new Date(at))
@@ -68,7 +68,7 @@ t.test('a socket closes at a date, and not before', async (t) => {
   stream.destroy()
 })
 
-t.test('a date that has passed closes at once, with the code and reason that are given', async (t) => {
+t.test('an expiry date in the past closes at once, with the given code and reason', async (t) => {
   const { socket, frames } = createMemorySocket()
   socket.closeAt(Date.now() - 1, 4401, 'token expired')
   t.equal(socket.readyState, socket.CLOSING)
@@ -77,7 +77,7 @@ t.test('a date that has passed closes at once, with the code and reason that are
   socket.terminate()
 })
 
-t.test('another date replaces the one before, and what the route says', async (t) => {
+t.test('a new expiry date replaces the previous one, and the lifetime of the route', async (t) => {
   const { socket, stream } = createMemorySocket()
   const closed = closing(socket)
   beginLifetime(socket, { longest: 10, jitter: 0 })
@@ -87,7 +87,7 @@ t.test('another date replaces the one before, and what the route says', async (t
   stream.destroy()
 })
 
-t.test('Infinity is never, also where the route has a lifetime', async (t) => {
+t.test('an expiry of Infinity never closes, even if the route has a lifetime', async (t) => {
   const { socket, stream } = createMemorySocket()
   const other = createMemorySocket()
   socket.closeAt(Infinity)
@@ -99,7 +99,7 @@ t.test('Infinity is never, also where the route has a lifetime', async (t) => {
   for (const each of [stream, other.stream]) each.destroy()
 })
 
-t.test('a date may be further away than a timer reaches', async (t) => {
+t.test('an expiry date may be further away than the longest timer', async (t) => {
   const { socket, stream } = createMemorySocket()
   socket.closeAt(Date.now() + 2 ** 33)
   await new Promise((resolve) => { setTimeout(resolve, 5) })
@@ -108,7 +108,7 @@ t.test('a date may be further away than a timer reaches', async (t) => {
   stream.destroy()
 })
 
-t.test('what is no date is refused, and so are the seconds of a JWT', async (t) => {
+t.test('an invalid expiry date throws, also the seconds of a JWT', async (t) => {
   const { socket, stream } = createMemorySocket()
   for (const wrong of [new Date('no'), NaN, 1_800_000_000, 0]) {
     t.throws(() => { socket.closeAt(wrong) }, { code: 'FST_WIRE_DATE', message: /closeAt\(exp \* 1000\)/ })
@@ -121,7 +121,7 @@ t.test('what is no date is refused, and so are the seconds of a JWT', async (t) 
   t.doesNotThrow(() => { socket.closeAt(Date.now()) })
 })
 
-t.test('a socket that is gone has no date any more', async (t) => {
+t.test('a closed socket has no expiry timer', async (t) => {
   const { socket, stream } = createMemorySocket()
   forgetExpiry(socket)
   expireAt(socket, Date.now() + 60_000, 1008, '')

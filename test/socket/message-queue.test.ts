@@ -1,7 +1,7 @@
 import t from 'tap'
 import { MessageQueue } from '../../lib/socket/message-queue.js'
 
-t.test('messages leave in the order they came', async (t) => {
+t.test('messages leave in order of arrival', async (t) => {
   const inbox = new MessageQueue()
   t.equal(inbox.isEmpty, true)
   t.equal(inbox.take(), undefined)
@@ -14,7 +14,7 @@ t.test('messages leave in the order they came', async (t) => {
   t.equal(inbox.isEmpty, true)
 })
 
-t.test('its weight counts empty messages too', async (t) => {
+t.test('the weight of a queue counts empty messages too', async (t) => {
   const inbox = new MessageQueue()
   inbox.put(Buffer.alloc(0), false)
   const empty = inbox.weight
@@ -27,7 +27,7 @@ t.test('its weight counts empty messages too', async (t) => {
   t.equal(inbox.weight, 0)
 })
 
-t.test('an inbox that is never empty keeps no place for what was taken long ago', async (t) => {
+t.test('a queue that is never empty releases the entries of messages that were taken', async (t) => {
   const inbox = new MessageQueue()
   for (let i = 0; i < 100; i++) inbox.put(Buffer.from(String(i)), false)
   for (let i = 0; i < 100_000; i++) {

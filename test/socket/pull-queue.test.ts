@@ -12,7 +12,7 @@ const setUp = () => {
       : { done: false as const, value: message.isBinary ? message.data : message.data.toString() }
   }
   const more: string[] = []
-  // What is taken makes room for what waits elsewhere, which then comes at once.
+  // Taking a message makes room for one that waits elsewhere, which then arrives at once.
   const puller: PullQueue = new PullQueue(take, () => state.code, () => {
     const next = more.shift()
     if (next === undefined) return
@@ -22,7 +22,7 @@ const setUp = () => {
   return { inbox, state, more, puller }
 }
 
-t.test('those who ask are served in the order they asked', async (t) => {
+t.test('pulls are served in order', async (t) => {
   const { inbox, puller } = setUp()
   const asked = [puller.pull(), puller.pull()]
   inbox.put(Buffer.from('a'), false)
@@ -32,7 +32,7 @@ t.test('those who ask are served in the order they asked', async (t) => {
   t.same(await Promise.all(asked), [{ done: false, value: 'a' }, { done: false, value: Buffer.from('b') }])
 })
 
-t.test('what comes while one is served is for the next', async (t) => {
+t.test('a message that arrives while a pull is served goes to the next pull', async (t) => {
   const { inbox, more, puller } = setUp()
   more.push('b', 'c')
   const asked = [puller.pull(), puller.pull(), puller.pull()]
@@ -41,7 +41,7 @@ t.test('what comes while one is served is for the next', async (t) => {
   t.same((await Promise.all(asked)).map(({ value }) => value), ['a', 'b', 'c'])
 })
 
-t.test('what came before the close is served before its end', async (t) => {
+t.test('messages before the close are served before the end', async (t) => {
   const { inbox, state, puller } = setUp()
   inbox.put(Buffer.from('a'), false)
   state.code = 1000
@@ -49,7 +49,7 @@ t.test('what came before the close is served before its end', async (t) => {
   t.same(await puller.pull(), { done: true, value: undefined })
 })
 
-t.test('an unclean close is thrown once', async (t) => {
+t.test('an unclean close throws once', async (t) => {
   const { state, puller } = setUp()
   state.code = 1006
   await t.rejects(puller.pull(), { code: 'FST_WIRE_UNCLEAN_CLOSE' })

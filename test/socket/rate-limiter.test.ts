@@ -29,7 +29,7 @@ const setUp = (t: Test, settings: Rate) => {
   return { bucket, told, takeMany, fire, advance: (ms: number) => { now += ms }, delay: () => timer?.delay }
 }
 
-t.test('a burst may come at once, then as many as the rate gives back', async (t) => {
+t.test('a burst may arrive at once, then messages at the rate', async (t) => {
   const { told, takeMany, advance, delay } = setUp(t, { rate: 10, burst: 5, pauses: false })
   t.equal(takeMany(5), 5)
   advance(200)
@@ -44,14 +44,14 @@ t.test('a burst may come at once, then as many as the rate gives back', async (t
   t.equal(delay(), undefined, 'no timer')
 })
 
-t.test('a long silence saves up a burst, and no message more', async (t) => {
+t.test('a long silence refills one burst, and no more', async (t) => {
   const { told, takeMany, advance } = setUp(t, { rate: 10, burst: 5, pauses: false })
   advance(1_000_000)
   t.equal(takeMany(6), 5)
   t.match(told, [[1008]])
 })
 
-t.test("'close': one more closes with 1008 and what the limit is, and nothing is told any more", async (t) => {
+t.test('policy "close" closes with 1008 and the limit, and delivers nothing more', async (t) => {
   const { told, takeMany, advance } = setUp(t, { rate: 10, burst: 5, pauses: false })
   t.equal(takeMany(7), 5)
   t.same(told, [[1008, 'message rate exceeded: at most 5 at once, 10 per second']])
@@ -60,7 +60,7 @@ t.test("'close': one more closes with 1008 and what the limit is, and nothing is
   t.equal(told.length, 1)
 })
 
-t.test("'pause': the last one is told, and then nothing comes until tokens are back", async (t) => {
+t.test('policy "pause" delivers the last message, and then pauses until tokens are back', async (t) => {
   const { bucket, told, takeMany, advance, fire, delay } = setUp(t, { rate: 10, burst: 5, pauses: true })
   t.equal(takeMany(4), 4)
   t.same(told, [])
@@ -75,7 +75,7 @@ t.test("'pause': the last one is told, and then nothing comes until tokens are b
   t.same(told, ['throttle', 'unthrottle', 'throttle'])
 })
 
-t.test('at a high rate the pause is long enough for many, but for no more than a burst', async (t) => {
+t.test('the pause at a high rate gives back several tokens, but no more than a burst', async (t) => {
   const high = setUp(t, { rate: 10_000, burst: 10_000, pauses: true })
   high.takeMany(10_000)
   t.equal(high.delay(), 50)
@@ -84,7 +84,7 @@ t.test('at a high rate the pause is long enough for many, but for no more than a
   t.equal(narrow.delay(), 2)
 })
 
-t.test('a timer that is early, or cannot be long enough, is set once more', async (t) => {
+t.test('a timer that fires early, or whose delay is too long for one timer, is set again', async (t) => {
   const early = setUp(t, { rate: 10, burst: 1, pauses: true })
   early.takeMany(1)
   early.advance(99)
@@ -96,7 +96,7 @@ t.test('a timer that is early, or cannot be long enough, is set once more', asyn
   t.equal(slow.delay(), 2 ** 31 - 1)
 })
 
-t.test('stopped, it waits no longer, and what is too much is not told', async (t) => {
+t.test('a stopped limiter ends its pause and has no timer', async (t) => {
   const { bucket, told, takeMany, delay } = setUp(t, { rate: 10, burst: 2, pauses: true })
   bucket.stop()
   t.same(told, [])

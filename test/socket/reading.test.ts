@@ -7,7 +7,7 @@ import { clientFrame } from '../fixtures/frames.js'
 import { createMemorySocket, turn } from '../fixtures/memory.js'
 import { CLOSE, heldFrame, LARGE_BINARY, record } from '../fixtures/recording.js'
 
-t.test('reading is stopped while there is a reason for it, and resumed in one place', async (t) => {
+t.test('reading is stopped while there is a reason, and resumed by continueReading() only', async (t) => {
   const calls: string[] = []
   const reading = new Reading({
     transport: { pause: () => { calls.push('pause') }, resume: () => { calls.push('resume') } }
@@ -28,7 +28,7 @@ t.test('reading is stopped while there is a reason for it, and resumed in one pl
   t.same([calls, reading.isStopped], [['pause', 'pause', 'pause', 'resume'], false])
 })
 
-t.test('a handler that is not done does not stop reading', async (t) => {
+t.test('a pending handler does not stop reading', async (t) => {
   const reading = new Reading({ transport: { pause () {}, resume: () => { t.fail('it was not stopped') } } })
   t.ok(reading.has(HANDLER_PENDING))
   reading.continueReading()
@@ -39,7 +39,7 @@ t.test('a handler that is not done does not stop reading', async (t) => {
 
 const RATE = { rate: 50, burst: 2, pauses: true }
 
-t.test('messages wait until somebody listens, and a full inbox stops the reading', async (t) => {
+t.test('messages wait for a listener, and a full queue stops reading', async (t) => {
   const { socket, stream } = createMemorySocket()
   stream.push(clientFrame(2, Buffer.alloc(60_000)))
   await turn()
@@ -56,7 +56,7 @@ t.test('messages wait until somebody listens, and a full inbox stops the reading
   t.same(seen.map((data) => (data as string).length), [60_000, 60_000, 4])
 })
 
-t.test('pause and resume, and a close that waits for what came before it', async (t) => {
+t.test('pause() and resume() hold messages, and a close waits for the messages before it', async (t) => {
   const { socket, stream } = createMemorySocket()
   const seen = record(socket)
   socket.once('message', () => { socket.pause() })
@@ -79,7 +79,7 @@ t.test('pause and resume, and a close that waits for what came before it', async
   empty.socket.resume()
 })
 
-t.test('while a message is decompressed elsewhere nothing is read, and all comes in its order', async (t) => {
+t.test('nothing is read while a message is decompressed in another thread, and the order is kept', async (t) => {
   const { socket, stream } = createMemorySocket({ isCompressed: true })
   const seen = record(socket)
   stream.push(Buffer.concat([heldFrame(), clientFrame(1, 'behind')]))
@@ -94,7 +94,7 @@ t.test('while a message is decompressed elsewhere nothing is read, and all comes
   t.same(seen, [LARGE_BINARY, 'behind', LARGE_BINARY, 'last', 1000])
 })
 
-t.test('of compressed messages that nobody takes, few are kept', async (t) => {
+t.test('few compressed messages are kept if nobody reads them', async (t) => {
   const text = 'a'.repeat(60_000)
   const bytes = Buffer.concat([
     ...Array.from(
@@ -114,7 +114,7 @@ t.test('of compressed messages that nobody takes, few are kept', async (t) => {
   t.same(numbers, Array.from({ length: 100 }, (_, n) => n))
 })
 
-t.test('over its rate a socket is closed with 1008, and the messages beyond it are not delivered', async (t) => {
+t.test('a socket over its rate limit closes with 1008, without delivering the messages over the limit', async (t) => {
   let seen: unknown[] = []
   const { socket, stream, frames, closes } = createMemorySocket({
     messageRate: { ...RATE, rate: 1, pauses: false }, handler: (socket) => { seen = record(socket) }
@@ -133,7 +133,7 @@ t.test('over its rate a socket is closed with 1008, and the messages beyond it a
   t.equal(socket.traffic.messagesReceived, 4)
 })
 
-t.test('over its rate a socket that may wait reads no more until messages may come, then all of them and the close, in order', async (t) => {
+t.test('policy "pause" stops reading over the rate limit, then delivers everything in order', async (t) => {
   for (const version of ['13', 'hixie-76'] as const) {
     let seen: unknown[] = []
     const { socket, stream } = createMemorySocket({
@@ -154,7 +154,7 @@ t.test('over its rate a socket that may wait reads no more until messages may co
   }
 })
 
-t.test('a socket that the application paused stays paused when its rate allows messages again', async (t) => {
+t.test('a socket that the application paused stays paused when its rate limit allows messages again', async (t) => {
   const create = () => createMemorySocket({ messageRate: { ...RATE, burst: 1 } })
   const [{ socket, stream }, other] = [create(), create()]
   const seen = record(socket)
@@ -176,7 +176,7 @@ t.test('a socket that the application paused stays paused when its rate allows m
   }
 })
 
-t.test('a flood is received in turns of the loop, its messages, answers and close in their order', async (t) => {
+t.test('a flood is received in several turns of the loop, its messages, answers and close in order', async (t) => {
   const count = 3_000
   for (const version of ['13', 'hixie-76'] as const) {
     const { socket, stream, frames } = createMemorySocket({ version })
@@ -206,7 +206,7 @@ t.test('a flood is received in turns of the loop, its messages, answers and clos
   }
 })
 
-t.test('between two turns of a flood other sockets are served', async (t) => {
+t.test('other sockets are served between the turns of a flood', async (t) => {
   const flooding = createMemorySocket()
   const polite = createMemorySocket()
   let flood = 0

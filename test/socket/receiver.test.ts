@@ -74,7 +74,7 @@ const takeAll = async (host: ReceiverHost): Promise<unknown[]> => {
   return values
 }
 
-t.test('a message goes to the listener at once, or waits until there is one', async (t) => {
+t.test('a message is delivered to the listener at once, or queued until there is one', async (t) => {
   const host = new RecordingHost()
   const receiver = new Receiver(host)
   receiver.schedule()
@@ -90,7 +90,7 @@ t.test('a message goes to the listener at once, or waits until there is one', as
   t.same(host.heard, [['first', false], ['second', false], ['third', false]])
 })
 
-t.test('a pause holds what comes, and what waits', async (t) => {
+t.test('pause() holds new and queued messages', async (t) => {
   const host = new RecordingHost()
   const receiver = new Receiver(host)
   host.hasListener = true
@@ -104,7 +104,7 @@ t.test('a pause holds what comes, and what waits', async (t) => {
   t.equal(receiver.isWaiting, false)
 })
 
-t.test('more than 64 KiB that wait are too much', async (t) => {
+t.test('a receiver is full with more than 64 KiB queued', async (t) => {
   const receiver = new Receiver(new RecordingHost())
   t.equal(receiver.isFull, false)
   t.equal(receiver.deliver(Buffer.alloc(65_000), true), true)
@@ -112,7 +112,7 @@ t.test('more than 64 KiB that wait are too much', async (t) => {
   t.equal(receiver.isFull, true)
 })
 
-t.test('a queue that was full has room again when half of it was taken', async (t) => {
+t.test('a full queue has room again when half of it has been taken', async (t) => {
   const receiver = new Receiver(new RecordingHost())
   receiver.deliver(Buffer.alloc(25_000), true)
   receiver.deliver(Buffer.alloc(25_000), true)
@@ -124,7 +124,7 @@ t.test('a queue that was full has room again when half of it was taken', async (
   t.equal(receiver.isFull, false, '25,000 bytes wait')
 })
 
-t.test('a listener gets binary messages as binaryType says', async (t) => {
+t.test('a listener receives binary messages in the type that binaryType names', async (t) => {
   const host = new RecordingHost()
   const receiver = new Receiver(host)
   host.hasListener = true
@@ -134,7 +134,7 @@ t.test('a listener gets binary messages as binaryType says', async (t) => {
   t.same(host.heard, [['[object ArrayBuffer]', true], ['t', false]])
 })
 
-t.test('with a schema it gets values, and what is refused is a failure', async (t) => {
+t.test('a listener with a schema receives values, and refused messages are failures', async (t) => {
   const host = new RecordingHost(inbound(true))
   const receiver = new Receiver(host)
   host.hasListener = true
@@ -144,13 +144,13 @@ t.test('with a schema it gets values, and what is refused is a failure', async (
   t.match(host.failures, [{ message: 'refused' }])
 })
 
-t.test('taken one by one, text is a string and what is binary a Buffer', async (t) => {
+t.test('pulled messages are strings for text and Buffers for binary', async (t) => {
   const host = new RecordingHost()
   t.same(await takeAll(host), ['', Buffer.from('binary'), 'text'])
   t.equal(host.timesTaken, 3)
 })
 
-t.test('a frame that holds no message is no message, but counts for the rate', async (t) => {
+t.test('a frame without a message is not delivered, but counts for the rate limit', async (t) => {
   const host = new RecordingHost()
   host.hasListener = true
   const receiver = new Receiver(host, { rate: 1, burst: 2, pauses: true })
@@ -161,7 +161,7 @@ t.test('a frame that holds no message is no message, but counts for the rate', a
   receiver.stopRate()
 })
 
-t.test('so are values, and what is refused is passed by', async (t) => {
+t.test('pulled messages with a schema are values, and refused ones are skipped', async (t) => {
   const host = new RecordingHost(inbound(false))
   t.same(await takeAll(host), [['text']])
   t.match(host.failures, [{ message: 'refused' }, { message: 'refused' }])
@@ -170,7 +170,7 @@ t.test('so are values, and what is refused is passed by', async (t) => {
   t.equal(passing.failures.length, 1)
 })
 
-t.test('who asks before a message comes gets the next one, or is told of the end', async (t) => {
+t.test('a pending pull receives the next message, or the end', async (t) => {
   const host = new RecordingHost()
   const receiver = new Receiver(host)
   const puller = receiver.pull()
@@ -185,7 +185,7 @@ t.test('who asks before a message comes gets the next one, or is told of the end
   t.same(await last, { done: true, value: undefined })
 })
 
-t.test('what is not asked for any more goes to a listener again', async (t) => {
+t.test('messages go to a listener again after stopPulling()', async (t) => {
   const host = new RecordingHost()
   const receiver = new Receiver(host)
   receiver.end()
@@ -212,7 +212,7 @@ const interceptTimers = (t: Test): Array<{ delay: number, fire: () => void }> =>
 
 const HALF = Buffer.alloc(40_000)
 
-t.test('a full inbox that nobody takes for ten seconds is dropped, like what follows, until somebody listens', async (t) => {
+t.test('a full queue is discarded after ten seconds, and later messages until there is a listener', async (t) => {
   const timers = interceptTimers(t)
   const host = new RecordingHost()
   const receiver = new Receiver(host)
@@ -230,7 +230,7 @@ t.test('a full inbox that nobody takes for ten seconds is dropped, like what fol
   t.same(host.heard, [['heard', false]])
 })
 
-t.test('who came meanwhile, or pauses, keeps it', async (t) => {
+t.test('a full queue is kept for a listener that was added in time, or while paused', async (t) => {
   const timers = interceptTimers(t)
   const host = new RecordingHost()
   const receiver = new Receiver(host)
@@ -247,7 +247,7 @@ t.test('who came meanwhile, or pauses, keeps it', async (t) => {
   t.equal(host.heard.length, 3)
 })
 
-t.test('a listener that is gone before it is called leaves it to the same patience', async (t) => {
+t.test('a listener that is removed before it is called restarts the ten seconds', async (t) => {
   const timers = interceptTimers(t)
   const host = new RecordingHost()
   const receiver = new Receiver(host)
@@ -260,7 +260,7 @@ t.test('a listener that is gone before it is called leaves it to the same patien
   t.match(timers, [{ delay: 10_000 }])
 })
 
-t.test('what holds up the close waits a second', async (t) => {
+t.test('messages that delay a close are discarded after one second', async (t) => {
   const timers = interceptTimers(t)
   const host = new RecordingHost()
   const receiver = new Receiver(host)
@@ -282,7 +282,7 @@ const refusing: Inbound = {
     return [data.toString()]
   }
 }
-t.test('an iterator gets the messages one by one, and listeners get those after it', async (t) => {
+t.test('an iterator receives the messages one by one, and listeners receive later ones', async (t) => {
   const { socket, stream } = createMemorySocket()
   const messages = socket[Symbol.asyncIterator]()
   const first = messages.next()
@@ -322,7 +322,7 @@ t.test('the observer is notified when messages are discarded', async (t) => {
   t.equal(await closeOf(socket), 1000)
 })
 
-t.test('with a schema values are iterated over, refused messages are passed by', async (t) => {
+t.test('an iterator with a schema yields values, and skips refused messages', async (t) => {
   const { socket, stream, errors } = createMemorySocket({ settings: { inbound: refusing } })
   stream.push(Buffer.concat([clientFrame(1, ''), clientFrame(1, 'a'), clientFrame(2, 'b'), clientFrame(1, 'c'), CLOSE]))
   stream.push(null)

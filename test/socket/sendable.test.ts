@@ -3,7 +3,7 @@ import {
   isBinaryByDefault, isBinaryType, isBlob, toBinaryType, toBuffer, type Sendable
 } from '../../lib/socket/sendable.js'
 
-t.test('strings and numbers are text, all else is binary', async (t) => {
+t.test('strings and numbers are text, all other data is binary', async (t) => {
   t.equal(isBinaryByDefault('text'), false)
   t.equal(isBinaryByDefault(42), false)
   for (const data of [Buffer.alloc(0), new ArrayBuffer(0), new SharedArrayBuffer(0), new Uint8Array(0), []]) {
@@ -44,7 +44,7 @@ t.test('bytes are not copied', async (t) => {
   t.equal(toBuffer(whole).buffer, whole)
 })
 
-t.test('binaryType says in which form a binary message comes', async (t) => {
+t.test('binaryType determines the type of a binary message', async (t) => {
   const data = Buffer.from('abc')
   t.equal(toBinaryType(data, 'nodebuffer'), data)
   t.same(toBinaryType(data, 'fragments'), [data])
@@ -56,7 +56,7 @@ t.test('binaryType says in which form a binary message comes', async (t) => {
   t.equal(Buffer.from(copy).toString(), 'abc')
 })
 
-t.test('what is no message is refused, with what it is', async (t) => {
+t.test('an unsupported value is refused, with its type in the message', async (t) => {
   const message = (what: string) => ({
     code: 'FST_WIRE_DATA',
     message: `A message must be a string, a number or bytes (Buffer, typed array, ArrayBuffer, or a list of them), not ${what}`
@@ -77,7 +77,7 @@ t.test('there are three binary types', async (t) => {
   for (const type of ['blob', 'bogus', undefined]) t.equal(isBinaryType(type), false)
 })
 
-t.test('a Blob and a File are Blobs, and nothing that only has their methods is', async (t) => {
+t.test('a Blob and a File are Blobs, an object that only has their methods is not', async (t) => {
   for (const blob of [new Blob(['x']), new File(['x'], 'x.txt')]) t.equal(isBlob(blob), true)
   for (const other of [null, 'Blob', new Response('x'), { arrayBuffer: 5, [Symbol.toStringTag]: 'Blob' }]) {
     t.equal(isBlob(other), false)

@@ -7,7 +7,7 @@ import { clientFrame } from '../fixtures/frames.js'
 import { createMemorySocket, turn } from '../fixtures/memory.js'
 import { LARGE, sent } from '../fixtures/recording.js'
 
-t.test('a message is sent while nothing is in its way, and queued while the peer is slow', async (t) => {
+t.test('a message is sent at once, and queued while the peer is slow', async (t) => {
   const { socket, stall } = createMemorySocket()
   const message = new PreparedMessage(Buffer.from('for many'), false, true)
   t.equal(socket.send('a'), 'sent')
@@ -25,7 +25,7 @@ t.test('a message is sent while nothing is in its way, and queued while the peer
   t.equal(socket.send('c'), 'sent')
 })
 
-t.test('what waits for a write that is not done is queued too, and drained', async (t) => {
+t.test('a message behind a pending write is queued, and drain is emitted', async (t) => {
   const { socket, stall } = createMemorySocket()
   const release = stall()
   t.equal(socket.send('a'), 'sent')
@@ -40,7 +40,7 @@ t.test('what waits for a write that is not done is queued too, and drained', asy
   t.equal(drains, 1)
 })
 
-t.test('after the close a message is refused, and who sent it told', async (t) => {
+t.test('a message after the close is refused, and its callback receives an error', async (t) => {
   const { socket } = createMemorySocket()
   socket.terminate()
   t.equal(socket.send('x'), 'refused')
@@ -53,7 +53,7 @@ t.test('after the close a message is refused, and who sent it told', async (t) =
   await t.rejects(socket.sent('x'), { code: 'FST_WIRE_NOT_OPEN' })
 })
 
-t.test('what a version cannot carry is thrown, or told', async (t) => {
+t.test('a message that the version cannot carry throws, or calls back with an error', async (t) => {
   const { socket } = createMemorySocket({ version: 'hixie-76' })
   const binary = new PreparedMessage(Buffer.from('x'), true, true)
   for (const act of [
@@ -68,7 +68,7 @@ t.test('what a version cannot carry is thrown, or told', async (t) => {
   await socket.sent('text')
 })
 
-t.test('a callback comes when a message has left, and what it throws is contained', async (t) => {
+t.test('a callback runs when its message has left, and its errors are reported', async (t) => {
   const { socket, errors } = createMemorySocket()
   t.notOk(await sent((callback) => socket.send('a', callback)))
   t.notOk(await sent((callback) => socket.send(new PreparedMessage(Buffer.from('b'), false, true), callback)))
@@ -81,7 +81,7 @@ t.test('a callback comes when a message has left, and what it throws is containe
   t.match(errors, [{ message: 'thrown' }, { message: 'rejected' }])
 })
 
-t.test('a ping is refused where too much waits', async (t) => {
+t.test('a ping over the limit is refused', async (t) => {
   const { socket, stall } = createMemorySocket({ backpressure: { limit: 10, policy: 'drop' } })
   stall()
   socket.send(Buffer.alloc(100))
@@ -91,7 +91,7 @@ t.test('a ping is refused where too much waits', async (t) => {
   socket.terminate()
 })
 
-t.test('a value is sent as the route says, kept for a slow peer by its kind, or refused', async (t) => {
+t.test('a value is sent in the form of its route, kept by its kind for a slow peer, or refused', async (t) => {
   const outbound = {
     write: (value: unknown) => {
       if (value === undefined) throw new Error('no value')
@@ -117,7 +117,7 @@ t.test('a value is sent as the route says, kept for a slow peer by its kind, or 
   t.equal(socket.send(3), 'refused')
 })
 
-t.test('a message for many is sent to one, counted, and called back', async (t) => {
+t.test('a prepared message is sent, counted, and called back', async (t) => {
   const { socket, frames } = createMemorySocket()
   const message = new PreparedMessage(Buffer.from('for many'), false, true)
   socket.send(message)
@@ -127,7 +127,7 @@ t.test('a message for many is sent to one, counted, and called back', async (t) 
   t.same(socket.traffic, { messagesReceived: 0, bytesReceived: 0, messagesSent: 3, bytesSent: 24, messagesDropped: 0 })
 })
 
-t.test('callbacks of messages and pings come in order when a slow peer has taken them', async (t) => {
+t.test('callbacks of messages and pings run in order when a slow peer has read them', async (t) => {
   const { socket, errors, stall } = createMemorySocket()
   const release = stall()
   const order: string[] = []
@@ -144,7 +144,7 @@ t.test('callbacks of messages and pings come in order when a slow peer has taken
   t.match(errors, [{ message: 'thrown' }])
 })
 
-t.test('callbacks of a large message come when it was compressed and has left, those behind it later', async (t) => {
+t.test('callbacks of a compressed message run when it has left, before those of later messages', async (t) => {
   const { socket, frames } = createMemorySocket({ isCompressed: true })
   const order: string[] = []
   const done = sent((callback) => {
@@ -158,7 +158,7 @@ t.test('callbacks of a large message come when it was compressed and has left, t
   t.same(frames().map(({ opcode, isCompressed }) => [opcode, isCompressed]), [[2, true], [1, false]])
 })
 
-t.test('a message that is being compressed when the socket is cut, or breaks off, is not said to be sent', async (t) => {
+t.test('a message that is being compressed when the socket closes calls back with an error', async (t) => {
   for (const end of ['cut', 'fault'] as const) {
     const { socket, stream, frames, stall } = createMemorySocket({ isCompressed: true })
     const release = stall()
@@ -178,7 +178,7 @@ t.test('a message that is being compressed when the socket is cut, or breaks off
   }
 })
 
-t.test('a message for a peer that is too slow meets the backpressure, for one or for many', async (t) => {
+t.test('a message for a slow peer goes through the backpressure, prepared or not', async (t) => {
   const { socket, errors, cuts, stall } = createMemorySocket({ backpressure: { limit: 10, policy: 'drop' } })
   const message = new PreparedMessage(Buffer.from('for many'), false, true)
   const dropped: unknown[] = []
@@ -199,7 +199,7 @@ t.test('a message for a peer that is too slow meets the backpressure, for one or
   t.same([...errors, ...cuts], [])
 })
 
-t.test('a message that the backpressure lets pass is sent, for one or for many', async (t) => {
+t.test('a message within the backpressure limit is sent, prepared or not', async (t) => {
   const { socket } = createMemorySocket({ backpressure: { limit: 1_000, policy: 'latest' } })
   const message = new PreparedMessage(Buffer.alloc(100), true, true)
   for (let i = 0; i < 3; i++) {
@@ -210,7 +210,7 @@ t.test('a message that the backpressure lets pass is sent, for one or for many',
   t.equal(socket.traffic.messagesSent, 6)
 })
 
-t.test('the newest of the messages that are kept goes before a close', async (t) => {
+t.test('kept messages are sent before a close', async (t) => {
   const { socket, frames, stall } = createMemorySocket({ backpressure: { limit: 10, policy: 'latest' } })
   const release = stall()
   socket.send(Buffer.alloc(20_000))
@@ -224,7 +224,7 @@ t.test('the newest of the messages that are kept goes before a close', async (t)
   t.same(frames().slice(1).map(({ payload }) => payload.toString('latin1')), ['new', '\x03\xe8'])
 })
 
-t.test('a peer that floods pings while it reads nothing is answered the newest when it reads', async (t) => {
+t.test('a peer that floods pings and reads nothing gets the newest ping answered when it reads', async (t) => {
   const { socket, stream, frames, stall } = createMemorySocket()
   const release = stall()
   socket.send(Buffer.alloc(20_000))
@@ -237,7 +237,7 @@ t.test('a peer that floods pings while it reads nothing is answered the newest w
   t.same(frames().slice(1).map(({ opcode, payload }) => [opcode, payload.toString()]), [[10, 'ping 100']])
 })
 
-t.test('to a live client, what begins with NUL goes inside a frame, alone or for many; a frame and all else go as they are', async (t) => {
+t.test('messages to a live client that begin with NUL are sent inside a frame, all others unchanged', async (t) => {
   const topics = {
     isLive: () => true, wrap: (payload: string | Buffer) => `frame of ${String(payload).slice(1)}`, topicsOf: () => []
   } as unknown as SocketTopics
@@ -253,7 +253,7 @@ t.test('to a live client, what begins with NUL goes inside a frame, alone or for
   ])
 })
 
-t.test('a value behind a Blob that is being read is the one that was sent, and one that cannot be sent throws at once', async (t) => {
+t.test('a value behind a pending Blob is captured by send(), and an invalid one throws at once', async (t) => {
   const outbound = {
     write: (value: unknown) => {
       if (value === undefined) throw new Error('no value')
@@ -274,7 +274,7 @@ t.test('a value behind a Blob that is being read is the one that was sent, and o
   ])
 })
 
-t.test('a close behind a Blob has the reason that it was called with', async (t) => {
+t.test('a close behind a pending Blob has the reason of its call', async (t) => {
   const { socket, frames } = createMemorySocket()
   const blobSent = sent((callback) => socket.send(new Blob(['first']), callback))
   const reason = Buffer.from('done')

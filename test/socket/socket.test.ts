@@ -31,7 +31,7 @@ const messages = (socket: WireSocket): string[] => {
   return seen
 }
 
-t.test('a text comes as a Buffer and false, binary as a Buffer and true', async (t) => {
+t.test('a text message arrives as a Buffer and false, a binary one as a Buffer and true', async (t) => {
   const { client, socket } = await converse(t)
   client.write(text('grüß'))
   t.same(await once(socket, 'message'), [Buffer.from('grüß'), false])
@@ -39,7 +39,7 @@ t.test('a text comes as a Buffer and false, binary as a Buffer and true', async 
   t.same(await once(socket, 'message'), [Buffer.from([0, 255]), true])
 })
 
-t.test('binaryType gives binary messages their form', async (t) => {
+t.test('binaryType determines the type of binary messages', async (t) => {
   const { client, socket } = await converse(t)
   socket.binaryType = 'arraybuffer'
   client.write(frame(2, 'ab'))
@@ -78,7 +78,7 @@ t.test('a message may be sent in fragments', async (t) => {
   t.same(await client.read(6), Buffer.from([0x01, 1, 0x61, 0x80, 1, 0x62]))
 })
 
-t.test('the callback of send comes when the message has left', async (t) => {
+t.test('the callback of send() is called when the message has left', async (t) => {
   const { client, socket } = await converse(t)
   const error = await new Promise((resolve) => { socket.send('a', resolve) })
   t.notOk(error)
@@ -86,7 +86,7 @@ t.test('the callback of send comes when the message has left', async (t) => {
   t.equal(await client.readText() + await client.readText(), 'ab')
 })
 
-t.test('after the close, send calls back with an error and nothing else happens', async (t) => {
+t.test('send() after the close calls back with an error and does nothing else', async (t) => {
   const { client, socket } = await converse(t)
   client.write(closeFrame(1000))
   await once(socket, 'close')
@@ -102,7 +102,7 @@ t.test('after the close, send calls back with an error and nothing else happens'
   }
 })
 
-t.test('a callback of data that could not leave gets an error', async (t) => {
+t.test('the callback of a message that could not leave receives an error', async (t) => {
   const { socket } = await converse(t)
   socket.send(Buffer.alloc(16_000_000))
   await new Promise<void>((resolve) => { setImmediate(resolve) })
@@ -111,14 +111,14 @@ t.test('a callback of data that could not leave gets an error', async (t) => {
   t.ok(await result instanceof Error)
 })
 
-t.test('what was sent before terminate() still arrives', async (t) => {
+t.test('messages sent before terminate() still arrive', async (t) => {
   const { client, socket } = await converse(t)
   socket.send('who are you?')
   socket.terminate()
   t.equal(await client.readText(), 'who are you?')
 })
 
-t.test('a Blob is sent when its bytes are read, and what follows it behind it', async (t) => {
+t.test('a Blob is sent after its bytes are read, before later messages', async (t) => {
   const { client, socket } = await converse(t)
   const sent = socket.sent(new Blob(['blob']))
   t.equal(socket.send(new Blob(['as text']), { binary: false }), 'queued')
@@ -137,7 +137,7 @@ t.test('a Blob is sent when its bytes are read, and what follows it behind it', 
   await sent
 })
 
-t.test('what is no message throws, what is not there is an empty one', async (t) => {
+t.test('an unsupported value throws, null is sent as an empty message', async (t) => {
   const { client, socket } = await converse(t)
   for (const data of [{ a: 1 }, true, Promise.resolve(), ['text']]) {
     t.throws(() => { socket.send(data as never) }, { code: 'FST_WIRE_DATA' })
@@ -150,7 +150,7 @@ t.test('what is no message throws, what is not there is an empty one', async (t)
   ])
 })
 
-t.test('an error that the application emits, and nobody listens to, goes to the errorHandler', async (t) => {
+t.test('an error that the application emits without a listener goes to the errorHandler', async (t) => {
   const errors: unknown[] = []
   const { socket } = await converse(t, { errorHandler: (error) => { errors.push(error) } })
   const error = new Error('upstream failed')
@@ -161,7 +161,7 @@ t.test('an error that the application emits, and nobody listens to, goes to the 
   t.equal(errors.length, 1)
 })
 
-t.test('only events with listeners are named', async (t) => {
+t.test('eventNames() returns only events with listeners', async (t) => {
   const { socket } = await converse(t)
   t.same(socket.eventNames(), [])
   socket.on('ping', () => {})
@@ -188,7 +188,7 @@ t.test('ping and pong carry a payload both ways', async (t) => {
   t.match(error, { code: 'FST_WIRE_CONTROL_LENGTH' })
 })
 
-t.test('answers made while a chunk is read leave in one write', async (t) => {
+t.test('answers sent while a chunk is read leave in one write', async (t) => {
   const { client, socket } = await converse(t)
   socket.on('message', (data) => { socket.send(data, { binary: false }) })
   const writes = recordWrites(socket)
@@ -197,7 +197,7 @@ t.test('answers made while a chunk is read leave in one write', async (t) => {
   t.same(writes, [Buffer.from([0x81, 1, 0x61, 0x8a, 0, 0x81, 1, 0x62])])
 })
 
-t.test('a close of the peer is answered, and tells its code and reason once', async (t) => {
+t.test('a close of the peer is answered, and emits its code and reason once', async (t) => {
   const { client, socket } = await converse(t)
   let closes = 0
   socket.on('close', () => { closes++ })
@@ -208,7 +208,7 @@ t.test('a close of the peer is answered, and tells its code and reason once', as
   t.equal(closes, 1)
 })
 
-t.test('a close of ours waits for the answer', async (t) => {
+t.test('close() waits for the answer', async (t) => {
   const { client, socket } = await converse(t)
   socket.close(1001, 'moving')
   socket.close(1000)
@@ -221,21 +221,21 @@ t.test('a close of ours waits for the answer', async (t) => {
   t.equal(socket.readyState, 3)
 })
 
-t.test('a peer that answers but keeps its side open is cut after closeTimeout', async (t) => {
+t.test('a peer that answers the close but keeps its side open is disconnected after closeTimeout', async (t) => {
   const { client, socket } = await converse(t, { closeTimeout: 20, halfOpen: true })
   client.write(closeFrame(1000))
   t.same((await once(socket, 'close'))[0], 1000)
   await client.readEnd()
 })
 
-t.test('a wrong close code or reason is refused', async (t) => {
+t.test('an invalid close code or reason throws', async (t) => {
   const { socket } = await converse(t)
   t.throws(() => { socket.close(1005) }, { code: 'FST_WIRE_CLOSE_CODE' })
   t.throws(() => { socket.close(1000, 'x'.repeat(124)) }, { code: 'FST_WIRE_CLOSE_REASON' })
   t.equal(socket.readyState, socket.OPEN)
 })
 
-t.test('a broken rule closes with its code, and tells an error to those who listen', async (t) => {
+t.test('a protocol error closes with its code, and emits an error if there is a listener', async (t) => {
   const { client, socket } = await converse(t)
   const error = once(socket, 'error')
   client.write(Buffer.from([0x81, 0x01, 0x61]))
@@ -248,7 +248,7 @@ t.test('a broken rule closes with its code, and tells an error to those who list
   t.equal((await unheard.client.readFrame()).payload.readUInt16BE(), 1002)
 })
 
-t.test('what comes with the handshake, or before a listener, waits', async (t) => {
+t.test('messages that arrive with the handshake, or before a listener, are queued', async (t) => {
   const { client, socket } = await converse(t, { early: Buffer.concat([text('1'), text('2')]) })
   client.write(text('3'))
   client.write(frame(9))
@@ -260,14 +260,14 @@ t.test('what comes with the handshake, or before a listener, waits', async (t) =
   t.same(seen, ['1', '2', '3', '4'])
 })
 
-t.test('a socket that nobody listens to still closes', async (t) => {
+t.test('a socket without listeners still closes', async (t) => {
   const { client, socket } = await converse(t)
   client.write(Buffer.concat([text('unheard'), closeFrame(1000)]))
   t.same((await once(socket, 'close'))[0], 1000)
   t.same((await once(socket, 'message'))[0], Buffer.from('unheard'), 'and keeps what came')
 })
 
-t.test('pause and resume without messages', async (t) => {
+t.test('pause() and resume() work without messages', async (t) => {
   const { client, socket } = await converse(t)
   socket.pause()
   socket.pause()
@@ -276,7 +276,7 @@ t.test('pause and resume without messages', async (t) => {
   t.same((await once(socket, 'message'))[0], Buffer.from('a'))
 })
 
-t.test('what a handler or a listener throws or rejects with goes to the errorHandler', async (t) => {
+t.test('errors thrown or rejected by a handler or a listener go to the errorHandler', async (t) => {
   const thrown = new Error('thrown')
   const throwing: Array<(socket: WireSocket) => void | Promise<void>> = [
     () => { throw thrown },
@@ -297,7 +297,7 @@ t.test('what a handler or a listener throws or rejects with goes to the errorHan
   }
 })
 
-t.test('the EventTarget face gives events with data, type and target', async (t) => {
+t.test('addEventListener() delivers events with data, type and target', async (t) => {
   const { client, socket } = await converse(t)
   const seen: unknown[] = []
   const listener = {
@@ -335,7 +335,7 @@ t.test('the EventTarget face gives events with data, type and target', async (t)
   t.match(seen, [/new message/, [1006, '', false]])
 })
 
-t.test('for await gives text as a string, binary as a Buffer, and ends at a clean close', async (t) => {
+t.test('for await yields text as strings, binary as Buffers, and ends at a clean close', async (t) => {
   const { client, socket } = await converse(t)
   client.write(Buffer.concat([text('a'), frame(2, 'b')]))
   const seen: unknown[] = []
@@ -359,7 +359,7 @@ t.test('an iterator of messages is iterable itself', async (t) => {
   t.same(data, Buffer.from('b'))
 })
 
-t.test('for await throws at an unclean close, after what came before it', async (t) => {
+t.test('for await throws at an unclean close, after all earlier messages', async (t) => {
   const { client, socket } = await converse(t)
   client.write(text('a'))
   const seen: unknown[] = []
@@ -372,7 +372,7 @@ t.test('for await throws at an unclean close, after what came before it', async 
   t.same(seen, ['a'])
 })
 
-t.test('for await slows the peer down, and a loop that is left loses nothing', async (t) => {
+t.test('for await slows the peer down, and leaving the loop loses nothing', async (t) => {
   const { client, socket } = await converse(t)
   const payload = Buffer.alloc(60_000, 'x')
   for (let i = 0; i < 200; i++) client.write(frame(2, payload))
@@ -385,7 +385,7 @@ t.test('for await slows the peer down, and a loop that is left loses nothing', a
   await new Promise<void>((resolve) => { socket.on('message', () => { if (++count === 200) resolve() }) })
 })
 
-t.test('stream gives a Duplex', async (t) => {
+t.test('stream() returns a Duplex', async (t) => {
   const { client, socket } = await converse(t)
   const stream = socket.stream()
   stream.write('a')
@@ -394,7 +394,7 @@ t.test('stream gives a Duplex', async (t) => {
   await closeOf(socket)
 })
 
-t.test('await using closes with 1000 and waits', async (t) => {
+t.test('await using closes the socket with 1000 and waits', async (t) => {
   const { client, socket } = await converse(t)
   const disposed = socket[Symbol.asyncDispose]()
   t.equal((await client.readFrame()).payload.readUInt16BE(), 1000)
@@ -404,7 +404,7 @@ t.test('await using closes with 1000 and waits', async (t) => {
   await socket[Symbol.asyncDispose]()
 })
 
-t.test('app.close() tells every socket 1001 and does not wait for the silent ones', async (t) => {
+t.test('app.close() closes every socket with 1001 and does not wait for silent peers', async (t) => {
   const app = await createApp(t, { closeTimeout: 20 })
   app.ws('/demo', () => {})
   const port = await listen(app)
@@ -419,7 +419,7 @@ t.test('app.close() tells every socket 1001 and does not wait for the silent one
   await closed
 })
 
-t.test('a client that is gone before the 101 never becomes a socket', async (t) => {
+t.test('a client that leaves before the 101 never becomes a socket', async (t) => {
   const app = await createApp(t)
   let handled = 0
   let proceed = (): void => {}
@@ -447,14 +447,14 @@ t.test('a client that is gone before the 101 never becomes a socket', async (t) 
   t.equal(handled, 0)
 })
 
-t.test('the latency is known when a ping of the heartbeat was answered', async (t) => {
+t.test('the latency is known after the first pong of the heartbeat', async (t) => {
   const { client, socket } = await converse(t, { heartbeat: { interval: 10, timeout: 5_000 } })
   t.equal(socket.latency, undefined)
   for (let i = 0; i < 2; i++) client.write(frame(10, (await client.readFrame()).payload))
   t.ok((socket.latency as number) >= 0)
 })
 
-t.test('with a schema send() takes values, with or without options, and bytes as they are', async (t) => {
+t.test('send() with a schema accepts values, with or without options, and sends bytes unchanged', async (t) => {
   const { client, socket } = await converse(t, { schema: { send: {} } })
   socket.send('text')
   socket.send({ a: 1 } as never, { compress: false })
@@ -477,7 +477,7 @@ t.test('with a schema send() takes values, with or without options, and bytes as
   t.match(strict[context], { route: '/demo', ip: '' })
 })
 
-t.test('the largest message may be another once a peer is known', async (t) => {
+t.test('maxPayload may be changed for an open socket', async (t) => {
   const { client, socket } = await converse(t, {
     maxPayload: 8,
     handler: (socket) => {
@@ -501,7 +501,7 @@ t.test('the largest message may be another once a peer is known', async (t) => {
   t.equal((await client.readFrame()).payload.readUInt16BE(), 1009)
 })
 
-t.test('sent() resolves when the message has left, and rejects with what kept it', async (t) => {
+t.test('sent() resolves when the message has left, and rejects with the error otherwise', async (t) => {
   const { client, socket } = await converse(t)
   await socket.sent('text')
   await socket.sent(Buffer.from('binary'), { binary: false })
@@ -512,7 +512,7 @@ t.test('sent() resolves when the message has left, and rejects with what kept it
   await t.rejects(socket.sent('too late'), { code: 'FST_WIRE_NOT_OPEN' })
 })
 
-t.test('each socket has a short id of its own, made when it is asked for', async (t) => {
+t.test('each socket has its own short id, created on first use', async (t) => {
   const sockets = Array.from({ length: 100 }, () => createMemorySocket().socket)
   t.same(Object.getOwnPropertySymbols(sockets[0]!).filter(({ description }) => description === 'id'), [])
   const ids = new Set(sockets.map(({ id }) => id))
@@ -524,7 +524,7 @@ t.test('each socket has a short id of its own, made when it is asked for', async
   t.equal(socket.id, 'mine')
 })
 
-t.test('data is a place for what the application keeps of a socket', async (t) => {
+t.test('data is a property for the application', async (t) => {
   const { socket } = createMemorySocket()
   t.same(Object.getOwnPropertySymbols(socket).filter(({ description }) => description === 'data'), [])
   socket.data['user'] = 5
@@ -534,7 +534,7 @@ t.test('data is a place for what the application keeps of a socket', async (t) =
   t.equal(socket.data, own)
 })
 
-t.test('a socket that has no topics follows none, and says why', async (t) => {
+t.test('a socket without topics follows none, and its methods throw an error that says why', async (t) => {
   const { socket } = createMemorySocket()
   t.equal(socket.topic, '')
   t.same(socket.topics, [])
@@ -546,7 +546,7 @@ t.test('a socket that has no topics follows none, and says why', async (t) => {
   }
 })
 
-t.test('a listener that is put before the others gets what waits, as any other', async (t) => {
+t.test("prependListener('message') delivers queued messages as on() does", async (t) => {
   const { socket, stream } = createMemorySocket()
   stream.push(Buffer.from('818100000000' + '61', 'hex'))
   await turn()

@@ -3,7 +3,7 @@ import t from 'tap'
 import { closeFrame, frame, text } from '../fixtures/client.js'
 import { converse } from '../fixtures/conversation.js'
 
-t.test('what arrives is read as bytes, what is written is sent', async (t) => {
+t.test('received messages are read as bytes, and written bytes are sent', async (t) => {
   const { client, socket } = await converse(t)
   const stream = socket.stream()
   client.write(Buffer.concat([text('a'), text(''), frame(2, 'b')]))
@@ -29,7 +29,7 @@ t.test('a stream pipes to itself', async (t) => {
   await Promise.all([once(stream, 'close'), once(socket, 'close')])
 })
 
-t.test('its end closes the socket with 1000', async (t) => {
+t.test('ending the stream closes the socket with 1000', async (t) => {
   const { client, socket } = await converse(t)
   const stream = socket.stream().resume()
   stream.end()
@@ -38,21 +38,21 @@ t.test('its end closes the socket with 1000', async (t) => {
   await once(stream, 'close')
 })
 
-t.test('destroying it cuts the connection', async (t) => {
+t.test('destroying the stream terminates the socket', async (t) => {
   const { client, socket } = await converse(t)
   socket.stream().destroy()
   t.equal((await once(socket, 'close'))[0], 1006)
   await client.readEnd()
 })
 
-t.test('an unclean close destroys it with the error', async (t) => {
+t.test('an unclean close destroys the stream with the error', async (t) => {
   const { client, socket } = await converse(t)
   const stream = socket.stream().resume()
   client.socket.destroy()
   t.match((await once(stream, 'error'))[0], { code: 'FST_WIRE_UNCLEAN_CLOSE' })
 })
 
-t.test('with nobody to hear it, that error is nothing, and any other goes to the errorHandler', async (t) => {
+t.test('an unclean close without an error listener is ignored, any other error goes to the errorHandler', async (t) => {
   const errors: unknown[] = []
   const left = await converse(t, { errorHandler: (error) => { errors.push(error) } })
   const stream = left.socket.stream()
@@ -67,7 +67,7 @@ t.test('with nobody to hear it, that error is nothing, and any other goes to the
   t.match(errors, [{ message: 'mine' }])
 })
 
-t.test('with a schema it is a stream of values, each way that has one', async (t) => {
+t.test('a stream with schemas reads and writes values', async (t) => {
   const { client, socket } = await converse(t, { schema: { message: {}, send: {} } })
   const stream = socket.stream()
   t.ok(stream.readableObjectMode && stream.writableObjectMode)

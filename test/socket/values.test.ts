@@ -24,7 +24,7 @@ t.test('a value is serialized once for each schema', async (t) => {
   t.same([first.asked, second.asked], [1, 1])
 })
 
-t.test('without a schema a value is data, if it can be', async (t) => {
+t.test('a value without a schema is sent as data, if it is data', async (t) => {
   t.match(new PreparedValue('text', true).formFor(undefined), { payload: Buffer.from('text'), isBinary: false })
   t.match(new PreparedValue(Buffer.from([1]), true).formFor(undefined), { payload: Buffer.from([1]), isBinary: true })
   for (const value of [{ x: 1 }, true]) {
@@ -32,7 +32,7 @@ t.test('without a schema a value is data, if it can be', async (t) => {
   }
 })
 
-t.test('a socket sends the form of its route', async (t) => {
+t.test('a socket sends a value in the form of its route', async (t) => {
   const settings = { outbound: numbers() }
   const { socket } = createMemorySocket({ settings })
   const prepared = new PreparedValue({ x: 1 }, true)

@@ -47,7 +47,7 @@ function liveFeed (owner: FeedOwner, head = ''): Feed {
   return feed
 }
 
-t.test('messages that follow each other are reported as they come', async (t) => {
+t.test('consecutive messages are reported as they arrive', async (t) => {
   const owner = scripted()
   const feed = liveFeed(owner)
   t.ok(feed.isLive)
@@ -57,7 +57,7 @@ t.test('messages that follow each other are reported as they come', async (t) =>
   t.equal(feed.last, 'c3')
 })
 
-t.test('messages that come before the subscription is known to be in force wait for it', async (t) => {
+t.test('messages that arrive before the subscription is active wait for it', async (t) => {
   const owner = scripted()
   const feed = new Feed('/t', owner)
   feed.receive(message(3))
@@ -67,7 +67,7 @@ t.test('messages that come before the subscription is known to be in force wait 
   t.same(owner.seen, ['c3'])
 })
 
-t.test('a message that comes twice is reported once', async (t) => {
+t.test('a message that arrives twice is reported once', async (t) => {
   const owner = scripted()
   const feed = liveFeed(owner)
   for (const each of [message(1), message(2), message(2), message(1), message(3)]) feed.receive(each)
@@ -75,7 +75,7 @@ t.test('a message that comes twice is reported once', async (t) => {
   t.same(owner.reads, [])
 })
 
-t.test('a hole is filled from the history before what came behind it is reported', async (t) => {
+t.test('missing messages are read from the history before later ones are reported', async (t) => {
   const owner = scripted()
   owner.pages.push({ messages: range(2, 4), head: 'c4' })
   const feed = liveFeed(owner)
@@ -89,7 +89,7 @@ t.test('a hole is filled from the history before what came behind it is reported
   t.same(owner.reads, ['c1'])
 })
 
-t.test('a message that was delivered while the history was read, and is younger, is waited for once more', async (t) => {
+t.test('the history is read again for a newer message that arrived while it was being read', async (t) => {
   const owner = scripted()
   const feed = liveFeed(owner)
   owner.pages.push(() => {
@@ -100,7 +100,7 @@ t.test('a message that was delivered while the history was read, and is younger,
   t.same(owner.seen, ['c1', 'c2', 'c3', 'c4', 'c5', 'c6'])
 })
 
-t.test('a history that lost what is missing is reported as a gap', async (t) => {
+t.test('missing messages that the history has lost are reported as a gap', async (t) => {
   const owner = scripted()
   owner.pages.push({ messages: range(7, 8), isGap: true, head: 'c8' })
   const feed = liveFeed(owner)
@@ -110,7 +110,7 @@ t.test('a history that lost what is missing is reported as a gap', async (t) => 
   t.same(owner.seen, ['c1', 'gap before what follows c6', 'c7', 'c8'])
 })
 
-t.test('a history that is empty is reported as a gap up to its head', async (t) => {
+t.test('an empty history is reported as a gap up to its head', async (t) => {
   const owner = scripted()
   owner.pages.push({ isGap: true, head: 'x5' })
   const feed = liveFeed(owner, 'c1')
@@ -119,7 +119,7 @@ t.test('a history that is empty is reported as a gap up to its head', async (t) 
   t.equal(feed.last, 'x5')
 })
 
-t.test('a topic whose first messages are gone has a gap at its beginning', async (t) => {
+t.test('a topic whose first messages are lost has a gap at its beginning', async (t) => {
   const owner = scripted()
   owner.pages.push({ messages: range(3, 4), head: 'c4' })
   const feed = liveFeed(owner)
@@ -128,7 +128,7 @@ t.test('a topic whose first messages are gone has a gap at its beginning', async
   t.same(owner.seen, ['gap before what follows c2', 'c3', 'c4'])
 })
 
-t.test('a message that the history does not hold, and that nothing leads to, comes behind a gap', async (t) => {
+t.test('a message without predecessor in an empty history is reported after a gap', async (t) => {
   const owner = scripted()
   owner.pages.push({ messages: [], head: 'c1' })
   const feed = liveFeed(owner, 'c1')
@@ -137,7 +137,7 @@ t.test('a message that the history does not hold, and that nothing leads to, com
   t.same(owner.seen, ['gap before what follows c8', 'c9'])
 })
 
-t.test('a long hole is read page by page', async (t) => {
+t.test('many missing messages are read page by page', async (t) => {
   const owner = scripted()
   owner.pages.push({ messages: range(1, 500), head: 'c600' }, { messages: range(501, 600), head: 'c600' })
   const feed = liveFeed(owner)
@@ -146,7 +146,7 @@ t.test('a long hole is read page by page', async (t) => {
   t.same(owner.reads, ['', 'c500'])
 })
 
-t.test('a hole that cannot be filled now is left for later, and nothing is reported past it', async (t) => {
+t.test('a history that cannot be read is left for later, and no later message is reported', async (t) => {
   const owner = scripted()
   owner.pages.push(new Error('down'), { messages: range(2, 3), head: 'c3' })
   const feed = liveFeed(owner, 'c1')
@@ -158,7 +158,7 @@ t.test('a hole that cannot be filled now is left for later, and nothing is repor
   t.same(owner.seen, ['c2', 'c3'])
 })
 
-t.test('a feed that was stopped reports nothing more', async (t) => {
+t.test('a stopped feed reports nothing more', async (t) => {
   const owner = scripted()
   const feed = liveFeed(owner)
   owner.pages.push(() => {
@@ -178,7 +178,7 @@ t.test('a feed that was stopped reports nothing more', async (t) => {
   t.same(owner.failures, [])
 })
 
-t.test('the last messages are at hand for sockets that resume', async (t) => {
+t.test('since() returns the recent messages for sockets that resume', async (t) => {
   const owner = scripted()
   const feed = liveFeed(owner)
   t.same(feed.since(''), [])
@@ -190,14 +190,14 @@ t.test('the last messages are at hand for sockets that resume', async (t) => {
   t.equal(feed.since(''), undefined)
 })
 
-t.test('large messages are not kept at hand in numbers', async (t) => {
+t.test('few large messages are kept as recent ones', async (t) => {
   const feed = liveFeed(scripted())
   for (const each of range(1, 4)) feed.receive({ ...each, data: Buffer.alloc(40_000) })
   t.same(feed.since('c3')?.length, 1)
   t.equal(feed.since('c1'), undefined)
 })
 
-t.test('a message from before the feed began, which comes late, is no gap', async (t) => {
+t.test('a late message from before the start of the feed is not a gap', async (t) => {
   const owner = scripted()
   const feed = liveFeed(owner, 'c5')
   owner.pages.push({}, { messages: range(4, 5) })
@@ -208,7 +208,7 @@ t.test('a message from before the feed began, which comes late, is no gap', asyn
   t.same(owner.seen, ['c6'])
 })
 
-t.test('a message that comes late, from further back than the last ones, is found in the history and dropped', async (t) => {
+t.test('a late message that is older than the recent ones is found in the history and dropped', async (t) => {
   const owner = scripted()
   const feed = liveFeed(owner)
   for (const each of range(1, 700)) feed.receive(each)
@@ -221,7 +221,7 @@ t.test('a message that comes late, from further back than the last ones, is foun
   t.equal(feed.last, 'c700')
 })
 
-t.test('a message whose history does not lead to the last one is behind a gap', async (t) => {
+t.test('a message whose history does not lead to the last reported one is reported after a gap', async (t) => {
   const cases: Array<[pages: Scripted['pages'], why: string]> = [
     [[{}, { messages: range(6, 8) }], 'the last message is not behind it'],
     [[{}, { messages: range(1, 500) }], 'the message itself is not there'],
@@ -237,7 +237,7 @@ t.test('a message whose history does not lead to the last one is behind a gap', 
   }
 })
 
-t.test('a feed that is stopped while an old message is looked for reports nothing more', async (t) => {
+t.test('a feed that is stopped while it looks for an old message reports nothing more', async (t) => {
   const owner = scripted()
   const feed = liveFeed(owner, 'c1')
   owner.pages.push({}, () => {
@@ -249,7 +249,7 @@ t.test('a feed that is stopped while an old message is looked for reports nothin
   t.same(owner.seen, [])
 })
 
-t.test('what was delivered before a loss is not reported behind what was accepted after it', async (t) => {
+t.test('messages delivered before a loss are not reported after messages accepted later', async (t) => {
   const owner = scripted()
   const feed = liveFeed(owner, 'c1')
   const after: TopicMessage = { ...message(2), cursor: 'x1', prev: 'x0' }
@@ -261,7 +261,7 @@ t.test('what was delivered before a loss is not reported behind what was accepte
   t.same(owner.seen.slice(2), ['x2'])
 })
 
-t.test('what an older copy of the data does not hold is a gap, also where that copy holds the last message', async (t) => {
+t.test('messages that a restored copy does not contain are a gap, even if it contains the last one', async (t) => {
   const owner = scripted()
   const feed = liveFeed(owner, 'c1')
   owner.pages.push({ messages: [{ ...message(2), cursor: 'x2' }], head: 'x2' })
@@ -270,7 +270,7 @@ t.test('what an older copy of the data does not hold is a gap, also where that c
   t.same(owner.seen, ['x2', 'gap before what follows x2'])
 })
 
-t.test('a hole in a topic without history is a gap, and what is behind it is reported', async (t) => {
+t.test('missing messages in a topic without history are a gap, and later ones are reported', async (t) => {
   const owner = scripted()
   const feed = liveFeed(owner, 'c1')
   owner.pages.push({ isGap: true, head: 'c5' })

@@ -27,7 +27,7 @@ t.test('a socket follows one topic, a few, or many, each once', async (t) => {
   t.same(followed.of(socket), [])
 })
 
-t.test('topics are let go of in any order', async (t) => {
+t.test('topics are removed in any order', async (t) => {
   const followed = new FollowedTopics()
   const { socket } = createMemorySocket()
   for (const topic of TOPICS.slice(0, 3)) followed.add(socket, topic, 3)

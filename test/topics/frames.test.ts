@@ -31,7 +31,7 @@ const ofClient = (topic: string): Array<Exclude<ClientFrame, PayloadFrame>> => [
   { type: 'ping' }
 ]
 
-t.test('a frame is read as it was encoded', async (t) => {
+t.test('a decoded frame equals the encoded one', async (t) => {
   for (const topic of STRINGS) {
     for (const head of withoutPayload(topic)) {
       t.same(readServerFrame(encodeFrame(head)), { head, payload: '' }, head.type)
@@ -40,7 +40,7 @@ t.test('a frame is read as it was encoded', async (t) => {
   }
 })
 
-t.test('a payload is read as it was given, text from text and bytes from bytes', async (t) => {
+t.test('a decoded payload equals the given one, as text or bytes', async (t) => {
   for (const topic of STRINGS) {
     for (const head of withPayload(topic)) {
       for (const payload of PAYLOADS) {
@@ -55,7 +55,7 @@ t.test('a payload is read as it was given, text from text and bytes from bytes',
   t.same(readClientFrame(encodeFrame({ type: 'send' }, invalid))?.payload, invalid, 'bytes need not be UTF-8')
 })
 
-t.test('a binary payload is a view of the message, and may itself have been a view', async (t) => {
+t.test('a binary payload is a view of its message, and may be encoded from a view', async (t) => {
   const message = encodeFrame({ type: 'send' }, Buffer.from('.payload.').subarray(1, 8))
   const payload = readClientFrame(message)?.payload
   t.ok(payload instanceof Uint8Array)
@@ -63,7 +63,7 @@ t.test('a binary payload is a view of the message, and may itself have been a vi
   t.equal(Buffer.from(payload as Uint8Array).toString(), 'payload')
 })
 
-t.test('a message is a frame when it begins with NUL', async (t) => {
+t.test('a message that begins with NUL is a frame', async (t) => {
   for (const text of ['\0', '\0x', encodeFrame({ type: 'ping' })]) {
     t.equal(isFrame(text), true)
     t.equal(isFrame(bytes(text)), true)
@@ -76,7 +76,7 @@ t.test('a message is a frame when it begins with NUL', async (t) => {
   }
 })
 
-t.test('what is no well-formed frame reads as undefined', async (t) => {
+t.test('a malformed frame decodes as undefined', async (t) => {
   const heads = [
     '', '{', 'null', '1', '"ping"', '[]', '{}', '{"type":1}', '{"type":null}', '{"type":"toString"}',
     '{"type":"__proto__"}', '{"type":"constructor"}', '{"type":"later"}',
@@ -108,7 +108,7 @@ t.test('what is no well-formed frame reads as undefined', async (t) => {
   )
 })
 
-t.test('no bytes make reading throw', async (t) => {
+t.test('decoding never throws, whatever the bytes', async (t) => {
   let seed = 7
   const next = (below: number): number => {
     seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648
@@ -127,6 +127,6 @@ t.test('no bytes make reading throw', async (t) => {
   t.pass()
 })
 
-t.test('members of a head that are not known are kept', async (t) => {
+t.test('unknown properties of a head are kept', async (t) => {
   t.same(readServerFrame('\0{"type":"ping","later":1}')?.head, { type: 'ping', later: 1 })
 })

@@ -57,7 +57,7 @@ function live (hub: TopicHub) {
 
 const publish = (hub: TopicHub, topic: string, text: string) => hub.publish(topic, Buffer.from(text), false)
 
-t.test('all sockets of a topic get a message, and no others', async (t) => {
+t.test('all sockets of a topic receive a message, and no others', async (t) => {
   const { hub, engine } = await setUp()
   const [first, second, other] = [createMemorySocket(), createMemorySocket(), createMemorySocket()]
   hub.attach(first.socket, { topics: ['/a'] })
@@ -74,7 +74,7 @@ t.test('all sockets of a topic get a message, and no others', async (t) => {
   )
 })
 
-t.test('a publisher that is to be left out does not get its own message', async (t) => {
+t.test('an excluded publisher does not receive its own message', async (t) => {
   const { hub } = await setUp()
   const [me, other] = [createMemorySocket(), createMemorySocket()]
   for (const { socket } of [me, other]) hub.attach(socket, { topics: ['/a'] })
@@ -85,7 +85,7 @@ t.test('a publisher that is to be left out does not get its own message', async 
   t.equal(other.frames()[0]?.opcode, 2)
 })
 
-t.test('a hixie socket gets no binary message', async (t) => {
+t.test('a hixie socket receives no binary message', async (t) => {
   const { hub } = await setUp()
   const peer = createMemorySocket({ version: 'hixie-76' })
   hub.attach(peer.socket, { topics: ['/a'] })
@@ -96,7 +96,7 @@ t.test('a hixie socket gets no binary message', async (t) => {
   t.equal(peer.socket.traffic.messagesSent, 1)
 })
 
-t.test('a socket follows topics, asks for them, and leaves them', async (t) => {
+t.test('a socket subscribes to topics, checks its subscriptions, and unsubscribes', async (t) => {
   const { hub } = await setUp()
   const peer = createMemorySocket()
   const { socket } = peer
@@ -125,7 +125,7 @@ t.test('a socket follows topics, asks for them, and leaves them', async (t) => {
   t.same(hub.counts.subscriptions, 0)
 })
 
-t.test('a socket follows no more topics than it may', async (t) => {
+t.test('a socket cannot follow more topics than the limit', async (t) => {
   const { hub } = await setUp()
   const { socket } = createMemorySocket()
   for (const name of ['/a', '/b', '/c']) await hub.subscribe(socket, name)
@@ -141,7 +141,7 @@ t.test('the names of topics are read with their limit', async (t) => {
   t.throws(() => hub.readName('x'.repeat(101)), { code: 'FST_WIRE_TOPIC' })
 })
 
-t.test('a topic is dropped a little after its last socket has left, unless another one comes', async (t) => {
+t.test('a topic is dropped shortly after its last socket has left, unless another socket follows it', async (t) => {
   const { hub, engine } = await setUp({ settings: { unusedTopicTimeout: 5 } })
   const { socket } = createMemorySocket()
   await hub.subscribe(socket, '/a')
@@ -166,7 +166,7 @@ t.test('a topic is dropped a little after its last socket has left, unless anoth
   t.match(reports, ['ready', 'failed down'])
 })
 
-t.test('a topic that is followed stays when another one is dropped', async (t) => {
+t.test('a followed topic is kept when another topic is dropped', async (t) => {
   const { hub, engine } = await setUp({ settings: { unusedTopicTimeout: 5 } })
   const peer = createMemorySocket()
   await hub.subscribe(peer.socket, '/a')
@@ -180,7 +180,7 @@ t.test('a topic that is followed stays when another one is dropped', async (t) =
   t.same(textsOf(peer), ['still here'])
 })
 
-t.test('a subscription that failed is not made again for a topic that was dropped meanwhile', async (t) => {
+t.test('a failed subscription is not retried for a topic that was dropped meanwhile', async (t) => {
   const { hub, engine } = await setUp({ settings: { unusedTopicTimeout: 5 } })
   engine.events.state('down')
   engine.failure = new Error('no connection')
@@ -197,7 +197,7 @@ t.test('a subscription that failed is not made again for a topic that was droppe
   t.same(engine.calls, [])
 })
 
-t.test('a subscription that fails while the hub closes is neither made again nor reported', async (t) => {
+t.test('a subscription that fails while the hub closes is neither retried nor reported', async (t) => {
   const { hub, engine, reports } = await setUp()
   let fail = (): void => {}
   engine.subscribe = () => new Promise((_resolve, reject) => { fail = () => { reject(new Error('closed')) } })
@@ -209,7 +209,7 @@ t.test('a subscription that fails while the hub closes is neither made again nor
   t.same(reports, ['ready'])
 })
 
-t.test('server code follows a topic until it says that it does not', async (t) => {
+t.test('server code follows a topic until it unsubscribes', async (t) => {
   const { hub, reports } = await setUp()
   const seen: string[] = []
   const stop = await hub.listen('/a', (data) => { seen.push(String(data)) })
@@ -223,7 +223,7 @@ t.test('server code follows a topic until it says that it does not', async (t) =
   t.match(reports, ['ready', 'failed of the listener', 'failed of the listener'])
 })
 
-t.test('a live socket is greeted, says where it is, and gets what it missed and what comes', async (t) => {
+t.test('a live socket is greeted, sends its cursor, and receives missed and new messages', async (t) => {
   const { hub, engine } = await setUp()
   const client = live(hub)
   for (const text of ['one', 'two', 'three']) engine.acceptText('/a', text)
@@ -242,7 +242,7 @@ t.test('a live socket is greeted, says where it is, and gets what it missed and 
   ])
 })
 
-t.test('a live socket without a cursor begins with what comes', async (t) => {
+t.test('a live socket without a cursor receives new messages only', async (t) => {
   const { hub, engine } = await setUp()
   engine.acceptText('/a', 'before')
   const client = live(hub)
@@ -256,7 +256,7 @@ t.test('a live socket without a cursor begins with what comes', async (t) => {
   ])
 })
 
-t.test('a live socket resumes from the messages at hand, without a read', async (t) => {
+t.test('a live socket resumes from recent messages without reading the history', async (t) => {
   const { hub, engine } = await setUp()
   await hub.listen('/a', () => {})
   for (const text of ['one', 'two', 'three']) await publish(hub, '/a', text)
@@ -268,7 +268,7 @@ t.test('a live socket resumes from the messages at hand, without a read', async 
   t.notMatch(engine.calls.join(), /read/)
 })
 
-t.test('a live socket whose messages are gone is sent a gap', async (t) => {
+t.test('a live socket receives a gap if its messages are lost', async (t) => {
   const { hub, engine } = await setUp()
   for (const text of ['one', 'two', 'three']) engine.acceptText('/a', text)
   engine.forget('/a', 1)
@@ -282,7 +282,7 @@ t.test('a live socket whose messages are gone is sent a gap', async (t) => {
   t.same(client.of('message').map(({ payload }) => payload), ['three'])
 })
 
-t.test('a live socket that is ahead of this process waits for it', async (t) => {
+t.test('a live socket that is ahead of this process waits for the process', async (t) => {
   const { hub, engine } = await setUp()
   await hub.listen('/a', () => {})
   // Accepted elsewhere; the announcement has not arrived.
@@ -298,7 +298,7 @@ t.test('a live socket that is ahead of this process waits for it', async (t) => 
   ])
 })
 
-t.test('a live socket that is ahead of an engine which forgot everything goes on where the process is', async (t) => {
+t.test('a live socket that is ahead of an engine without data continues where the process is', async (t) => {
   const { hub, engine } = await setUp()
   await hub.listen('/a', () => {})
   engine.read = async () => ({ messages: [], isGap: false, head: 'elsewhere' })
@@ -309,7 +309,7 @@ t.test('a live socket that is ahead of an engine which forgot everything goes on
   t.match(client.of('subscribed'), [{ cursor: '', isGap: true }])
 })
 
-t.test('a live socket that reads a long history is not flooded, and joins behind its last page', async (t) => {
+t.test('a live socket that reads a long history is not flooded, and joins after its last page', async (t) => {
   const { hub, engine } = await setUp()
   for (let i = 1; i <= 450; i++) engine.acceptText('/a', `m${i}`)
   const client = live(hub)
@@ -340,7 +340,7 @@ t.test('a gap in the middle of a long history is a frame of its own', async (t) 
   t.same(client.of('message').slice(-2).map(({ cursor }) => cursor), ['c299', 'c300'])
 })
 
-t.test('a live socket that resumes while the engine is down is in step when it is back', async (t) => {
+t.test('a live socket that resumes while the engine is down is up to date when it is back', async (t) => {
   const { hub, engine, reports } = await setUp()
   for (const text of ['one', 'two']) engine.acceptText('/a', text)
   const client = live(hub)
@@ -359,7 +359,7 @@ t.test('a live socket that resumes while the engine is down is in step when it i
   t.equal(hub.counts.subscriptions, 1)
 })
 
-t.test('a live socket may ask again for what it missed', async (t) => {
+t.test('a live socket may request missed messages again', async (t) => {
   const { hub } = await setUp()
   const client = live(hub)
   hub.attach(client.socket, { topics: ['/a'], live: '' })
@@ -374,7 +374,7 @@ t.test('a live socket may ask again for what it missed', async (t) => {
   t.same(client.of('message').map(({ payload }) => payload), ['one', 'two', 'two', 'three'])
 })
 
-t.test('a live socket that leaves while it reads gets nothing more', async (t) => {
+t.test('a live socket that leaves while it reads receives nothing more', async (t) => {
   for (const at of ['read', 'members'] as const) {
     const { hub, engine } = await setUp({ presence: new ScriptedPresence() })
     engine.acceptText('/a', 'one')
@@ -392,7 +392,7 @@ t.test('a live socket that leaves while it reads gets nothing more', async (t) =
   }
 })
 
-t.test('what a live client sends is read, and what it may not send closes its socket', async (t) => {
+t.test('frames of a live client are handled, and forbidden frames close its socket', async (t) => {
   const { hub } = await setUp()
   const client = live(hub)
   hub.attach(client.socket, { topics: [], live: '' })
@@ -407,7 +407,7 @@ t.test('what a live client sends is read, and what it may not send closes its so
   t.equal(plain.socket.readyState, 2)
 })
 
-t.test('live sockets get a sign of life while there are any', async () => {
+t.test('live sockets receive keep-alive frames', async () => {
   const { hub } = await setUp({ settings: { liveInterval: 5 } })
   const client = live(hub)
   hub.attach(client.socket, { topics: [], live: '' })
@@ -434,7 +434,7 @@ t.test('a gap of a feed reaches live sockets and the observer', async (t) => {
   t.equal(hub.counts.gaps, 1)
 })
 
-t.test('an engine that comes back is asked for what was missed', async (t) => {
+t.test('an engine that is back is asked for missed messages', async (t) => {
   const { hub, engine, reports } = await setUp()
   const peer = createMemorySocket()
   hub.attach(peer.socket, { topics: ['/a'] })
@@ -449,7 +449,7 @@ t.test('an engine that comes back is asked for what was missed', async (t) => {
   t.same(reports, ['ready', 'down connection lost', 'ready'])
 })
 
-t.test('a subscription that fails is made when the engine is ready again', async (t) => {
+t.test('a failed subscription is retried when the engine is ready again', async (t) => {
   const { hub, engine, reports } = await setUp()
   engine.events.state('down')
   engine.failure = new Error('no connection')
@@ -483,7 +483,7 @@ t.test('a history that cannot be read is read again when the engine is ready', a
   t.same(textsOf(peer), ['missed', 'seen'])
 })
 
-t.test('members join and leave by what the engine reports, and live sockets hear of it', async (t) => {
+t.test('members join and leave by events of the engine, and live sockets are notified', async (t) => {
   const presence = new ScriptedPresence()
   const { hub, engine, reports } = await setUp({ presence })
   const client = live(hub)
@@ -508,7 +508,7 @@ t.test('members join and leave by what the engine reports, and live sockets hear
   t.equal(reports.at(-1), 'failed down')
 })
 
-t.test('a list of members that grows old while it is read is read again', async (t) => {
+t.test('a list of members that changes while it is read is read again', async (t) => {
   const presence = new ScriptedPresence()
   const { hub, engine } = await setUp({ presence })
   const client = live(hub)
@@ -523,7 +523,7 @@ t.test('a list of members that grows old while it is read is read again', async 
   t.match(client.of('subscribed'), [{ members: [{ id: 'ben' }] }])
 })
 
-t.test('members who came and went while the engine was down join and leave when it is back', async (t) => {
+t.test('members who changed while the engine was down join and leave when it is back', async (t) => {
   const presence = new ScriptedPresence()
   const { hub, engine, reports } = await setUp({ presence })
   const client = live(hub)
@@ -545,7 +545,7 @@ t.test('members who came and went while the engine was down join and leave when 
   t.equal(reports.at(-1), 'failed down again')
 })
 
-t.test('a message that is accepted twice under one id is delivered once', async (t) => {
+t.test('a message accepted twice with the same id is delivered once', async (t) => {
   const { hub, engine } = await setUp()
   const peer = createMemorySocket()
   hub.attach(peer.socket, { topics: ['/a'] })
@@ -556,7 +556,7 @@ t.test('a message that is accepted twice under one id is delivered once', async 
   t.same(textsOf(peer), ['once', 'then'])
 })
 
-t.test('a live publisher that is left out sees a chain without its own messages', async (t) => {
+t.test('an excluded live publisher receives a chain without its own messages', async (t) => {
   const { hub } = await setUp()
   const [me, other] = [live(hub), live(hub)]
   for (const { socket, send } of [me, other]) {
@@ -576,7 +576,7 @@ t.test('a live publisher that is left out sees a chain without its own messages'
   t.same(chainOf(other), [' c1 of both', 'c1 c2 of me', 'c2 c3 of me again', 'c3 c5 end'])
 })
 
-t.test('a message that is sent again after a loss, under another cursor, is not sent to those who had it', async (t) => {
+t.test('a message repeated with another cursor after a loss is not sent to sockets that have it', async (t) => {
   const { hub, engine } = await setUp()
   const [first, second, third] = [live(hub), live(hub), live(hub)]
   hub.attach(first.socket, { topics: ['/a'], live: '' })
@@ -599,7 +599,7 @@ t.test('a message that is sent again after a loss, under another cursor, is not 
   t.same(chainOf(third), ['c1 c2 once', 'c2 c3 next'], 'but to those of whom it is not known')
 })
 
-t.test('a page of nothing but repeated messages is passed over', async (t) => {
+t.test('a page that contains only repeated messages is skipped', async (t) => {
   const { hub, engine } = await setUp()
   const [first, second] = [live(hub), live(hub)]
   hub.attach(first.socket, { topics: ['/a'], live: '' })
@@ -616,7 +616,7 @@ t.test('a page of nothing but repeated messages is passed over', async (t) => {
   t.match(second.of('subscribed'), [{ cursor: 'c300', isGap: false }])
 })
 
-t.test('a live socket hears the subprotocol of the application', async (t) => {
+t.test('a live socket has the subprotocol of the application', async (t) => {
   const { hub } = await setUp()
   const client = live(hub)
   hub.attach(client.socket, { topics: [], live: 'chat.v1' })
@@ -630,14 +630,14 @@ t.test('a topic without presence has no members', async (t) => {
   t.equal(hub.readMembers('/a'), undefined)
 })
 
-t.test('a subscription that cannot be made at all is reported', async (t) => {
+t.test('a subscription over the limit of topics is reported', async (t) => {
   const { hub, reports } = await setUp({ settings: { maxTopics: 1 } })
   hub.attach(createMemorySocket().socket, { topics: ['/a', '/b'] })
   await turn()
   t.match(reports[1], /failed A socket can follow at most 1 topics/)
 })
 
-t.test('a hub that closes waits for what is being published, and reports nothing more', async (t) => {
+t.test('a hub that closes waits for pending messages, and reports nothing more', async (t) => {
   const { hub, engine, reports } = await setUp()
   const peer = createMemorySocket()
   hub.attach(peer.socket, { topics: ['/a'] })

@@ -16,7 +16,7 @@ function setUp (grace: number) {
   return { engine, failures, presence, first: createMemorySocket().socket, second: createMemorySocket().socket }
 }
 
-t.test('a member is joined once however many sockets it has, and leaves after the last of them', async (t) => {
+t.test('a member joins once, however many sockets it has, and leaves after the last one', async (t) => {
   const { engine, presence, first, second } = setUp(1)
   presence.join(first, '/a', ada)
   presence.join(second, '/a', ada)
@@ -30,7 +30,7 @@ t.test('a member is joined once however many sockets it has, and leaves after th
   t.same(engine.calls, ['join /a ada 30000', 'leave /a ada'])
 })
 
-t.test('a member who comes back within the grace neither leaves nor joins', async (t) => {
+t.test('a member who comes back within the grace period neither leaves nor joins', async (t) => {
   const { engine, presence, first, second } = setUp(1)
   presence.join(first, '/a', ada)
   presence.join(first, '/a', ben)
@@ -52,7 +52,7 @@ t.test('members are joined again when the engine is back', async (t) => {
   t.equal(engine.calls.length, 2)
 })
 
-t.test('what the engine rejects with is reported', async (t) => {
+t.test('errors of the engine are reported', async (t) => {
   const { engine, failures, presence, first } = setUp(1)
   engine.failure = new Error('down')
   presence.join(first, '/a', ada)

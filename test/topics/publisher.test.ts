@@ -16,7 +16,7 @@ async function setUp () {
   return { engine, ids, publisher: new Publisher(engine), socket: createMemorySocket().socket }
 }
 
-t.test('each message has an id of its own, or the one it is given', async (t) => {
+t.test('each message has its own id, or a given one', async (t) => {
   const { ids, publisher, engine } = await setUp()
   t.same(await publisher.publish('/a', HELLO, RETENTION), { cursor: 'c1' })
   await publisher.publish('/a', HELLO, RETENTION)
@@ -27,7 +27,7 @@ t.test('each message has an id of its own, or the one it is given', async (t) =>
   t.same(engine.retentions[0], RETENTION)
 })
 
-t.test('the socket that a message is not for is found by its id, once', async (t) => {
+t.test('takeExcluded() returns the excluded socket of a message id once', async (t) => {
   const { ids, publisher, socket } = await setUp()
   t.equal(publisher.takeExcluded('nothing'), undefined)
   await publisher.publish('/a', HELLO, RETENTION, socket)
@@ -36,7 +36,7 @@ t.test('the socket that a message is not for is found by its id, once', async (t
   t.equal(publisher.takeExcluded(ids[0]!), undefined)
 })
 
-t.test('a message that is not accepted has no exception, and its publisher hears why', async (t) => {
+t.test('a message that is not accepted excludes no socket, and publish() rejects with the error', async (t) => {
   const { engine, publisher, socket } = await setUp()
   engine.failure = new Error('down')
   await t.rejects(publisher.publish('/a', HELLO, RETENTION, socket, 'x'), { message: 'down' })
@@ -44,7 +44,7 @@ t.test('a message that is not accepted has no exception, and its publisher hears
   t.equal(publisher.published, 0)
 })
 
-t.test('exceptions of messages that never come back are bounded', async (t) => {
+t.test('the number of exclusions for messages that never come back is bounded', async (t) => {
   const { engine, publisher, socket } = await setUp()
   engine.publish = async () => ({ cursor: 'c' })
   for (let i = 0; i <= 10_000; i++) await publisher.publish('/a', HELLO, RETENTION, socket, `x${i}`)
@@ -52,7 +52,7 @@ t.test('exceptions of messages that never come back are bounded', async (t) => {
   t.equal(publisher.takeExcluded('x1'), socket)
 })
 
-t.test('what is under way can be waited for', async (t) => {
+t.test('settled() waits for pending messages', async (t) => {
   const { engine, publisher } = await setUp()
   await publisher.settled()
   let accept: (value: { cursor: string }) => void = () => {}

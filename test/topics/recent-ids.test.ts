@@ -1,7 +1,7 @@
 import t from 'tap'
 import { RecentIds } from '../../lib/topics/recent-ids.js'
 
-t.test('an id is new once, as long as it is remembered', async (t) => {
+t.test('an id is new once, while it is remembered', async (t) => {
   const ids = new RecentIds(2)
   t.equal(ids.add('a', 'c1'), true)
   t.equal(ids.add('a', 'c2'), false)
@@ -12,7 +12,7 @@ t.test('an id is new once, as long as it is remembered', async (t) => {
   t.equal(ids.add('a', 'c7'), true, 'forgotten')
 })
 
-t.test('a message is repeated for whoever had all up to its first cursor', async (t) => {
+t.test('a message is repeated for a client whose cursor is at or after its first occurrence', async (t) => {
   const ids = new RecentIds(2)
   for (const [i, id] of ['a', 'b', 'c'].entries()) ids.add(id, `c${i}`)
   t.equal(ids.isRepeated('b', 'c1', 'c2'), false, 'the first time')

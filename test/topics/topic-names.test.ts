@@ -1,7 +1,7 @@
 import t from 'tap'
 import { normalizeTopic, readTopic } from '../../lib/topics/topic-names.js'
 
-t.test('the topic of a URL is its path, each character written in one way', async (t) => {
+t.test('the topic of a URL is its path, with each character in its normal form', async (t) => {
   for (const [url, topic] of [
     ['/rooms/7', '/rooms/7'],
     ['/rooms/7?token=x', '/rooms/7'],
@@ -17,11 +17,11 @@ t.test('the topic of a URL is its path, each character written in one way', asyn
   ] as const) t.equal(normalizeTopic(url), topic, url)
 })
 
-t.test('a topic that is no path is an exact name', async (t) => {
+t.test('a topic that is not a path is an exact name', async (t) => {
   for (const name of ['news', 'a*b', 'news?x', '%41', 'rooms/7', 'ü']) t.equal(normalizeTopic(name), name)
 })
 
-t.test('a name that is none is refused with the reason', async (t) => {
+t.test('an invalid name is refused with the reason', async (t) => {
   t.equal(readTopic('/rooms/7', 100), '/rooms/7')
   t.throws(() => readTopic('', 100), { code: 'FST_WIRE_TOPIC', message: /not empty/ })
   t.throws(() => readTopic(7, 100), { code: 'FST_WIRE_TOPIC' })

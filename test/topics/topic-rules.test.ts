@@ -3,21 +3,21 @@ import { TopicRuleBook } from '../../lib/topics/topic-rules.js'
 
 const defaults = { retention: { size: 1, ttl: 1 }, hasPresence: false }
 
-t.test('a path has the rules of the pattern that it matches', async (t) => {
+t.test('a path has the rules of its matching pattern', async (t) => {
   const book = new TopicRuleBook(defaults)
   book.define('/rooms/:id', { hasPresence: true })
   t.same(book.find('/rooms/7'), { ...defaults, hasPresence: true })
   t.equal(book.find('/rooms'), defaults)
 })
 
-t.test('a name that is no path has the rules of that name', async (t) => {
+t.test('a name that is not a path has the rules of that name', async (t) => {
   const book = new TopicRuleBook(defaults)
   book.define('news', { hasPresence: true })
   t.equal(book.find('news').hasPresence, true)
   t.equal(book.find('other'), defaults)
 })
 
-t.test('later rules for a pattern take the place of earlier ones', async (t) => {
+t.test('later rules for a pattern replace earlier ones', async (t) => {
   const book = new TopicRuleBook(defaults)
   book.define('/a', { hasPresence: true })
   book.define('/a', { retention: { size: 2, ttl: 2 } })

@@ -21,7 +21,7 @@ async function setUp () {
   return { engine, presence, hub, topics, seen, failures, firsts: () => firsts }
 }
 
-t.test('text goes as text, bytes as binary, and other values as JSON', async (t) => {
+t.test('text is sent as text, bytes as binary, and other values as JSON', async (t) => {
   const { topics, seen } = await setUp()
   t.same(await topics.publish('/a', 'text'), { cursor: 'c1' })
   await topics.publish('/a', Buffer.from('buffer'), { kind: 'price' })
@@ -40,7 +40,7 @@ t.test('text goes as text, bytes as binary, and other values as JSON', async (t)
   ])
 })
 
-t.test('a publisher decides whether a message may be compressed', async (t) => {
+t.test('a publisher may turn off compression for a message', async (t) => {
   const { topics, engine } = await setUp()
   await topics.publish('/a', 'by default')
   await topics.publish('/a', 'text', { compress: false })
@@ -49,7 +49,7 @@ t.test('a publisher decides whether a message may be compressed', async (t) => {
   t.strictSame(messages.map(({ isCompressible }) => isCompressible), [true, false, false])
 })
 
-t.test('what cannot be carried is refused', async (t) => {
+t.test('unsupported values are refused', async (t) => {
   const { topics } = await setUp()
   await t.rejects(topics.publish('/a', undefined), { code: 'FST_WIRE_TOPIC_DATA', message: /A undefined cannot/ })
   await t.rejects(topics.publish('/a', () => {}), { code: 'FST_WIRE_TOPIC_DATA' })
@@ -60,7 +60,7 @@ t.test('what cannot be carried is refused', async (t) => {
   await t.rejects(topics.members(''), { code: 'FST_WIRE_TOPIC' })
 })
 
-t.test('bytes are those of the moment of the call', async (t) => {
+t.test('bytes are copied when publish() is called', async (t) => {
   const { topics, engine } = await setUp()
   const bytes = Buffer.from('first')
   const published = topics.publish('/a', bytes)
@@ -70,7 +70,7 @@ t.test('bytes are those of the moment of the call', async (t) => {
   t.equal(messages[0]?.data.toString(), 'first')
 })
 
-t.test('a value is written once, by the schema of the route whose URL the topic is', async (t) => {
+t.test('a value is serialized once, by the schema of the route at the URL of the topic', async (t) => {
   const { topics, hub, seen } = await setUp()
   let writes = 0
   hub.rules.define('/:name', { write: (value) => `${++writes} ${typeof value}` })
@@ -80,7 +80,7 @@ t.test('a value is written once, by the schema of the route whose URL the topic 
   t.same(seen.map(([data]) => data), ['1 object', '2 string', 'as it is'])
 })
 
-t.test('a socket that publishes is left out', async (t) => {
+t.test('a publishing socket is excluded', async (t) => {
   const { topics, hub } = await setUp()
   const [me, other] = [createMemorySocket(), createMemorySocket()]
   for (const { socket } of [me, other]) hub.attach(socket, { topics: ['/a'] })
@@ -91,7 +91,7 @@ t.test('a socket that publishes is left out', async (t) => {
   t.equal(other.frames().length, 1)
 })
 
-t.test('the history is read from a cursor, or from its end', async (t) => {
+t.test('history() reads from a cursor, or the newest messages', async (t) => {
   const { topics } = await setUp()
   for (const text of ['one', 'two', 'three']) await topics.publish('/a', text)
   const { messages, cursor, isGap } = await topics.history('/a', { after: 'c1' })
@@ -117,7 +117,7 @@ t.test('topics without a route are defined by a pattern', async (t) => {
   t.equal(topics.state, 'ready')
 })
 
-t.test('the first message that is published is reported once, and none that has no name', async (t) => {
+t.test('the first published message is reported once, unless its topic is invalid', async (t) => {
   const { topics, firsts } = await setUp()
   await t.rejects(topics.publish('', 'nowhere'), { code: 'FST_WIRE_TOPIC' })
   t.equal(firsts(), 0)
@@ -126,7 +126,7 @@ t.test('the first message that is published is reported once, and none that has 
   t.equal(firsts(), 1)
 })
 
-t.test('what an asynchronous listener rejects with is reported', async (t) => {
+t.test('rejections of asynchronous listeners are reported', async (t) => {
   const { topics, failures } = await setUp()
   topics.on('gap', async () => { throw new Error('of the listener') })
   topics.emit('gap', '/a', 'c1')

@@ -4,24 +4,24 @@ import { currentContext, inCallersContext, ROOT_CONTEXT } from '../../lib/transp
 
 const storage = new AsyncLocalStorage<unknown>()
 
-t.test('where no storage has a store there is no context to keep', async (t) => {
+t.test('no context is kept if no storage has a store', async (t) => {
   t.equal(currentContext(), undefined)
   storage.run('a', () => {})
   t.equal(currentContext(), undefined)
 })
 
-t.test('a context has the stores of its maker', async (t) => {
+t.test('a context has the stores of its creator', async (t) => {
   for (const store of [{ id: 1 }, 'text', 7, false, null]) {
     const context = storage.run(store, currentContext)
     t.equal(context?.runInAsyncScope(() => storage.getStore()), store)
   }
 })
 
-t.test('nobody has a store', async (t) => {
+t.test('no storage has a store in the empty context', async (t) => {
   t.equal(storage.run('a', () => ROOT_CONTEXT.runInAsyncScope(() => storage.getStore())), undefined)
 })
 
-t.test('a callback runs in the context of whoever gave it', async (t) => {
+t.test('a callback runs in the context of the caller that passed it', async (t) => {
   const seen: unknown[] = []
   const bound = storage.run(
     'giver', () => inCallersContext((argument: number) => { seen.push(argument, storage.getStore()) })

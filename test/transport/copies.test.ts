@@ -1,7 +1,7 @@
 import t from 'tap'
 import { copyOf } from '../../lib/transport/copies.js'
 
-t.test('the same bytes that are copied again within the tick are one copy', async (t) => {
+t.test('bytes that are copied again within the tick share one copy', async (t) => {
   const bytes = Buffer.from('bytes')
   const copy = copyOf(bytes)
   t.same(copy, bytes)
@@ -13,7 +13,7 @@ t.test('the same bytes that are copied again within the tick are one copy', asyn
   t.not(copyOf(bytes), copy, 'after the tick nothing is kept')
 })
 
-t.test('bytes that have changed since are copied anew, and the first copy stays as it is', async (t) => {
+t.test('bytes that have changed are copied again, and the first copy stays unchanged', async (t) => {
   const bytes = Buffer.from('first')
   const first = copyOf(bytes)
   bytes.write('other')

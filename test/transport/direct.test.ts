@@ -23,7 +23,7 @@ const pair = async (t: Test): Promise<{ accepted: Socket, client: Socket }> => {
   return { accepted, client }
 }
 
-t.test('nothing is used before it was tried', async (t) => {
+t.test('direct IO is not used before it has been tried', async (t) => {
   const { accepted } = await pair(t)
   // Another test of this process may have tried it.
   const untried: string = '../../lib/transport/direct.js?untried'
@@ -32,7 +32,7 @@ t.test('nothing is used before it was tried', async (t) => {
   t.equal(readInto(accepted, Buffer.alloc(1), () => true), false)
 })
 
-t.test('it works on this version of Node, and is tried once', async (t) => {
+t.test('direct IO works on this version of Node, and is tried once', async (t) => {
   const tested = prepareDirectIO()
   t.equal(prepareDirectIO(), tested)
   t.equal(await tested, true)
@@ -73,7 +73,7 @@ t.test('a write is done, pending, or refused', async (t) => {
   t.ok(Buffer.concat(received).equals(Buffer.concat([Buffer.from('abc'), large])))
 })
 
-t.test('a write that ends with the connection tells an error', async (t) => {
+t.test('a write that ends with the connection reports an error', async (t) => {
   const { accepted, client } = await pair(t)
   const handle = directHandle(accepted)!
   accepted.on('error', () => {})
@@ -91,7 +91,7 @@ t.test('a write that ends with the connection tells an error', async (t) => {
   client.destroy()
 })
 
-t.test('a stream that is no connection has none of it', async (t) => {
+t.test('a stream that is not a connection has no direct IO', async (t) => {
   const stream = new PassThrough()
   t.equal(directHandle(stream), undefined)
   t.equal(readInto(stream, Buffer.alloc(1), () => true), false)
@@ -124,11 +124,11 @@ const withHandle = (change: (
   })) as typeof createServer
 })
 
-t.test('as they are, it is used', async (t) => {
+t.test('direct IO is used with unchanged internals', async (t) => {
   t.equal(await prepareAnew(t, {}), true)
 })
 
-t.test('a socket that keeps its buffer elsewhere is left alone', async (t) => {
+t.test('direct IO is off if a socket keeps its buffer elsewhere', async (t) => {
   class Other extends Socket {
     constructor () {
       super({})
@@ -137,7 +137,7 @@ t.test('a socket that keeps its buffer elsewhere is left alone', async (t) => {
   t.equal(await prepareAnew(t, { Socket: Other }), false)
 })
 
-t.test('so is one that cannot be listened for', async (t) => {
+t.test('direct IO is off if the probe cannot listen', async (t) => {
   t.equal(await prepareAnew(t, {
     createServer: (() => {
       const server = createServer()
@@ -150,7 +150,7 @@ t.test('so is one that cannot be listened for', async (t) => {
   }), false)
 })
 
-t.test('one that reads something else', async (t) => {
+t.test('direct IO is off if a socket reads other bytes', async (t) => {
   t.equal(await prepareAnew(t, withHandle((_handle, accepted) => {
     const { resume } = accepted
     accepted.resume = () => {
@@ -165,14 +165,14 @@ t.test('one that reads something else', async (t) => {
   })), false)
 })
 
-t.test('one that never calls back', async (t) => {
+t.test('direct IO is off if a socket never calls back', async (t) => {
   const { timers } = clockwork
   t.equal(await prepareAnew(t, withHandle((handle) => { handle['useUserBuffer'] = undefined as never }), {
     setTimeout: ((callback: () => void) => timers.setTimeout(callback, 50)) as typeof timers.setTimeout
   }), false)
 })
 
-t.test('one whose descriptor takes other bytes than its writes', async (t) => {
+t.test('direct IO is off if a descriptor takes other bytes than its writes', async (t) => {
   t.equal(await prepareAnew(t, withHandle((handle, accepted) => {
     const { fd } = handle as unknown as { fd: number }
     // What is written to it is lost.
@@ -182,13 +182,13 @@ t.test('one whose descriptor takes other bytes than its writes', async (t) => {
   })), false)
 })
 
-t.test('one without a descriptor is used, and written to in the other way', async (t) => {
+t.test('a connection without a descriptor is written to through its handle', async (t) => {
   t.equal(
     await prepareAnew(t, withHandle((handle) => { Object.defineProperty(handle, 'fd', { value: undefined }) })), true
   )
 })
 
-t.test('where no connection can be made within the process, nothing is tried', async (t) => {
+t.test('direct IO is not tried if no connection can be made within the process', async (t) => {
   const { platform } = process
   t.intercept(process, 'platform', { value: 'darwin' })
   const servers: unknown[] = []
@@ -197,7 +197,7 @@ t.test('where no connection can be made within the process, nothing is tried', a
   t.not(platform, 'darwin')
 })
 
-t.test('only a handle with a descriptor takes what the kernel takes now', async (t) => {
+t.test('only a handle with a descriptor is written to synchronously', async (t) => {
   t.equal(canWriteNow({ fd: 0 } as DirectHandle), true)
   for (const handle of [{}, { fd: -1 }] as DirectHandle[]) {
     t.equal(canWriteNow(handle), false)
@@ -205,7 +205,7 @@ t.test('only a handle with a descriptor takes what the kernel takes now', async 
   }
 })
 
-t.test('the kernel is handed what it takes now, of however many parts, and no more', async (t) => {
+t.test('the kernel is passed as many bytes as it takes, from however many parts', async (t) => {
   const { accepted, client } = await pair(t)
   const handle = directHandle(accepted)!
   const parts = Array.from({ length: 3_000 }, (_, i) => Buffer.from([i & 0xff]))
@@ -222,14 +222,14 @@ t.test('the kernel is handed what it takes now, of however many parts, and no mo
   t.equal(writeNow({ ...handle, fd: -1 }, parts), 0)
 })
 
-t.test('one whose streams write in another way', async (t) => {
+t.test('direct IO is off if streams write in another way', async (t) => {
   t.equal(await prepareAnew(t, withHandle((_handle, accepted) => { accepted.write = () => true })), false)
   t.equal(
     await prepareAnew(t, withHandle((handle) => { handle['writeBuffer'] = handle['writeBuffer']!.bind(handle) })), false
   )
 })
 
-t.test('one that does not write several buffers, or a large one, or does not say how it went', async (t) => {
+t.test('direct IO is off if a handle cannot write several buffers, a large one, or reports no result', async (t) => {
   t.equal(await prepareAnew(t, withHandle((handle) => { handle['writev'] = () => -1 })), false)
   for (const change of [
     (large: () => unknown) => { large(); return -1 },
@@ -262,7 +262,7 @@ t.test('one that does not write several buffers, or a large one, or does not say
   }
 })
 
-t.test('one whose handles make a request themselves, where a write has to wait, is used', async (t) => {
+t.test('direct IO is used if handles create their own request for pending writes', async (t) => {
   const fresh = await t.mockImport<typeof import('../../lib/transport/direct.js')>('../../lib/transport/direct.js', {
     'node:net': { ...net, ...withHandle(makeRequests) }
   })

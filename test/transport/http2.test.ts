@@ -23,7 +23,7 @@ const createStreams = async (t: Test) => {
   return { near, far }
 }
 
-t.test('a stream of HTTP/2 is told from others', async (t) => {
+t.test('a stream of HTTP/2 is recognized', async (t) => {
   const { far } = await createStreams(t)
   t.equal(isHttp2Stream(far), true)
   t.equal(isHttp2Stream(new PassThrough()), false)
@@ -41,7 +41,7 @@ t.test('destroyStream() resets an HTTP/2 stream with CANCEL and destroys any oth
   t.equal(other.destroyed, true)
 })
 
-t.test('a peer that keeps its side open is told to stop after a moment', async (t) => {
+t.test('an HTTP/2 stream whose peer keeps its side open is closed after a moment, without an error', async (t) => {
   const { near, far } = await createStreams(t)
   near.resume()
   const ended = once(near, 'end')
@@ -53,7 +53,7 @@ t.test('a peer that keeps its side open is told to stop after a moment', async (
   t.equal(near.rstCode, 0)
 })
 
-t.test('one that ends its own is not, nor is any other stream', async (t) => {
+t.test('a stream whose peer has ended, or that is not HTTP/2, needs no timer', async (t) => {
   const before = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const { near, far } = await createStreams(t)
   near.resume()
@@ -68,7 +68,7 @@ t.test('one that ends its own is not, nor is any other stream', async (t) => {
   t.equal(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length, before)
 })
 
-t.test('while something waits, it can be seen whether the peer takes it', async (t) => {
+t.test('progress of an HTTP/2 peer is visible while bytes are pending', async (t) => {
   const { near, far } = await createStreams(t)
   near.pause()
   t.equal(progressOf(far), 0)

@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream'
 import t from 'tap'
 import { keepAlive, unsentBytes } from '../../lib/transport/liveness.js'
 
-t.test('what a peer has not taken gets less as it reads', async (t) => {
+t.test('the number of unread bytes shrinks as the peer reads', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   t.teardown(() => { server.close() })
   await once(server, 'listening')
@@ -28,7 +28,7 @@ t.test('what a peer has not taken gets less as it reads', async (t) => {
   keepAlive(accepted, 1_000)
 })
 
-t.test('a stream without a kernel below says what it holds itself', async (t) => {
+t.test('a stream without a kernel socket reports its own buffer', async (t) => {
   const stream = new Duplex({ read () {}, write () {} })
   keepAlive(stream, 1_000)
   t.equal(unsentBytes(stream), 0)
@@ -36,7 +36,7 @@ t.test('a stream without a kernel below says what it holds itself', async (t) =>
   t.equal(unsentBytes(stream), 3)
 })
 
-t.test('over HTTP/2 it is what moves on the connection, while something waits', async (t) => {
+t.test('over HTTP/2 progress of the connection counts while bytes are pending', async (t) => {
   const socket = { bytesRead: 10, bytesWritten: 20 }
   const stream = { rstCode: 0, writableLength: 5, session: { socket } } as unknown as Duplex
   t.equal(unsentBytes(stream), 35)

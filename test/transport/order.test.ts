@@ -151,7 +151,7 @@ function check (t: Test, sender: Sender, received: readonly Buffer[], name: stri
   t.equal(sender.transport.bufferedAmount, 0, name)
 }
 
-t.test('any interleaving of work, over streams that write at their own pace', async (t) => {
+t.test('streams of different speeds keep the order of any interleaving of work', async (t) => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = createRandom(seed)
     const peers = Array.from({ length: 4 }, () => createSlowStream(random))
@@ -172,7 +172,7 @@ t.test('any interleaving of work, over streams that write at their own pace', as
   }
 })
 
-t.test('the same over connections that are written to directly, together with streams', async (t) => {
+t.test('direct connections and streams keep the order of any interleaving of work', async (t) => {
   t.equal(await prepareDirectIO(), true)
   for (let seed = 101; seed <= 103; seed++) {
     const random = createRandom(seed)

@@ -47,7 +47,7 @@ const costly = (): number => {
   return 1
 }
 
-t.test('the data of a stream lands in the page, what came earlier first', async (t) => {
+t.test('data of a stream arrives in the receive buffer, earlier data first', async (t) => {
   const stream = new Duplex(silent)
   const target = collector()
   stream.push('early')
@@ -58,7 +58,7 @@ t.test('the data of a stream lands in the page, what came earlier first', async 
   t.same(target.seen, ['early', 'late'])
 })
 
-t.test('more than a page lands in parts, in later turns', async (t) => {
+t.test('data larger than the receive buffer arrives in parts, in later turns', async (t) => {
   const target = collector()
   receiveBytes(target, Buffer.alloc(receiveBuffer.RECEIVE_BUFFER_SIZE + 5, 'x'))
   t.same(target.seen.map(({ length }) => length), [receiveBuffer.RECEIVE_BUFFER_SIZE, '(stop)'.length])
@@ -66,7 +66,7 @@ t.test('more than a page lands in parts, in later turns', async (t) => {
   t.same(target.seen.slice(2), ['xxxxx', '(caught up)'])
 })
 
-t.test('what is read within another chunk waits until that is done', async (t) => {
+t.test('data that is read within another chunk waits until that chunk is done', async (t) => {
   const inner = collector()
   const outer = collector((text) => {
     receiveBytes(inner, Buffer.from('inner'))
@@ -77,7 +77,7 @@ t.test('what is read within another chunk waits until that is done', async (t) =
   t.same(inner.seen, ['inner'])
 })
 
-t.test('what a receiver throws leaves the page free, and those that wait are served', async (t) => {
+t.test('a receiver that throws releases the receive buffer, and waiting receivers are served', async (t) => {
   const inner = collector()
   const broken = collector(() => {
     receiveBytes(inner, Buffer.from('inner'))
@@ -90,7 +90,7 @@ t.test('what a receiver throws leaves the page free, and those that wait are ser
   t.same(next.seen, ['next'])
 })
 
-t.test('a receiver that has used up its budget gets the rest in later turns of the loop, a share in each', async (t) => {
+t.test('a receiver that exhausts its budget gets the rest in later turns, one share in each', async (t) => {
   const target = collector(costly)
   receiveBytes(target, Buffer.from('abc'))
   t.same(target.seen.splice(0), ['a', '(stop)'])
@@ -104,7 +104,7 @@ t.test('a receiver that has used up its budget gets the rest in later turns of t
   t.same(target.seen, ['(caught up)'])
 })
 
-t.test('those that have a rest take turns, and others are served between them', async (t) => {
+t.test('receivers with a rest take turns, and others are served between them', async (t) => {
   const order: string[] = []
   const create = (): Collector => collector((text) => {
     order.push(text[0] as string)
@@ -120,7 +120,7 @@ t.test('those that have a rest take turns, and others are served between them', 
   await turn()
 })
 
-t.test('what a receiver leaves though its budget is not used up waits while it is paused', async (t) => {
+t.test('bytes that a receiver leaves although it has budget wait while it is paused', async (t) => {
   const target = collector(() => {
     target.isPaused = true
     return 1
@@ -146,7 +146,7 @@ t.test('what a receiver leaves though its budget is not used up waits while it i
   t.same(target.seen, ['c', 'd', '(caught up)'])
 })
 
-t.test('behind the end of the stream a paused receiver takes one share after the other', async (t) => {
+t.test('after the end of the stream, a paused receiver takes one share after the other', async (t) => {
   const target = collector(costly)
   receiveBytes(target, Buffer.from('abc'))
   target.isPaused = true
@@ -156,7 +156,7 @@ t.test('behind the end of the stream a paused receiver takes one share after the
   t.same(target.seen, ['a', '(stop)', 'b', 'c', '(caught up)'])
 })
 
-t.test('a rest that is dropped is not received, though its turn comes', async (t) => {
+t.test('a dropped rest is not received, although its turn comes', async (t) => {
   const target = collector(costly)
   receiveBytes(target, Buffer.from('abc'))
   target.rest = undefined
@@ -172,7 +172,7 @@ t.test('a rest that is dropped is not received, though its turn comes', async (t
   t.same(cut.seen, ['a', '(stop)', 'b'])
 })
 
-t.test('a connection reads into the page itself, and nested data waits there too', async (t) => {
+t.test('a connection reads into the receive buffer directly, and nested data waits', async (t) => {
   await prepareDirectIO()
   const server = createServer().listen(0, '127.0.0.1')
   t.teardown(() => { server.close() })

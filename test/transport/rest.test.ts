@@ -17,7 +17,7 @@ const takeAll = (rest: Rest, take: (length: number) => number): { bytes: Buffer,
   return { bytes: Buffer.concat(taken), copied }
 }
 
-t.test('a rest gives its bytes in their order, however much of a window is taken', async (t) => {
+t.test('a rest returns its bytes in order, however much of a window is taken', async (t) => {
   const random = createRandom(3)
   const chunks = Array.from(
     { length: 40 }, () => Buffer.from(Array.from({ length: random(20_000) }, () => random(256)))
@@ -33,7 +33,7 @@ t.test('a rest gives its bytes in their order, however much of a window is taken
   t.equal(takeAll(rest, (length) => length).bytes.toString(), 'more')
 })
 
-t.test('the bytes copied grow as the bytes taken do, not as their square', async (t) => {
+t.test('the copied bytes grow linearly with the bytes taken', async (t) => {
   for (const share of [300, 3_000, 30_000]) {
     for (const size of [1_000_000, 4_000_000]) {
       const rest = new Rest()

@@ -17,7 +17,7 @@ const setUp = () => {
   return { flushed, transport }
 }
 
-t.test('those that have something to send are flushed together when the tick ends', async (t) => {
+t.test('all transports with pending bytes are flushed at the end of the tick', async (t) => {
   const { flushed, transport } = setUp()
   flushLater(transport('a', () => { flushLater(transport('again')) }))
   flushLater(transport('b'))
@@ -26,7 +26,7 @@ t.test('those that have something to send are flushed together when the tick end
   t.same(flushed, ['a', 'b', 'again'])
 })
 
-t.test('an exit of the process flushes what waits: for the end of the tick, of the flush, or of the chunk', async (t) => {
+t.test('pending bytes are flushed when the process exits, whatever they wait for', async (t) => {
   const before = process.listenerCount('exit')
   transportOpened()
   transportOpened()

@@ -3,7 +3,7 @@ import { SharedFrames } from '../../lib/transport/shared-frames.js'
 
 const [a, b, c] = ['a', 'b', 'c'].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer]
 
-t.test('those who are sent the same frames hold the same run, joined once', async (t) => {
+t.test('receivers of the same frames share one buffer, joined once', async (t) => {
   const first = SharedFrames.of(a).with(b).with(c)
   const second = SharedFrames.of(a).with(b).with(c)
   t.equal(second, first)
@@ -12,25 +12,25 @@ t.test('those who are sent the same frames hold the same run, joined once', asyn
   t.equal(second.bytes, first.bytes)
 })
 
-t.test('one frame is not copied', async (t) => {
+t.test('a single frame is not copied', async (t) => {
   t.equal(SharedFrames.of(a).bytes, a)
 })
 
-t.test('another frame is another run', async (t) => {
+t.test('another frame starts another buffer', async (t) => {
   const run = SharedFrames.of(a).with(b)
   t.equal(SharedFrames.of(a).with(c).bytes?.toString(), 'ac')
   t.equal(run.bytes?.toString(), 'ab')
   t.equal(SharedFrames.of(b).bytes, b)
 })
 
-t.test('large frames stay apart', async (t) => {
+t.test('large frames stay separate', async (t) => {
   const large = Buffer.alloc(40_000)
   const run = SharedFrames.of(large).with(a).with(large)
   t.equal(run.bytes, undefined)
   t.same(run.parts.map(({ length }) => length), [40_000, 1, 40_000])
 })
 
-t.test('what was shared is let go', async (t) => {
+t.test('shared buffers are released', async (t) => {
   const run = SharedFrames.of(a)
   SharedFrames.release()
   t.not(SharedFrames.of(a), run)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { closeRegion, extend, isLast, openRegion, slab, SLAB_SIZE } from '../../lib/transport/slab.js'
 
-t.test('regions lie behind each other, and only the last one can grow', async (t) => {
+t.test('regions are adjacent, and only the last one can grow', async (t) => {
   t.equal(openRegion(10), 0)
   t.equal(isLast(10), true)
   extend(12)
@@ -10,7 +10,7 @@ t.test('regions lie behind each other, and only the last one can grow', async (t
   t.equal(isLast(20), true)
 })
 
-t.test('when all have left it is written from its start again', async (t) => {
+t.test('a slab is reused from its start when all regions have left', async (t) => {
   const before = slab
   closeRegion()
   t.equal(isLast(20), true)
@@ -20,7 +20,7 @@ t.test('when all have left it is written from its start again', async (t) => {
   closeRegion()
 })
 
-t.test('what does not fit behind the others goes into a new one', async (t) => {
+t.test('a region that does not fit into a slab goes into a new one', async (t) => {
   const before = slab
   openRegion(SLAB_SIZE - 1)
   t.equal(slab, before)

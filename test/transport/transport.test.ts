@@ -9,7 +9,7 @@ import { Transport } from '../../lib/transport/transport.js'
 import { turn } from '../fixtures/memory.js'
 import { setUp, tick, write } from '../fixtures/transport.js'
 
-t.test('answers to a chunk leave when it is read', async (t) => {
+t.test('answers to a chunk leave when it has been read', async (t) => {
   const { writes, stream, open } = setUp((bytes, transport) => {
     write(transport, bytes.toString())
     write(transport, '!')
@@ -21,7 +21,7 @@ t.test('answers to a chunk leave when it is read', async (t) => {
   t.same(writes[1], [Buffer.from('more!')])
 })
 
-t.test('destroy lets go what can leave at once, and nothing afterwards', async (t) => {
+t.test('destroy() sends bytes that can leave at once, and nothing afterwards', async (t) => {
   const { writes, events, stream, transport, open } = setUp()
   open()
   write(transport, 'a')
@@ -36,7 +36,7 @@ t.test('destroy lets go what can leave at once, and nothing afterwards', async (
   t.same(events, ['closed'])
 })
 
-t.test('end sends what is queued, and reads on', async (t) => {
+t.test('end() sends queued bytes, and reading continues', async (t) => {
   const seen: string[] = []
   const { writes, events, stream, transport, open } = setUp((bytes) => { seen.push(bytes.toString()) })
   open()
@@ -53,7 +53,7 @@ t.test('end sends what is queued, and reads on', async (t) => {
   t.equal(events[0], 'ended')
 })
 
-t.test('a stream that was paused in the handler stays so', async (t) => {
+t.test('a stream that was paused in the handler stays paused', async (t) => {
   const { stream, transport, open } = setUp()
   transport.pause()
   open()
@@ -63,7 +63,7 @@ t.test('a stream that was paused in the handler stays so', async (t) => {
   t.equal(transport.stream, stream)
 })
 
-t.test('drained is not told by a stream that failed or was cut', async (t) => {
+t.test('drained() is not called by a stream that failed or was destroyed', async (t) => {
   for (const cut of [true, false]) {
     const { events, stream, transport, finish, open } = setUp(() => {}, false)
     open()
@@ -82,7 +82,7 @@ t.test('drained is not told by a stream that failed or was cut', async (t) => {
   }
 })
 
-t.test('a peer that ended before the transport opened is told to have ended', async (t) => {
+t.test('ended() is called for a peer that ended before the transport opened', async (t) => {
   const { events, stream, transport, open } = setUp()
   stream.push(null)
   stream.read()
@@ -113,7 +113,7 @@ const setUpInTurns = () => {
   return { seen, stream, transport }
 }
 
-t.test('the end, a failure and the close of a stream are told behind what is left of its bytes', async (t) => {
+t.test('end, error and close of a stream are reported after its remaining bytes', async (t) => {
   const { seen, stream, transport } = setUpInTurns()
   transport.open(Buffer.from('abc'), false)
   t.ok(stream.isPaused(), 'nothing is read while something is left')
@@ -126,7 +126,7 @@ t.test('the end, a failure and the close of a stream are told behind what is lef
   t.same(seen, ['a', 'b', 'c', 'ended', 'broken', 'closed'])
 })
 
-t.test('a stream is read on when what is left was received, unless it is paused', async (t) => {
+t.test('a stream is read again when the rest has been received, unless it is paused', async (t) => {
   const { seen, stream, transport } = setUpInTurns()
   transport.open(Buffer.from('ab'), false)
   stream.push('c')
@@ -145,7 +145,7 @@ t.test('a stream is read on when what is left was received, unless it is paused'
   transport.destroy()
 })
 
-t.test('the end of a paused stream is told when it is read on', async (t) => {
+t.test('the end of a paused stream is reported when it is resumed', async (t) => {
   const { events, stream, transport, open } = setUp()
   open()
   transport.pause()
@@ -159,7 +159,7 @@ t.test('the end of a paused stream is told when it is read on', async (t) => {
   transport.destroy()
 })
 
-t.test('what is left is forgotten when the connection is cut, but for the failure that came with it', async (t) => {
+t.test('the rest is dropped when the connection is destroyed, but its error is reported', async (t) => {
   const { seen, transport } = setUpInTurns()
   transport.open(Buffer.from('abc'), false)
   transport.streamFailed(new Error('broken'))
@@ -168,7 +168,7 @@ t.test('what is left is forgotten when the connection is cut, but for the failur
   t.same(seen, ['a', 'broken', 'closed'])
 })
 
-t.test('a close that is told while bytes cannot be taken is told again with them left', async (t) => {
+t.test('a close that is reported while bytes cannot be taken is reported again with them left', async (t) => {
   const stream = new Duplex({ read () {} })
   const seen: string[] = []
   const transport: Transport = new Transport(stream, {
@@ -189,7 +189,7 @@ t.test('a close that is told while bytes cannot be taken is told again with them
   t.equal(transport.rest, undefined)
 })
 
-t.test('bytes are received in the context in which the transport was made, whoever has them read', async (t) => {
+t.test('bytes are received in the context in which the transport was created', async (t) => {
   const storage = new AsyncLocalStorage<string>()
   const seen: unknown[] = []
   const { open, stream } = storage.run(

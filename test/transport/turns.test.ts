@@ -19,7 +19,7 @@ const work = (socket: TurnTaker, units: number): boolean => {
 
 const createSocket = (takeTurn: () => void = () => {}): TurnTaker => ({ turn: 0, takeTurn })
 
-t.test('a socket may do a share of work in one go, and waits when it has', async (t) => {
+t.test('a socket may do one share of work at once, and then waits', async (t) => {
   t.equal(beginShare(), SHARE)
   t.equal(remaining(), SHARE)
   const socket = createSocket()
@@ -27,7 +27,7 @@ t.test('a socket may do a share of work in one go, and waits when it has', async
   t.equal(work(socket, SHARE), true)
 })
 
-t.test('in a turn that is full a socket may do less, and once', async (t) => {
+t.test('a socket may do a smaller share in a full turn, once', async (t) => {
   t.equal(work(createSocket(), TURN), true)
   t.equal(beginShare(), MIN_SHARE)
   const [first, second] = [createSocket(), createSocket()]
@@ -39,7 +39,7 @@ t.test('in a turn that is full a socket may do less, and once', async (t) => {
   t.equal(work(first, 1), false)
 })
 
-t.test('the sockets in line take turns: each once a turn, and none when the turn is full', async (t) => {
+t.test('waiting sockets take turns: one share per turn, and none in a full turn', async (t) => {
   const order: number[][] = []
   let now: number[] = []
   const sockets = Array.from({ length: 10 }, (_, i) => createSocket(() => {
@@ -59,7 +59,7 @@ t.test('the sockets in line take turns: each once a turn, and none when the turn
   t.equal(order.flat()[10] ?? 0, 0)
 })
 
-t.test('a turn that takes long is over, however little work was counted', async (t) => {
+t.test('a turn that takes long ends, however little work was counted', async (t) => {
   let clock = 1_000
   t.intercept(timers, 'now', { value: () => clock })
   let served = 0
@@ -75,7 +75,7 @@ t.test('a turn that takes long is over, however little work was counted', async 
   }
 })
 
-t.test('those that wait go on though one of them throws', async (t) => {
+t.test('waiting sockets continue although one of them throws', async (t) => {
   const thrown = new Promise((resolve) => { process.once('uncaughtException', resolve) })
   let isServed = false
   waitForTurn(createSocket(() => { throw new Error('broken') }))
@@ -86,7 +86,7 @@ t.test('those that wait go on though one of them throws', async (t) => {
   t.ok(isServed)
 })
 
-t.test('a turn belongs to no request, whoever asked for it', async (t) => {
+t.test('a turn runs outside of any async context', async (t) => {
   const storage = new AsyncLocalStorage<string>()
   const seen = new Promise((resolve) => {
     storage.run('a request', () => { waitForTurn(createSocket(() => { resolve(storage.getStore()) })) })

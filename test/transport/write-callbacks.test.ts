@@ -19,7 +19,7 @@ const setUp = () => {
   return { calls, wait }
 }
 
-t.test('a callback whose bytes have left when the tick ends is called then, in the context of its caller', async (t) => {
+t.test('a callback whose bytes have left runs at the end of the tick, in the context of its caller', async (t) => {
   const { calls, wait } = setUp()
   const [a, b] = [wait('a'), wait('b')]
   storage.run('other', () => {
@@ -31,7 +31,7 @@ t.test('a callback whose bytes have left when the tick ends is called then, in t
   t.same(calls, [['a', 'a', undefined], ['b', 'b', undefined]])
 })
 
-t.test('a callback that waits longer is called in the context of its caller too, and not within settle()', async (t) => {
+t.test('a callback that waits longer runs in the context of its caller, and not within settle()', async (t) => {
   const { calls, wait } = setUp()
   const a = wait('a')
   await turn()
@@ -42,7 +42,7 @@ t.test('a callback that waits longer is called in the context of its caller too,
   t.same(calls, [['a', 'a', error]])
 })
 
-t.test('callbacks are called in their order, however long each has waited', async (t) => {
+t.test('callbacks run in order, however long each has waited', async (t) => {
   const { calls, wait } = setUp()
   const early = [wait('a'), wait('b')]
   await turn()
@@ -52,7 +52,7 @@ t.test('callbacks are called in their order, however long each has waited', asyn
   t.same(calls.map((call) => (call as string[])[0]), ['a', 'b', 'c', 'd'])
 })
 
-t.test('all that wait for the same bytes are settled with the same error, in their order', async (t) => {
+t.test('all callbacks for the same bytes receive the same error, in order', async (t) => {
   const { calls, wait } = setUp()
   const error = new Error('gone')
   const all = [wait('a'), wait('b'), wait('c')]

@@ -12,7 +12,7 @@ import { readAll, setUp, setUpDirectly, tick, write } from '../fixtures/transpor
 
 const LENGTH = 8_000_000
 
-t.test('what is written in one tick leaves side by side in one write', async (t) => {
+t.test('writes of one tick leave together in one write', async (t) => {
   const { writes, transport } = setUp()
   write(transport, 'ab')
   write(transport, 'cd')
@@ -23,7 +23,7 @@ t.test('what is written in one tick leaves side by side in one write', async (t)
   t.equal(transport.bufferedAmount, 0)
 })
 
-t.test('two transports that write in turn do not mix', async (t) => {
+t.test('two transports that write alternately do not mix their bytes', async (t) => {
   const first = setUp()
   const second = setUp()
   for (const text of ['a', 'b', 'c']) {
@@ -35,7 +35,7 @@ t.test('two transports that write in turn do not mix', async (t) => {
   t.equal(Buffer.concat(second.writes.flat()).toString(), 'ABC')
 })
 
-t.test('a large piece keeps its place, uncopied', async (t) => {
+t.test('a large part keeps its place and is not copied', async (t) => {
   const { writes, transport } = setUp()
   write(transport, 'a')
   transport.append(Buffer.from('large'))
@@ -45,7 +45,7 @@ t.test('a large piece keeps its place, uncopied', async (t) => {
   t.same(writes, [[Buffer.from('a'), Buffer.from('large'), Buffer.from('b')]])
 })
 
-t.test('room for more than a slab, and for many slabs, is found', async (t) => {
+t.test('writes larger than one slab, or several, are queued', async (t) => {
   const { writes, transport } = setUp()
   write(transport, 'x'.repeat(100_000))
   for (let i = 0; i < 100; i++) write(transport, 'y'.repeat(5_000))
@@ -54,7 +54,7 @@ t.test('room for more than a slab, and for many slabs, is found', async (t) => {
   t.ok(written.equals(Buffer.from('x'.repeat(100_000) + 'y'.repeat(500_000))))
 })
 
-t.test('a callback comes when all before it has left, also with nothing to send', async () => {
+t.test('a callback runs when all earlier bytes have left, even with nothing to send', async () => {
   const { transport } = setUp()
   write(transport, 'a')
   await new Promise<void>((resolve, reject) => {
@@ -63,7 +63,7 @@ t.test('a callback comes when all before it has left, also with nothing to send'
   await new Promise<void>((resolve) => { transport.whenWritten(() => { resolve() }) })
 })
 
-t.test('while a write is under way the rest waits, and leaves in one write', async (t) => {
+t.test('writes behind a pending write wait, and leave in one write', async (t) => {
   const { writes, events, transport, finish, open } = setUp(() => {}, false)
   open()
   write(transport, 'first')
@@ -88,7 +88,7 @@ t.test('while a write is under way the rest waits, and leaves in one write', asy
   t.equal(transport.bufferedAmount, 0)
 })
 
-t.test('frames for many are not copied, and stay in order with the others', async (t) => {
+t.test('shared frames are not copied, and keep their order with others', async (t) => {
   const { writes, transport } = setUp()
   const shared = Buffer.from('shared')
   transport.share(shared)
@@ -113,7 +113,7 @@ t.test('frames for many are not copied, and stay in order with the others', asyn
   t.same(writes[3]!.map(({ length }) => length), [70_000, 70_000])
 })
 
-t.test('a callback waits for what is under way, also with nothing queued behind it', async (t) => {
+t.test('a callback waits for a pending write, even with nothing queued behind it', async (t) => {
   const { transport, finish, open } = setUp(() => {}, false)
   open()
   write(transport, 'a')
@@ -129,7 +129,7 @@ t.test('a callback waits for what is under way, also with nothing queued behind 
   t.equal(called, 2)
 })
 
-t.test('an end waits for what is queued', async (t) => {
+t.test('end() waits for queued bytes', async (t) => {
   const { writes, stream, transport, finish, open } = setUp(() => {}, false)
   open()
   write(transport, 'a')
@@ -146,7 +146,7 @@ t.test('an end waits for what is queued', async (t) => {
   t.equal(stream.writableEnded, true)
 })
 
-t.test('a write that fails tells its callbacks, and the stream its error', async (t) => {
+t.test('a failed write passes its error to its callbacks and to the stream', async (t) => {
   const { events, stream, transport, finish, open } = setUp(() => {}, false)
   open()
   write(transport, 'a')
@@ -162,7 +162,7 @@ t.test('a write that fails tells its callbacks, and the stream its error', async
   })
 })
 
-t.test('a region that began in an earlier slab is not grown over that of another', async (t) => {
+t.test('a region that began in an earlier slab does not grow into another region', async (t) => {
   const [first, second, third] = [setUp(), setUp(), setUp()]
   // Whatever the slab holds already, these begin in a new one.
   write(third.transport, 'x'.repeat(65_536))
@@ -176,7 +176,7 @@ t.test('a region that began in an earlier slab is not grown over that of another
   t.ok(Buffer.concat(third.writes.flat()).equals(Buffer.from('x'.repeat(65_536) + 'c'.repeat(10_000))))
 })
 
-t.test('what an answer that comes within a write makes us send is not lost', async (t) => {
+t.test('bytes sent from within a write are not lost', async (t) => {
   const { writes, stream, transport, open } = setUp((bytes, transport) => {
     if (bytes.length > 0) write(transport, 'again')
   })
@@ -194,7 +194,7 @@ t.test('what an answer that comes within a write makes us send is not lost', asy
   t.equal(transport.bufferedAmount, 0)
 })
 
-t.test('drained is told once all has left, though what waited last was small', async (t) => {
+t.test('drained() is called once all bytes have left, even if the last part was small', async (t) => {
   const { events, transport, finish, open } = setUp(() => {}, false)
   open()
   write(transport, 'x'.repeat(100_000))
@@ -208,7 +208,7 @@ t.test('drained is told once all has left, though what waited last was small', a
   t.same(events, ['drained'])
 })
 
-t.test('a connection is written to without its stream, and what it does not take at once leaves later', async (t) => {
+t.test('a connection is written to directly, and the bytes that it does not take at once leave later', async (t) => {
   const { client, stream, transport, events } = await setUpDirectly(t)
   stream.write = () => t.fail('the stream is not asked')
   write(transport, 'at once')
@@ -235,7 +235,7 @@ t.test('a connection is written to without its stream, and what it does not take
   ])))
 })
 
-t.test('what somebody wrote to the stream before goes first', async (t) => {
+t.test('bytes written to the stream by others leave first', async (t) => {
   const { client, stream, transport } = await setUpDirectly(t)
   stream.cork()
   stream.write('theirs ')
@@ -246,7 +246,7 @@ t.test('what somebody wrote to the stream before goes first', async (t) => {
   t.equal((await readAll(client)).toString(), 'theirs ours')
 })
 
-t.test('a write that waits fails with the connection, and its callbacks get the error once', async (t) => {
+t.test('a pending write fails with its connection, and its callbacks receive the error once', async (t) => {
   const { client, stream, transport, events } = await setUpDirectly(t)
   transport.append(Buffer.alloc(16_000_000))
   const errors: unknown[] = []
@@ -276,7 +276,7 @@ t.test('a write that the connection refuses makes the stream fail', async (t) =>
   client.destroy()
 })
 
-t.test('bytes of a write that is not done are not written over', async (t) => {
+t.test('bytes of a pending write are not overwritten', async (t) => {
   const events = {
     bytes: (length: number) => length, ended: () => {}, drained: () => {}, failed: () => {}, closed: () => {}
   }
@@ -299,7 +299,7 @@ t.test('bytes of a write that is not done are not written over', async (t) => {
   t.same(given.slice(1).map(String), ['first', 'other'])
 })
 
-t.test('the slab is used again from its start when all that lay in it has left', async (t) => {
+t.test('a slab is reused from its start when all its bytes have left', async (t) => {
   const { client, transport } = await setUpDirectly(t)
   const all = readAll(client)
   write(transport, 'x'.repeat(65_536))
@@ -319,7 +319,7 @@ t.test('the slab is used again from its start when all that lay in it has left',
   t.equal(Buffer.concat(other.writes.flat()).toString(), 'not yet')
 })
 
-t.test('bytes of the caller are as they were in the call, whether the kernel takes all, some or none of them', async (t) => {
+t.test("the caller's bytes are sent as they were in the call, however many of them the kernel takes", async (t) => {
   const { client, transport } = await setUpDirectly(t)
   const bytes = Buffer.alloc(LENGTH)
   write(transport, 'head')
@@ -342,7 +342,7 @@ t.test('bytes of the caller are as they were in the call, whether the kernel tak
   t.ok((await all).equals(Buffer.concat(expected)))
 })
 
-t.test('bytes of the caller are copied for a stream', async (t) => {
+t.test("the caller's bytes are copied for a stream", async (t) => {
   const { writes, transport } = setUp()
   const bytes = Buffer.from('borrowed')
   transport.borrow(bytes)
@@ -351,7 +351,7 @@ t.test('bytes of the caller are copied for a stream', async (t) => {
   t.same(writes, [[Buffer.from('borrowed')]])
 })
 
-t.test('bytes of the caller go behind a run', async (t) => {
+t.test("the caller's bytes are sent after shared frames before them", async (t) => {
   const { client, transport } = await setUpDirectly(t)
   transport.share(Buffer.from('shared '))
   transport.borrow(Buffer.from('borrowed'))
@@ -360,7 +360,7 @@ t.test('bytes of the caller go behind a run', async (t) => {
   t.equal((await readAll(client)).toString(), 'shared borrowed')
 })
 
-t.test('what is much does not wait for the end of the tick', async (t) => {
+t.test('a large amount is written before the end of the tick', async (t) => {
   for (const send of [
     (transport: Transport) => { write(transport, 'x'.repeat(50_000)) },
     (transport: Transport) => { transport.append(Buffer.alloc(50_000, 'x')) },
@@ -375,7 +375,7 @@ t.test('what is much does not wait for the end of the tick', async (t) => {
   }
 })
 
-t.test('over a stream it does not wait either, and what follows waits for the stream', async (t) => {
+t.test('a large amount is written to a stream at once, and later bytes wait for the stream', async (t) => {
   const { writes, transport } = setUp()
   for (let i = 0; i < 8; i++) transport.append(Buffer.alloc(50_000))
   t.equal(writes.length, 1)
@@ -405,7 +405,7 @@ t.test('flushNow() sends within the tick', async (t) => {
   t.same(stream.writes, [[Buffer.from('now')]])
 })
 
-t.test('what the kernel did not take in the tick is drained when it has', async (t) => {
+t.test('drained() is called when the kernel has taken the rest after the tick', async (t) => {
   const { client, transport, events } = await setUpDirectly(t)
   const all = readAll(client)
   transport.borrow(Buffer.alloc(LENGTH))
@@ -423,7 +423,7 @@ t.test('what the kernel did not take in the tick is drained when it has', async 
   t.equal((await all).length + read, LENGTH)
 })
 
-t.test('the end of a frame that has begun to leave is not dropped', async (t) => {
+t.test('the rest of a frame that has partly left is not dropped', async (t) => {
   const { client, transport } = await setUpDirectly(t)
   transport.borrow(Buffer.alloc(LENGTH))
   write(transport, 'with it')
@@ -434,7 +434,7 @@ t.test('the end of a frame that has begun to leave is not dropped', async (t) =>
   t.equal((await readAll(client)).length, LENGTH + 7)
 })
 
-t.test('what is much, and comes behind a write that is not done, waits for the peer when the tick ends', async (t) => {
+t.test('a large amount behind a pending write waits for the peer at the end of the tick', async (t) => {
   const { writes, transport, events, finish } = setUp(undefined, false)
   write(transport, 'under way')
   await tick()
@@ -450,7 +450,7 @@ t.test('what is much, and comes behind a write that is not done, waits for the p
   t.equal(transport.queuedAmount, 0)
 })
 
-t.test('of several parts the kernel may take some, and one of them in part: the rest follows where it stopped', async (t) => {
+t.test('the kernel may take some parts whole and one in part: the rest continues where it stopped', async (t) => {
   const { client, transport } = await setUpDirectly(t)
   const { writevSync } = fs
   fs.writevSync = (fd, [first, second]) => writevSync(fd, [first!, (second as Buffer).subarray(0, 2)])
@@ -469,7 +469,7 @@ t.test('of several parts the kernel may take some, and one of them in part: the 
   t.equal(String(await readAll(client)), 'firstsecondthird')
 })
 
-t.test('what is left to the peer leaves as it reads, and is not offered to the kernel again', async (t) => {
+t.test('bytes that wait for the peer leave as it reads, and are not offered to the kernel again', async (t) => {
   const { client, transport } = await setUpDirectly(t)
   transport.borrow(Buffer.alloc(LENGTH))
   transport.waitForPeer()
@@ -483,7 +483,7 @@ t.test('what is left to the peer leaves as it reads, and is not offered to the k
   t.equal((await readAll(client)).length, LENGTH - (read - before))
 })
 
-t.test('what is written after the end is forgotten, and whoever waits for it gets an error', async (t) => {
+t.test('bytes written after the end are dropped, and their callbacks receive an error', async (t) => {
   const { writes, transport } = setUp()
   write(transport, 'before')
   transport.end()
@@ -497,7 +497,7 @@ t.test('what is written after the end is forgotten, and whoever waits for it get
   t.same(writes.flat().map(String), ['before'])
 })
 
-t.test('what waits may be forgotten, and whoever waits for it gets an error; what is under way leaves', async (t) => {
+t.test('queued bytes can be dropped with an error for their callbacks; pending writes still leave', async (t) => {
   const { writes, transport, finish } = setUp(undefined, false)
   const results: unknown[] = []
   write(transport, 'under way')
@@ -513,7 +513,7 @@ t.test('what waits may be forgotten, and whoever waits for it gets an error; wha
   t.same(writes.flat().map(String), ['under way'])
 })
 
-t.test('whoever waits for a write that is under way when the stream is cut gets an error, once', async (t) => {
+t.test('the callback of a pending write receives an error once when the stream is destroyed', async (t) => {
   const { stream, transport, open, finish } = setUp(undefined, false)
   const results: unknown[] = []
   open()

@@ -21,7 +21,7 @@ const createNoting = ({ isHttp2 = true, fail = (_count: number): boolean => fals
   return { stream, sizes, bytes: () => Buffer.concat(all) }
 }
 
-t.test('what is large goes in pieces over HTTP/2, in its order', async (t) => {
+t.test('a large buffer is written in pieces over HTTP/2, in order', async (t) => {
   const source = randomBytes(1_000, 7)
   for (const lengths of [
     [PIECE_SIZE * 3], [PIECE_SIZE + 1], [10, PIECE_SIZE, 20], [PIECE_SIZE, 1], [1, 2, 3], [PIECE_SIZE * 2 + 5, 0, 7]
@@ -41,7 +41,7 @@ t.test('what is large goes in pieces over HTTP/2, in its order', async (t) => {
   }
 })
 
-t.test('the error of a piece is that of all', async (t) => {
+t.test('an error of one piece is the error of the whole write', async (t) => {
   const { stream, sizes } = createNoting({ fail: (count) => count === 2 })
   await t.rejects(new Promise<void>((resolve, reject) => {
     writeTo(
@@ -52,7 +52,7 @@ t.test('the error of a piece is that of all', async (t) => {
   t.equal(sizes.length, 2)
 })
 
-t.test('over any other stream it goes in one', async (t) => {
+t.test('a large buffer is written at once to any other stream', async (t) => {
   const parts = [Buffer.alloc(PIECE_SIZE, 'a'), Buffer.alloc(PIECE_SIZE, 'b')]
   for (const bytes of [Buffer.concat(parts), parts]) {
     const { stream, sizes } = createNoting({ isHttp2: false })

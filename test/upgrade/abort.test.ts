@@ -6,7 +6,7 @@ import { createApp, listen } from '../fixtures/app.js'
 import { RawClient, upgradeHead } from '../fixtures/client.js'
 import { createHttp2App, Http2Client, listenHttp2 } from '../fixtures/http2.js'
 
-t.test('a request says once that its client has left', (t) => {
+t.test('a request emits aborted and close once when its client leaves', (t) => {
   const request = new EventEmitter() as IncomingMessage
   const events: string[] = []
   for (const name of ['aborted', 'close']) request.on(name, () => { events.push(name) })
@@ -18,7 +18,7 @@ t.test('a request says once that its client has left', (t) => {
 })
 
 for (const version of ['HTTP/1.1', 'HTTP/2']) {
-  t.test(`over ${version} request.signal and onRequestAbort tell a hook that the client has left`, async (t) => {
+  t.test(`over ${version} request.signal and onRequestAbort notify a hook that the client has left`, async (t) => {
     const app = version === 'HTTP/1.1' ? await createApp(t) : await createHttp2App(t)
     const events: string[] = []
     let enter = (): void => {}

@@ -46,7 +46,7 @@ async function peer (t: Test, app: FastifyInstance, port: number, bytes = '', ho
 }
 
 for (const [kind, options] of Object.entries(KINDS)) {
-  t.test(`over ${kind} an application closes although peers have sent nothing, or a part of what they have to`, async (t) => {
+  t.test(`over ${kind} an application closes although peers have sent nothing, or only a part`, async (t) => {
     const app = await createApp(t, options)
     const port = await listen(app)
     const sockets = [
@@ -97,7 +97,7 @@ t.test('an application that listens on localhost closes the connections of every
   await Promise.all(closed)
 })
 
-t.test('a stream under way of HTTP/2 is finished, and its connection ends after it', async (t) => {
+t.test('a pending HTTP/2 stream is finished, and then its connection ends', async (t) => {
   const clock = new FakeClock(t)
   const app = await createApp(t, KINDS['HTTP/2']!, 20)
   let answer = (_text: string): void => {}
@@ -124,7 +124,7 @@ t.test('a stream under way of HTTP/2 is finished, and its connection ends after 
   await closed
 })
 
-t.test('a request under way is finished, and its connection ends after it', async (t) => {
+t.test('a pending request is finished, and then its connection ends', async (t) => {
   for (const options of [{}, { https: TLS }]) {
     const app = await createApp(t, options, 20)
     let answer = (_text: string): void => {}
@@ -160,7 +160,7 @@ t.test('a request under way is finished, and its connection ends after it', asyn
   }
 })
 
-t.test('a peer that was refused, and keeps its side open, does not hold up the end', async (t) => {
+t.test('a refused peer that keeps its side open does not delay the shutdown', async (t) => {
   const app = await createApp(t, {}, 60_000)
   const socket = await peer(t, app, await listen(app), upgradeHead('/refused'))
   await once(socket, 'end')
@@ -169,7 +169,7 @@ t.test('a peer that was refused, and keeps its side open, does not hold up the e
   t.ok(performance.now() - start < 4_000, 'sooner than a refused peer may linger otherwise')
 })
 
-t.test('what became a socket is forgotten', async (t) => {
+t.test('a connection that became a socket is no longer tracked', async (t) => {
   const connections = new Connections()
   const app = Fastify()
   t.teardown(() => app.close())
@@ -191,7 +191,7 @@ t.test('what became a socket is forgotten', async (t) => {
   socket.destroy()
 })
 
-t.test('a session that begins when the application closes already takes no streams', async (t) => {
+t.test('a session that begins during the shutdown accepts no streams', async (t) => {
   const connections = new Connections()
   const server = createHttp2Server()
   const stop = connections.watch(server as unknown as Server)
@@ -209,7 +209,7 @@ t.test('a session that begins when the application closes already takes no strea
   t.equal(session.closed, true)
 })
 
-t.test('a session that the server was given without a connection is not looked after', async (t) => {
+t.test('a session without a connection is not tracked', async (t) => {
   const connections = new Connections()
   const server = createHttp2Server()
   const stop = connections.watch(server as unknown as Server)
@@ -218,7 +218,7 @@ t.test('a session that the server was given without a connection is not looked a
   t.equal(connections.size, 0)
 })
 
-t.test('a peer that was refused has 5 s to end its connection, and half a second once the application closes', async (t) => {
+t.test('a refused peer has 5 s to end its connection, and 500 ms during the shutdown', async (t) => {
   const delays: number[] = []
   t.intercept(timers, 'setTimeout', {
     value: (_callback: () => void, delay: number) => {

@@ -3,7 +3,7 @@ import t from 'tap'
 import { Deadline } from '../../lib/upgrade/deadline.js'
 import type { Upgrade } from '../../lib/upgrade/response.js'
 
-/** An upgrade that notes what is done with it. */
+/** An upgrade that records its calls. */
 class Noted extends EventEmitter implements Pick<Upgrade, 'hasBegun' | 'refuse'> {
   hasBegun = false
   readonly done: unknown[] = []
@@ -13,7 +13,7 @@ class Noted extends EventEmitter implements Pick<Upgrade, 'hasBegun' | 'refuse'>
   }
 }
 
-t.test('when nobody answered in time, 503 is answered', async (t) => {
+t.test('an expired deadline answers 503', async (t) => {
   const response = new Noted()
   const deadline = new Deadline(response)
   deadline.start(10, () => { response.done.push('expired') })
@@ -27,7 +27,7 @@ t.test('when nobody answered in time, 503 is answered', async (t) => {
   ])
 })
 
-t.test('an answer that has begun is refused to go on, and the hooks are not late', async (t) => {
+t.test('an expired deadline refuses the rest of an answer that has begun, without calling back', async (t) => {
   const response = new Noted()
   const deadline = new Deadline(response)
   response.hasBegun = true
@@ -36,7 +36,7 @@ t.test('an answer that has begun is refused to go on, and the hooks are not late
   t.equal(deadline.isOver, true)
 })
 
-t.test('a wait for the client is given up first, and there is as much time again', async (t) => {
+t.test('an expired deadline first stops waiting for the client, and then allows the same time again', async (t) => {
   const response = new Noted()
   const deadline = new Deadline(response)
   let given = 0
@@ -50,7 +50,7 @@ t.test('a wait for the client is given up first, and there is as much time again
   t.equal(response.done[0], 'expired')
 })
 
-t.test('one that is stopped does nothing', async (t) => {
+t.test('a stopped deadline does nothing', async (t) => {
   const response = new Noted()
   const stopped = new Deadline(response)
   stopped.start(1, () => { t.fail('stopped') })
@@ -62,7 +62,7 @@ t.test('one that is stopped does nothing', async (t) => {
   t.equal(stopped.isOver, false)
 })
 
-t.test('a log that throws keeps nobody from the answer', async (t) => {
+t.test('a log that throws does not prevent the answer', async (t) => {
   const response = new Noted()
   const deadline = new Deadline(response)
   deadline.start(1, () => { throw new Error('no log') })

@@ -11,7 +11,7 @@ const bounded = (timeout: number, options: { headersTimeout?: number, connection
   return [server.headersTimeout, server.connectionsCheckingInterval]
 }
 
-t.test('the head of a request is bounded where the application left what Node gives it', async (t) => {
+t.test('the head timeout is set unless the application has changed the values of Node', async (t) => {
   t.same(bounded(10_000), [10_000, 2_500])
   t.same(bounded(10_000, { connectionsCheckingInterval: 1_000 }), [10_000, 1_000])
   t.same(bounded(10_000, { headersTimeout: 20_000 }), [20_000, 30_000])
@@ -21,7 +21,7 @@ t.test('the head of a request is bounded where the application left what Node gi
   t.same(bounded(59_999), [59_999, 15_000])
 })
 
-t.test('Node reads both when it begins to listen', async (t) => {
+t.test('Node applies both timeouts when the server begins to listen', async (t) => {
   const server = createServer()
   boundHeads(server, 100)
   server.listen(0, '127.0.0.1')

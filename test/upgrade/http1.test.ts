@@ -52,7 +52,7 @@ const ANSWER = {
   reason: 'Switching Protocols', headers: ['Upgrade', 'websocket', 'Connection', 'Upgrade'], body: undefined
 }
 
-t.test('a 101 hands the stream over, with what came behind the head', async (t) => {
+t.test('a 101 hands over the stream with the bytes after the head', async (t) => {
   const { port } = await setUp(t, (_request, response, upgrade) => {
     t.equal(upgrade.isConnected, true)
     response.setHeader('Connection', 'close')
@@ -80,7 +80,7 @@ t.test('any other status is an ordinary answer, after which the connection ends'
   t.match(all, /\r\nconnection: close\r\n/i)
 })
 
-t.test('a peer that was refused, and keeps its side open, is cut', async (t) => {
+t.test('a refused peer that keeps its side open is disconnected', async (t) => {
   const { server, port } = await setUp(t, (_request, response) => { response.writeHead(403).end() }, 20)
   const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   t.teardown(() => { client.destroy() })
@@ -90,14 +90,14 @@ t.test('a peer that was refused, and keeps its side open, is cut', async (t) => 
   t.equal(accepted.readableEnded, false)
 })
 
-t.test('a body larger than the buffers of the kernel arrives whole', async (t) => {
+t.test('a body larger than the buffers of the kernel arrives complete', async (t) => {
   const { port } = await setUp(t, (_request, response) => { writeMuch(response) })
   const client = new RawClient(t, port)
   client.write(upgradeHead())
   t.ok((await client.readEnd()).length > 200 * 65_536)
 })
 
-t.test('bytes behind the head are waited for', async (t) => {
+t.test('readBody() waits for the bytes after the head', async (t) => {
   const bodies: string[] = []
   const asked = new EventEmitter()
   const { port } = await setUp(t, (_request, response, upgrade) => {
@@ -125,7 +125,7 @@ t.test('bytes behind the head are waited for', async (t) => {
   t.same(bodies, ['body', 'slow', 'FST_WIRE_HANDSHAKE_TIMEOUT'])
 })
 
-t.test('a client that was reset is not a socket', async (t) => {
+t.test('an upgrade whose client has reset the connection opens no socket', async (t) => {
   let route = (_upgrade: Http1Upgrade): void => {}
   const routed = new Promise<Http1Upgrade>((resolve) => { route = resolve })
   const { port } = await setUp(t, (_request, _response, upgrade) => { route(upgrade) })
@@ -141,7 +141,7 @@ t.test('a client that was reset is not a socket', async (t) => {
   upgrade.response.writeHead(101).end()
 })
 
-t.test('another listener keeps its path and its protocols; alone, a foreign protocol is a plain request', async (t) => {
+t.test('other listeners keep their paths and protocols; without them, a foreign protocol is ignored', async (t) => {
   const { server, stop, port } = await setUp(t, (_request, response) => { response.end('ours') })
   const ask = async (path: string, upgrade: string): Promise<string> => {
     const client = new RawClient(t, port)
@@ -159,7 +159,7 @@ t.test('another listener keeps its path and its protocols; alone, a foreign prot
   t.equal(server.listenerCount('upgrade'), 1)
 })
 
-t.test('a stream that a listener before us has answered, or is answering, is not ours', async (t) => {
+t.test('a stream that an earlier listener has answered, or is answering, is ignored', async (t) => {
   const { server, port } = await setUp(t, () => { t.fail('not routed') })
   server.prependListener('upgrade', (request, socket) => {
     if (request.headers['x-cut'] !== undefined) {
@@ -181,7 +181,7 @@ t.test('a stream that a listener before us has answered, or is answering, is not
   t.equal((await cut.readEnd()).length, 0)
 })
 
-t.test('those who do not answer in time are answered for, and what they say afterwards is dropped', async (t) => {
+t.test('an upgrade without an answer in time gets 503, and later answers are dropped', async (t) => {
   let expired = 0
   const responses: ServerResponse[] = []
   const { port } = await setUp(t, (_request, response, upgrade) => {
@@ -210,7 +210,7 @@ t.test('those who do not answer in time are answered for, and what they say afte
   t.equal(response!.statusCode, 503)
 })
 
-t.test('a client that is late with its bytes is told so, by whoever answers', async (t) => {
+t.test('a handshake whose body is late gets 408 from the handler', async (t) => {
   const { port } = await setUp(t, (_request, response, upgrade) => {
     upgrade.limitTime(30, () => { t.fail('the hooks are not late') })
     upgrade.readBody(8).catch((error: { statusCode: number, message: string }) => {
@@ -224,7 +224,7 @@ t.test('a client that is late with its bytes is told so, by whoever answers', as
   )
 })
 
-t.test('if nobody answers it then, it gets its answer all the same', async (t) => {
+t.test('a handshake whose body is late gets 503 if the handler does not answer', async (t) => {
   const { port } = await setUp(t, (_request, _response, upgrade) => {
     upgrade.limitTime(30, () => {})
     upgrade.readBody(8).catch(() => {})
@@ -234,7 +234,7 @@ t.test('if nobody answers it then, it gets its answer all the same', async (t) =
   t.match((await client.readEnd()).toString(), /^HTTP\/1\.1 503 /)
 })
 
-t.test('an answer that does not end in time is cut', async (t) => {
+t.test('an answer that does not end in time is aborted', async (t) => {
   const { port } = await setUp(t, (_request, response, upgrade) => {
     upgrade.limitTime(30, () => { t.fail('the answer has begun') })
     response.writeHead(403)
@@ -245,7 +245,7 @@ t.test('an answer that does not end in time is cut', async (t) => {
   t.match((await client.readEnd()).toString(), /begun/)
 })
 
-t.test('what was answered in time, or is gone, has no timer left', async (t) => {
+t.test('an upgrade that was answered in time, or whose client left, has no timer', async (t) => {
   const countTimers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = countTimers()
   let route = (_response: ServerResponse): void => {}
@@ -272,7 +272,7 @@ t.test('what was answered in time, or is gone, has no timer left', async (t) => 
   t.equal(countTimers(), before)
 })
 
-t.test('it is told once when a connection is over: a refusal when it is answered, a socket when it is gone', async (t) => {
+t.test('onceFinished() calls back once: for a refusal when it is answered, for a socket when it closes', async (t) => {
   const told: string[] = []
   let route = (_name: string): void => {}
   const { port } = await setUp(t, (request, response, upgrade) => {
@@ -299,7 +299,7 @@ t.test('it is told once when a connection is over: a refusal when it is answered
   t.same(told, ['/refused', '/demo'])
 })
 
-t.test('it is told at once of a connection that is gone already', async (t) => {
+t.test('onceFinished() calls back at once if the connection has already closed', async (t) => {
   let route = (_upgrade: Http1Upgrade): void => {}
   const routed = new Promise<Http1Upgrade>((resolve) => { route = resolve })
   const { port } = await setUp(t, (_request, _response, upgrade) => { route(upgrade) })
@@ -316,7 +316,7 @@ t.test('it is told at once of a connection that is gone already', async (t) => {
   t.ok(isOver)
 })
 
-t.test('a server that asks is told which requests are upgrades', async (t) => {
+t.test('shouldUpgradeCallback accepts WebSocket upgrades, and others only if they have a listener', async (t) => {
   const before = (): boolean => true
   const server = Object.assign(createServer(), {
     shouldUpgradeCallback: before as (request: IncomingMessage) => boolean
@@ -330,7 +330,7 @@ t.test('a server that asks is told which requests are upgrades', async (t) => {
   t.equal(server.shouldUpgradeCallback, before)
 })
 
-t.test('what a listener throws when the client is gone is reported', async (t) => {
+t.test('errors of listeners after the client has left are reported', async (t) => {
   let route = (_upgrade: Http1Upgrade): void => {}
   const routed = new Promise<Http1Upgrade>((resolve) => { route = resolve })
   const { port, failures } = await setUp(t, (request, _response, upgrade) => {
@@ -347,7 +347,7 @@ t.test('what a listener throws when the client is gone is reported', async (t) =
   t.match(failures, [{ message: 'of the listener' }])
 })
 
-/** A server whose plain requests are answered when they are told to be. */
+/** A server whose plain requests the test answers. */
 const setUpPipelining = async (t: Test, route: Routing) => {
   const responses: ServerResponse[] = []
   const { server, port } = await setUp(t, route)
@@ -365,7 +365,7 @@ const setUpPipelining = async (t: Test, route: Routing) => {
 
 const PLAIN = 'GET /plain HTTP/1.1\r\nHost: example.com\r\n\r\n'
 
-t.test('an upgrade that comes in one piece with requests is answered behind them', async (t) => {
+t.test('a pipelined upgrade is answered after the requests before it', async (t) => {
   const { client, responses, plain } = await setUpPipelining(t, (_request, response, upgrade) => {
     upgrade.accept(ANSWER, (stream, head) => { stream.end(head) })
     response.writeHead(101).end()
@@ -381,7 +381,7 @@ t.test('an upgrade that comes in one piece with requests is answered behind them
   t.match(all, /second.*HTTP\/1\.1 101 .*early$/s)
 })
 
-t.test('so is one that is handed back', async (t) => {
+t.test('a pipelined upgrade to another protocol is answered after the requests before it', async (t) => {
   const { client, responses, plain } = await setUpPipelining(t, () => { t.fail('not routed') })
   client.write(PLAIN + upgradeHead('/demo', { Upgrade: 'h2c', Connection: 'Upgrade, close' }))
   await plain(1)
@@ -391,7 +391,7 @@ t.test('so is one that is handed back', async (t) => {
   t.match((await client.readEnd()).toString(), /first.*second/s)
 })
 
-t.test('one behind an answer that ends the connection is not answered', async (t) => {
+t.test('a pipelined upgrade after an answer with Connection: close is not answered', async (t) => {
   const { client, responses, plain } = await setUpPipelining(t, () => { t.fail('not routed') })
   client.write(PLAIN + upgradeHead('/demo'))
   await plain(1)
@@ -401,7 +401,7 @@ t.test('one behind an answer that ends the connection is not answered', async (t
   t.match((await client.readEnd()).toString(), /last$/)
 })
 
-t.test('a reset of a connection whose upgrade waits, or is nobody\'s, does no harm', async (t) => {
+t.test('a reset of a connection whose upgrade is pending or ignored does no harm', async (t) => {
   const { server, port, responses, plain } = await setUpPipelining(t, () => { t.fail('not routed') })
   const waiting = connect(port, '127.0.0.1')
   const upgraded = once(server, 'upgrade')
@@ -422,7 +422,7 @@ t.test('a reset of a connection whose upgrade waits, or is nobody\'s, does no ha
   await new Promise((resolve) => { left.on('close', resolve) })
 })
 
-t.test('a body that cannot come, since the client ended before it was asked for, is not waited for', async (t) => {
+t.test('readBody() does not wait for a client that has already ended', async (t) => {
   const { port } = await setUp(t, (_request, response, upgrade) => {
     response.socket!.once('end', () => {
       upgrade.readBody(4).catch((error: { code: string }) => { response.end(error.code) })
@@ -435,7 +435,7 @@ t.test('a body that cannot come, since the client ended before it was asked for,
   t.match((await client.readEnd()).toString(), /FST_WIRE_HANDSHAKE_TIMEOUT$/)
 })
 
-/** A connection in memory that counts what is written to it. */
+/** A connection in memory that records writes. */
 const emitHandshake = (server: Server, head: string) => {
   const writes: string[] = []
   const stream = new Duplex({
@@ -455,7 +455,7 @@ const emitHandshake = (server: Server, head: string) => {
   return { writes, written }
 }
 
-t.test('head and body of an answer leave in one write, that of a handshake and that of a refusal', async (t) => {
+t.test('head and body of an answer leave in one write, for a handshake as for a refusal', async (t) => {
   const { server } = await setUp(t, (request, response, upgrade) => {
     upgrade.accept({ ...ANSWER, body: Buffer.from('digest') }, (stream) => { stream.end() })
     if (request.url === '/demo') response.writeHead(101).end()
@@ -471,7 +471,7 @@ t.test('head and body of an answer leave in one write, that of a handshake and t
   }
 })
 
-t.test('a header that HTTP cannot attachUpgrade leaves the response as it was, so that it can be answered once more', async (t) => {
+t.test('an invalid header throws and leaves the response unchanged, so that it can be answered again', async (t) => {
   const { port } = await setUp(t, (request, response, upgrade) => {
     if (request.url === '/demo') upgrade.accept(ANSWER, () => { t.fail('no socket') })
     const bad = { 'x-list': ['good', 'b\u2603d'] }
@@ -485,7 +485,7 @@ t.test('a header that HTTP cannot attachUpgrade leaves the response as it was, s
   }
 })
 
-t.test('what is set on the reply goes before what is set on the response, and a 101 has no body, no trailer', async (t) => {
+t.test('headers of the reply override those of the response, and a 101 has no body and no trailers', async (t) => {
   const { port } = await setUp(t, (_request, response, upgrade) => {
     response.setHeader('x-two', 'response')
     response.setHeader('trailer', 'x-trailer')
@@ -507,7 +507,7 @@ t.test('what is set on the reply goes before what is set on the response, and a 
   )
 })
 
-t.test('a status of 101 without a head is the answer of the handshake, by its end as by its head', async (t) => {
+t.test('a status of 101 without a head accepts the handshake, by end() as by writeHead()', async (t) => {
   const { port } = await setUp(t, (_request, response, upgrade) => {
     upgrade.accept(ANSWER, (stream) => { stream.end() })
     response.statusCode = 101
@@ -521,7 +521,7 @@ t.test('a status of 101 without a head is the answer of the handshake, by its en
   )
 })
 
-t.test('the head of a 101 is flushed once, and that of any other answer is flushed as by Node', async (t) => {
+t.test('flushHeaders() sends the head of a 101 once, and that of other answers as Node does', async (t) => {
   let end = (): void => {}
   const { port } = await setUp(t, (request, response, upgrade) => {
     upgrade.accept(ANSWER, (stream) => { stream.end() })
@@ -562,7 +562,7 @@ t.test('an answer that has begun does not become a 101', async (t) => {
   t.notMatch(all, 'HTTP/1.1 101')
 })
 
-t.test('a response whose prototype knows nothing of Node says all the same that a 101 was sent, and that it has ended', async (t) => {
+t.test('headersSent and writableEnded are right after a 101, whatever the prototype of the response', async (t) => {
   const { port } = await setUp(t, (_request, response, upgrade) => {
     Object.setPrototypeOf(response, Object.create(ServerResponse.prototype, {
       headersSent: { get: () => false },
@@ -578,7 +578,7 @@ t.test('a response whose prototype knows nothing of Node says all the same that 
   t.match(await client.upgrade(), /^HTTP\/1\.1 101 /)
 })
 
-t.test('what is thrown on the way to the 101 is answered with 500, and what is thrown behind it cuts the connection', async (t) => {
+t.test('an error before the 101 gets 500, an error after it closes the connection', async (t) => {
   const { port, failures } = await setUp(t, (request, response, upgrade) => {
     if (request.url !== '/demo') throw new Error(request.url)
     upgrade.accept(ANSWER, () => { throw new Error('/demo') })

@@ -50,7 +50,7 @@ const setUp = async (t: Test, route: Routing, secure = false) => {
   }
 }
 
-t.test('a client learns with the first settings that it may open sockets', async (t) => {
+t.test('the first settings announce extended CONNECT to a client', async (t) => {
   const { client } = await setUp(t, () => {})
   t.equal(client.session.remoteSettings.enableConnectProtocol, true)
   t.equal(isHttp2Server(createServer()), true)
@@ -77,7 +77,7 @@ t.test('a 200 after accept() hands the stream over', async (t) => {
     response.writeHead(200, { 'content-length': '0', 'x-two': 'reply', upgrade: 'websocket', 'x-none': undefined })
     t.equal(upgrade.isAccepted, true)
     response.end()
-    // What follows is for nobody.
+    // Later writes are dropped.
     response.writeHead(500)
     t.equal(response.write('no frame'), false)
     response.end('no frame')
@@ -98,7 +98,7 @@ t.test('a 200 after accept() hands the stream over', async (t) => {
   t.equal(await peer.closed(), 0)
 })
 
-t.test('the stream of a socket holds neither its request nor its response', async (t) => {
+t.test('the stream of a socket does not keep its request and response in memory', async (t) => {
   let stream: ServerHttp2Stream | undefined
   let request: unknown
   let response: unknown
@@ -119,7 +119,7 @@ t.test('the stream of a socket holds neither its request nor its response', asyn
   await closed
 })
 
-t.test('any other status is an ordinary answer, without what HTTP/2 does not have', async (t) => {
+t.test('any other status is an ordinary answer, without headers that HTTP/2 forbids', async (t) => {
   const { client } = await setUp(t, (request, response, upgrade) => {
     upgrade.accept(ANSWER, () => { t.fail('no socket') })
     if (request.url === '/trailers') response.addTrailers({ 'x-trailer': 'yes' })
@@ -142,7 +142,7 @@ t.test('any other status is an ordinary answer, without what HTTP/2 does not hav
   t.same(await client.get('/'), { status: 200, body: 'plain' })
 })
 
-t.test('a body is written as the client takes it', async (t) => {
+t.test('a body is written as fast as the client reads it', async (t) => {
   const { client } = await setUp(t, (_request, response) => {
     let left = 50
     let drains = 0
@@ -162,7 +162,7 @@ t.test('a body is written as the client takes it', async (t) => {
   t.equal((await peer.readEnd()).length, 50 * 65_536)
 })
 
-t.test('what comes late, when the client has its answer and is gone, is dropped', async (t) => {
+t.test('writes after the client has its answer and has left are dropped', async (t) => {
   let route = (_response: Http2ServerResponse): void => {}
   const routed = new Promise<Http2ServerResponse>((resolve) => { route = resolve })
   const { client } = await setUp(t, (_request, response) => {
@@ -176,12 +176,12 @@ t.test('what comes late, when the client has its answer and is gone, is dropped'
   response.writeHead(500, { 'x-late': 'yes' }).end('late')
 })
 
-t.test('a status of success without accept() opens no socket', async (t) => {
+t.test('a 2xx status without accept() opens no socket', async (t) => {
   const { client } = await setUp(t, (_request, response) => { response.writeHead(204).end() })
   t.equal((await client.open()).status, 403)
 })
 
-t.test('a client that is gone gets no socket', async (t) => {
+t.test('a handshake whose client has left opens no socket', async (t) => {
   let route = (_upgrade: Http2Upgrade): void => {}
   const { client } = await setUp(t, (_request, _response, upgrade) => { route(upgrade) })
   for (const whole of [false, true]) {
@@ -203,7 +203,7 @@ t.test('a client that is gone gets no socket', async (t) => {
   }
 })
 
-t.test('one that leaves between head and end of the answer gets none either', async (t) => {
+t.test('a client that leaves between head and end of the answer gets no socket', async (t) => {
   let route = (_response: Http2ServerResponse): void => {}
   const routed = new Promise<Http2ServerResponse>((resolve) => { route = resolve })
   const { client } = await setUp(t, (_request, response, upgrade) => {
@@ -219,7 +219,7 @@ t.test('one that leaves between head and end of the answer gets none either', as
   response.end()
 })
 
-t.test('those who do not answer in time are answered for, and what they say afterwards is dropped', async (t) => {
+t.test('a handshake without an answer in time gets 503, and later answers are dropped', async (t) => {
   const responses: Http2ServerResponse[] = []
   const upgrades: Http2Upgrade[] = []
   let expired = 0
@@ -245,7 +245,7 @@ t.test('those who do not answer in time are answered for, and what they say afte
   t.equal((await upgrades[0]!.readBody()).length, 0)
 })
 
-t.test('what was answered in time, or is gone, has no timer left', async (t) => {
+t.test('a handshake that was answered in time, or whose client left, has no timer', async (t) => {
   const countTimers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = countTimers()
   let route = (): void => {}
@@ -275,7 +275,7 @@ t.test('what was answered in time, or is gone, has no timer left', async (t) => 
   peer.stream.close(CANCEL)
 })
 
-t.test('when it closes, connections that had a handshake take no more streams', async (t) => {
+t.test('sessions that had a handshake accept no more streams when the listener closes', async (t) => {
   const { client, listener } = await setUp(t, (_request, response) => { response.writeHead(401).end() })
   await client.open()
   const goaway = once(client.session, 'goaway')
@@ -283,7 +283,7 @@ t.test('when it closes, connections that had a handshake take no more streams', 
   t.equal((await goaway)[0], 0)
 })
 
-t.test('a plain CONNECT and other protocols are answered as by Node, unless somebody listens to them', async (t) => {
+t.test('a plain CONNECT and other protocols are answered as by Node, unless another listener does', async (t) => {
   const { client, server, listener } = await setUp(t, (_request, response) => { response.writeHead(401).end('ours') })
   const ask = async (path: string, headers: Record<string, string | undefined> = {}): Promise<string> => {
     const peer = await client.open(path, headers)
@@ -306,7 +306,7 @@ t.test('a plain CONNECT and other protocols are answered as by Node, unless some
   t.equal(server.listenerCount('connect'), 1)
 })
 
-t.test('a stream that a listener before us has answered is not ours', async (t) => {
+t.test('a stream that an earlier listener has answered is ignored', async (t) => {
   const { client, server } = await setUp(t, () => { t.fail('not routed') })
   server.prependListener('connect', (request, response) => {
     if (request.url === '/demo') response.end('theirs')
@@ -316,7 +316,7 @@ t.test('a stream that a listener before us has answered is not ours', async (t) 
   await t.rejects(client.open('/closed'), /the code 8/)
 })
 
-t.test('where somebody else has sockets over HTTP/1.1, a client is told to come with that', async (t) => {
+t.test('a client gets HTTP_1_1_REQUIRED if another listener has the path over HTTP/1.1', async (t) => {
   for (const secure of [true, false]) {
     const { client, server } = await setUp(t, (_request, response) => { response.writeHead(401).end('ours') }, secure)
     server.on('upgrade', () => {})
@@ -333,7 +333,7 @@ t.test('where somebody else has sockets over HTTP/1.1, a client is told to come 
   }
 })
 
-t.test('what is thrown on the way to the 200 is answered with 500, and what is thrown behind it resets the stream', async (t) => {
+t.test('an error before the 200 gets 500, an error after it resets the stream', async (t) => {
   const { client, failures } = await setUp(t, (request, response, upgrade) => {
     if (request.url !== '/demo') throw new Error(request.url)
     upgrade.accept(ANSWER, () => { throw new Error('/demo') })
@@ -348,7 +348,7 @@ t.test('what is thrown on the way to the 200 is answered with 500, and what is t
   t.match(failures, [{ message: '/other' }, { message: '/demo' }])
 })
 
-t.test('a response that a package has given the prototype of HTTP/1.1 is answered over HTTP/2', async (t) => {
+t.test('a response with the prototype of HTTP/1.1 is answered over HTTP/2', async (t) => {
   const { client } = await setUp(t, (request, response, upgrade) => {
     Object.setPrototypeOf(response, Object.create(ServerResponse.prototype) as object)
     upgrade.accept(ANSWER, (stream) => { stream.end('opened') })
@@ -363,7 +363,7 @@ t.test('a response that a package has given the prototype of HTTP/1.1 is answere
   t.equal(await peer.readEnd(), 'opened')
 })
 
-t.test('the request of a connection that is no socket of Node has that connection, with its addresses', async (t) => {
+t.test('a request has the connection and its addresses, even if the connection is not a net.Socket', async (t) => {
   const seen: unknown[] = []
   const { server } = await setUp(t, (request, response) => {
     seen.push(request.socket.remoteAddress)
@@ -382,7 +382,7 @@ t.test('the request of a connection that is no socket of Node has that connectio
   t.same(seen, ['192.0.2.7'])
 })
 
-t.test('a CONNECT over HTTP/1.1 is cut, unless somebody listens to it', async (t) => {
+t.test('a CONNECT over HTTP/1.1 is closed, unless another listener handles it', async (t) => {
   const server = createTlsServer()
   const listener = listenForConnects(server, () => { t.fail('not routed') }, () => true, (error) => { t.error(error) })
   server.listen(0, '127.0.0.1')

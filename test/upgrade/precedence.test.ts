@@ -16,7 +16,7 @@ const setUp = () => {
   return { server, heard, ours, theirs, precedence }
 }
 
-t.test('listeners behind ours hear of the upgrades that are not taken', (t) => {
+t.test('later upgrade listeners receive only upgrades that were not handled', (t) => {
   const { server, heard, ours, theirs, precedence } = setUp()
   server.prependListener('request', () => { heard.push('request') })
   t.equal(Object.hasOwn(server, 'emit'), false, 'a server with one listener is left as it is')

@@ -11,7 +11,7 @@ const setUp = (isAccepted: boolean) => {
   return { stream, response, upgrade, notify: () => { calls++ }, calls: () => calls }
 }
 
-t.test('a refusal is finished when it was answered, and the callback runs once', async (t) => {
+t.test('onceFinished() calls back once when a refusal has been answered', async (t) => {
   const { stream, response, upgrade, notify, calls } = setUp(false)
   onceFinished(upgrade, stream, notify)
   response.emit('finish')
@@ -21,7 +21,7 @@ t.test('a refusal is finished when it was answered, and the callback runs once',
   t.equal(calls(), 1)
 })
 
-t.test('an accepted upgrade is finished when its stream closes', async (t) => {
+t.test('onceFinished() calls back for an accepted upgrade when its stream closes', async (t) => {
   const { stream, response, upgrade, notify, calls } = setUp(true)
   onceFinished(upgrade, stream, notify)
   response.emit('finish')
@@ -31,7 +31,7 @@ t.test('an accepted upgrade is finished when its stream closes', async (t) => {
   t.equal(calls(), 1)
 })
 
-t.test('an upgrade whose stream has closed is finished at once', async (t) => {
+t.test('onceFinished() calls back at once for an upgrade whose stream has closed', async (t) => {
   const { stream, upgrade, notify, calls } = setUp(true)
   stream.destroy()
   await once(stream, 'close')
@@ -39,7 +39,7 @@ t.test('an upgrade whose stream has closed is finished at once', async (t) => {
   t.equal(calls(), 1)
 })
 
-t.test('errors of the listeners for the end of an accepted response are reported', async (t) => {
+t.test('errors of end listeners of an accepted response are reported', async (t) => {
   const errors: unknown[] = []
   const response = new EventEmitter()
   emitFinish(response, (error) => { errors.push(error) })
@@ -48,7 +48,7 @@ t.test('errors of the listeners for the end of an accepted response are reported
   t.match(errors, [{ message: 'of a hook' }])
 })
 
-t.test('a response leads to its upgrade, whatever becomes of its prototype', async (t) => {
+t.test('upgradeOf() finds the upgrade of a response, whatever its prototype', async (t) => {
   const response = {}
   const upgrade = {} as Upgrade
   t.equal(upgradeOf(response), undefined)

@@ -49,7 +49,7 @@ const closed = async (stream: ServerHttp2Stream): Promise<void> => {
   }
 }
 
-t.test('the first handshake lets more come at a time', async (t) => {
+t.test('the first handshake enlarges the flow control windows', async (t) => {
   const { client, open, session } = await setUp(t)
   t.equal(client.session.state.remoteWindowSize, 65_535)
   const widened = once(client.session, 'remoteSettings')
@@ -59,7 +59,7 @@ t.test('the first handshake lets more come at a time', async (t) => {
   t.equal(session.state.effectiveLocalWindowSize, 1_048_576)
 })
 
-t.test('not where the application said how much', async (t) => {
+t.test('window sizes that the application has set are kept', async (t) => {
   const { client, open, session, server } = await setUp(t, { settings: { initialWindowSize: 100_000 } })
   session.setLocalWindowSize(200_000)
   let isChanged = false
@@ -73,7 +73,7 @@ t.test('not where the application said how much', async (t) => {
   t.equal(server.listening, true)
 })
 
-t.test('settings that are not acknowledged are waited for', async (t) => {
+t.test('new settings are sent after pending settings are acknowledged', async (t) => {
   const { client, session, sessions } = await setUp(t, { maxOutstandingSettings: 1 } as ServerOptions)
   await new Promise<void>((resolve) => {
     session.pendingSettingsAck
@@ -91,7 +91,7 @@ t.test('settings that are not acknowledged are waited for', async (t) => {
   t.equal(settings[0].initialWindowSize, 262_144)
 })
 
-t.test('while there are sockets there is no idle timeout', async (t) => {
+t.test('a session has no idle timeout while it has sockets', async (t) => {
   const { open, timeout } = await setUp(t)
   t.equal(timeout(), 60_000)
   const [first, second] = [await open(), await open()]
@@ -108,7 +108,7 @@ t.test('while there are sockets there is no idle timeout', async (t) => {
   await closed(third.far)
 })
 
-t.test('a session that nobody told of, or that has no timeout, is none of its business', async (t) => {
+t.test('an untracked session, or one without a timeout, keeps its timeout', async (t) => {
   const { open, session, timeout, sessions, server, client } = await setUp(t)
   const accepted = once(server, 'stream') as Promise<[ServerHttp2Stream]>
   const near = client.request('/')
@@ -124,7 +124,7 @@ t.test('a session that nobody told of, or that has no timeout, is none of its bu
   t.equal(timeout(), 0)
 })
 
-t.test('closed, it takes no more streams, and ends with the last one', async (t) => {
+t.test('a session that is closing accepts no more streams, and ends with its last one', async (t) => {
   const { open, sessions, client, session } = await setUp(t)
   const [first, second] = [await open(), await open()]
   const goaway = once(client.session, 'goaway')
@@ -140,7 +140,7 @@ t.test('closed, it takes no more streams, and ends with the last one', async (t)
   await gone
 })
 
-t.test('a peer that does not close its connection then does not hold up the end', async (t) => {
+t.test('a peer that keeps its connection open after the last stream does not delay close()', async (t) => {
   const { server, sessions } = await setUp(t)
   const accepted = once(server, 'stream') as Promise<[ServerHttp2Stream]>
   const frozen = connectFrozen(t, (server.address() as AddressInfo).port)
@@ -158,7 +158,7 @@ t.test('a peer that does not close its connection then does not hold up the end'
   t.equal(frozen.writable, true)
 })
 
-t.test('nor does one that has something left, when it is not there', async (t) => {
+t.test('a frozen peer with open streams delays close() by the given time at most', async (t) => {
   const { server, sessions } = await setUp(t)
   const accepted = once(server, 'stream') as Promise<[ServerHttp2Stream]>
   connectFrozen(t, (server.address() as AddressInfo).port)
@@ -170,7 +170,7 @@ t.test('nor does one that has something left, when it is not there', async (t) =
   await gone
 })
 
-t.test('one that is there keeps it as long as there are streams', async (t) => {
+t.test('a peer that answers pings keeps its session open during close() while it has streams', async (t) => {
   const { server, sessions, session, client } = await setUp(t)
   const accepted = once(server, 'stream') as Promise<[ServerHttp2Stream]>
   client.request('/')
@@ -187,7 +187,7 @@ t.test('one that is there keeps it as long as there are streams', async (t) => {
   await gone
 })
 
-t.test('one whose first handshake comes after that is closed as well', async (t) => {
+t.test('a session whose first handshake comes after close() is closed as well', async (t) => {
   const { server, sessions, session, client } = await setUp(t)
   sessions.close(100)
   const accepted = once(server, 'stream') as Promise<[ServerHttp2Stream]>

@@ -7,7 +7,7 @@ const setUp = () => {
   return { written, upgrade: { refuse: (...refusal: unknown[]) => { written.push(...refusal) } } }
 }
 
-t.test('the answer has the code, the sentence, its length, and when to come again', async (t) => {
+t.test('the answer has the code, the message, its length, and Retry-After', async (t) => {
   const { written, upgrade } = setUp()
   answerUnavailable(upgrade, new ServerClosing())
   const [status, headers, body] = written as [number, Record<string, unknown>, string]
@@ -18,7 +18,7 @@ t.test('the answer has the code, the sentence, its length, and when to come agai
   })
 })
 
-t.test('what is thrown is reported and answered, and not told to the client', async (t) => {
+t.test('a thrown error is reported and answered, without its message', async (t) => {
   const { written, upgrade } = setUp()
   const failures: unknown[] = []
   const error = new Error('a secret')
@@ -31,13 +31,13 @@ t.test('what is thrown is reported and answered, and not told to the client', as
   })
 })
 
-t.test('with a log that throws the client has its answer all the same', async (t) => {
+t.test('a client gets its answer although the log throws', async (t) => {
   const { written, upgrade } = setUp()
   answerFailure(upgrade, new Error(), () => { throw new Error('no log') }, () => { t.fail('answered, not cut') })
   t.equal(written[0], 500)
 })
 
-t.test('the connection is cut where there is nothing to answer with, or the answer fails', async (t) => {
+t.test('the connection is closed if there is no response, or if the answer fails', async (t) => {
   let cuts = 0
   const cut = (): void => { cuts++ }
   answerFailure(undefined, new Error(), () => {}, cut)
