@@ -85,7 +85,10 @@ export class ServerLink implements RedisLink {
           resolve()
         })
         client.on('error', (error: Error) => {
-          events.down(error)
+          // After most errors the client makes another connection. It keeps the one that it could not read, where
+          // nothing that follows can be read either.
+          if (client.isReady) this.#reconnect(client, events, error)
+          else events.down(error)
           resolve()
         })
         // Goes on trying; what goes wrong was an 'error' before.
@@ -103,8 +106,10 @@ export class ServerLink implements RedisLink {
     this.#pings = timers.setInterval(() => {
       for (const client of [this.#commands, this.#subscriber]) {
         if (!client.isReady) unanswered.delete(client)
-        else if (unanswered.delete(client)) this.#reconnect(client, events)
-        else {
+        else if (unanswered.delete(client)) {
+          const error = new Error(`the server has not answered for ${this.#pingInterval} ms`)
+          this.#reconnect(client, events, error)
+        } else {
           unanswered.add(client)
           const answered = (): void => { unanswered.delete(client) }
           client.ping().then(answered, answered)
@@ -114,10 +119,10 @@ export class ServerLink implements RedisLink {
   }
 
   /** Rejects what was asked of the connection, and makes another; the client subscribes again by itself. */
-  #reconnect (client: NodeRedisClient, events: LinkEvents): void {
+  #reconnect (client: NodeRedisClient, events: LinkEvents, error: Error): void {
     client.destroy()
     if (client === this.#commands) events.disconnected()
-    events.down(new Error(`the server has not answered for ${this.#pingInterval} ms`))
+    events.down(error)
     client.connect().catch(() => {})
   }
 

@@ -38,3 +38,24 @@ t.test('a connection that has not answered a ping is made anew, one that is away
   t.strictSame(seen.slice(2, 4), ['disconnected', 'down'])
   link.close()
 })
+
+t.test('a connection that was kept after an error is made anew', async (t) => {
+  const [commands, subscriber] = [new FakeRedis(goodReply), new FakeRedis(goodReply)]
+  const seen: string[] = []
+  const events = Object.fromEntries(
+    [
+      'connected', 'disconnected', 'ready', 'down', 'restored'
+    ].map((name) => [name, () => { seen.push(name) }])) as unknown as LinkEvents
+  const link = new ServerLink(commands as unknown as NodeRedisClient, subscriber as unknown as NodeRedisClient, 1_000)
+  await link.open(events)
+  subscriber.emit('error', new TypeError('a reply that nobody waits for'))
+  await turn()
+  t.equal(subscriber.destroyed, 1)
+  t.equal(commands.destroyed, 0)
+  t.strictSame(seen, ['connected', 'ready', 'down', 'ready'])
+  subscriber.isReady = false
+  subscriber.emit('error', new Error('lost'))
+  t.equal(subscriber.destroyed, 1, 'the client connects again by itself')
+  t.strictSame(seen.slice(4), ['down'])
+  link.close()
+})
