@@ -104,17 +104,24 @@ export class ServerLink implements RedisLink {
   #watch (events: LinkEvents): void {
     const unanswered = new Set<NodeRedisClient>()
     this.#pings = timers.setInterval(() => {
+      const late: NodeRedisClient[] = []
       for (const client of [this.#commands, this.#subscriber]) {
         if (!client.isReady) unanswered.delete(client)
-        else if (unanswered.delete(client)) {
-          const error = new Error(`the server has not answered for ${this.#pingInterval} ms`)
-          this.#reconnect(client, events, error)
-        } else {
+        else if (unanswered.has(client)) late.push(client)
+        else {
           unanswered.add(client)
           const answered = (): void => { unanswered.delete(client) }
           client.ping().then(answered, answered)
         }
       }
+      if (late.length === 0) return
+      // Timers are due before input is read: where this process was busy, the answer may have come meanwhile.
+      timers.setImmediate(() => {
+        for (const client of late) {
+          if (!unanswered.delete(client) || !client.isReady) continue
+          this.#reconnect(client, events, new Error(`the server has not answered for ${this.#pingInterval} ms`))
+        }
+      })
     }, this.#pingInterval).unref()
   }
 

@@ -39,6 +39,29 @@ t.test('a connection that has not answered a ping is made anew, one that is away
   link.close()
 })
 
+t.test('an answer that came while this process was busy counts', async (t) => {
+  let look = (): void => {}
+  t.intercept(timers, 'setInterval', {
+    value: (callback: () => void) => {
+      look = callback
+      return { unref: () => undefined }
+    }
+  })
+  const [commands, subscriber] = [new FakeRedis(goodReply), new FakeRedis(goodReply)]
+  let answer = (): void => {}
+  commands.ping = () => new Promise((resolve) => { answer = () => { resolve('PONG') } })
+  const link = new ServerLink(commands as unknown as NodeRedisClient, subscriber as unknown as NodeRedisClient, 1_000)
+  const ignore = (): void => {}
+  await link.open({ connected: ignore, disconnected: ignore, ready: ignore, down: ignore, restored: ignore })
+  look()
+  await turn()
+  look()
+  answer()
+  await turn()
+  t.equal(commands.destroyed, 0)
+  link.close()
+})
+
 t.test('a connection that was kept after an error is made anew', async (t) => {
   const [commands, subscriber] = [new FakeRedis(goodReply), new FakeRedis(goodReply)]
   const seen: string[] = []

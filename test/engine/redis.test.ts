@@ -221,9 +221,13 @@ t.test('a subscription that failed is not ended at the server, one that comes la
   await until(async () => ended.length > 0)
   t.strictSame(ended, ['wire:{late}'])
   const closed = t.rejects(engine.subscribe('overtaken'), { code: 'FST_WIRE_ENGINE_CLOSED' })
+  engine.subscribe('left').catch(() => {})
+  const left = engine.unsubscribe('left')
   await engine.close()
   answers[2]!.resolve()
-  await closed
+  answers[3]!.resolve()
+  await Promise.all([closed, left])
+  t.equal(ended.length, 1, 'nothing is ended of a connection that is closed')
 })
 
 t.test('subscribing waits for what is being unsubscribed, and the other way round', async (t) => {
