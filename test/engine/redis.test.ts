@@ -230,6 +230,22 @@ t.test('a subscription that failed is not ended at the server, one that comes la
   t.equal(ended.length, 1, 'nothing is ended of a connection that is closed')
 })
 
+t.test('an unsubscription that fails is made good when the connection is back', async (t) => {
+  const { client, connections } = fakeClient(goodReply)
+  const { engine } = await open(t, { client })
+  const [commands, subscriber] = connections as [FakeRedis, FakeRedis]
+  await engine.subscribe('t')
+  const unsubscribe = subscriber.sUnsubscribe.bind(subscriber)
+  subscriber.sUnsubscribe = () => Promise.reject(new Error('lost'))
+  await engine.unsubscribe('t')
+  subscriber.sUnsubscribe = unsubscribe
+  t.equal(subscriber.channels.size, 1)
+  commands.isReady = false
+  commands.emit('error', new Error('lost'))
+  await commands.connect()
+  await until(async () => subscriber.channels.size === 0)
+})
+
 t.test('subscribing waits for what is being unsubscribed, and the other way round', async (t) => {
   const turns = new SubscriptionTurns()
   const begun: string[] = []
