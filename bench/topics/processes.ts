@@ -69,6 +69,8 @@ export async function measureProcesses (
       }
     }
     await run(WARM_UP)
+    const missed = WARM_UP * subscribers - latencies.length
+    if (missed > 0) console.error(`${kind}: ${missed} messages were missing when the measurement began`)
     const before = servers.map(({ pid }) => cpuTime(pid as number))
     await run(count)
     const [publishing, ...receiving] = servers.map(({ pid }, i) =>
@@ -96,7 +98,8 @@ async function connect (kind: Kind, port: number, receive: (text: string) => voi
     const socket = new WebSocket(`ws://127.0.0.1:${port}/rooms/7`)
     socket.on('message', (data) => { receive(String(data)) })
     await once(socket, 'open')
-    return socket
+    socket.on('close', (code) => { console.error(`${kind}: a socket closed with ${code}`) })
+    return { close: () => { socket.removeAllListeners('close').close() } }
   }
   const socket = io(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true })
   socket.on('message', receive)

@@ -25,7 +25,11 @@ async function startWire (url: string): Promise<{ port: number, publish: Publish
     maxTopics: 100, maxTopicLength: 200, liveInterval: 25_000, unusedTopicTimeout: 60_000, lease: 30_000, grace: 5_000
   }
   const hub = new TopicHub(redisEngine({ url }), rules, settings, {
-    state () {}, gap (topic) { console.error(`gap in ${topic}`) }, joined () {}, left () {}, failed: fail
+    state (state, error) { if (error !== undefined) console.error(`the engine is ${state}: ${error.message}`) },
+    gap (topic) { console.error(`gap in ${topic}`) },
+    joined () {},
+    left () {},
+    failed: fail
   })
   await hub.open()
   const app = fastify()

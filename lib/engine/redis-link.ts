@@ -86,7 +86,10 @@ export class ServerLink implements RedisLink {
           resolve()
         })
         client.on('error', (error: Error) => {
-          events.down(error)
+          // After most errors the client makes another connection. It keeps the one that it could not read, where
+          // nothing that follows can be read either.
+          if (client.isReady) this.#reconnect(client, events, error)
+          else events.down(error)
           resolve()
         })
         // The client keeps trying, and emits each failure as 'error'.
@@ -102,23 +105,32 @@ export class ServerLink implements RedisLink {
   #watch (events: LinkEvents): void {
     const unanswered = new Set<NodeRedisClient>()
     this.#pings = timers.setInterval(() => {
+      const late: NodeRedisClient[] = []
       for (const client of [this.#commands, this.#subscriber]) {
         if (!client.isReady) unanswered.delete(client)
-        else if (unanswered.delete(client)) this.#reconnect(client, events)
+        else if (unanswered.has(client)) late.push(client)
         else {
           unanswered.add(client)
           const answered = (): void => { unanswered.delete(client) }
           client.ping().then(answered, answered)
         }
       }
+      if (late.length === 0) return
+      // Timers are due before input is read: where this process was busy, the answer may have come meanwhile.
+      timers.setImmediate(() => {
+        for (const client of late) {
+          if (!unanswered.delete(client) || !client.isReady) continue
+          this.#reconnect(client, events, new Error(`the server has not answered for ${this.#pingInterval} ms`))
+        }
+      })
     }, this.#pingInterval).unref()
   }
 
   /** Rejects the commands in flight and connects again. The client renews its subscriptions itself. */
-  #reconnect (client: NodeRedisClient, events: LinkEvents): void {
+  #reconnect (client: NodeRedisClient, events: LinkEvents, error: Error): void {
     client.destroy()
     if (client === this.#commands) events.disconnected()
-    events.down(new Error(`the server has not answered for ${this.#pingInterval} ms`))
+    events.down(error)
     client.connect().catch(() => {})
   }
 

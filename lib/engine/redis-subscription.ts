@@ -1,11 +1,14 @@
 /** A pending or active subscription. A pending one fails as soon as the engine goes down. */
 export class Subscription {
   readonly listener: (message: Buffer) => void
+  /** Whether the client has the listener: false where subscribing failed. */
+  readonly isHeld: Promise<boolean>
   readonly #settled: Promise<void>
   #reject!: (error: Error) => void
 
   constructor (listener: (message: Buffer) => void, subscribing: Promise<void>) {
     this.listener = listener
+    this.isHeld = subscribing.then(() => true, () => false)
     this.#settled = new Promise((resolve, reject) => {
       this.#reject = reject
       subscribing.then(resolve, reject)
@@ -19,5 +22,50 @@ export class Subscription {
 
   fail (error: Error): void {
     this.#reject(error)
+  }
+}
+
+type Kind = 'subscribe' | 'unsubscribe'
+
+interface Command {
+  readonly kind: Kind
+  start (): void
+}
+
+/**
+ * Keeps subscribing and unsubscribing apart: many of one kind may be under way, but never both.
+ *
+ * The client does not expect both at once. It removes a listener when the answer comes, so that an UNSUBSCRIBE that was
+ * sent meanwhile ends a subscription that it takes for one in force. It also counts what is under way, wrongly after a
+ * connection broke, and stops to read messages, or closes the connection, when the count is zero.
+ */
+export class SubscriptionTurns {
+  #kind: Kind = 'subscribe'
+  #running = 0
+  readonly #waiting: Command[] = []
+
+  /** Runs the command at once, or when those before it that are of the other kind are done. */
+  run (kind: Kind, command: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const start = (): void => {
+        this.#kind = kind
+        this.#running++
+        command().then(resolve, reject).finally(() => {
+          this.#running--
+          this.#next()
+        })
+      }
+      this.#waiting.push({ kind, start })
+      this.#next()
+    })
+  }
+
+  #next (): void {
+    for (;;) {
+      const next = this.#waiting[0]
+      if (next === undefined || (this.#running > 0 && next.kind !== this.#kind)) return
+      this.#waiting.shift()
+      next.start()
+    }
   }
 }

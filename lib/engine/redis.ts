@@ -8,7 +8,7 @@ import { decodeAnnounced, decodeEntry, encodeMessages, type StreamEntry, type Ta
 import { RedisPresence } from './redis-presence.js'
 import { RedisKeys, type TopicKeys } from './redis-keys.js'
 import { HEAD, PUBLISH, UNORDERED, type Script } from './redis-scripts.js'
-import { Subscription } from './redis-subscription.js'
+import { Subscription, SubscriptionTurns } from './redis-subscription.js'
 import type {
   Accepted, Engine, EngineEvents, EngineState, HistoryPage, Member, Publication, Retention
 } from './engine.js'
@@ -53,8 +53,9 @@ class RedisEngine implements Engine {
   readonly #outgoing: Outgoing<Outbound>
   /** The subscribed topics, each with the listener of its channel. */
   readonly #topics = new Map<string, Subscription>()
-  /** Channels to unsubscribe from when the engine is up again. */
-  readonly #stale = new Map<string, (message: Buffer) => void>()
+  readonly #turns = new SubscriptionTurns()
+  /** Subscriptions to end when the engine is up again, each with its channel. */
+  readonly #stale = new Map<Subscription, string>()
   #link: RedisLink | null = null
   #events: EngineEvents | null = null
   #state: EngineState | '' = ''
@@ -131,7 +132,8 @@ class RedisEngine implements Engine {
     let subscription = this.#topics.get(topic)
     if (subscription === undefined) {
       const listener = (message: Buffer): void => this.#receive(topic, listener, message)
-      subscription = new Subscription(listener, link.subscribe(stream, listener))
+      subscription = new Subscription(
+        listener, this.#turns.run('subscribe', () => link.subscribe(stream, listener)))
       this.#topics.set(topic, subscription)
     }
     try {
@@ -140,7 +142,7 @@ class RedisEngine implements Engine {
     } catch (error) {
       if (this.#topics.get(topic) === subscription) {
         this.#topics.delete(topic)
-        this.#leaveChannel(stream, subscription.listener)
+        this.#leaveChannel(stream, subscription)
       }
       throw this.#failure(error)
     }
@@ -150,7 +152,7 @@ class RedisEngine implements Engine {
     const subscription = this.#topics.get(topic)
     if (subscription === undefined) return
     this.#topics.delete(topic)
-    await this.#leaveChannel(this.#keys.of(topic).stream, subscription.listener)
+    await this.#leaveChannel(this.#keys.of(topic).stream, subscription)
   }
 
   async read (topic: string, after: string | undefined, limit: number): Promise<HistoryPage> {
@@ -184,6 +186,7 @@ class RedisEngine implements Engine {
     this.#link = this.#events = null
     this.#outgoing.close()
     this.presence.close()
+    for (const subscription of this.#topics.values()) subscription.fail(new EngineClosed(this.name))
     this.#topics.clear()
     link?.close()
   }
@@ -252,12 +255,16 @@ class RedisEngine implements Engine {
     return this.#state === 'down' ? new EngineDown(this.name) : error
   }
 
-  async #leaveChannel (channel: string, listener: (message: Buffer) => void): Promise<void> {
+  async #leaveChannel (channel: string, subscription: Subscription): Promise<void> {
+    if (!await subscription.isHeld) return
+    const link = this.#link
+    if (link === null) return
     if (this.#state === 'down') {
-      this.#stale.set(channel, listener)
+      this.#stale.set(subscription, channel)
       return
     }
-    await this.#link!.unsubscribe(channel, listener).catch(() => this.#stale.set(channel, listener))
+    await this.#turns.run('unsubscribe', () => link.unsubscribe(channel, subscription.listener))
+      .catch(() => this.#stale.set(subscription, channel))
   }
 
   #setState (state: EngineState, error?: Error): void {
@@ -266,7 +273,7 @@ class RedisEngine implements Engine {
     if (state === 'ready') {
       const stale = Array.from(this.#stale)
       this.#stale.clear()
-      for (const [channel, listener] of stale) this.#leaveChannel(channel, listener).catch(() => {})
+      for (const [subscription, channel] of stale) this.#leaveChannel(channel, subscription)
       this.presence.restore()
     } else {
       for (const subscription of this.#topics.values()) subscription.fail(new EngineDown(this.name))

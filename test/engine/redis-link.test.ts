@@ -38,3 +38,47 @@ t.test('a connection that does not answer a ping is replaced, one that is reconn
   t.strictSame(seen.slice(2, 4), ['disconnected', 'down'])
   link.close()
 })
+
+t.test('an answer that came while this process was busy counts', async (t) => {
+  let look = (): void => {}
+  t.intercept(timers, 'setInterval', {
+    value: (callback: () => void) => {
+      look = callback
+      return { unref: () => undefined }
+    }
+  })
+  const [commands, subscriber] = [new FakeRedis(goodReply), new FakeRedis(goodReply)]
+  let answer = (): void => {}
+  commands.ping = () => new Promise((resolve) => { answer = () => { resolve('PONG') } })
+  const link = new ServerLink(commands as unknown as NodeRedisClient, subscriber as unknown as NodeRedisClient, 1_000)
+  const ignore = (): void => {}
+  await link.open({ connected: ignore, disconnected: ignore, ready: ignore, down: ignore, restored: ignore })
+  look()
+  await turn()
+  look()
+  answer()
+  await turn()
+  t.equal(commands.destroyed, 0)
+  link.close()
+})
+
+t.test('a connection that was kept after an error is made anew', async (t) => {
+  const [commands, subscriber] = [new FakeRedis(goodReply), new FakeRedis(goodReply)]
+  const seen: string[] = []
+  const events = Object.fromEntries(
+    [
+      'connected', 'disconnected', 'ready', 'down', 'restored'
+    ].map((name) => [name, () => { seen.push(name) }])) as unknown as LinkEvents
+  const link = new ServerLink(commands as unknown as NodeRedisClient, subscriber as unknown as NodeRedisClient, 1_000)
+  await link.open(events)
+  subscriber.emit('error', new TypeError('a reply that nobody waits for'))
+  await turn()
+  t.equal(subscriber.destroyed, 1)
+  t.equal(commands.destroyed, 0)
+  t.strictSame(seen, ['connected', 'ready', 'down', 'ready'])
+  subscriber.isReady = false
+  subscriber.emit('error', new Error('lost'))
+  t.equal(subscriber.destroyed, 1, 'the client connects again by itself')
+  t.strictSame(seen.slice(4), ['down'])
+  link.close()
+})

@@ -2,7 +2,8 @@ import { createClient } from '@redis/client'
 import t, { type Test } from 'tap'
 import { redisEngine } from '../../lib/engine/redis.js'
 import { redisProgram, startRedis } from '../fixtures/redis-server.js'
-import { fakeClient, FakeRedisCluster, goodReply } from '../fixtures/fake-redis.js'
+import { fakeClient, FakeRedisCluster, goodReply, type FakeRedis } from '../fixtures/fake-redis.js'
+import { SubscriptionTurns } from '../../lib/engine/redis-subscription.js'
 import { Recorder, publication, texts, until } from './recorder.js'
 import { engineContract } from './contract.js'
 
@@ -177,6 +178,97 @@ t.test('a subscription whose topic cannot be read ends, and late messages of its
   listener(Buffer.from('+["bob","{}"]'))
   subscriber.channels.get('wire:{t}')!(Buffer.from('+["eve","{}"]'))
   t.strictSame(await events.presence('t', 1), ['+eve{}'])
+})
+
+t.test('subscriptions that were under way when the connection broke are made again, and receive messages', async (t) => {
+  const own = await startRedis()
+  t.teardown(() => own.stop())
+  const { engine, events } = await open(t, { url: own.url, pingInterval: 100 })
+  const topics = ['a', 'b', 'c']
+  own.freeze()
+  const failures = topics.map((topic) => t.rejects(engine.subscribe(topic), { code: 'FST_WIRE_ENGINE_DOWN' }))
+  await Promise.all(failures)
+  const readied = events.reported('ready', events.states.filter((state) => state === 'ready').length + 1)
+  own.thaw()
+  await readied
+  // A machine that is slow may have the connection break again.
+  await Promise.all(topics.map((topic) => until(() => engine.subscribe(topic).then(() => true, () => false))))
+  for (const topic of topics) {
+    await until(async () => {
+      await engine.publish(topic, publication(`to ${topic}`), KEEP)
+      return events.delivered(topic).length > 0
+    })
+    t.equal(texts(events.delivered(topic))[0], `to ${topic}`)
+  }
+})
+
+t.test('a subscription that failed is not ended at the server, one that comes late is', async (t) => {
+  const { client, connections } = fakeClient(goodReply)
+  const { engine } = await open(t, { client })
+  const [commands, subscriber] = connections as [FakeRedis, FakeRedis]
+  const ended: string[] = []
+  const answers: Array<{ resolve (): void, reject (error: Error): void }> = []
+  subscriber.sSubscribe = () => new Promise((resolve, reject) => { answers.push({ resolve, reject }) })
+  subscriber.sUnsubscribe = async (channel) => { ended.push(channel) }
+  const failed = t.rejects(engine.subscribe('failed'), { code: 'FST_WIRE_ENGINE_DOWN' })
+  const late = t.rejects(engine.subscribe('late'), { code: 'FST_WIRE_ENGINE_DOWN' })
+  commands.isReady = false
+  commands.emit('error', new Error('lost'))
+  await Promise.all([failed, late])
+  answers[0]!.reject(new Error('lost'))
+  await commands.connect()
+  answers[1]!.resolve()
+  await until(async () => ended.length > 0)
+  t.strictSame(ended, ['wire:{late}'])
+  const closed = t.rejects(engine.subscribe('overtaken'), { code: 'FST_WIRE_ENGINE_CLOSED' })
+  engine.subscribe('left').catch(() => {})
+  const left = engine.unsubscribe('left')
+  await engine.close()
+  answers[2]!.resolve()
+  answers[3]!.resolve()
+  await Promise.all([closed, left])
+  t.equal(ended.length, 1, 'nothing is ended of a connection that is closed')
+})
+
+t.test('an unsubscription that fails is made good when the connection is back', async (t) => {
+  const { client, connections } = fakeClient(goodReply)
+  const { engine } = await open(t, { client })
+  const [commands, subscriber] = connections as [FakeRedis, FakeRedis]
+  await engine.subscribe('t')
+  const unsubscribe = subscriber.sUnsubscribe.bind(subscriber)
+  subscriber.sUnsubscribe = () => Promise.reject(new Error('lost'))
+  await engine.unsubscribe('t')
+  subscriber.sUnsubscribe = unsubscribe
+  t.equal(subscriber.channels.size, 1)
+  commands.isReady = false
+  commands.emit('error', new Error('lost'))
+  await commands.connect()
+  await until(async () => subscriber.channels.size === 0)
+})
+
+t.test('subscribing waits for what is being unsubscribed, and the other way round', async (t) => {
+  const turns = new SubscriptionTurns()
+  const begun: string[] = []
+  const end: Array<() => void> = []
+  const run = (kind: 'subscribe' | 'unsubscribe', name: string): Promise<void> => turns.run(kind, () => {
+    begun.push(name)
+    return new Promise<void>((resolve) => { end.push(resolve) })
+  })
+  const runs = [run('subscribe', 'a'), run('subscribe', 'b'), run('unsubscribe', 'c'), run('subscribe', 'd')]
+  t.strictSame(begun, ['a', 'b'])
+  end[0]!()
+  await runs[0]
+  t.strictSame(begun, ['a', 'b'])
+  end[1]!()
+  await until(async () => begun.length > 2)
+  t.strictSame(begun, ['a', 'b', 'c'])
+  end[2]!()
+  await until(async () => begun.length > 3)
+  t.strictSame(begun, ['a', 'b', 'c', 'd'])
+  end[3]!()
+  await Promise.all(runs)
+  await t.rejects(turns.run('unsubscribe', () => Promise.reject(new Error('lost'))), /lost/)
+  await turns.run('subscribe', async () => {})
 })
 
 t.test('a given cluster is duplicated with its own socket options and those of the engine', async (t) => {
