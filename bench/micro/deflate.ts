@@ -12,27 +12,9 @@ import { fileURLToPath } from 'node:url'
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { createDeflater, DEFLATE_SYNC_UP_TO, type Deflater } from '../../lib/deflate/deflate.js'
 import { createInflater, INFLATE_SYNC_OUTPUT, INFLATE_SYNC_UP_TO, type Inflater } from '../../lib/deflate/inflate.js'
-import type { DeflateParameters, DeflateSettings } from '../../lib/deflate/settings.js'
+import { agreed, SETTINGS } from '../../test/fixtures/deflate.js'
 
-const SETTINGS: DeflateSettings = {
-  contextTakeover: false,
-  clientContextTakeover: false,
-  windowBits: 15,
-  clientWindowBits: 15,
-  level: 3,
-  memLevel: 8,
-  threshold: 1024
-}
 const SIZES = [128, 512, 1024, 4096, 16_384, 65_536, 262_144]
-
-function agreed (keepsContext: boolean, windowBits = 15): DeflateParameters {
-  return {
-    serverNoContextTakeover: !keepsContext,
-    clientNoContextTakeover: !keepsContext,
-    serverMaxWindowBits: windowBits,
-    clientMaxWindowBits: windowBits
-  }
-}
 
 let state = 1
 function random (limit: number): number {

@@ -86,8 +86,8 @@ export class ServerLink implements RedisLink {
           resolve()
         })
         client.on('error', (error: Error) => {
-          // After most errors the client makes another connection. It keeps the one that it could not read, where
-          // nothing that follows can be read either.
+          // After most errors the client reconnects. After an error while reading it keeps the connection, but can read
+          // nothing more from it.
           if (client.isReady) this.#reconnect(client, events, error)
           else events.down(error)
           resolve()
@@ -116,7 +116,7 @@ export class ServerLink implements RedisLink {
         }
       }
       if (late.length === 0) return
-      // Timers are due before input is read: where this process was busy, the answer may have come meanwhile.
+      // Timers run before input is read. If this process was busy, the answer may be waiting to be read.
       timers.setImmediate(() => {
         for (const client of late) {
           if (!unanswered.delete(client) || !client.isReady) continue

@@ -1,7 +1,7 @@
 /** A pending or active subscription. A pending one fails as soon as the engine goes down. */
 export class Subscription {
   readonly listener: (message: Buffer) => void
-  /** Whether the client has the listener: false where subscribing failed. */
+  /** Whether the client has the listener; false if subscribing failed. */
   readonly isHeld: Promise<boolean>
   readonly #settled: Promise<void>
   #reject!: (error: Error) => void
@@ -33,18 +33,18 @@ interface Command {
 }
 
 /**
- * Keeps subscribing and unsubscribing apart: many of one kind may be under way, but never both.
+ * Keeps subscribing and unsubscribing apart: several commands of one kind may be in flight, but never of both kinds.
  *
- * The client does not expect both at once. It removes a listener when the answer comes, so that an UNSUBSCRIBE that was
- * sent meanwhile ends a subscription that it takes for one in force. It also counts what is under way, wrongly after a
- * connection broke, and stops to read messages, or closes the connection, when the count is zero.
+ * The client does not expect both at once. It removes a listener only when the server has answered, so an UNSUBSCRIBE
+ * sent before that ends a subscription that the client considers active. It also counts the commands in flight, but
+ * miscounts after a lost connection, and stops reading messages or closes the connection when the count is zero.
  */
 export class SubscriptionTurns {
   #kind: Kind = 'subscribe'
   #running = 0
   readonly #waiting: Command[] = []
 
-  /** Runs the command at once, or when those before it that are of the other kind are done. */
+  /** Runs the command at once, or after the earlier commands of the other kind. */
   run (kind: Kind, command: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       const start = (): void => {

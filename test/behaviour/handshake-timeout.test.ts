@@ -108,7 +108,7 @@ t.test('a verifyClient or a hook of a drop-in route that never answers gets 503 
 t.test('a slow hook that answers within handshakeTimeout is not refused', async (t) => {
   const app = await createApp(t, { handshakeTimeout: 600_000 })
   app.ws('/demo', {
-    preHandler: () => new Promise<void>((resolve) => { setTimeout(resolve, 50) })
+    preHandler: () => new Promise<void>((resolve) => { setImmediate(resolve) })
   }, (socket) => { socket.send('open') })
   const client = new RawClient(t, await listen(app))
   t.match(await client.upgrade(), ' 101 ')

@@ -1,17 +1,23 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { ServerLink, type LinkEvents, type NodeRedisClient } from '../../lib/engine/redis-link.js'
 import { timers } from '../../lib/timers.js'
 import { FakeRedis, goodReply } from '../fixtures/fake-redis.js'
 import { turn } from '../fixtures/memory.js'
 
-t.test('a connection that does not answer a ping is replaced, one that is reconnecting is not', async (t) => {
-  let look = (): void => {}
+/** Replaces the interval of the pings. @returns a function that begins the next interval */
+function controlPings (t: Test): () => void {
+  let ping = (): void => {}
   t.intercept(timers, 'setInterval', {
     value: (callback: () => void) => {
-      look = callback
+      ping = callback
       return { unref: () => undefined }
     }
   })
+  return () => { ping() }
+}
+
+t.test('a connection that does not answer a ping is replaced, one that is reconnecting is not', async (t) => {
+  const look = controlPings(t)
   const [commands, subscriber] = [new FakeRedis(goodReply), new FakeRedis(goodReply)]
   const seen: string[] = []
   const events = Object.fromEntries(
@@ -40,13 +46,7 @@ t.test('a connection that does not answer a ping is replaced, one that is reconn
 })
 
 t.test('an answer that came while this process was busy counts', async (t) => {
-  let look = (): void => {}
-  t.intercept(timers, 'setInterval', {
-    value: (callback: () => void) => {
-      look = callback
-      return { unref: () => undefined }
-    }
-  })
+  const look = controlPings(t)
   const [commands, subscriber] = [new FakeRedis(goodReply), new FakeRedis(goodReply)]
   let answer = (): void => {}
   commands.ping = () => new Promise((resolve) => { answer = () => { resolve('PONG') } })

@@ -1,16 +1,8 @@
 import t, { type Test } from 'tap'
 import { negotiateDeflate, readExtensions } from '../../lib/handshake/extensions.js'
 import type { DeflateSettings } from '../../lib/deflate/settings.js'
+import { SETTINGS } from '../fixtures/deflate.js'
 
-const SETTINGS: DeflateSettings = {
-  contextTakeover: false,
-  clientContextTakeover: false,
-  windowBits: 15,
-  clientWindowBits: 15,
-  level: 3,
-  memLevel: 8,
-  threshold: 1024
-}
 const TAKEOVER: DeflateSettings = { ...SETTINGS, contextTakeover: true, clientContextTakeover: true }
 
 const read = (value: string) => readExtensions({ 'sec-websocket-extensions': value })

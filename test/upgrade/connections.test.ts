@@ -97,9 +97,8 @@ t.test('an application that listens on localhost closes the connections of every
   await Promise.all(closed)
 })
 
-t.test('a pending HTTP/2 stream is finished, and then its connection ends', async (t) => {
-  const clock = new FakeClock(t)
-  const app = await createApp(t, KINDS['HTTP/2']!, 20)
+/** A route whose request is pending from `entered` until `answer()`. */
+function addSlowRoute (app: FastifyInstance): { entered: Promise<void>, answer: (text: string) => void } {
   let answer = (_text: string): void => {}
   let enter = (): void => {}
   const entered = new Promise<void>((resolve) => { enter = resolve })
@@ -107,6 +106,13 @@ t.test('a pending HTTP/2 stream is finished, and then its connection ends', asyn
     answer = resolve
     enter()
   }))
+  return { entered, answer: (text) => { answer(text) } }
+}
+
+t.test('a pending HTTP/2 stream is finished, and then its connection ends', async (t) => {
+  const clock = new FakeClock(t)
+  const app = await createApp(t, KINDS['HTTP/2']!, 20)
+  const { entered, answer } = addSlowRoute(app)
   const port = await listen(app)
   const session = connectHttp2(`http://127.0.0.1:${port}`)
   t.teardown(() => { session.destroy() })
@@ -127,13 +133,7 @@ t.test('a pending HTTP/2 stream is finished, and then its connection ends', asyn
 t.test('a pending request is finished, and then its connection ends', async (t) => {
   for (const options of [{}, { https: TLS }]) {
     const app = await createApp(t, options, 20)
-    let answer = (_text: string): void => {}
-    let enter = (): void => {}
-    const entered = new Promise<void>((resolve) => { enter = resolve })
-    app.get('/slow', () => new Promise<string>((resolve) => {
-      answer = resolve
-      enter()
-    }))
+    const { entered, answer } = addSlowRoute(app)
     const port = await listen(app)
     const secure = 'https' in options
     const socket = secure
