@@ -38,7 +38,9 @@ export class Http1Upgrade implements Upgrade {
   /** The head of the 101, as Latin-1, once it was encoded. */
   #acceptedHead: string | undefined
   #hasBegun = false
-  #forwardsDrain = false
+  // The listeners of the stream. Most upgrades need none, because they are accepted at once.
+  #onGone: (() => void) | undefined
+  #onDrain: (() => void) | undefined
   readonly #deadline = new Deadline(this)
 
   constructor (request: IncomingMessage, stream: Duplex, early: Buffer, context: UpgradeContext) {
@@ -71,20 +73,17 @@ export class Http1Upgrade implements Upgrade {
    */
   watch (): void {
     if (this.isAccepted && this.#opened === undefined) return
-    this.#stream.on('end', this.#onGone)
-    this.#stream.on('close', this.#onGone)
-  }
-
-  readonly #onDrain = (): void => { this.response.emit('drain') }
-
-  // Until the server writes, a half-closed connection looks like a lost one. Like Node, treat it as lost.
-  readonly #onGone = (): void => {
-    if (this.#stream.destroyed) this.#deadline.stop()
-    try {
-      abortRequest(this.#request)
-    } catch (error) {
-      this.#context.onFailure(error)
+    // Until the server writes, a half-closed connection looks like a lost one. Like Node, treat it as lost.
+    const onGone = this.#onGone = () => {
+      if (this.#stream.destroyed) this.#deadline.stop()
+      try {
+        abortRequest(this.#request)
+      } catch (error) {
+        this.#context.onFailure(error)
+      }
     }
+    this.#stream.on('end', onGone)
+    this.#stream.on('close', onGone)
   }
 
   readonly #onFinish = (): void => {
@@ -96,9 +95,11 @@ export class Http1Upgrade implements Upgrade {
   #release (): void {
     const stream = this.#stream
     this.#deadline.stop()
-    stream.off('end', this.#onGone)
-    stream.off('close', this.#onGone)
-    if (this.#forwardsDrain) stream.off('drain', this.#onDrain)
+    if (this.#onGone !== undefined) {
+      stream.off('end', this.#onGone)
+      stream.off('close', this.#onGone)
+    }
+    if (this.#onDrain !== undefined) stream.off('drain', this.#onDrain)
     // The stream may belong to another response by now.
     const socket = stream as Socket & { _httpMessage?: unknown }
     if (socket._httpMessage === this.response) ServerResponse.prototype.detachSocket.call(this.response, socket)
@@ -249,8 +250,8 @@ export class Http1Upgrade implements Upgrade {
 
   // Streamed refusals wait for 'drain'. After an upgrade Node's server no longer emits it, so forward it here.
   #forwardDrain (): void {
-    if (this.#forwardsDrain) return
-    this.#forwardsDrain = true
+    if (this.#onDrain !== undefined) return
+    this.#onDrain = () => { this.response.emit('drain') }
     this.#stream.on('drain', this.#onDrain)
   }
 
