@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fast
 import type { SocketOptions, WireOptions } from '../../index.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { RawClient, upgradeHead } from '../fixtures/client.js'
+import { FakeClock } from '../fixtures/clock.js'
 import { createHttp2App, Http2Client, listenHttp2 } from '../fixtures/http2.js'
 
 type Headers = Record<string, string | undefined>
@@ -244,8 +245,9 @@ t.test('a pending handshake counts as a connection', async (t) => {
 })
 
 t.test('refused handshakes and closed sockets no longer count as connections', async (t) => {
+  const clock = new FakeClock(t)
   const app = await createApp(t, {
-    maxConnections: 1, maxConnectionsPerAddress: 1, handshakeTimeout: 300, origin: ['http://a.example']
+    maxConnections: 1, maxConnectionsPerAddress: 1, handshakeTimeout: 60_000, origin: ['http://a.example']
   })
   const { server } = app
   const entered = { resolve: (): void => {} }
@@ -268,6 +270,7 @@ t.test('refused handshakes and closed sockets no longer count as connections', a
   const refused = async (status: number, path: string, headers: Headers = {}): Promise<void> => {
     const client = new RawClient(t, port)
     client.write(upgradeHead(path, headers))
+    if (path === '/hangs') await clock.expire(60_000)
     t.match(await client.readHead(), ` ${status} `, path)
     await client.readEnd()
     await isFree(path)
@@ -303,6 +306,7 @@ t.test('refused handshakes and closed sockets no longer count as connections', a
     'Sec-WebSocket-Key1': '4 @1  46546xW%0l 1 5',
     'Sec-WebSocket-Key2': '12998 5 Y3 1  .P00'
   }))
+  await clock.expire(60_000)
   t.match(await slow.readHead(), ' 408 ')
   await slow.readEnd()
   await isFree('a handshake that is never complete')
