@@ -181,11 +181,11 @@ t.test('a peer that answers pings keeps its session open during close() while it
   sessions.track(session)
   const gone = once(session, 'close')
   const answered = new Promise<void>((resolve) => {
-    const { ping } = session
-    session.ping = (callback: (...args: [Error | null, number, Buffer]) => void) => ping.call(session, (...args) => {
-      callback(...args)
+    const ping = session.ping.bind(session)
+    session.ping = ((callback: (error: Error | null) => void) => ping((error) => {
+      callback(error)
       resolve()
-    })
+    })) as typeof session.ping
   })
   sessions.close(50)
   await answered
