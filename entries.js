@@ -29,6 +29,13 @@ export type * from './${from}.js' with { 'resolution-mode': 'import' }
 export declare const ${value}: typeof all.${value}
 `)
   }
+  mkdirSync(join(dist, 'client'), { recursive: true })
+  write('client/live-socket.d.cts', `import type * as all from './live-socket.mjs' with { 'resolution-mode': 'import' }
+export type * from './live-socket.mjs' with { 'resolution-mode': 'import' }
+export type LiveSocket = all.LiveSocket
+export declare const LiveSocket: typeof all.LiveSocket
+export declare const LIVE_PROTOCOL: typeof all.LIVE_PROTOCOL
+`)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeEntries(fileURLToPath(new URL('dist', import.meta.url)))

@@ -1,7 +1,9 @@
-// Bundles the client, with lib/topics/frames.ts, into one ES module that a page can load. Part of `npm run build`. The
-// declarations come from client/tsconfig.json.
+// Bundles the client, with lib/topics/frames.ts, into one ES module that a page can load, and into one of CommonJS for
+// test runners that cannot load the former. Part of `npm run build`. The declarations come from client/tsconfig.json.
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
+
+const FILES = { es: 'live-socket.mjs', cjs: 'live-socket.cjs' }
 
 export const bundle = (options) => build({
   configFile: false,
@@ -12,7 +14,7 @@ export const bundle = (options) => build({
     outDir: '../dist/client',
     emptyOutDir: false,
     minify: false,
-    lib: { entry: 'live-socket.mts', formats: ['es'], fileName: () => 'live-socket.mjs' },
+    lib: { entry: 'live-socket.mts', formats: ['es', 'cjs'], fileName: (format) => FILES[format] },
     ...options
   }
 })

@@ -1,14 +1,18 @@
+import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers'
+
 /**
  * Timers and clock, captured when the package is loaded. Sending and timeouts keep working when a test runner replaces
- * the globals later (`jest.useFakeTimers()`). The linter forbids the globals in the other files of `lib/`.
+ * the globals later (`jest.useFakeTimers()`). The linter forbids the globals in the other files of `lib/`. The globals
+ * of a test environment that imitates a browser are others: jsdom in Jest has no `setImmediate()` and timers without
+ * `unref()`.
  */
 export const timers = {
-  clearInterval: globalThis.clearInterval,
-  clearTimeout: globalThis.clearTimeout,
+  clearInterval,
+  clearTimeout,
   now: performance.now.bind(performance) as () => number,
-  setImmediate: globalThis.setImmediate,
-  setInterval: globalThis.setInterval,
-  setTimeout: globalThis.setTimeout
+  setImmediate,
+  setInterval,
+  setTimeout
 }
 
 export const { nextTick } = process

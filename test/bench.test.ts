@@ -24,7 +24,7 @@ t.test('a benchmark row is measured against a peer: table, JSON and chart', asyn
   const json = join(directory, 'figures.json')
   const svg = join(directory, 'chart.svg')
   const printed = await run(
-    '--rows', 'echo-64x16', '--peers', 'ours,net', '--rounds', '2', '--window', '50', '--no-pin', '--json', json,
+    '--rows', 'echo-64x16', '--peers', 'ours,net', '--rounds', '2', '--window', '200', '--no-pin', '--json', json,
     '--svg', svg
   )
 

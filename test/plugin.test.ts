@@ -10,6 +10,7 @@ import type { WireOptions } from '../index.js'
 import { injectSocket } from '../lib/inject/inject.js'
 import { createApp, listen } from './fixtures/app.js'
 import { closeFrame, RawClient, upgradeHead } from './fixtures/client.js'
+import { FakeClock } from './fixtures/clock.js'
 import { createHttp2App, Http2Client, listenHttp2 } from './fixtures/http2.js'
 import { giveLocalhostTwoAddresses } from './fixtures/localhost.js'
 
@@ -60,12 +61,16 @@ t.test('an upgrade whose hooks are running when the server closes gets 503', asy
   await closing
 })
 
+// Also for the start of the application, which takes a few milliseconds: a slow machine has a hundred times that.
+const PLUGIN_TIMEOUT = 1_000
+const LONGER = 1_300
+
 /** Silent peers of every kind, an application that closes, and what happened in which order. */
 async function closeBeside (
   t: Test, options: WireOptions, server: FastifyServerOptions, connect: (app: FastifyInstance) => Promise<unknown>
 ): Promise<string[]> {
   const events: string[] = []
-  const app = await createApp(t, options, { pluginTimeout: 100, ...server })
+  const app = await createApp(t, options, { pluginTimeout: PLUGIN_TIMEOUT, ...server })
   app.addHook('onClose', async () => { events.push('onClose') })
   app.ws('/demo', (socket) => {
     socket.on('close', (code) => { events.push(`close ${code}`) })
@@ -81,45 +86,48 @@ const connectSilently = (t: Test) => async (app: FastifyInstance): Promise<RawCl
   return client
 }
 
-t.test('a silent peer delays app.close() by closeTimeout, even if pluginTimeout is shorter', async (t) => {
-  let client: RawClient | undefined
-  const connect = async (app: FastifyInstance): Promise<void> => { client = await connectSilently(t)(app) }
-  t.same(await closeBeside(t, { closeTimeout: 300 }, {}, connect), ['close 1006', 'onClose', 'closed'])
-  t.same(await client?.readFrame(), { opcode: 8, payload: Buffer.from([0x03, 0xe9]) })
-})
+// Each waits longer than pluginTimeout, and so at the same time as the others.
+t.test('the application closes', { jobs: 5 }, async (t) => {
+  t.test('a silent peer delays app.close() by closeTimeout, even if pluginTimeout is shorter', { buffered: true }, async (t) => {
+    let client: RawClient | undefined
+    const connect = async (app: FastifyInstance): Promise<void> => { client = await connectSilently(t)(app) }
+    t.same(await closeBeside(t, { closeTimeout: LONGER }, {}, connect), ['close 1006', 'onClose', 'closed'])
+    t.same(await client?.readFrame(), { opcode: 8, payload: Buffer.from([0x03, 0xe9]) })
+  })
 
-t.test('a silent peer delays app.close() by closeTimeout with forceCloseConnections too', async (t) => {
-  t.same(await closeBeside(t, { closeTimeout: 300 }, { forceCloseConnections: true }, connectSilently(t)), [
-    'close 1006', 'onClose', 'closed'
-  ])
-})
+  t.test('a silent peer delays app.close() by closeTimeout with forceCloseConnections too', { buffered: true }, async (t) => {
+    t.same(await closeBeside(t, { closeTimeout: LONGER }, { forceCloseConnections: true }, connectSilently(t)), [
+      'close 1006', 'onClose', 'closed'
+    ])
+  })
 
-t.test('a drain time may be longer than pluginTimeout', async (t) => {
-  const connect = async (app: FastifyInstance): Promise<void> => {
-    for (let i = 0; i < 3; i++) {
-      const client = await connectSilently(t)(app)
-      client.readFrame().then(() => { client.write(closeFrame(1001)) }, t.error)
+  t.test('a drain time may be longer than pluginTimeout', { buffered: true }, async (t) => {
+    const connect = async (app: FastifyInstance): Promise<void> => {
+      for (let i = 0; i < 3; i++) {
+        const client = await connectSilently(t)(app)
+        client.readFrame().then(() => { client.write(closeFrame(1001)) }, t.error)
+      }
     }
-  }
-  t.same(await closeBeside(t, { shutdown: { drain: 300 } }, {}, connect), [
-    'close 1001', 'close 1001', 'close 1001', 'onClose', 'closed'
-  ])
-})
+    t.same(await closeBeside(t, { shutdown: { drain: LONGER } }, {}, connect), [
+      'close 1001', 'close 1001', 'close 1001', 'onClose', 'closed'
+    ])
+  })
 
-t.test('onClose hooks wait for injected sockets of an application that never listened', async (t) => {
-  const connect = async (app: FastifyInstance): Promise<void> => { (await app.injectWS('/demo')).pause() }
-  t.same(await closeBeside(t, { closeTimeout: 300 }, {}, connect), ['close 1006', 'onClose', 'closed'])
-})
+  t.test('onClose hooks wait for injected sockets of an application that never listened', { buffered: true }, async (t) => {
+    const connect = async (app: FastifyInstance): Promise<void> => { (await app.injectWS('/demo')).pause() }
+    t.same(await closeBeside(t, { closeTimeout: LONGER }, {}, connect), ['close 1006', 'onClose', 'closed'])
+  })
 
-t.test('onClose hooks wait for sockets of the second address of localhost', async (t) => {
-  giveLocalhostTwoAddresses(t)
-  const connect = async (app: FastifyInstance): Promise<void> => {
-    await app.listen({ port: 0, host: 'localhost' })
-    for (const { address, port } of app.addresses() as AddressInfo[]) {
-      await new RawClient(t, port, false, address).upgrade()
+  t.test('onClose hooks wait for sockets of the second address of localhost', { buffered: true }, async (t) => {
+    giveLocalhostTwoAddresses(t)
+    const connect = async (app: FastifyInstance): Promise<void> => {
+      await app.listen({ port: 0, host: 'localhost' })
+      for (const { address, port } of app.addresses() as AddressInfo[]) {
+        await new RawClient(t, port, false, address).upgrade()
+      }
     }
-  }
-  t.same(await closeBeside(t, { closeTimeout: 300 }, {}, connect), ['close 1006', 'close 1006', 'onClose', 'closed'])
+    t.same(await closeBeside(t, { closeTimeout: LONGER }, {}, connect), ['close 1006', 'close 1006', 'onClose', 'closed'])
+  })
 })
 
 t.test('URLs of sockets follow the options of the router', async (t) => {
@@ -212,7 +220,8 @@ t.test('app.injectWS opens a socket without a port', async (t) => {
 })
 
 t.test('a constrained route without a socket has the handshakeTimeout of the plugin', async (t) => {
-  const app = await createApp(t, { handshakeTimeout: 60 })
+  const clock = new FakeClock(t)
+  const app = await createApp(t, { handshakeTimeout: 60_000 })
   app.route({
     method: 'GET',
     url: '/own',
@@ -223,7 +232,9 @@ t.test('a constrained route without a socket has the handshakeTimeout of the plu
   const port = await listen(app)
   for (const [path, status] of [['/own', 200], ['/hangs', 503]] as const) {
     const client = new RawClient(t, port)
-    t.match(await client.upgrade(path), ` ${status} `)
+    const head = client.upgrade(path)
+    if (path === '/hangs') await clock.expire(60_000)
+    t.match(await head, ` ${status} `)
     await client.readEnd()
   }
 })

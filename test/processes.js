@@ -1,5 +1,6 @@
 // Starting a process takes longer than most tests, so those that can live together run in one: its test files by name,
-// or a folder, which stands for those of its files that no other process names. Each has a file in test/processes/.
+// or a folder, which stands for those of its files that no other process names. Each has a file in test/processes/;
+// `npm test` runs those that end in .test.ts.
 import { readdirSync } from 'node:fs'
 
 export const PROCESSES = {
@@ -14,14 +15,15 @@ export const PROCESSES = {
   nats: ['engine/nats'],
   redis: ['engine/redis', 'engine/redis-cluster', 'engine/redis-faults'],
   packages: ['packages'],
-  declarations: ['packages/types'],
   runners: ['packages/bundlers', 'packages/jest'],
   // With processes of their own.
   runtimes: ['bench', 'packages/cluster', 'packages/runtimes'],
   peers: ['peers'],
   routes: ['routes', 'upgrade'],
   'sans-io': ['codec', 'deflate', 'handshake', 'protocol'],
-  socket: ['client', 'socket', 'topics', 'transport']
+  socket: ['client', 'socket', 'topics', 'transport'],
+  // Only checks types: `npm run types` runs it.
+  types: ['types']
 }
 
 const named = Object.values(PROCESSES).flat()

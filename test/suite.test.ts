@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 // @ts-expect-error -- JavaScript, which the configuration of tap loads
 import { filesOf, PROCESSES } from './processes.js'
@@ -14,7 +14,15 @@ t.test('every test file runs in one process', async (t) => {
 })
 
 t.test('every process is started', async (t) => {
-  for (const name of Object.keys(PROCESSES as object)) {
+  const names = Object.keys(PROCESSES as object)
+  for (const name of names.filter((name) => name !== 'types')) {
     t.ok(existsSync(new URL(`processes/${name}.test.ts`, TEST)), name)
   }
+  t.ok(names.includes('types'))
+  t.ok(existsSync(new URL('processes/types.ts', TEST)))
+  const { scripts } = JSON.parse(readFileSync(new URL('../package.json', TEST), 'utf8')) as {
+    scripts: Record<'types', string>
+  }
+  t.match(scripts.types, / && npm run --silent test:file -- test\/processes\/types\.ts$/)
+  t.match(readFileSync(new URL('../.ci/run', TEST), 'utf8'), /^npm run types$/m)
 })

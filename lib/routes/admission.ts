@@ -79,6 +79,6 @@ function advise (rule: AdmissionSettings['origin'], origin: string, request: Fas
   }
   if (rule?.hasOwn !== true) return { details: { origin } }
   const own = ownOrigin(isSecure(request), request.host)
-  const advice = 'to allow this origin, add it to the option origin, or set trustProxy behind a proxy'
+  const advice = 'the option origin can allow it; behind a proxy, set trustProxy'
   return { details: { origin, own }, advice }
 }

@@ -15,7 +15,7 @@ export interface RefusedUpgrade {
 
 /** Advice for refusals that an operator can avoid; these are warnings. The others are client errors, like any 4xx. */
 const ADVICE: ReadonlyMap<string, string> = new Map<ErrorCode | 'UNSEEN_ROUTES', string>([
-  ['FST_WIRE_ORIGIN', 'to allow this origin, add it to the option origin'],
+  ['FST_WIRE_ORIGIN', 'the option origin can allow it'],
   ['FST_WIRE_CONNECTIONS', 'maxConnections is reached'],
   ['FST_WIRE_CONNECTIONS_ADDRESS', 'maxConnectionsPerAddress is reached'],
   ['FST_WIRE_HANDSHAKE_UNANSWERED', 'the hooks did not answer in time; handshakeTimeout sets the limit'],

@@ -7,6 +7,8 @@ import t, { type Test } from 'tap'
 import { fastifyWire } from '../../index.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { RawClient, upgradeHead } from '../fixtures/client.js'
+import { FakeClock } from '../fixtures/clock.js'
+import { turn } from '../fixtures/memory.js'
 
 const HIXIE76 = upgradeHead('/demo', {
   Origin: 'http://example.com',
@@ -40,14 +42,19 @@ const drip = (client: RawClient, bytes: string): void => {
 }
 
 t.test('a hook that never answers gets 503 after handshakeTimeout, whatever kind of hook it is', async (t) => {
+  const clock = new FakeClock(t)
   const lines: string[] = []
   const app = await createApp(t, {}, {
     logger: { level: 'info', stream: { write: (line: string) => { lines.push(line) } } }
   })
   let opened = 0
   const late: Array<() => void> = []
-  const hang = (): Promise<void> => new Promise((resolve) => { late.push(resolve) })
-  const never = (): void => {}
+  let enter = (): void => {}
+  const hang = (): Promise<void> => new Promise((resolve) => {
+    late.push(resolve)
+    enter()
+  })
+  const never = (): void => { enter() }
   const handshakeTimeout = 60
   app.register(async (child) => {
     child.addHook('onRequest', hang)
@@ -67,7 +74,10 @@ t.test('a hook that never answers gets 503 after handshakeTimeout, whatever kind
   const port = await listen(app)
   for (const path of ['/context', '/onRequest', '/callback', '/preHandler', '/origin', '/onSend']) {
     const client = new RawClient(t, port)
+    const entered = new Promise<void>((resolve) => { enter = resolve })
     client.write(upgradeHead(path, { Origin: 'http://example.com' }))
+    await entered
+    clock.advance(handshakeTimeout)
     await ends(t, path, client.readEnd())
     t.match(client.received.toString(), /^HTTP\/1\.1 503 [^]*"code":"FST_WIRE_HANDSHAKE_UNANSWERED"/, path)
   }
@@ -85,10 +95,11 @@ t.test('a hook that never answers gets 503 after handshakeTimeout, whatever kind
 })
 
 t.test('a verifyClient or a hook of a drop-in route that never answers gets 503 after handshakeTimeout', async (t) => {
+  const clock = new FakeClock(t)
   const late: Array<() => void> = []
   let opened = 0
   const app = await createApp(t, {
-    handshakeTimeout: 60, options: { verifyClient: (_info, answer) => { late.push(() => { answer(true) }) } }
+    handshakeTimeout: 60_000, options: { verifyClient: (_info, answer) => { late.push(() => { answer(true) }) } }
   })
   app.get('/drop-in', { websocket: true }, () => { opened++ })
   app.ws('/verify', () => { opened++ })
@@ -96,6 +107,7 @@ t.test('a verifyClient or a hook of a drop-in route that never answers gets 503 
   for (const path of ['/drop-in', '/verify']) {
     const client = new RawClient(t, port)
     client.write(upgradeHead(path))
+    await clock.expire(60_000)
     await ends(t, path, client.readEnd())
     t.match(client.received.toString(), ' 503 ')
   }
@@ -116,10 +128,14 @@ t.test('a slow hook that answers within handshakeTimeout is not refused', async 
 })
 
 t.test('a route may have a longer handshakeTimeout than the plugin, for hooks of its context too', async (t) => {
+  const clock = new FakeClock(t)
   const app = Fastify()
   t.teardown(() => app.close())
-  app.addHook('onRequest', () => new Promise<void>((resolve) => { setTimeout(resolve, 80) }))
-  await app.register(fastifyWire, { handshakeTimeout: 20 })
+  app.addHook('onRequest', async () => {
+    await turn()
+    clock.advance(30_000)
+  })
+  await app.register(fastifyWire, { handshakeTimeout: 20_000 })
   app.ws('/long', { handshakeTimeout: 600_000 }, () => {})
   app.ws('/short', () => {})
   const port = await listen(app)
@@ -129,17 +145,20 @@ t.test('a route may have a longer handshakeTimeout than the plugin, for hooks of
 })
 
 t.test('a hixie-76 handshake whose eight bytes never come gets 408', async (t) => {
-  const app = await createApp(t, { handshakeTimeout: 60 })
+  const clock = new FakeClock(t)
+  const app = await createApp(t, { handshakeTimeout: 60_000 })
   app.ws('/demo', () => { t.fail('no socket') })
   const port = await listen(app)
   const silent = new RawClient(t, port)
   silent.write(HIXIE76)
+  await clock.expire(60_000)
   await ends(t, 'a silent one', silent.readEnd())
   t.match(silent.received.toString(), /^HTTP\/1\.1 408 [^]*FST_WIRE_HANDSHAKE_TIMEOUT/)
   const dripping = new RawClient(t, port)
   dripping.write(HIXIE76 + '123456')
+  await clock.expire(60_000)
   await ends(t, 'one that began', dripping.readEnd())
-  t.match(dripping.received.toString(), ' 408 ')
+  t.match(dripping.received.toString(), /^HTTP\/1\.1 408 [^]*FST_WIRE_HANDSHAKE_TIMEOUT/)
 })
 
 t.test('a client that does not read its refusal is disconnected', async (t) => {
@@ -156,11 +175,13 @@ t.test('a client that does not read its refusal is disconnected', async (t) => {
   await ends(t, 'the connection', new Promise((resolve) => { stream.once('close', resolve) }))
 })
 
-const startBounded = async (t: Test, tls: boolean): Promise<{ app: FastifyInstance, port: number }> => {
+const startBounded = async (
+  t: Test, tls: boolean, handshakeTimeout = 120
+): Promise<{ app: FastifyInstance, port: number }> => {
   const fixture = (name: string): Buffer => readFileSync(new URL(`../fixtures/localhost.${name}`, import.meta.url))
   const app = (tls
     ? Fastify({
-      https: { key: fixture('key'), cert: fixture('crt'), handshakeTimeout: 120 }
+      https: { key: fixture('key'), cert: fixture('crt'), handshakeTimeout }
     })
     : Fastify()) as FastifyInstance
   t.teardown(() => app.close())
@@ -183,14 +204,14 @@ t.test('a peer that sends nothing, or one byte at a time, is disconnected within
 })
 
 t.test('a silent TLS peer, and one that never finishes the TLS handshake, is disconnected in time', async (t) => {
-  const { port } = await startBounded(t, true)
+  const { port } = await startBounded(t, true, 600_000)
   const silent = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
   t.teardown(() => { silent.destroy() })
   silent.on('error', () => {})
   await once(silent, 'secureConnect')
   silent.resume()
   await ends(t, 'a silent one', new Promise((resolve) => { silent.once('close', resolve) }))
-  const raw = new RawClient(t, port)
+  const raw = new RawClient(t, (await startBounded(t, true)).port)
   await ends(t, 'one without TLS', goneOf(raw))
 })
 

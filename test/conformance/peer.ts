@@ -8,7 +8,7 @@ import type { Message } from './case.js'
 const TAIL = Buffer.from('0000ffff', 'hex')
 
 /** How long a peer waits for a server that says nothing. No case that holds takes as long. */
-const SILENCE = 20_000
+const SILENCE = 60_000
 
 /** Node's zlib as a client uses it: a message in, a message out. */
 class ClientZlib {

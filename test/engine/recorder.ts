@@ -55,7 +55,7 @@ export class Recorder implements EngineEvents {
     )
   }
 
-  async when (condition: () => boolean, describe: () => string, timeout = 15_000): Promise<void> {
+  async when (condition: () => boolean, describe: () => string, timeout = 60_000): Promise<void> {
     if (condition()) return
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -94,7 +94,7 @@ export function publication (
 export const texts = (messages: readonly TopicMessage[]): string[] => messages.map(({ data }) => data.toString())
 
 /** For what nothing reports: asks again until it is so. */
-export async function until (condition: () => Promise<boolean>, timeout = 15_000): Promise<void> {
+export async function until (condition: () => Promise<boolean>, timeout = 60_000): Promise<void> {
   for (const end = Date.now() + timeout; !await condition();) {
     if (Date.now() > end) throw new Error('it did not become so in time')
     await new Promise((resolve) => setTimeout(resolve, 10))

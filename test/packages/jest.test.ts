@@ -9,6 +9,10 @@ const { resolve } = createRequire(import.meta.url)
 const JEST = join(dirname(resolve('jest/package.json')), 'bin/jest.js')
 const VITEST = join(dirname(resolve('vitest/package.json')), 'vitest.mjs')
 
+// By default a test has five seconds, which are not enough on a slow machine.
+const JEST_OPTIONS = ['--runInBand', '--config', 'jest.config.json', '--testTimeout', '120000']
+const VITEST_OPTIONS = ['--testTimeout', '120000', '--hookTimeout', '120000']
+
 const REQUIRE = `
 const { fastify } = require('fastify')
 const fastifyWire = require('fastify-wire')
@@ -28,7 +32,8 @@ test('a conversation', async () => {${CONVERSATION}
 
 // The page about testing prints these tests and their configuration.
 const printed = (name: string): string => blockWith('docs/testing.md', `// ${name}\n`)
-const jestConfig = blocksOf('docs/testing.md').find(({ language }) => language === 'json')!.code
+const [jestConfig, jsdomConfig] = blocksOf('docs/testing.md').filter(({ language }) => language === 'json')
+  .map(({ code }) => code) as [string, string]
 
 t.test('jest: require() loads the package without a transform, and a socket exchanges messages', async (t) => {
   const directory = t.testdir({
@@ -38,9 +43,49 @@ t.test('jest: require() loads the package without a transform, and a socket exch
     'jest.test.cjs': printed('jest.test.cjs')
   })
   await installPackage(directory)
-  const { passed, output } = await run(directory, JEST, '--runInBand', '--config', 'jest.config.json')
+  const { passed, output } = await run(directory, JEST, ...JEST_OPTIONS)
   t.ok(passed, output)
   t.match(output, /Tests: +2 passed/)
+})
+
+// A page with the package's client: its WebSocket is that of jsdom, which sends the origin of the page.
+const PAGE = `
+const { fastify } = require('fastify')
+const fastifyWire = require('fastify-wire')
+const { LiveSocket } = require('fastify-wire/client')
+
+test('a page converses by LiveSocket', async () => {
+  expect(window.location.origin).toBe('http://localhost')
+  const app = fastify()
+  await app.register(fastifyWire, { origin: ['http://localhost'] })
+  app.ws('/rooms/:id', { topic: true }, (socket) => {
+    socket.on('message', (data) => { socket.publish(socket.topic, String(data)) })
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const url = 'ws://127.0.0.1:' + app.server.address().port + '/rooms/7'
+  const [ann, bob] = [new LiveSocket(url), new LiveSocket(url)]
+  const next = (socket, type) => new Promise((resolve) => { socket.addEventListener(type, resolve, { once: true }) })
+  await Promise.all([next(ann, 'subscribed'), next(bob, 'subscribed')])
+  ann.send('hello')
+  expect(await next(bob, 'message')).toMatchObject({ data: 'hello', topic: '/rooms/7' })
+  const closed = [next(ann, 'close'), next(bob, 'close')]
+  ann.close(1000)
+  bob.close(4000, 'done')
+  expect(await Promise.all(closed)).toMatchObject([{ code: 1000 }, { code: 4000, reason: 'done' }])
+  await app.close()
+})`
+
+t.test('jest: an application and its page converse by LiveSocket in the environment jsdom', async (t) => {
+  const directory = t.testdir({
+    'package.json': '{}',
+    'jest.config.json': JSON.stringify({ ...JSON.parse(jsdomConfig), watchman: false }),
+    'jest.setup.cjs': printed('jest.setup.cjs'),
+    'page.test.cjs': PAGE
+  })
+  await installPackage(directory)
+  const { passed, output } = await run(directory, JEST, ...JEST_OPTIONS)
+  t.ok(passed, output)
+  t.match(output, /Tests: +1 passed/)
 })
 
 for (const environment of ['node', 'jsdom']) {
@@ -53,7 +98,7 @@ for (const environment of ['node', 'jsdom']) {
       'vitest.test.js': printed('vitest.test.js')
     })
     await installPackage(directory)
-    const { passed, output } = await run(directory, VITEST, 'run')
+    const { passed, output } = await run(directory, VITEST, 'run', ...VITEST_OPTIONS)
     t.ok(passed, output)
     t.match(output, /Tests +3 passed/)
   })

@@ -31,7 +31,7 @@ const openPage = async (t: Test, url: string): Promise<Page> => {
 
 /** Serves a page and the client that it loads. */
 const servePage = async (app: FastifyInstance, page: string): Promise<void> => {
-  const client = await bundleClient()
+  const client = (await bundleClient()).get('live-socket.mjs')!
   app.get('/', async (_request, reply) => reply.type('text/html').send(page))
   app.get('/client.mjs', async (_request, reply) => reply.type('text/javascript').send(client))
 }

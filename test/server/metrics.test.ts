@@ -117,7 +117,7 @@ t.test('app.websocketServer.metrics() counts its sockets while they are open, an
 })
 
 t.test('latencies are measured for pings of the heartbeat', async (t) => {
-  const app = await createApp(t, { heartbeat: { interval: 10, timeout: 10_000 } })
+  const app = await createApp(t, { heartbeat: { interval: 10, timeout: 60_000 } })
   app.ws('/demo', () => {})
   // Its timer keeps no process alive, but a port does.
   await listen(app)

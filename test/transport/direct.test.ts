@@ -262,6 +262,23 @@ t.test('direct IO is off if a handle cannot write several buffers, a large one, 
   }
 })
 
+t.test('direct IO is tested with as many writes of 1 MiB as make one pending', async (t) => {
+  // The more has to be read, the longer a slow machine takes, and the test has a time limit.
+  const lengths: number[] = []
+  t.equal(await prepareAnew(t, withHandle((handle) => {
+    const { writev, writeBuffer } = handle as Record<'writev' | 'writeBuffer', (...args: unknown[]) => unknown>
+    handle['writev'] = (...args) => {
+      handle['writeBuffer'] = (request, bytes) => {
+        // As if the kernel took the first three.
+        return lengths.push((bytes as Buffer).length) > 3 ? writeBuffer.call(handle, request, bytes) : 0
+      }
+      return writev.apply(handle, args)
+    }
+  })), true)
+  t.ok(lengths.length > 3)
+  t.same(lengths, lengths.map(() => 1_048_576))
+})
+
 t.test('direct IO is used if handles create their own request for pending writes', async (t) => {
   const fresh = await t.mockImport<typeof import('../../lib/transport/direct.js')>('../../lib/transport/direct.js', {
     'node:net': { ...net, ...withHandle(makeRequests) }

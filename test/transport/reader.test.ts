@@ -7,6 +7,7 @@ import * as receiveBuffer from '../../lib/codec/receive-buffer.js'
 import { prepareDirectIO } from '../../lib/transport/direct.js'
 import { queueRest, receiveBytes, receiveRest, startReading, type ByteReceiver } from '../../lib/transport/reader.js'
 import type { Rest } from '../../lib/transport/rest.js'
+import { replaceTimers } from '../fixtures/clock.js'
 import { turn } from '../fixtures/memory.js'
 
 const silent: DuplexOptions = { read () {} }
@@ -46,6 +47,9 @@ const costly = (): number => {
   spend(1_000)
   return 1
 }
+
+// A turn also ends by its time, which would make these tests depend on the speed of the machine.
+t.beforeEach((t) => { replaceTimers(t, { now: () => 0 }) })
 
 t.test('data of a stream arrives in the receive buffer, earlier data first', async (t) => {
   const stream = new Duplex(silent)

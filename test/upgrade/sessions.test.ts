@@ -5,6 +5,7 @@ import {
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { Sessions } from '../../lib/upgrade/sessions.js'
+import { FakeClock, replaceTimers } from '../fixtures/clock.js'
 import { connectFrozen, Http2Client } from '../fixtures/http2.js'
 
 const CANCEL = 8
@@ -171,6 +172,7 @@ t.test('a frozen peer with open streams delays close() by the given time at most
 })
 
 t.test('a peer that answers pings keeps its session open during close() while it has streams', async (t) => {
+  const clock = new FakeClock(t)
   const { server, sessions, session, client } = await setUp(t)
   const accepted = once(server, 'stream') as Promise<[ServerHttp2Stream]>
   client.request('/')
@@ -178,16 +180,28 @@ t.test('a peer that answers pings keeps its session open during close() while it
   far.on('error', () => {})
   sessions.track(session)
   const gone = once(session, 'close')
+  const answered = new Promise<void>((resolve) => {
+    const ping = session.ping.bind(session)
+    session.ping = ((callback: (error: Error | null) => void) => ping((error) => {
+      callback(error)
+      resolve()
+    })) as typeof session.ping
+  })
   sessions.close(50)
-  await once(client.session, 'ping')
-  // Twice it has been looked at.
-  await new Promise((resolve) => { setTimeout(resolve, 130) })
+  await answered
+  // Two checks.
+  for (let i = 0; i < 2; i++) {
+    t.equal(clock.timers.size, 1)
+    clock.advance(50)
+  }
   t.equal(far.destroyed, false)
   far.close(CANCEL)
   await gone
 })
 
 t.test('a session whose first handshake comes after close() is closed as well', async (t) => {
+  // Its time is not over before the client has answered.
+  replaceTimers(t, { setTimeout: () => ({ unref () {} }) })
   const { server, sessions, session, client } = await setUp(t)
   sessions.close(100)
   const accepted = once(server, 'stream') as Promise<[ServerHttp2Stream]>
