@@ -253,6 +253,12 @@ export const ValueNotSent = createError(
 export const SchemaNotCompiled = createError(
   'FST_WIRE_SCHEMA', '%s cannot be compiled: %s', 500, TypeError)
 
+export const SerializerNotReady = createError(
+  'FST_WIRE_NOT_READY',
+  'A value was published before schema.send of %s was compiled: publish after app.ready(), or serialize the value ' +
+  'and set { binary: false }',
+  500)
+
 export const CompilerNotFound = createError(
   'FST_WIRE_COMPILER',
   'The schema compiler of this version of Fastify was not found: give the route a validatorCompiler',

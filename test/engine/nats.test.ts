@@ -297,7 +297,7 @@ t.test('a message names its predecessor after the sequences of the stream began 
   )
 })
 
-t.test('a message does not name a predecessor of before the connection broke, whose sequence may have another message',
+t.test('a message names no predecessor from before its connection broke, because a lost stream repeats sequences',
   async (t) => {
     const nats = new FakeNats()
     const { engine, events } = await open(t, { connection: nats.connection })
