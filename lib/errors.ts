@@ -253,6 +253,12 @@ export const ValueNotSent = createError(
 export const SchemaNotCompiled = createError(
   'FST_WIRE_SCHEMA', '%s cannot be compiled: %s', 500, TypeError)
 
+export const SerializerNotReady = createError(
+  'FST_WIRE_NOT_READY',
+  'A value was published before schema.send of %s was compiled: publish after app.ready(), or serialize the value ' +
+  'and set { binary: false }',
+  500)
+
 export const CompilerNotFound = createError(
   'FST_WIRE_COMPILER',
   'The schema compiler of this version of Fastify was not found: give the route a validatorCompiler',
@@ -343,7 +349,7 @@ export const ForbiddenCloseCode = fault(
 export const InvalidUtf8 = fault('FST_WIRE_UTF8', 'Text is not valid UTF-8 (RFC 6455 §8.1)', 1007)
 export const CorruptCompression = fault(
   'FST_WIRE_INFLATE', 'A compressed message is not valid DEFLATE data (RFC 7692 §7.2.2)', 1007)
-export const MessageTooBig = fault('FST_WIRE_MESSAGE_SIZE', 'A message is larger than maxPayload, %s bytes', 1009)
+export const MessageTooBig = fault('FST_WIRE_MESSAGE_SIZE', 'A message is larger than %s, %s bytes', 1009)
 export const TooManyFragments = fault('FST_WIRE_FRAGMENTS', 'A message has more than maxFragments, %s fragments', 1008)
 export const BadHixieLength = fault(
   'FST_WIRE_HIXIE_LENGTH', 'The length of a hixie frame has too many bytes', 1002)

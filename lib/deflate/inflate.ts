@@ -178,7 +178,7 @@ function inflateNow (context: ZlibContext, payload: Buffer, limit: number): Buff
     const { room, left } = context
     const produced = SCRATCH.length - room
     total += produced
-    if (total > limit) throw refuse(context, new MessageTooBig(limit))
+    if (total > limit) throw refuse(context, new MessageTooBig('maxPayload', limit))
     if (room > 0 && left === 0) {
       if (!endMessage(context, produced, room)) throw refuse(context, new CorruptCompression())
       const last = Buffer.from(SCRATCH.subarray(0, produced))
@@ -227,10 +227,10 @@ function inflateWithoutContext (payload: Buffer, limit: number): Buffer | undefi
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== OUTPUT_IS_TOO_LARGE) throw new CorruptCompression()
       if (limit > INFLATE_SYNC_OUTPUT) return undefined
-      throw new MessageTooBig(limit)
+      throw new MessageTooBig('maxPayload', limit)
     }
     total += done.buffer.length
-    if (total > limit) throw new MessageTooBig(limit)
+    if (total > limit) throw new MessageTooBig('maxPayload', limit)
     pieces.push(done.buffer)
     rest = rest.subarray(done.engine.bytesWritten)
     if (rest.length === 0 || rest.length === TAIL_AND_FINAL_BLOCK.length) return Buffer.concat(pieces, total)

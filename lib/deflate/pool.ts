@@ -119,7 +119,7 @@ export class InflateJob {
   readonly #gather = (piece: Buffer): void => {
     this.#pieces.push(piece)
     this.#length += piece.length
-    if (this.#length > this.#limit) this.#settle(new MessageTooBig(this.#limit))
+    if (this.#length > this.#limit) this.#settle(new MessageTooBig('maxPayload', this.#limit))
   }
 
   // zlib ignores input after a final block, so a message with blocks after one needs another stream.

@@ -93,6 +93,8 @@ export class Outgoing<T> {
   #generation = 0
   #timer: NodeJS.Timeout | null = null
   #retry: NodeJS.Timeout | null = null
+  /** The last error after which messages wait to be sent again. */
+  #lastError: unknown
 
   constructor (options: OutgoingOptions<T>) {
     this.#options = options
@@ -237,6 +239,7 @@ export class Outgoing<T> {
     if (--inFlight.batches === 0) this.#inFlight.delete(topic)
     if (this.#state !== 'probing') return
     this.#state = 'sending'
+    this.#lastError = undefined
     this.#flush()
   }
 
@@ -247,6 +250,7 @@ export class Outgoing<T> {
       return
     }
     if (generation !== this.#generation) return
+    this.#lastError = error
     this.pause()
     if (this.#options.isConnected()) this.#retry = timers.setTimeout(() => this.resume(), RETRY_DELAY)
   }
@@ -261,7 +265,7 @@ export class Outgoing<T> {
         return
       }
       this.#remove(entry)
-      entry.reject(new PublishTimeout(name, publishTimeout))
+      entry.reject(new PublishTimeout(name, publishTimeout, { cause: this.#lastError }))
     }
   }
 }

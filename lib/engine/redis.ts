@@ -23,9 +23,13 @@ interface Outbound extends Tagged {
   readonly retention: Retention
 }
 
-/** Temporary errors: the server is starting, or another server is responsible for the topic at the moment. */
+/**
+ * Temporary errors: the server is starting, another server is responsible for the topic at the moment, or the server
+ * accepts no writes until it has enough replicas (NOREPLICAS) or can save to disk again (MISCONF).
+ */
 const PASSING = new RegExp(
-  `^(${UNORDERED}|LOADING|NOSCRIPT|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MASTERDOWN|READONLY|BUSY|UNBLOCKED)\\b`)
+  `^(${UNORDERED}|LOADING|NOSCRIPT|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MASTERDOWN|READONLY|BUSY|UNBLOCKED|` +
+  'NOREPLICAS|MISCONF)\\b')
 const CREDENTIALS = /^(WRONGPASS|NOAUTH|NOPERM)\b/
 /** The places that `XADD` assigns. A cursor with another place is not sent to the server. */
 const PLACE = /^\d{1,18}-\d{1,18}$/

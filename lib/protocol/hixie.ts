@@ -5,9 +5,9 @@ import { writeHixieText, type Output } from '../codec/encoder.js'
 import type { PreparedMessage } from '../codec/prepared-message.js'
 import { EMPTY_PAYLOAD } from '../codec/payload.js'
 import * as receiveBuffer from '../codec/receive-buffer.js'
-import { BadHixieLength, InvalidText, MessageTooBig, NotSupported, type Fault } from '../errors.js'
+import { BadHixieLength, InvalidText, NotSupported, type Fault } from '../errors.js'
 import { ABNORMAL, encodeClose, NO_STATUS } from './close.js'
-import { MAX_TEXT_LENGTH } from './limits.js'
+import { MAX_TEXT_LENGTH, messageTooBig } from './limits.js'
 import type { Limits, Protocol, ProtocolState, Sink } from './protocol.js'
 
 const TERMINATOR = 0xff
@@ -153,7 +153,7 @@ export class Hixie implements Protocol {
   #readLength (bytes: Buffer, at: number): number {
     const byte = bytes[at] as number
     this.#length = this.#length * 128 + (byte & 0x7f)
-    if (this.#length > this.#limits.maxPayload) this.#fault(new MessageTooBig(this.#limits.maxPayload))
+    if (this.#length > this.#limits.maxPayload) this.#fault(messageTooBig(this.#limits.maxPayload, false))
     else if (++this.#lengthBytes > MAX_LENGTH_BYTES) this.#fault(new BadHixieLength())
     else if (byte < 0x80) this.#endLength()
     return at + 1
@@ -181,7 +181,7 @@ export class Hixie implements Protocol {
     const end = found < 0 ? bytes.length : found
     const maxLength = Math.min(this.#limits.maxPayload, MAX_TEXT_LENGTH)
     if (this.#text.length + end - at > maxLength) {
-      this.#fault(new MessageTooBig(maxLength))
+      this.#fault(messageTooBig(this.#limits.maxPayload, true))
       return end
     }
     this.#text.append(at, end, 0)
@@ -194,7 +194,7 @@ export class Hixie implements Protocol {
     }
     // §4.2: invalid UTF-8 becomes U+FFFD, so the text can be forwarded to any peer. It may become three times as long.
     const text = isUtf8(data) ? data : Buffer.from(data.toString())
-    if (text.length > maxLength) this.#fault(new MessageTooBig(maxLength))
+    if (text.length > maxLength) this.#fault(messageTooBig(this.#limits.maxPayload, true))
     else this.#isTakingMessages = this.#sink.message(text, false)
     return end + 1
   }

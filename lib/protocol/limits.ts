@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer'
+import { MessageTooBig, type Fault } from '../errors.js'
 import type { Limits } from './protocol.js'
 
 const MIN_FRAGMENTS = 1024
@@ -17,3 +18,10 @@ export function withMaxPayload (limits: Limits, maxPayload: number): Limits {
 
 /** The longest text message, in bytes: V8 cannot make a longer string. It applies even if `maxPayload` is larger. */
 export const MAX_TEXT_LENGTH: number = constants.MAX_STRING_LENGTH
+
+/** The fault of a message over `maxPayload`, or of a text over the lower of both limits. */
+export function messageTooBig (maxPayload: number, isText: boolean): Fault {
+  return isText && maxPayload > MAX_TEXT_LENGTH
+    ? new MessageTooBig('the longest string of Node.js', MAX_TEXT_LENGTH)
+    : new MessageTooBig('maxPayload', maxPayload)
+}

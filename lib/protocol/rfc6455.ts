@@ -14,7 +14,7 @@ import {
 } from '../errors.js'
 import { ABNORMAL, decodeClose, encodeClose } from './close.js'
 import type { Compression } from './compression.js'
-import { MAX_TEXT_LENGTH } from './limits.js'
+import { MAX_TEXT_LENGTH, messageTooBig } from './limits.js'
 import type { Limits, Protocol, ProtocolState, Sink } from './protocol.js'
 
 const MAX_CONTROL_PAYLOAD = 125
@@ -184,11 +184,9 @@ export class Rfc6455 implements Protocol, FrameHandler {
     }
     // Check both limits before keeping any byte of the payload.
     this.#declaredLength += length
-    if (this.#declaredLength > this.#limits.maxPayload && !this.#mayInflateToFit()) {
-      return this.#refuse(new MessageTooBig(this.#limits.maxPayload))
-    }
-    if (this.#declaredLength > MAX_TEXT_LENGTH && this.#message === TEXT) {
-      return this.#refuse(new MessageTooBig(MAX_TEXT_LENGTH))
+    const isTooLong = this.#declaredLength > this.#limits.maxPayload && !this.#mayInflateToFit()
+    if (isTooLong || (this.#declaredLength > MAX_TEXT_LENGTH && this.#message === TEXT)) {
+      return this.#refuse(this.#tooBig())
     }
     if (++this.#fragments > this.#limits.maxFragments) {
       return this.#refuse(new TooManyFragments(this.#limits.maxFragments))
@@ -252,7 +250,7 @@ export class Rfc6455 implements Protocol, FrameHandler {
         return this.#deliverInflated(data)
       }
     } catch (fault) {
-      return this.#refuse(fault as Fault)
+      return this.#refuse(this.#explain(fault as Fault))
     }
     this.#isInflating = true
     this.#sink.pauseInput()
@@ -265,8 +263,17 @@ export class Rfc6455 implements Protocol, FrameHandler {
     if (this.state === 'closed') return
     this.#isInflating = false
     if (fault === undefined) this.#deliverInflated(data)
-    else this.fault(fault)
+    else this.fault(this.#explain(fault))
     this.#sink.resumeInput()
+  }
+
+  /** Names the limit that the inflater was given. */
+  #explain (fault: Fault): Fault {
+    return fault instanceof MessageTooBig ? this.#tooBig() : fault
+  }
+
+  #tooBig (): Fault {
+    return messageTooBig(this.#limits.maxPayload, this.#message === TEXT)
   }
 
   #deliverInflated (data: Buffer): boolean {

@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifySchema, RouteShorthandOptions } from 'fastify'
 import secureJson, { type ParseOptions } from 'secure-json-parse'
 import {
-  AsyncSchema, MessageBinary, MessageInvalid, MessageNotJson, SchemaNotCompiled, ValueNotSent, type RefusedMessage
+  AsyncSchema, MessageBinary, MessageInvalid, MessageNotJson, SchemaNotCompiled, SerializerNotReady, ValueNotSent,
+  type RefusedMessage
 } from '../errors.js'
 import { isError } from '../is-error.js'
 import { MAX_REASON_LENGTH } from '../protocol/close.js'
@@ -27,6 +28,7 @@ interface CustomResult {
 }
 
 type Serialize = (value: unknown) => unknown
+type CompileSerializer = (definition: object) => Serialize
 
 /** The settings of a route about messages. */
 interface MessageSettings {
@@ -39,13 +41,14 @@ interface MessageRoute {
   readonly url: string
   readonly schemaErrorFormatter?: SchemaErrorFormatter | undefined
   readonly validatorCompiler?: unknown
+  readonly serializerCompiler?: unknown
 }
 
 /**
  * The message schemas of one route. `messageCompiler()` compiles the validators; values are sent by the serializer that
  * Fastify compiles for the route.
  *
- *   constructed ── application is ready ──▶ validators ── first handshake: takeSerializer() ──▶ serializer too
+ *   constructed ── application is ready ──▶ validators ── first handshake, or value published ──▶ serializer too
  */
 export class MessageSchemas {
   readonly inbound: JsonInbound | undefined
@@ -70,7 +73,9 @@ export class MessageSchemas {
     this.outbound = send === undefined
       ? undefined
       // Defaults apply to received values only: a property missing from a sent value is an error.
-      : new JsonOutbound(send, validatesSend, () => this.#compile('send', send, { useDefaults: false }))
+      : new JsonOutbound(
+        send, validatesSend, () => this.#compile('send', send, { useDefaults: false }), () => this.#compileSerializer()
+      )
     // Fastify compiles serializers per status, and 101 is the only one of a socket.
     if (send !== undefined) schema.response = { ...schema.response as object, 101: send }
     delete schema.message
@@ -92,17 +97,21 @@ export class MessageSchemas {
 
   #prepare (): void {
     if (this.inbound !== undefined) this.inbound.validate ??= this.#compile('message', this.#message)
-    if (this.outbound === undefined) return
-    this.outbound.prepare()
-    // Messages may be published before the first handshake.
-    this.outbound.serialize ??= this.#compileSerializer()
+    this.outbound?.prepare()
   }
 
-  #compileSerializer (): Serialize | undefined {
-    const { serializerCompiler } = this.#instance
-    const schema = (this.routeSchema as { response: Record<string, unknown> }).response['101']
-    const definition = { schema, method: 'GET', url: this.#route.url, httpStatus: '101' }
-    return serializerCompiler?.(definition as never) as Serialize | undefined
+  /** Compiles the serializer for values that are published before the first handshake. */
+  #compileSerializer (): Serialize {
+    const { url } = this.#route
+    // Fastify sets its own compiler just before the onReady hooks, when it knows all shared schemas.
+    const compile = this.#route.serializerCompiler ?? this.#instance.serializerCompiler
+    if (compile === undefined) throw new SerializerNotReady(url)
+    const { response } = this.routeSchema as { response: Record<string, unknown> }
+    try {
+      return (compile as CompileSerializer)({ schema: response['101'], method: 'GET', url, httpStatus: '101' })
+    } catch (cause) {
+      throw new SchemaNotCompiled(`schema.send of ${url}`, messageOf(cause), { cause })
+    }
   }
 
   #compile (part: string, schema: unknown, custom?: Record<string, unknown>): Validate {
@@ -110,7 +119,7 @@ export class MessageSchemas {
     const compile = messageCompiler(this.#instance, validatorCompiler as Compile | undefined, custom)
     try {
       // Custom compilers may choose by `httpPart`, and know 'body'.
-      return compile({ schema: isFluent(schema) ? schema.valueOf() : schema, method: 'GET', url, httpPart: 'body' })
+      return (compile as CompileSerializer)({ schema: isFluent(schema) ? schema.valueOf() : schema, method: 'GET', url, httpPart: 'body' })
     } catch (cause) {
       throw new SchemaNotCompiled(`schema.${part} of ${url}`, messageOf(cause), { cause })
     }
@@ -184,16 +193,20 @@ class JsonOutbound implements Outbound {
   serialize: Serialize | undefined
   readonly #validatesSend: boolean
   readonly #compile: () => Validate
+  readonly #compileSerializer: () => Serialize
   #validate: Validate | undefined
   readonly #kind: 'object' | 'array' | undefined
   readonly #takesNull: boolean
 
-  constructor (schema: unknown, validatesSend: boolean, compile: () => Validate) {
+  constructor (
+    schema: unknown, validatesSend: boolean, compile: () => Validate, compileSerializer: () => Serialize
+  ) {
     const { type, nullable } = (isFluent(schema) ? schema.valueOf() : schema) as { type?: unknown, nullable?: unknown }
     this.#kind = type === 'object' || type === 'array' ? type : undefined
     this.#takesNull = nullable === true
     this.#validatesSend = validatesSend
     this.#compile = compile
+    this.#compileSerializer = compileSerializer
   }
 
   /** @throws SchemaNotCompiled */
@@ -201,6 +214,7 @@ class JsonOutbound implements Outbound {
     if (this.#validatesSend) this.#validate ??= this.#compile()
   }
 
+  /** @throws ValueNotSent, SerializerNotReady, SchemaNotCompiled */
   write (value: unknown): string {
     if (value === undefined) throw new ValueNotSent('it is undefined')
     const kind = this.#kind
@@ -210,11 +224,12 @@ class JsonOutbound implements Outbound {
     if (kind !== undefined && !isKind) {
       throw new ValueNotSent(`it is ${value === null ? 'null' : typeof value}, not ${kind}`)
     }
+    const serialize = this.serialize ??= this.#compileSerializer()
     const found = this.#validatesSend ? this.#explain(value) : undefined
     if (found !== undefined) throw new ValueNotSent(found)
     let text: unknown
     try {
-      text = (this.serialize as Serialize)(value)
+      text = serialize(value)
     } catch (cause) {
       throw new ValueNotSent(this.#explain(value) ?? messageOf(cause), { cause })
     }

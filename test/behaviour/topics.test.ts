@@ -124,6 +124,57 @@ t.test('a value is serialized by the schema of the route at the URL of its topic
   await t.rejects(app.topics.publish('/v1/points/1', null), { code: 'FST_WIRE_SEND_SCHEMA' })
 })
 
+t.test('a value is published before the application is ready only if its serializer can be compiled', async (t) => {
+  const app = await createApp(t)
+  const send = { $ref: 'point#' }
+  app.ws('/points/:id', { topic: true, schema: { send } }, () => {})
+  app.ws('/own/:id', {
+    topic: true, schema: { send }, serializerCompiler: ({ httpStatus }) => (value) => `${httpStatus} ${String(value)}`
+  }, () => {})
+  app.ws('/broken', {
+    topic: true, schema: { send }, serializerCompiler: () => { throw new Error('not a schema') }
+  }, () => {})
+  const texts: string[] = []
+  for (const topic of ['/points/1', '/own/1']) {
+    await app.topics.subscribe(topic, (data) => { texts.push(`${topic} ${String(data)}`) })
+  }
+  await t.rejects(app.topics.publish('/points/1', { x: 1, y: 2 }), {
+    code: 'FST_WIRE_NOT_READY', message: /schema\.send of \/points\/:id .* after app\.ready\(\)/
+  })
+  await app.topics.publish('/points/1', '{"x":0}', { binary: false })
+  await app.topics.publish('/own/1', 'a')
+  await t.rejects(app.topics.publish('/broken', 'a'), {
+    code: 'FST_WIRE_SCHEMA', message: /^schema\.send of \/broken cannot be compiled: not a schema/
+  })
+  t.same(texts, ['/points/1 {"x":0}', '/own/1 101 a'])
+})
+
+t.test('a value that an onReady hook publishes is serialized by schemas and compilers that were set after the route',
+  async (t) => {
+    const app = await createApp(t)
+    const texts: string[] = []
+    app.addHook('onReady', async () => { await app.topics.publish('/points/1', { x: 1, y: 2 }) })
+    app.ws('/points/:id', { topic: true, schema: { send: { $ref: 'point#' } } }, () => {})
+    app.addSchema({ $id: 'point', type: 'object', properties: { x: { type: 'integer' } } })
+    await app.topics.subscribe('/points/1', (data) => { texts.push(String(data)) })
+    await app.ready()
+    t.same(texts, ['{"x":1}'])
+  })
+
+t.test('a value is serialized by the compiler of its route, also before the first handshake', async (t) => {
+  const app = await createApp(t)
+  app.get('/other', { schema: { response: { 200: { type: 'object' } } } }, () => ({}))
+  app.ws('/own/:id', {
+    topic: true, schema: { send: {} }, serializerCompiler: () => (value) => `own ${String(value)}`
+  }, (socket) => { socket.send('b') })
+  await app.ready()
+  const texts: string[] = []
+  await app.topics.subscribe('/own/1', (data) => { texts.push(String(data)) })
+  await app.topics.publish('/own/1', 'a')
+  t.same(texts, ['own a'])
+  t.equal(await textOf(await app.injectWS('/own/1')), 'own b')
+})
+
 t.test('a socket at the root of a prefix has the rules of its topic, with and without the slash', async (t) => {
   const app = await createApp(t)
   const schema = { send: { type: 'object', properties: { x: { type: 'integer' } } } }

@@ -6,6 +6,7 @@ import { engineContract } from './contract.js'
 import { engineFaults } from './faults.js'
 import { timers } from '../../lib/timers.js'
 import { FakeNats } from '../fixtures/fake-nats.js'
+import { TcpProxy } from '../fixtures/tcp-proxy.js'
 import { turn } from '../fixtures/memory.js'
 import { Recorder, publication, texts } from './recorder.js'
 
@@ -86,6 +87,78 @@ t.test('cursors from before the loss of a stream are a gap, although its sequenc
   const page = await engine.read('t', cursor, 10)
   t.equal(page.isGap, true)
   t.strictSame(texts(page.messages), ['b'])
+})
+
+t.test('a cursor behind the newest message of a stream that was lost reads all of its messages', async (t) => {
+  const connection = await connect({ servers: server.url })
+  t.teardown(() => connection.close())
+  const options = { servers: server.url, stream: 'shorter', prefix: 'shorter' }
+  const before = await open(t, options)
+  let after = ''
+  for (const text of ['a', 'b', 'c']) after = (await before.engine.publish('t', publication(text), KEEP)).cursor
+  await before.engine.close()
+  await connection.request('$JS.API.STREAM.DELETE.shorter')
+  const { engine } = await open(t, options)
+  await engine.publish('t', publication('d'), KEEP)
+  const { cursor } = await engine.publish('t', publication('e'), KEEP)
+  const { messages, isGap, head } = await engine.read('t', after, 10)
+  t.strictSame(texts(messages), ['d', 'e'])
+  t.equal(isGap, true)
+  t.equal(head, cursor)
+})
+
+/** Keeps the timers of other packages from firing until `release()`, and returns those that were not cleared. */
+function holdTimers (): { release (): Array<{ delay: number, fire: () => void }> } {
+  const { setTimeout: set, clearTimeout: clear } = globalThis
+  const held = new Map<unknown, { delay: number, fire: () => void }>()
+  const hold = (fire: () => void, delay = 0): NodeJS.Timeout => {
+    if (delay < 1000) return set(fire, delay)
+    const timer = set(() => {}, delay)
+    clear(timer)
+    held.set(timer, { delay, fire })
+    return timer
+  }
+  const forget = (timer: NodeJS.Timeout): void => {
+    held.delete(timer)
+    clear(timer)
+  }
+  Object.assign(globalThis, { setTimeout: hold, clearTimeout: forget })
+  return {
+    release: () => {
+      Object.assign(globalThis, { setTimeout: set, clearTimeout: clear })
+      return [...held.values()]
+    }
+  }
+}
+
+t.test('a connection whose handshake stalls is given up within three seconds, and made anew', async (t) => {
+  const proxy = new TcpProxy(server.port)
+  const port = await proxy.listen()
+  t.teardown(() => proxy.close())
+  const engine = natsEngine({ servers: `127.0.0.1:${port}` })
+  const events = new Recorder()
+  t.teardown(() => engine.close())
+  const stall = async (connect: () => unknown): Promise<boolean> => {
+    proxy.isStalled = true
+    const timers = holdTimers()
+    const accepted = proxy.accepted()
+    connect()
+    await accepted
+    proxy.isStalled = false
+    const due = timers.release().filter(({ delay }) => delay <= 3000)
+    for (const { fire } of due) fire()
+    return t.ok(due.length > 0, 'something gives the handshake up')
+  }
+  let opening: Promise<void> | undefined
+  const isFirstGivenUp = await stall(() => { opening = engine.open(events) })
+  if (!isFirstGivenUp) return
+  await opening
+  await events.reported('ready', 1)
+  const isLaterGivenUp = await stall(() => proxy.dropAll())
+  if (!isLaterGivenUp) return
+  await events.reported('ready', 2)
+  t.strictSame(events.states, ['down', 'ready', 'down', 'ready'])
+  t.ok((await engine.publish('stalled', publication('a'), KEEP)).cursor)
 })
 
 t.test('members that a server has lost join again', async (t) => {
@@ -198,8 +271,47 @@ t.test('the first message follows the initial cursor, even before the subscripti
     return undefined
   }
   await engine.subscribe('t')
-  t.match(events.delivered('t'), [{ cursor: '1.tag', prev: beginning }])
+  nats.deliver('wire.d.t', STORED, { headers: { 'Nats-Sequence': '2', 'Nats-Last-Sequence': '1' } })
+  t.match(
+    events.delivered('t'), [{ cursor: '1.tag', prev: beginning }, { cursor: '2.tag', prev: '1.tag' }],
+    'the answer is older than the first message'
+  )
 })
+
+/** The headers of a republished message. */
+const republished = (sequence: number, last: number): { headers: Record<string, string> } =>
+  ({ headers: { 'Nats-Sequence': String(sequence), 'Nats-Last-Sequence': String(last) } })
+
+const stored = (tag: string): string => STORED.replace('tag', tag)
+
+t.test('a message names its predecessor after the sequences of the stream began again', async (t) => {
+  const nats = new FakeNats()
+  const { engine, events } = await open(t, { connection: nats.connection })
+  const beginning = await engine.subscribe('t')
+  for (const [tag, sequence, last] of [['a', 6, 0], ['b', 7, 6], ['c', 1, 0], ['d', 2, 1], ['e', 3, 2]] as const) {
+    nats.deliver('wire.d.t', stored(tag), republished(sequence, last))
+  }
+  t.strictSame(
+    events.delivered('t').map(({ cursor, prev }) => [cursor, prev]),
+    [['6.a', beginning], ['7.b', '6.a'], ['1.c', beginning], ['2.d', '1.c'], ['3.e', '2.d']]
+  )
+})
+
+t.test('a message names no predecessor from before its connection broke, because a lost stream repeats sequences',
+  async (t) => {
+    const nats = new FakeNats()
+    const { engine, events } = await open(t, { connection: nats.connection })
+    await engine.subscribe('t')
+    nats.deliver('wire.d.t', stored('a'), republished(6, 0))
+    nats.report('disconnect')
+    nats.report('reconnect')
+    await events.reported('ready', 2)
+    nats.deliver('wire.d.t', stored('c'), republished(7, 6))
+    nats.deliver('wire.d.t', stored('d'), republished(8, 7))
+    t.strictSame(
+      events.delivered('t').slice(1).map(({ cursor, prev }) => [cursor, prev]), [['7.c', '6.'], ['8.d', '7.c']]
+    )
+  })
 
 t.test('a connection that is established after close() is closed, unless it was given', async (t) => {
   const given = new FakeNats()

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { Outgoing, readPublishLimits } from '../../lib/engine/outgoing.js'
 import { timers } from '../../lib/timers.js'
+import { FakeClock } from '../fixtures/clock.js'
 
 interface Sent {
   readonly messages: readonly string[]
@@ -201,6 +202,29 @@ t.test('a message rejects after its time limit, and its late answer is ignored',
   await turn()
   sent[1]!.reject(new Error('final'))
   await t.rejects(third, { message: 'final' })
+  outgoing.close()
+})
+
+t.test('a message that was not accepted in time rejects with the last error as its cause', async (t) => {
+  const clock = new FakeClock(t)
+  const { outgoing, sent } = await makeSending(100)
+  const first = outgoing.publish('/t', 'a', 0)
+  await turn()
+  sent[0]!.reject(new Error('no replicas'))
+  await turn()
+  clock.advance(100)
+  await t.rejects(first, { code: 'FST_WIRE_PUBLISH_TIMEOUT', cause: { message: 'no replicas' } })
+  sent.at(-1)!.accept()
+  const later = outgoing.publish('/t', 'b', 0)
+  await turn()
+  sent.at(-1)!.accept()
+  await later
+  const unanswered = outgoing.publish('/t', 'c', 0)
+  await turn()
+  clock.advance(100)
+  const error: unknown = await unanswered.catch((error: unknown) => error)
+  t.match(error, { code: 'FST_WIRE_PUBLISH_TIMEOUT' })
+  t.equal((error as Error).cause, undefined, 'the errors before the server accepted messages again are not the cause')
   outgoing.close()
 })
 

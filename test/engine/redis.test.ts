@@ -1,3 +1,5 @@
+import { mkdirSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { createClient } from '@redis/client'
 import t, { type Test } from 'tap'
 import { redisEngine } from '../../lib/engine/redis.js'
@@ -84,6 +86,49 @@ t.test('publishing a message that the server refuses rejects at once', async (t)
     code: 'FST_WIRE_ENGINE_REFUSED', message: /WRONGTYPE/
   })
   await t.rejects(engine.read('wrong', undefined, 10), /WRONGTYPE/)
+})
+
+t.test('messages wait while the server has too few replicas, or cannot save to disk', async (t) => {
+  const client = await createClient({ url: server.url }).connect()
+  t.teardown(() => { client.destroy() })
+  const set = (name: string, value: string): Promise<unknown> => client.sendCommand(['CONFIG', 'SET', name, value])
+  const info = async (section: string): Promise<string> => String(await client.sendCommand(['INFO', section]))
+  const { engine } = await open(t, { url: server.url })
+  const refused = async (code: string): Promise<void> => {
+    await until(async () => (await info('errorstats')).includes(`errorstat_${code}`))
+  }
+  const publish = (text: string): Promise<unknown> => engine.publish('waiting', publication(text), KEEP)
+  await publish('a')
+
+  await set('min-replicas-to-write', '1')
+  const withoutReplicas = [publish('b'), publish('c')]
+  await refused('NOREPLICAS')
+  const impatient = await open(t, { url: server.url, publishTimeout: 100 })
+  await t.rejects(impatient.engine.publish('waiting', publication('never'), KEEP), {
+    code: 'FST_WIRE_PUBLISH_TIMEOUT', cause: { message: /^NOREPLICAS/ }
+  })
+  await set('min-replicas-to-write', '0')
+  await Promise.all(withoutReplicas)
+
+  // In the place of the file that the server has to replace.
+  const folder = join(server.folder, 'dump.rdb')
+  const save = async (status: string): Promise<void> => {
+    await client.sendCommand(['BGSAVE'])
+    await until(async () => {
+      const state = await info('persistence')
+      return state.includes('rdb_bgsave_in_progress:0') && state.includes(`rdb_last_bgsave_status:${status}`)
+    })
+  }
+  mkdirSync(folder)
+  await set('save', '3600 1000000')
+  await save('err')
+  const withoutDisk = [publish('d'), publish('e')]
+  await refused('MISCONF')
+  rmdirSync(folder)
+  await save('ok')
+  await set('save', '')
+  await Promise.all(withoutDisk)
+  t.strictSame(texts((await engine.read('waiting', undefined, 10)).messages), ['a', 'b', 'c', 'd', 'e'])
 })
 
 t.test('the keys of a topic expire, and prefixes separate applications', async (t) => {

@@ -219,6 +219,27 @@ t.test('a text that exceeds the limit once its errors are replaced is refused', 
   t.same(sink.events, [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
 })
 
+t.test('a text that is longer than any string is refused by that limit', async (t) => {
+  const { Hixie: Mocked } = await t.mockImport<typeof import('../../lib/protocol/hixie.js')>(
+    '../../lib/protocol/hixie.js', {
+    '../../lib/protocol/limits.js': {
+      MAX_TEXT_LENGTH: 10,
+      messageTooBig: (maxPayload: number, isText: boolean) => new Error(`${maxPayload} ${isText}`)
+    }
+  }
+  )
+  for (const [bytes, reason] of [
+    [Buffer.concat([Buffer.from([0]), Buffer.alloc(11, 0x61)]), '100 true'],
+    // Four errors become twelve bytes.
+    [Buffer.concat([Buffer.from([0]), Buffer.alloc(4, 0xfe), Buffer.from([255])]), '100 true'],
+    [Buffer.from('808165', 'hex'), '100 false']
+  ] as const) {
+    const sink = new RecordingSink()
+    feed(new Mocked(sink, sink, LIMITS, 'hixie-76'), bytes)
+    t.equal(sink.reason, reason)
+  }
+})
+
 t.test('changed limits apply to messages that begin afterwards', async (t) => {
   const { sink, protocol } = setUp()
   const tight = { maxPayload: 4, maxFragments: 1 }

@@ -1,6 +1,9 @@
 import t from 'tap'
 import { grant } from '../../lib/codec/budget.js'
+import { EMPTY_PAYLOAD } from '../../lib/codec/payload.js'
 import { PreparedMessage } from '../../lib/codec/prepared-message.js'
+import type { Inflater } from '../../lib/deflate/inflate.js'
+import { MessageTooBig, type Fault } from '../../lib/errors.js'
 import { Compression } from '../../lib/protocol/compression.js'
 import { Rfc6455 } from '../../lib/protocol/rfc6455.js'
 import { frame, text } from '../fixtures/client.js'
@@ -603,6 +606,8 @@ t.test('reading stops after the frame that exhausts the budget', async (t) => {
   t.ok(empty.sink.events.length < 100, String(empty.sink.events.length))
 })
 
+const LONGEST_STRING = /longest string of Node\.js/
+
 t.test('a text longer than any string is refused before it arrives, whatever the limit; bytes are not', async (t) => {
   const limits = { maxPayload: Number.MAX_SAFE_INTEGER, maxFragments: 17 }
   const head = (first: number): Buffer => Buffer.from(
@@ -612,11 +617,36 @@ t.test('a text longer than any string is refused before it arrives, whatever the
     const { sink, protocol } = setUp(limits)
     feed(protocol, head(first))
     t.same(sink.events, [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
+    t.match(sink.reason, LONGEST_STRING)
   }
   const { sink, protocol } = setUp(limits)
   feed(protocol, head(0x82))
   t.same(sink.events, [])
 })
+
+t.test('a text that decompresses to more than any string is refused by that limit, and bytes by maxPayload',
+  async (t) => {
+    for (const [opcode, reason] of [[1, LONGEST_STRING], [2, /maxPayload/]] as const) {
+      for (const isPooled of [false, true]) {
+        const sink = new RecordingSink()
+        const compression = new Compression(sink, agreed(false), SETTINGS)
+        const tooBig = (limit: number): Fault => new MessageTooBig('maxPayload', limit)
+        const inflater: Partial<Inflater> = {
+          inflate: (_payload, limit) => {
+            if (isPooled) return undefined
+            throw tooBig(limit)
+          },
+          inflateLater: (_payload, limit, done) => { done(tooBig(limit), EMPTY_PAYLOAD) },
+          close: () => {}
+        }
+        Object.assign(compression, { inflater })
+        const limits = { maxPayload: Number.MAX_SAFE_INTEGER, maxFragments: 17 }
+        feed(new Rfc6455(sink, sink, limits, '13', compression), clientFrame(opcode, 'x', { isCompressed: true }))
+        t.same(sink.events.filter(([kind]) => !/Input$/.test(kind)), [['fault', 'FST_WIRE_MESSAGE_SIZE', 1009], ['end']])
+        t.match(sink.reason, reason)
+      }
+    }
+  })
 
 t.test('changed limits apply to messages that begin afterwards', async (t) => {
   const { sink, protocol } = setUp()
