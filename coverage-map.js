@@ -17,7 +17,10 @@ const ENGINE = {
     'redis', 'redis-clients', 'redis-keys', 'redis-link', 'redis-cluster-link', 'redis-messages', 'redis-presence',
     'redis-scripts', 'redis-subscription', 'cursor', 'envelope', 'outgoing'
   ],
-  nats: ['nats', 'nats-history', 'nats-presence', 'nats-subjects', 'nats-topic', 'jetstream']
+  nats: [
+    'nats', 'nats-acknowledgements', 'nats-history', 'nats-options', 'nats-presence', 'nats-subjects', 'nats-topic',
+    'jetstream'
+  ]
 }
 
 // Tests of several files that make up one part.
