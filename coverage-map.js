@@ -30,8 +30,8 @@ const PARTS = {
   ],
   'test/upgrade/http2.test.ts': ['lib/upgrade/http2.ts', 'lib/upgrade/http2-listener.ts'],
   'test/topics/hub.test.ts': [
-    'lib/topics/hub.ts', 'lib/topics/live-session.ts', 'lib/topics/live-sessions.ts', 'lib/topics/local-topic.ts',
-    'lib/topics/members.ts'
+    'lib/topics/hub.ts', 'lib/topics/engine-status.ts', 'lib/topics/live-session.ts', 'lib/topics/live-sessions.ts',
+    'lib/topics/local-topic.ts', 'lib/topics/local-topics.ts', 'lib/topics/members.ts'
   ],
   'test/behaviour/topics.test.ts': [
     ...CONVERSATION, 'lib/routes/open-topics.ts', 'lib/routes/route-topics.ts', 'lib/topics/socket-topics.ts'
