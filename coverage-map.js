@@ -5,6 +5,8 @@ import { filesOf } from './test/processes.js'
 
 const SOCKET = ['lib/socket/socket.ts', 'lib/socket/event-target-face.ts', 'lib/socket/topics-face.ts']
 
+const CONNECTION = ['lib/socket/connection.ts', 'lib/socket/closing.ts', 'lib/socket/notifier.ts']
+
 const CONVERSATION = [
   'lib/plugin.ts', 'lib/routes/ws-route.ts', 'lib/routes/drop-in.ts', 'lib/routes/accept.ts', 'lib/options/resolve.ts',
   'lib/routes/upgrade-constraint.ts', 'lib/routes/unrouted.ts', ...SOCKET, 'lib/upgrade/http1.ts',
@@ -56,6 +58,6 @@ function modulesOf (test) {
   const engine = /^test\/engine\/(memory|redis|nats)(-faults|-cluster)?\.test/.exec(path)
   if (engine !== null) return ENGINE[engine[1]].map((name) => `lib/engine/${name}.ts`)
   const module = path.replace(/^test\//, 'lib/').replace(/\.test\.ts$/, '.ts')
-  if (path.startsWith('test/socket/')) return [module, 'lib/socket/connection.ts', ...SOCKET]
+  if (path.startsWith('test/socket/')) return [module, ...CONNECTION, ...SOCKET]
   return existsSync(module) ? [module] : null
 }
