@@ -5,6 +5,8 @@ import { filesOf } from './test/processes.js'
 
 const SOCKET = ['lib/socket/socket.ts', 'lib/socket/event-target-face.ts', 'lib/socket/topics-face.ts']
 
+const CONNECTION = ['lib/socket/connection.ts', 'lib/socket/closing.ts', 'lib/socket/notifier.ts']
+
 const CONVERSATION = [
   'lib/plugin.ts', 'lib/routes/ws-route.ts', 'lib/routes/drop-in.ts', 'lib/routes/accept.ts', 'lib/options/resolve.ts',
   'lib/routes/upgrade-constraint.ts', 'lib/routes/unrouted.ts', ...SOCKET, 'lib/upgrade/http1.ts',
@@ -17,7 +19,10 @@ const ENGINE = {
     'redis', 'redis-clients', 'redis-keys', 'redis-link', 'redis-cluster-link', 'redis-messages', 'redis-presence',
     'redis-scripts', 'redis-subscription', 'cursor', 'envelope', 'outgoing'
   ],
-  nats: ['nats', 'nats-history', 'nats-presence', 'nats-subjects', 'nats-topic', 'jetstream']
+  nats: [
+    'nats', 'nats-acknowledgements', 'nats-history', 'nats-options', 'nats-presence', 'nats-subjects', 'nats-topic',
+    'jetstream'
+  ]
 }
 
 // Tests of several files that make up one part.
@@ -27,8 +32,8 @@ const PARTS = {
   ],
   'test/upgrade/http2.test.ts': ['lib/upgrade/http2.ts', 'lib/upgrade/http2-listener.ts'],
   'test/topics/hub.test.ts': [
-    'lib/topics/hub.ts', 'lib/topics/live-session.ts', 'lib/topics/live-sessions.ts', 'lib/topics/local-topic.ts',
-    'lib/topics/members.ts'
+    'lib/topics/hub.ts', 'lib/topics/engine-status.ts', 'lib/topics/live-session.ts', 'lib/topics/live-sessions.ts',
+    'lib/topics/local-topic.ts', 'lib/topics/local-topics.ts', 'lib/topics/members.ts'
   ],
   'test/behaviour/topics.test.ts': [
     ...CONVERSATION, 'lib/routes/open-topics.ts', 'lib/routes/route-topics.ts', 'lib/topics/socket-topics.ts'
@@ -53,6 +58,6 @@ function modulesOf (test) {
   const engine = /^test\/engine\/(memory|redis|nats)(-faults|-cluster)?\.test/.exec(path)
   if (engine !== null) return ENGINE[engine[1]].map((name) => `lib/engine/${name}.ts`)
   const module = path.replace(/^test\//, 'lib/').replace(/\.test\.ts$/, '.ts')
-  if (path.startsWith('test/socket/')) return [module, 'lib/socket/connection.ts', ...SOCKET]
+  if (path.startsWith('test/socket/')) return [module, ...CONNECTION, ...SOCKET]
   return existsSync(module) ? [module] : null
 }

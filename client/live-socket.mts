@@ -2,36 +2,22 @@ import {
   LIVE_PROTOCOL, encodeFrame, isFrame, readServerFrame,
   type ClientFrame, type PayloadFrame, type ReceivedFrame, type ServerFrame
 } from '../lib/topics/frames.js'
-import type {
-  DropEvent, GapEvent, LiveEventTarget, LiveMessageEvent, LiveSocketEventMap, ReconnectingEvent
-} from './events.mjs'
+import type { DropEvent, GapEvent, LiveEventTarget, LiveMessageEvent, ReconnectingEvent } from './events.mjs'
+import { addHandlers, type LiveEventHandlers } from './handlers.mjs'
+import { dataOf, framed, messageOf, sizeOf, type Message, type Sendable } from './message.mjs'
+import { NEVER_OFFERED, NOT_OFFERED, OFFERED, OFFERED_AGAIN, offerAfterFailure, type Offer } from './offer.mjs'
 import type { LiveSocketOptions, WebSocketLike } from './options.mjs'
+import { pauseOf, shouldReconnect } from './reconnecting.mjs'
+import { CLOSED, CLOSING, CONNECTING, OPEN, STATES, type ReadyStates } from './states.mjs'
+import { follow, type Cursors, type ResumingTopics, type TopicFrame } from './topic-cursors.mjs'
 
 export { LIVE_PROTOCOL }
 export type { LiveMember } from '../lib/topics/frames.js'
 export type * from './events.mjs'
 export type * from './options.mjs'
 
-type Sendable = string | BufferSource | Blob
-type Message = string | Uint8Array<ArrayBuffer> | Blob
-
 /** The URL, or a function that is called for each connection, for example to add a fresh token. */
 export type LiveSocketUrl = string | URL | (() => string | URL | Promise<string | URL>)
-
-/** The head of a frame about a topic, checked by `readServerFrame()`, with all optional fields. */
-interface TopicFrame {
-  readonly type: ServerFrame['type']
-  readonly topic: string
-  readonly cursor?: string
-  readonly prev?: string
-  isGap?: boolean
-}
-
-const CONNECTING = 0
-const OPEN = 1
-const CLOSING = 2
-const CLOSED = 3
-const STATES = { CONNECTING, OPEN, CLOSING, CLOSED } as const
 
 const HELLO_TIMEOUT = 2000
 const PROBE_TIMEOUT = 5000
@@ -41,33 +27,12 @@ const NEVER = 1e9
 /** If a timer fires this late, it was throttled, or the machine slept. */
 const THROTTLED = 1000
 
-/**
- * Whether the live subprotocol is offered. Browsers fail a handshake if the server chooses none of the offered
- * subprotocols, without a reason. So until the server is known to speak it: if 0 fails, try 1. If 1 fails too, return
- * to 0 after the backoff. If 1 opens, try 2, because the server may have restarted in between. If 2 fails, the server
- * does not speak it: 3.
- */
-const OFFERED: number = 0
-const NOT_OFFERED = 1
-const OFFERED_AGAIN = 2
-const NEVER_OFFERED = 3
-
-const TYPES = [
-  'open', 'message', 'error', 'close', 'reconnecting', 'subscribed', 'unsubscribed', 'gap', 'join', 'leave', 'drop'
-] as const
 const SIGNALS = ['online', 'offline', 'visibilitychange']
 
-/** The error message of `ws` for a refused handshake. Browsers have none. */
-const REFUSED = /(?:response|code): 4(?!08|25|29)\d\d/
-const RETRY_AFTER = /\bretry-after=(\d{1,5})\b/
-
-const shouldReconnect = (code: number, reason: string): boolean =>
-  code !== 1000 && code !== 1008 && code < 4000 && !(code === 1006 && REFUSED.test(reason))
-
-const Base = EventTarget as new () => LiveEventTarget
-
-type Handler<Type extends keyof LiveSocketEventMap> =
-  ((this: WebSocket, event: LiveSocketEventMap[Type]) => unknown) | null
+/** An EventTarget with the events, event handlers and constants of LiveSocket. */
+interface LiveSocketBase extends ReadyStates {
+  new (): LiveEventTarget & LiveEventHandlers & ReadyStates
+}
 
 /**
  * A WebSocket that reconnects, and resumes its topics where the server speaks the live subprotocol.
@@ -83,47 +48,19 @@ type Handler<Type extends keyof LiveSocketEventMap> =
  * There is one connection at a time. Events of earlier connections are ignored.
  * There is one timer at a time: it limits dialling, greeting and closing, ends waiting, and detects silence while OPEN.
  */
-export class LiveSocket extends Base implements WebSocket {
-  declare static readonly CONNECTING: typeof CONNECTING
-  declare static readonly OPEN: typeof OPEN
-  declare static readonly CLOSING: typeof CLOSING
-  declare static readonly CLOSED: typeof CLOSED
-  declare readonly CONNECTING: typeof CONNECTING
-  declare readonly OPEN: typeof OPEN
-  declare readonly CLOSING: typeof CLOSING
-  declare readonly CLOSED: typeof CLOSED
-
+export class LiveSocket extends (EventTarget as LiveSocketBase) implements WebSocket {
   static {
     Object.assign(Object.assign(this, STATES).prototype, STATES)
   }
 
   binaryType: BinaryType = 'blob'
-  /** Called each time a connection opens. Messages sent here precede the queued ones. */
-  declare onopen: Handler<'open'>
-  declare onmessage: Handler<'message'>
-  /** Called before `onclose` if the socket ends because of a failure. */
-  declare onerror: Handler<'error'>
-  /** Called once, when the socket ends for good. */
-  declare onclose: Handler<'close'>
-  declare onreconnecting: Handler<'reconnecting'>
-  declare onsubscribed: Handler<'subscribed'>
-  declare onunsubscribed: Handler<'unsubscribed'>
-  declare ongap: Handler<'gap'>
-  declare onjoin: Handler<'join'>
-  declare onleave: Handler<'leave'>
-  declare ondrop: Handler<'drop'>
 
   readonly #source: LiveSocketUrl
   readonly #protocols: string[]
   readonly #options: LiveSocketOptions
+  readonly #cursors: Cursors
+  readonly #resuming: ResumingTopics = new Map()
   readonly #minBackoff: number
-  /** The last cursor of each topic. */
-  readonly #cursors: Map<string, string>
-  /**
-   * Topics that are resuming: true between `resume` and `subscribed`, when messages are ignored, because the server
-   * repeats them after `subscribed`; false from then until the first message.
-   */
-  readonly #resumes = new Map<string, boolean>()
   #url = ''
   #protocol = ''
   #readyState: WebSocket['readyState'] = CONNECTING
@@ -135,7 +72,7 @@ export class LiveSocket extends Base implements WebSocket {
   /** The upper limit of the last random wait, in milliseconds. */
   #ceiling = 0
   #openedAt = 0
-  #offer = OFFERED
+  #offer: Offer
   /** Whether this connection speaks the live subprotocol. */
   #isLive = false
   /** The longest silence of a live connection, in milliseconds; 0 until the first `hello`. */
@@ -150,14 +87,10 @@ export class LiveSocket extends Base implements WebSocket {
     this.#source = url
     this.#protocols = [protocols].flat()
     this.#options = options
-    this.#minBackoff = options.minBackoff ?? 1000
-    if (options.live === false) this.#offer = NEVER_OFFERED
+    this.#offer = options.live === false ? NEVER_OFFERED : OFFERED
     this.#cursors = new Map(Object.entries(options.cursors ?? {}))
-    for (const type of TYPES) {
-      const name = `on${type}` as const
-      this[name] = null
-      this.addEventListener(type as string, (event) => { (this[name] as ((event: Event) => unknown) | null)?.(event) })
-    }
+    this.#minBackoff = options.minBackoff ?? 1000
+    addHandlers(this)
     this.#connect()
     for (const type of SIGNALS) globalThis.addEventListener?.(type, this.#onSignal)
   }
@@ -241,12 +174,10 @@ export class LiveSocket extends Base implements WebSocket {
     const protocols = this.#offer & NOT_OFFERED ? this.#protocols : [...this.#protocols, LIVE_PROTOCOL]
     const ws: WebSocketLike = new WebSocket(target.href, protocols)
     const fail = (code: number, reason: string, wasClean?: boolean): void => {
-      if (code === 1006 && this.#readyState === CONNECTING && !this.#heartbeat && this.#offer !== NEVER_OFFERED) {
-        this.#offer ^= NOT_OFFERED
-        if (this.#offer !== OFFERED) {
-          this.#discardConnection()
-          return this.#connect()
-        }
+      if (code === 1006 && this.#readyState === CONNECTING && !this.#heartbeat) {
+        const offer = this.#offer
+        this.#offer = offerAfterFailure(offer)
+        if (this.#offer > offer) return this.#connectAgain()
       }
       this.#onLost(code, reason, wasClean)
     }
@@ -267,8 +198,7 @@ export class LiveSocket extends Base implements WebSocket {
       this.#setTimer(HELLO_TIMEOUT, () => { if (this.#heartbeat) this.#onLost(1006, 'no hello'); else this.#begin('') })
     } else if (this.#offer === NOT_OFFERED) {
       this.#offer = OFFERED_AGAIN
-      this.#discardConnection()
-      this.#connect()
+      this.#connectAgain()
     } else this.#begin(protocol)
   }
 
@@ -300,13 +230,13 @@ export class LiveSocket extends Base implements WebSocket {
     if (this.#ws!.protocol === LIVE_PROTOCOL && isFrame(message)) {
       const frame = readServerFrame(message)
       if (this.#isLive) return frame && this.#onTopicFrame(frame)
-      if (frame?.head.type === 'hello') return this.#onHello(frame.head.heartbeat, frame.head.protocol)
+      if (frame?.head.type === 'hello') return this.#onHello(frame.head)
     }
     if (this.#readyState === CONNECTING) this.#begin('')
     this.#deliver(message)
   }
 
-  #onHello (heartbeat: number, protocol = ''): void {
+  #onHello ({ heartbeat, protocol = '' }: Extract<ServerFrame, { type: 'hello' }>): void {
     this.#isLive = true
     this.#heartbeat = Math.min(heartbeat || NEVER, NEVER)
     this.#resume(this.cursors)
@@ -315,7 +245,7 @@ export class LiveSocket extends Base implements WebSocket {
   }
 
   #resume (topics: Readonly<Record<string, string>>): void {
-    for (const topic in topics) this.#resumes.set(topic, true)
+    for (const topic in topics) this.#resuming.set(topic, true)
     this.#sendFrame({ type: 'resume', topics })
   }
 
@@ -323,47 +253,29 @@ export class LiveSocket extends Base implements WebSocket {
     if (head.type === 'send') return this.#deliver(payload)
     if (!('topic' in head)) return
     const { type, ...fields }: TopicFrame = head
-    const { topic, cursor } = fields
-    const last = this.#cursors.get(topic)
-    const isResuming = this.#resumes.get(topic)
-    const isMessage = type === 'message'
-    const isStart = type === 'subscribed'
-    if (cursor !== undefined) {
-      // Ignore messages before `subscribed`, and repeated ones.
-      if ((isResuming && !isStart) || (isMessage && cursor === last)) return
-      const start = isMessage ? fields.prev : isStart ? cursor : last
-      const isBroken = last !== undefined && start !== last
-      // A message is missing or repeated: ask the server, unless this is its answer.
-      if (isBroken && isResuming === undefined) return this.#resume({ [topic]: last })
-      this.#cursors.set(topic, cursor)
-      if (isStart) this.#resumes.set(topic, false)
-      else this.#resumes.delete(topic)
-      if (isMessage) {
-        if (isBroken) this.#emit<GapEvent>('gap', { topic, cursor: start! })
-        return this.#deliver(payload, topic, cursor)
-      }
-      if (isBroken) fields.isGap = true
-    } else if (type === 'unsubscribed') this.#cursors.delete(topic)
+    const { topic, cursor, prev } = fields
+    const isBroken = follow(this.#cursors, this.#resuming, head, (topics) => { this.#resume(topics) })
+    if (isBroken === undefined) return
+    if (type === 'message') {
+      if (isBroken) this.#emit<GapEvent>('gap', { topic, cursor: prev! })
+      return this.#deliver(payload, topic, cursor)
+    }
+    if (isBroken) fields.isGap = true
     this.#emit<GapEvent>(type, fields as GapEvent)
     if (fields.isGap) this.#emit<GapEvent>('gap', fields as GapEvent)
   }
 
   #deliver (payload: string | Uint8Array<ArrayBuffer>, topic?: string, cursor?: string): void {
     if (this.#readyState !== OPEN) return
-    const data = typeof payload === 'string'
-      ? payload
-      : this.binaryType === 'blob' ? new Blob([payload]) : payload.slice().buffer
-    const event = new MessageEvent('message', { data, origin: new URL(this.#url).origin })
+    const event = new MessageEvent('message', {
+      data: dataOf(payload, this.binaryType), origin: new URL(this.#url).origin
+    })
     this.dispatchEvent(Object.assign(event, { topic, cursor }) satisfies LiveMessageEvent)
   }
 
-  /** Sends a message of the application, in a frame if it could be mistaken for one. */
+  /** Sends a message of the application. */
   #transmit (message: Message): void {
-    if (this.#isLive) {
-      if (message instanceof Blob) message = new Blob([encodeFrame({ type: 'send' }, new Uint8Array()), message])
-      else if (isFrame(message)) message = encodeFrame({ type: 'send' }, message)
-    }
-    this.#ws!.send(message as never)
+    this.#ws!.send((this.#isLive ? framed(message) : message) as never)
   }
 
   #sendFrame (frame: Exclude<ClientFrame, PayloadFrame>): void {
@@ -408,7 +320,7 @@ export class LiveSocket extends Base implements WebSocket {
     this.#ceiling = Math.min(maxBackoff, this.#minBackoff * 2 ** this.#attempt)
     const attempt = ++this.#attempt
     if (this.#readyState === CLOSING || !reconnect(code, reason, attempt)) return this.#end(code, reason, wasClean)
-    const pause = Number(RETRY_AFTER.exec(reason)?.[1] ?? 0) * 1000
+    const pause = pauseOf(reason)
     const delay = pause + Math.random() * this.#ceiling
     this.#readyState = CONNECTING
     this.#notBefore = now + pause
@@ -418,6 +330,11 @@ export class LiveSocket extends Base implements WebSocket {
 
   #connectAfter (delay: number): void {
     this.#setTimer(delay, () => { this.#connect() })
+  }
+
+  #connectAgain (): void {
+    this.#discardConnection()
+    this.#connect()
   }
 
   #discardConnection (): void {
@@ -446,12 +363,3 @@ export class LiveSocket extends Base implements WebSocket {
     else this.#emit<CloseEvent>('close', fields)
   }
 }
-
-/** Converts binary data to bytes, and anything else to text, as WebSocket does. */
-function messageOf (data: Sendable): Message {
-  if (data instanceof Blob) return data
-  if (data instanceof ArrayBuffer) return new Uint8Array(data)
-  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : String(data)
-}
-
-const sizeOf = (message: Message): number => new Blob([message]).size

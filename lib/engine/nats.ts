@@ -1,68 +1,22 @@
-import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
-import {
-  BadOption, EngineClosed, EngineDown, EnginePackageMissing, EngineRefused, EngineUnsuitable
-} from '../errors.js'
-import { placeOf, randomTag, tagOf } from './cursor.js'
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
+import { EngineClosed, EngineDown, EnginePackageMissing, EngineRefused, EngineUnsuitable } from '../errors.js'
+import { placeOf, tagOf } from './cursor.js'
 import { encodeEnvelope } from './envelope.js'
 import { JetStream, JetStreamError, type StoredMessage, type StreamConfig } from './jetstream.js'
+import { NatsAcknowledgements, type Outbound } from './nats-acknowledgements.js'
 import { cursorAt, decodeStored, historyPage } from './nats-history.js'
+import { connectionOptions, readStreamOptions, type NatsEngineOptions } from './nats-options.js'
 import { NatsPresence, memberEvent } from './nats-presence.js'
-import { NatsSubjects, type TopicSubjects } from './nats-subjects.js'
+import { NatsSubjects } from './nats-subjects.js'
 import { NatsTopic } from './nats-topic.js'
-import { Outgoing, readPublishLimits, type PublishLimits } from './outgoing.js'
+import { Outgoing, readPublishLimits } from './outgoing.js'
 import type {
   Accepted, Engine, EngineEvents, EngineState, HistoryPage, Publication, Retention
 } from './engine.js'
 import { timers } from '../timers.js'
 
-export interface NatsEngineOptions extends PublishLimits {
-  /** The addresses of the servers. Default: '127.0.0.1:4222'. */
-  readonly servers?: string | string[]
-  /** Further options of the connection, such as credentials and TLS. */
-  readonly connect?: Omit<ConnectionOptions, 'servers'>
-  /** Instead of `servers`: a connection of @nats-io/transport-node 3. The engine does not close it. */
-  readonly connection?: NatsConnection
-  /** The stream that holds all topics. It is created if it does not exist. Default: 'fastify-wire'. */
-  readonly stream?: string
-  /** The first token of all subjects. Default: 'wire'. */
-  readonly prefix?: string
-  /** The maximum number of messages kept per topic, even if its `history` allows more. Default: 1000. */
-  readonly maxPerTopic?: number
-  /** How long messages are kept, even if a topic's `history` allows longer, in milliseconds. Default: a day. */
-  readonly maxAge?: number
-  /** The number of servers of a cluster that store the stream. Default: 1. */
-  readonly replicas?: number
-  readonly storage?: 'file' | 'memory'
-}
+export type { NatsEngineOptions }
 
-interface Outbound {
-  readonly subjects: TopicSubjects
-  readonly tag: string
-  readonly payload: Buffer
-}
-
-interface Acknowledgement {
-  resolve (cursor: string): void
-  reject (error: unknown): void
-  readonly tag: string
-}
-
-const DAY = 24 * 60 * 60 * 1000
-const NANOSECONDS = 1e6
-/**
- * The connection is closed after two unanswered pings. Only `timeout` detects a connection that breaks during its
- * handshake.
- */
-const CONNECTION = {
-  maxReconnectAttempts: -1,
-  reconnectTimeWait: 50,
-  reconnectJitter: 100,
-  pingInterval: 3000,
-  maxPingOut: 2,
-  timeout: 3000
-}
-/** How long the stream remembers message ids to drop duplicates, in milliseconds. */
-const DUPLICATE_WINDOW = 120_000
 /** The delay between attempts to reach the server or the stream, in milliseconds. */
 const RETRY_DELAY = 100
 const CREDENTIALS: ReadonlySet<string> = new Set(['AuthorizationError', 'UserAuthenticationExpiredError'])
@@ -86,10 +40,8 @@ class NatsEngine implements Engine {
   readonly #subjects: NatsSubjects
   readonly #outgoing: Outgoing<Outbound>
   readonly #topics = new Map<string, NatsTopic>()
-  readonly #acknowledgements = new Map<string, Acknowledgement>()
+  readonly #acknowledgements: NatsAcknowledgements
   readonly #pendingRequests = new Set<(error: Error) => void>()
-  readonly #inbox = `_INBOX.${randomTag()}`
-  #published = 0
   #connection: NatsConnection | null = null
   #jetStream: JetStream | null = null
   #headers: (() => MsgHdrs) | null = null
@@ -101,31 +53,18 @@ class NatsEngine implements Engine {
   #retry: NodeJS.Timeout | null = null
 
   constructor (options: NatsEngineOptions) {
-    const { stream = 'fastify-wire', prefix = 'wire', storage = 'file' } = options
-    const { maxPerTopic = 1000, maxAge = DAY, replicas = 1 } = options
-    for (const [name, text] of [['stream', stream], ['prefix', prefix]] as const) {
-      if (!/^[\w-]+$/.test(text)) throw new BadOption(name, 'letters, digits, "-" and "_"', String(text))
-    }
-    for (const [name, number] of Object.entries({ maxPerTopic, maxAge, replicas })) {
-      if (!Number.isSafeInteger(number) || number <= 0) throw new BadOption(name, 'a positive integer', String(number))
-    }
+    const { prefix, config } = readStreamOptions(options)
     this.#options = options
     this.#subjects = new NatsSubjects(prefix)
-    this.#config = {
-      name: stream,
-      subjects: [`${prefix}.p.>`],
-      storage,
-      num_replicas: replicas,
-      max_msgs_per_subject: maxPerTopic,
-      max_age: maxAge * NANOSECONDS,
-      duplicate_window: Math.min(DUPLICATE_WINDOW, maxAge) * NANOSECONDS,
-      republish: { src: `${prefix}.p.>`, dest: `${prefix}.d.>` }
-    }
-    this.presence = new NatsPresence(prefix, this.#config)
+    this.#config = config
+    this.#acknowledgements = new NatsAcknowledgements(this.name)
+    this.presence = new NatsPresence(prefix, config)
     this.#outgoing = new Outgoing({
       name: this.name,
       limits: readPublishLimits(options),
-      send: async ([message]) => [await this.#transmit(message!)],
+      send: async ([message]) => [
+        await this.#acknowledgements.publish(this.#connection!, this.#headers!(), message!)
+      ],
       joins: () => false,
       isFinal: (error) => error instanceof EngineRefused,
       isConnected: () => this.#state === 'ready'
@@ -141,11 +80,9 @@ class NatsEngine implements Engine {
       throw Object.assign(missing, { cause: error })
     })
     this.#headers = headers
-    const { servers = '127.0.0.1:4222', connection } = this.#options
+    const { connection } = this.#options
     const attempt = async (): Promise<void> => {
-      await this.#connected(connection ?? await connect({
-        ...CONNECTION, ...this.#options.connect, servers
-      }))
+      await this.#connected(connection ?? await connect(connectionOptions(this.#options)))
     }
     try {
       await attempt()
@@ -237,39 +174,6 @@ class NatsEngine implements Engine {
     return message === null ? this.#beginning() : cursorAt(message.sequence, message.data)
   }
 
-  #transmit ({ subjects, tag, payload }: Outbound): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const headers = this.#headers!()
-      headers.set('Nats-Msg-Id', `${tag}:${subjects.digest}`)
-      const number = (++this.#published).toString(36)
-      this.#acknowledgements.set(number, { resolve, reject, tag })
-      try {
-        this.#connection!.publish(subjects.publish, payload, { headers, reply: `${this.#inbox}.${number}` })
-      } catch (error) {
-        this.#acknowledgements.delete(number)
-        // The client refuses to send the message, for example because it is too large.
-        const { name, message } = error as Error
-        reject(name === 'InvalidArgumentError' ? new EngineRefused(this.name, message) : error)
-      }
-    })
-  }
-
-  #acknowledged (message: Msg): void {
-    const number = message.subject.slice(this.#inbox.length + 1)
-    const acknowledgement = this.#acknowledgements.get(number)
-    if (acknowledgement === undefined) return
-    this.#acknowledgements.delete(number)
-    // An empty answer means that no stream listens, because JetStream is not ready yet.
-    if (message.data.length === 0) {
-      acknowledgement.reject(new Error('no responders'))
-      return
-    }
-    const { seq, error } = message.json<{ seq: number, error?: { code: number, description: string } }>()
-    if (error === undefined) acknowledgement.resolve(`${seq}.${acknowledgement.tag}`)
-    else if (error.code === 503) acknowledgement.reject(new Error(error.description))
-    else acknowledgement.reject(new EngineRefused(this.name, error.description))
-  }
-
   #receive (topic: string, followed: NatsTopic, { headers, data }: Msg): void {
     const events = this.#events
     if (events === null || this.#topics.get(topic) !== followed || headers === undefined) return
@@ -296,7 +200,7 @@ class NatsEngine implements Engine {
     }
     this.#connection = connection
     this.#jetStream = new JetStream(connection, this.#config.name)
-    connection.subscribe(`${this.#inbox}.*`, { callback: (_error, message) => this.#acknowledged(message) })
+    this.#acknowledgements.receiveFrom(connection)
     this.#follow(connection).catch(() => {})
     await this.#prepare()
   }
@@ -307,7 +211,7 @@ class NatsEngine implements Engine {
         this.#outgoing.pause()
         this.presence.pause()
         for (const followed of this.#topics.values()) followed.forget()
-        this.#acknowledgements.clear()
+        this.#acknowledgements.forget()
         this.#setState('down')
       } else if (type === 'reconnect') this.#prepareSoon()
     }

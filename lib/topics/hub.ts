@@ -1,12 +1,14 @@
 import type { Accepted, Engine, EngineState, HistoryPage, Member, TopicMessage } from '../engine/engine.js'
 import type { WireSocket } from '../socket/socket.js'
+import { EngineStatus, type EngineObserver } from './engine-status.js'
 import type { Feed, FeedOwner } from './feed.js'
 import { FollowedTopics } from './followed-topics.js'
 import type { LiveMember } from './frames.js'
 import type { LiveSessionOwner } from './live-session.js'
 import { LiveSessions } from './live-sessions.js'
 import type { TopicCounts } from '../server/metrics.js'
-import { LocalTopic, type TopicListener } from './local-topic.js'
+import type { LocalTopic, TopicListener } from './local-topic.js'
+import { LocalTopics } from './local-topics.js'
 import { TopicMembers, type MemberObserver } from './members.js'
 import { LocalPresence, type PresenceSettings } from './presence.js'
 import { Publisher } from './publisher.js'
@@ -14,7 +16,6 @@ import { RecentIds } from './recent-ids.js'
 import { prepareFrame } from './topic-frames.js'
 import { readTopic } from './topic-names.js'
 import type { TopicRuleBook } from './topic-rules.js'
-import { timers } from '../timers.js'
 
 export interface HubSettings extends PresenceSettings {
   /** The maximum number of topics that one socket follows. */
@@ -28,15 +29,9 @@ export interface HubSettings extends PresenceSettings {
 }
 
 /** Receives the events of a hub. */
-export interface HubObserver extends MemberObserver {
-  state (state: EngineState, error: Error | undefined): void
+export interface HubObserver extends EngineObserver, MemberObserver {
   gap (topic: string, cursor: string): void
-  /** A listener, or a background operation of the engine, has failed. */
-  failed (error: unknown): void
 }
-
-// In milliseconds.
-const RETRY_DELAY = 1_000
 
 // If the server of an engine loses its data, it may accept a message twice. The hub drops the second one.
 const IDS_REMEMBERED = 10_000
@@ -63,7 +58,8 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   readonly #engine: Engine
   readonly #settings: HubSettings
   readonly #observer: HubObserver
-  readonly #topics = new Map<string, LocalTopic>()
+  readonly #status: EngineStatus
+  readonly #topics: LocalTopics
   readonly #followed = new FollowedTopics()
   readonly #sessions: LiveSessions
   readonly #publisher: Publisher
@@ -72,16 +68,16 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   readonly #members: TopicMembers
   #delivered = 0
   #gaps = 0
-  #state: EngineState = 'down'
-  #isClosed = false
-  #onReady: Array<() => void> = []
-  #unusedTopicTimer: NodeJS.Timeout | undefined
 
   constructor (engine: Engine, rules: TopicRuleBook, settings: HubSettings, observer: HubObserver) {
     this.rules = rules
     this.#engine = engine
     this.#settings = settings
     this.#observer = observer
+    this.#status = new EngineStatus(observer)
+    this.#topics = new LocalTopics(engine, this.#status, this, settings.unusedTopicTimeout, (error) => {
+      observer.failed(error)
+    })
     this.#sessions = new LiveSessions(this, settings.liveInterval)
     this.#publisher = new Publisher(engine)
     const { presence } = engine
@@ -100,25 +96,24 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
 
   /** Waits until pending messages were published, then closes the engine. */
   async close (): Promise<void> {
-    this.#isClosed = true
-    timers.clearInterval(this.#unusedTopicTimer)
+    this.#status.isClosed = true
+    this.#topics.stopDropping()
     this.#sessions.stop()
     await this.#publisher.settled()
     this.#presence?.stop()
-    for (const { feed } of this.#topics.values()) feed.stop()
     this.#topics.clear()
     await this.#engine.close()
   }
 
   get state (): EngineState {
-    return this.#state
+    return this.#status.state
   }
 
   get counts (): TopicCounts {
     let subscriptions = 0
-    for (const { followers } of this.#topics.values()) subscriptions += followers
+    for (const { followers } of this.#topics) subscriptions += followers
     return {
-      state: this.#state,
+      state: this.#status.state,
       topics: this.#topics.size,
       subscriptions,
       published: this.#publisher.published,
@@ -172,7 +167,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
    * @throws TooManyTopics, as a rejection
    */
   subscribe (socket: WireSocket, name: string): Promise<void> {
-    const topic = this.#topicNamed(name)
+    const topic = this.#topics.follow(name)
     try {
       if (!this.#followed.add(socket, topic, this.#settings.maxTopics)) return topic.ready
     } catch (error) {
@@ -202,7 +197,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
 
   /** Follows a topic in server code. Resolves when the subscription is active, with a function that ends it. */
   async listen (name: string, listener: TopicListener): Promise<() => void> {
-    const topic = this.#topicNamed(name)
+    const topic = this.#topics.follow(name)
     const listeners = topic.listeners ??= new Set()
     listeners.add(listener)
     await topic.ready
@@ -216,59 +211,9 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     return this.#sessions.get(socket) !== undefined
   }
 
-  #topicNamed (name: string): LocalTopic {
-    const known = this.#topics.get(name)
-    if (known !== undefined) {
-      known.isStale = false
-      return known
-    }
-    const topic: LocalTopic = new LocalTopic(
-      name, this, this.#subscribeEngine(name, () => this.#topics.get(name) === topic)
-    )
-    this.#topics.set(name, topic)
-    const { unusedTopicTimeout } = this.#settings
-    this.#unusedTopicTimer ??= timers.setInterval(() => { this.#dropStale() }, unusedTopicTimeout).unref()
-    return topic
-  }
-
-  // Retries until the topic is dropped.
-  async #subscribeEngine (name: string, isWanted: () => boolean): Promise<string> {
-    for (;;) {
-      try {
-        return await this.#engine.subscribe(name)
-      } catch (error) {
-        if (this.#isClosed) return ''
-        await this.retry(error)
-        if (!isWanted()) return ''
-      }
-    }
-  }
-
-  /** Reports an error. Resolves when the engine is ready, or after a delay if it is. */
+  /** @see EngineStatus.retry */
   retry (error: unknown): Promise<void> {
-    this.#observer.failed(error)
-    return new Promise((resolve) => {
-      if (this.#state === 'down') this.#onReady.push(resolve)
-      else timers.setTimeout(resolve, RETRY_DELAY).unref()
-    })
-  }
-
-  // A topic without followers is dropped at the second check, because a follower may return soon.
-  #dropStale (): void {
-    for (const [name, topic] of this.#topics) {
-      if (topic.isFollowed) {
-        topic.isStale = false
-      } else if (!topic.isStale) {
-        topic.isStale = true
-      } else {
-        topic.feed.stop()
-        this.#topics.delete(name)
-        this.#engine.unsubscribe(name).catch((error: unknown) => { this.#observer.failed(error) })
-      }
-    }
-    if (this.#topics.size > 0) return
-    timers.clearInterval(this.#unusedTopicTimer)
-    this.#unusedTopicTimer = undefined
+    return this.#status.retry(error)
   }
 
   // FeedOwner
@@ -312,14 +257,8 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   // The engine's state
 
   #changeState (state: EngineState, error: Error | undefined): void {
-    if (this.#state === state || this.#isClosed) return
-    this.#state = state
-    this.#observer.state(state, error)
-    if (state === 'down') return
-    const callbacks = this.#onReady
-    this.#onReady = []
-    for (const callback of callbacks) callback()
-    for (const topic of this.#topics.values()) {
+    if (!this.#status.change(state, error)) return
+    for (const topic of this.#topics) {
       topic.feed.refill()
       this.#members.refresh(topic)
     }

@@ -47,14 +47,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a socket that is cut does not drop what is being decompressed',
-    file: 'lib/socket/connection.ts',
+    file: 'lib/socket/closing.ts',
     from: '    this.protocol.abort()\n',
     to: '',
     test: 'test/socket/lifecycle.test.ts'
   },
   {
     name: 'the end of a connection does not end its conversation',
-    file: 'lib/socket/connection.ts',
+    file: 'lib/socket/closing.ts',
     from: '    this.finish()\n    protocol.receiveEnd()\n',
     to: '    this.finish()\n',
     test: 'test/socket/lifecycle.test.ts'

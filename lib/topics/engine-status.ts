@@ -1,0 +1,44 @@
+import type { EngineState } from '../engine/engine.js'
+import { timers } from '../timers.js'
+
+export interface EngineObserver {
+  state (state: EngineState, error: Error | undefined): void
+  /** A listener, or a background operation of the engine, has failed. */
+  failed (error: unknown): void
+}
+
+// In milliseconds.
+const RETRY_DELAY = 1_000
+
+/** The state of the engine, and the operations that wait until it is ready. */
+export class EngineStatus {
+  state: EngineState = 'down'
+  isClosed = false
+  readonly #observer: EngineObserver
+  #onReady: Array<() => void> = []
+
+  constructor (observer: EngineObserver) {
+    this.#observer = observer
+  }
+
+  /** @returns whether the engine has become ready */
+  change (state: EngineState, error: Error | undefined): boolean {
+    if (this.state === state || this.isClosed) return false
+    this.state = state
+    this.#observer.state(state, error)
+    if (state === 'down') return false
+    const callbacks = this.#onReady
+    this.#onReady = []
+    for (const callback of callbacks) callback()
+    return true
+  }
+
+  /** Reports an error. Resolves when the engine is ready, or after a delay if it is. */
+  retry (error: unknown): Promise<void> {
+    this.#observer.failed(error)
+    return new Promise((resolve) => {
+      if (this.state === 'down') this.#onReady.push(resolve)
+      else timers.setTimeout(resolve, RETRY_DELAY).unref()
+    })
+  }
+}
