@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import ts from 'typescript'
 import * as errors from '../lib/errors.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -26,22 +25,6 @@ t.test('every error has a code and a message', async (t) => {
 t.test('no two errors have the same code', async (t) => {
   const all = table.map(([, Constructor]) => create(Constructor).code)
   t.same(all.filter((code, at) => all.indexOf(code) !== at), [])
-})
-
-t.test('ErrorCode contains the code of every error', async (t) => {
-  const program = ts.createProgram([join(ROOT, 'lib/error-code.ts')], {
-    module: ts.ModuleKind.NodeNext,
-    target: ts.ScriptTarget.ES2023,
-    types: ['node'],
-    strict: true,
-    skipLibCheck: true,
-    noEmit: true
-  })
-  const checker = program.getTypeChecker()
-  const file = program.getSourceFile(join(ROOT, 'lib/error-code.ts')) as ts.SourceFile
-  const [symbol] = checker.getExportsOfModule(checker.getSymbolAtLocation(file) as ts.Symbol)
-  const { types } = checker.getDeclaredTypeOfSymbol(symbol as ts.Symbol) as ts.UnionType
-  t.same(types.map((type) => (type as ts.StringLiteralType).value).sort(), [...codes].sort())
 })
 
 t.test('every code in the sources and the documentation is the code of an error', async (t) => {

@@ -25,3 +25,11 @@ t.test('timers and clock are those from before a test runner replaced them', asy
   })
   t.ok(timers.now() > 0)
 })
+
+t.test('timers are those of Node.js where the environment has others, as jsdom', async (t) => {
+  const before = { setTimeout: globalThis.setTimeout, setImmediate: globalThis.setImmediate }
+  t.intercept(globalThis, 'setTimeout', { value: () => 7 })
+  t.intercept(globalThis, 'setImmediate', { value: undefined })
+  const fresh = await t.mockImport<typeof import('../lib/timers.js')>('../lib/timers.js', {})
+  t.match(fresh.timers, before)
+})
