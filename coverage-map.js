@@ -31,6 +31,10 @@ const PARTS = {
     'lib/upgrade/http1.ts', 'lib/upgrade/http1-listener.ts', 'lib/upgrade/switching-head.ts'
   ],
   'test/upgrade/http2.test.ts': ['lib/upgrade/http2.ts', 'lib/upgrade/http2-listener.ts'],
+  'test/socket/sender.test.ts': [
+    'lib/socket/sender.ts', 'lib/socket/send-callbacks.ts', ...CONNECTION, ...SOCKET
+  ],
+  'test/transport/write-queue.test.ts': ['lib/transport/write-queue.ts', 'lib/transport/pending-bytes.ts'],
   'test/topics/hub.test.ts': [
     'lib/topics/hub.ts', 'lib/topics/engine-status.ts', 'lib/topics/live-session.ts', 'lib/topics/live-sessions.ts',
     'lib/topics/local-topic.ts', 'lib/topics/local-topics.ts', 'lib/topics/members.ts'

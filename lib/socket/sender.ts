@@ -2,34 +2,31 @@ import { PreparedMessage } from '../codec/prepared-message.js'
 import {
   messageOutChannel, pingChannel, type Details, type MessageReport, type PingReport, type ReportChannel
 } from '../diagnostics.js'
-import { BackpressureExceeded, NotOpen } from '../errors.js'
-import { nextTick } from '../timers.js'
+import { BackpressureExceeded } from '../errors.js'
 import { inCallersContext } from '../transport/async-context.js'
 import type { WriteCallback } from '../transport/transport.js'
 import {
   Backpressure, limitOf, type BackpressureSettings, type SlowConnection, type SlowSender
 } from './backpressure.js'
 import { Blobs } from './blobs.js'
+import { SendCallbacks, type CallbackConnection } from './send-callbacks.js'
 import {
   isBinaryByDefault, isBlob, NO_OPTIONS, toBuffer, type Sendable, type SendOptions, type SendResult
 } from './sendable.js'
-import { isThenable } from './thenable.js'
 import type { Outbound } from './values.js'
 
 export type { SendResult }
 
 /** The connection, as far as its Sender uses it. */
-export interface SendingConnection extends SlowConnection {
+export interface SendingConnection extends SlowConnection, CallbackConnection {
   asFrame (payload: string | Buffer): string | Buffer
   readonly settings: {
     /** Serializes values, if the route has `schema.send`. */
     readonly outbound?: Outbound | undefined
     readonly backpressure?: BackpressureSettings | undefined
   }
-  readonly readyState: number
   close (code: number | undefined, reason: string | Buffer | undefined): void
   publish<Report extends MessageReport | PingReport> (channel: ReportChannel<Report>, details: Details<Report>): void
-  fail (error: unknown): void
 }
 
 type Options = SendOptions | WriteCallback | null | undefined
@@ -41,19 +38,18 @@ type Message = Sendable | Blob | PreparedMessage
  *
  *   send() ──▶ wait for Blobs ──▶ bytes, text or PreparedMessage ──▶ Backpressure, if over the limit ──▶ protocol
  */
-export class Sender implements SlowSender {
+export class Sender extends SendCallbacks<SendingConnection> implements SlowSender {
   messagesSent = 0
   bytesSent = 0
   /** Above this number of queued bytes, messages go through the Backpressure. */
   limit: number
-  readonly #connection: SendingConnection
   /** Created when the limit is first reached. */
   #backpressure: Backpressure | undefined
   /** Created when the first Blob is sent. */
   #blobs: Blobs | undefined
 
   constructor (connection: SendingConnection) {
-    this.#connection = connection
+    super(connection)
     this.limit = limitOf(connection.settings.backpressure)
   }
 
@@ -74,7 +70,7 @@ export class Sender implements SlowSender {
       blobs.inTurn(() => { this.#send(data, { kind }, done) })
       return 'queued'
     }
-    const { outbound } = this.#connection.settings
+    const { outbound } = this.connection.settings
     const isValue = outbound !== undefined && binary === undefined
     // Serialize or copy now, because the caller may change the data.
     const payload = isValue ? outbound.write(data) : typeof data === 'string' ? data : Buffer.from(toBuffer(data))
@@ -84,7 +80,7 @@ export class Sender implements SlowSender {
   }
 
   #sendBlob (blob: Blob, options: Options, callback: Callback): SendResult {
-    const blobs = this.#blobs ??= new Blobs((error) => { this.#connection.fail(error) })
+    const blobs = this.#blobs ??= new Blobs((error) => { this.connection.fail(error) })
     const done = ownCallback(options, callback)
     const { compress, fin, kind, binary = true } = optionsOf(options)
     blobs.read(blob, (bytes) => { this.#send(bytes, { binary, fin, compress, kind }, done) }, done)
@@ -94,11 +90,11 @@ export class Sender implements SlowSender {
   /** Starts the closing handshake, after the Blobs being read. */
   close (code: number | undefined, reason: string | Buffer | undefined): void {
     if (this.#blobs === undefined || !this.#blobs.isReading) {
-      this.#connection.close(code, reason)
+      this.connection.close(code, reason)
       return
     }
     const own = typeof reason === 'string' || reason === undefined ? reason : Buffer.from(reason)
-    this.#blobs.inTurn(() => { this.#connection.close(code, own) })
+    this.#blobs.inTurn(() => { this.connection.close(code, own) })
   }
 
   // Now
@@ -109,14 +105,14 @@ export class Sender implements SlowSender {
         ? this.#sendPrepared(data, options)
         : this.#sendPrepared(data, callback, options?.kind)
     }
-    const { outbound } = this.#connection.settings
+    const { outbound } = this.connection.settings
     if (outbound !== undefined && (options == null || typeof options !== 'object' || options.binary === undefined)) {
       if (typeof options === 'function') return this.#sendValue(outbound, data, true, options, undefined)
       return this.#sendValue(outbound, data, options?.compress !== false, callback, options?.kind)
     }
     if (isBlob(data)) return this.#sendBlob(data, options, callback)
     let payload = typeof data === 'string' ? data : toBuffer(data)
-    if (beginsWithNul(payload)) payload = this.#connection.asFrame(payload)
+    if (beginsWithNul(payload)) payload = this.connection.asFrame(payload)
     if (options == null || typeof options === 'function') {
       return this.#sendPayload(payload, isBinaryByDefault(data), true, true, options ?? callback)
     }
@@ -127,7 +123,7 @@ export class Sender implements SlowSender {
   #sendPayload (
     payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean, callback: Callback, kind = ''
   ): SendResult {
-    if (!this.#connection.isOpen) return this.refuseClosed(callback)
+    if (!this.connection.isOpen) return this.refuseClosed(callback)
     if (this.queuedAmount > this.limit) {
       const result = this.backpressure.offer({ data: payload, isBinary, fin, isCompressible, kind, callback })
       if (result !== undefined) return result
@@ -139,25 +135,25 @@ export class Sender implements SlowSender {
   #sendValue (
     outbound: Outbound, value: unknown, isCompressible: boolean, callback: Callback, kind: string | undefined
   ): SendResult {
-    if (!this.#connection.isOpen) return this.refuseClosed(callback)
+    if (!this.connection.isOpen) return this.refuseClosed(callback)
     let text: string
     try {
       text = outbound.write(value)
     } catch (error) {
-      return this.#refuseInvalid(error, callback)
+      return this.refuseInvalid(error, callback)
     }
     return this.#sendPayload(text, false, true, isCompressible, callback, kind)
   }
 
   /** Sends a message that is sent to other sockets too. */
   #sendPrepared (shared: PreparedMessage, callback: Callback, kind = ''): SendResult {
-    if (!this.#connection.isOpen) return this.refuseClosed(callback)
+    if (!this.connection.isOpen) return this.refuseClosed(callback)
     let message: PreparedMessage
     try {
-      message = shared.formFor(this.#connection.settings.outbound)
+      message = shared.formFor(this.connection.settings.outbound)
       if (beginsWithNul(message.payload) && !message.isFrame) message = this.#asFrame(message)
     } catch (error) {
-      return this.#refuseInvalid(error, callback)
+      return this.refuseInvalid(error, callback)
     }
     if (this.queuedAmount > this.limit) {
       const { isBinary, isCompressible } = message
@@ -169,7 +165,7 @@ export class Sender implements SlowSender {
 
   #asFrame (message: PreparedMessage): PreparedMessage {
     const { payload, isBinary, isCompressible } = message
-    const frame = this.#connection.asFrame(payload)
+    const frame = this.connection.asFrame(payload)
     return frame === payload ? message : new PreparedMessage(frame, isBinary, isCompressible)
   }
 
@@ -177,12 +173,12 @@ export class Sender implements SlowSender {
   transmit (
     payload: string | Buffer, isBinary: boolean, fin: boolean, isCompressible: boolean, callback: Callback
   ): SendResult {
-    const connection = this.#connection
+    const { connection } = this
     let length: number
     try {
       length = connection.protocol.send(payload, isBinary, fin, isCompressible)
     } catch (error) {
-      return this.#refuseInvalid(error, callback)
+      return this.refuseInvalid(error, callback)
     }
     this.messagesSent++
     this.bytesSent += length
@@ -193,11 +189,11 @@ export class Sender implements SlowSender {
 
   /** Passes a prepared message to the protocol. */
   transmitPrepared (message: PreparedMessage, callback: Callback): SendResult {
-    const connection = this.#connection
+    const { connection } = this
     try {
       connection.protocol.sendMessage(message)
     } catch (error) {
-      return this.#refuseInvalid(error, callback)
+      return this.refuseInvalid(error, callback)
     }
     const { payload, isBinary } = message
     this.messagesSent++
@@ -208,7 +204,7 @@ export class Sender implements SlowSender {
   }
 
   sendControl (kind: 'ping' | 'pong', data: Buffer, callback: Callback): void {
-    const connection = this.#connection
+    const { connection } = this
     if (!connection.isOpen) {
       this.refuseClosed(callback)
     } else if (this.queuedAmount > this.limit && this.backpressure.isOverLimit) {
@@ -217,18 +213,18 @@ export class Sender implements SlowSender {
       try {
         connection.protocol[kind](data)
       } catch (error) {
-        this.#refuseInvalid(error, callback)
+        this.refuseInvalid(error, callback)
         return
       }
       if (pingChannel.hasSubscribers) connection.publish(pingChannel, { kind, direction: 'out', data })
-      if (callback !== undefined) connection.transport.whenWritten(this.#contain(callback))
+      if (callback !== undefined) connection.transport.whenWritten(this.contain(callback))
     }
   }
 
   // Backpressure
 
   get backpressure (): Backpressure {
-    const connection = this.#connection
+    const { connection } = this
     const settings = connection.settings.backpressure as BackpressureSettings
     return (this.#backpressure ??= new Backpressure(this, connection, settings))
   }
@@ -239,13 +235,13 @@ export class Sender implements SlowSender {
 
   /** The number of bytes not sent yet, except the messages that the policy 'latest' keeps. */
   get queuedAmount (): number {
-    const { transport, protocol } = this.#connection
+    const { transport, protocol } = this.connection
     return transport.queuedAmount + protocol.compressing
   }
 
   /** The number of bytes that wait for the peer or for compression, not only for the end of the tick. */
   get bufferedAmount (): number {
-    const { transport, protocol } = this.#connection
+    const { transport, protocol } = this.connection
     return transport.bufferedAmount + protocol.compressing + (this.#backpressure?.keptBytes ?? 0)
   }
 
@@ -260,11 +256,11 @@ export class Sender implements SlowSender {
    */
   whenRoom (data: Message, options: SendOptions, run: (data: Message, options: SendOptions) => void): void {
     if (data instanceof PreparedMessage) {
-      this.#whenRoom(data.formFor(this.#connection.settings.outbound), (message) => { run(message, options) })
+      this.#whenRoom(data.formFor(this.connection.settings.outbound), (message) => { run(message, options) })
     } else if (isBlob(data)) {
       this.#whenRoom(data, (blob) => { run(blob, { binary: true, ...options }) })
     } else {
-      const { outbound } = this.#connection.settings
+      const { outbound } = this.connection.settings
       const isValue = outbound !== undefined && options.binary === undefined
       const payload = isValue ? outbound.write(data) : typeof data === 'string' ? data : toBuffer(data)
       const { binary = !isValue && isBinaryByDefault(data) } = options
@@ -275,53 +271,6 @@ export class Sender implements SlowSender {
   #whenRoom<Data extends string | Buffer | Blob | PreparedMessage> (data: Data, run: (data: Data) => void): void {
     if (this.queuedAmount > this.limit) this.backpressure.whenRoom(data, run)
     else run(data)
-  }
-
-  // Callbacks
-
-  /** Wraps a callback so that its errors go to the error handler of the route. */
-  #contain (callback: WriteCallback): WriteCallback {
-    const connection = this.#connection
-    return (error) => {
-      try {
-        const result: unknown = callback(error)
-        if (isThenable(result)) result.then(undefined, (reason: unknown) => { connection.fail(reason) })
-      } catch (thrown) {
-        connection.fail(thrown)
-      }
-    }
-  }
-
-  /** Calls back when everything sent so far has left the process, or with an error. */
-  whenWritten (callback: WriteCallback): void {
-    const connection = this.#connection
-    const { protocol, transport } = connection
-    const contained = protocol.compressing > 0 ? inCallersContext(this.#contain(callback)) : this.#contain(callback)
-    protocol.whenOutput(() => {
-      // The connection closed while the message was being compressed.
-      if (protocol.state === 'closed') nextTick(contained, new NotOpen(connection.readyState))
-      else transport.whenWritten(contained)
-    })
-  }
-
-  /** Refuses a message: its callback gets the error. */
-  refuse (error: Error, callback: Callback): 'refused' {
-    if (callback !== undefined) nextTick(this.#contain(callback), error)
-    return 'refused'
-  }
-
-  /** Refuses a message because the socket is not open. */
-  refuseClosed (callback: Callback): 'refused' {
-    return callback === undefined ? 'refused' : this.refuse(new NotOpen(this.#connection.readyState), callback)
-  }
-
-  /**
-   * Refuses a message that this connection cannot carry.
-   * @throws the error, if there is no callback
-   */
-  #refuseInvalid (error: unknown, callback: Callback): 'refused' {
-    if (callback === undefined) throw error
-    return this.refuse(error as Error, callback)
   }
 }
 

@@ -1,74 +1,50 @@
 import type { Duplex } from 'node:stream'
-import type { Output } from '../codec/encoder.js'
 import { ConnectionClosed } from '../errors.js'
 import { nextTick } from '../timers.js'
 import { copyOf } from './copies.js'
 import { canWriteNow, directHandle, writeDirectly, writeError, writeNow, type DirectHandle } from './direct.js'
 import { endStream } from './http2.js'
-import { flushLater, type Flushable } from './schedule.js'
-import { SharedFrames } from './shared-frames.js'
-import { closeRegion, extend, isLast, openRegion, slab, SLAB_SIZE } from './slab.js'
+import { PendingBytes } from './pending-bytes.js'
+import type { SharedFrames } from './shared-frames.js'
+import { closeRegion, slab } from './slab.js'
 import { settleAll, WaitingCallback, type WriteCallback } from './write-callbacks.js'
 import { writeTo } from './write.js'
-
-const NO_CHUNK = Buffer.alloc(0)
-
-// A stalled transport allocates buffers of this size, so that its waiting bytes do not hold the slab.
-const BACKLOG_SIZE = 16_384
-// A chunk of that size which is less full is given back for one that fits.
-const LEAST_USED = 12_288
-
-// This many bytes do not wait for the end of the tick. A read returns no more, so the answers to one still leave in one
-// write.
-const EARLY_FLUSH_SIZE = 262_144
 
 const OPEN = 0
 const ENDING = 1
 const ENDED = 2
 
 /**
- * The outgoing bytes. Bytes queued while a chunk of input is processed are sent in one write after it, all others at
- * the end of the tick. There are three exceptions: borrowed bytes, EARLY_FLUSH_SIZE bytes or more, and `flushNow()`.
+ * Sends the pending bytes. Bytes queued while a chunk of input is processed are sent in one write after it, all others
+ * at the end of the tick. There are three exceptions: borrowed bytes, large numbers of bytes, and `flushNow()`.
  * Only one asynchronous write is pending at a time; bytes queued meanwhile wait for it.
  *
- *   reserve(), append(), share() ──▶ region, parts or shared frames ── flush() ──▶ write ── taken ──▶ sent
- *   borrow(), flushNow() ──▶ kernel ── not taken ──▶ ▲                               │ pending
- *                                                    └───────── #written() ◀─────────┘
+ *   PendingBytes ── flush() ──▶ write ── taken ──▶ sent
+ *     ▲     borrow(), flushNow() ──▶ kernel ── taken ──▶ sent
+ *     │                                │ not taken
+ *     ├────────────────────────────────┘
+ *     └───────── #written() ◀── write pending
  *
  *   open ── endWriting() ──▶ ending: sends what is queued ──▶ ended
  *     └───────── dropQueue(), the stream is destroyed ──────────▲
  *
  * This is a base class of Transport, because a separate object would cost each idle socket 40 bytes.
  */
-export abstract class WriteQueue implements Output, Flushable {
+export abstract class WriteQueue extends PendingBytes {
   readonly stream: Duplex
   readonly #handle: DirectHandle | undefined
 
-  // The queue: either shared frames, or parts followed by the region of `chunk` from #start to #end.
-  chunk: Buffer = NO_CHUNK
-  #start = 0
-  #end = 0
-  #shared: SharedFrames | undefined
-  #parts: Buffer[] | undefined
-  #partsLength = 0
-  #earlyFlushSize = EARLY_FLUSH_SIZE
   #callbacks: WaitingCallback[] | undefined
 
   // The pending write.
-  #isWriting = false
   #writingLength = 0
   #writingCallbacks: WaitingCallback[] | undefined
   #onWritten: ((status?: number | Error | null) => void) | undefined
-  /** Whether bytes written now have to wait for the peer. When all are sent, `writeQueueDrained()` is called. */
-  isStalled = false
-
-  #isScheduled = false
-  /** Whether a chunk of input is being processed. The queue is flushed after it, so nothing has to be scheduled. */
-  protected isReading = false
   #phase: typeof OPEN | typeof ENDING | typeof ENDED = OPEN
 
   /** @param directly whether to use direct I/O where it works */
   constructor (stream: Duplex, directly: boolean) {
+    super()
     this.stream = stream
     this.#handle = directly ? directHandle(stream) : undefined
   }
@@ -78,73 +54,33 @@ export abstract class WriteQueue implements Output, Flushable {
 
   /** Bytes that have not been sent. */
   get queuedAmount (): number {
-    return this.#partsLength + (this.#end - this.#start) + (this.#shared?.length ?? 0) + this.#writingLength
+    return this.pendingLength + this.#writingLength
   }
 
   /** Bytes that have not been sent and wait for the peer, not only for the end of the tick. */
   get bufferedAmount (): number {
-    return this.isStalled || this.#isWriting ? this.queuedAmount : 0
+    return this.isStalled || this.isWriting ? this.queuedAmount : 0
   }
 
   // Queueing
 
-  reserve (length: number): number {
-    if (this.#shared !== undefined) this.#unshare(this.#shared)
-    const end = this.#end
-    // A region can grow if it is the last one in the current slab, or has a chunk of its own. A chunk of SLAB_SIZE is
-    // an earlier slab, where regions of other sockets follow.
-    const mayGrow = this.chunk === slab ? isLast(end) : end > 0 && this.chunk.length !== SLAB_SIZE
-    if (mayGrow && end + length <= this.chunk.length) {
-      this.#end = end + length
-      if (this.chunk === slab) extend(this.#end)
-      return end
-    }
-    this.#closeRegion()
-    if (this.#partsLength >= this.#earlyFlushSize) this.#flushEarly()
-    if (this.#isWriting || this.isStalled || length > SLAB_SIZE) this.#openOwnRegion(length)
-    else this.#openSlabRegion(length)
-    if (!this.#isScheduled && !this.isReading) this.#schedule()
-    return this.#start
-  }
-
-  append (bytes: Buffer): void {
-    if (this.#shared !== undefined) this.#unshare(this.#shared)
-    this.#closeRegion()
-    this.#push(bytes)
-    if (this.#partsLength >= this.#earlyFlushSize) this.#flushEarly()
-    else if (!this.#isScheduled && !this.isReading) this.#schedule()
-  }
-
   /** Sends bytes that the caller may change afterwards. Copies those that the kernel does not take at once. */
-  borrow (bytes: Buffer): void {
-    if (this.#isWriting || this.isStalled || !this.#canWriteNow) {
+  override borrow (bytes: Buffer): void {
+    if (this.isWriting || this.isStalled || !this.#canWriteNow) {
       this.append(copyOf(bytes))
       return
     }
-    if (this.#shared !== undefined) this.#unshare(this.#shared)
-    this.#closeRegion()
-    this.#push(bytes)
+    if (this.shared !== undefined) this.unshare(this.shared)
+    this.endRegion()
+    this.push(bytes)
     this.#writeNow(this.#handle as DirectHandle, bytes)
-  }
-
-  /** Queues a frame that is sent to other sockets too. */
-  share (frame: Buffer): void {
-    if (this.#shared !== undefined) {
-      this.#shared = this.#shared.with(frame)
-      if (this.#shared.length >= EARLY_FLUSH_SIZE) this.#flushEarly()
-    } else if (this.#parts === undefined && this.#end === this.#start) {
-      this.#shared = SharedFrames.of(frame)
-      if (!this.#isScheduled && !this.isReading) this.#schedule()
-    } else {
-      this.append(frame)
-    }
   }
 
   /** Calls back when everything queued so far has been sent, or with an error. Always asynchronous. */
   whenWritten (callback: WriteCallback): void {
     if (this.isWriteEnded) nextTick(callback, new ConnectionClosed())
-    else if (!this.#isEmpty()) this.#addCallback(this.#callbacks ??= [], callback)
-    else if (this.#isWriting) this.#addCallback(this.#writingCallbacks ??= [], callback)
+    else if (!this.isEmpty()) this.#addCallback(this.#callbacks ??= [], callback)
+    else if (this.isWriting) this.#addCallback(this.#writingCallbacks ??= [], callback)
     else nextTick(callback)
   }
 
@@ -152,76 +88,26 @@ export abstract class WriteQueue implements Output, Flushable {
     callbacks.push(new WaitingCallback(callback, callbacks.at(-1) ?? this.#writingCallbacks?.at(-1)))
   }
 
-  #isEmpty (): boolean {
-    return this.#parts === undefined && this.#end === this.#start && this.#shared === undefined
-  }
-
-  #openSlabRegion (length: number): void {
-    this.#start = openRegion(length)
-    this.#end = this.#start + length
-    this.chunk = slab
-  }
-
-  #openOwnRegion (length: number): void {
-    this.chunk = Buffer.allocUnsafeSlow(this.#isWriting || this.isStalled ? Math.max(BACKLOG_SIZE, length) : length)
-    this.#start = 0
-    this.#end = length
-  }
-
-  #closeRegion (): void {
-    if (this.#end > this.#start) {
-      const bytes = this.chunk.subarray(this.#start, this.#end)
-      // What is left of a chunk would be held as long as the peer does not read, and nobody counts it.
-      const isWasteful = this.isStalled && this.chunk.length === BACKLOG_SIZE && bytes.length < LEAST_USED
-      this.#push(isWasteful ? Buffer.from(bytes) : bytes)
-    }
-    this.#start = this.#end = 0
-    this.chunk = NO_CHUNK
-  }
-
-  #unshare (shared: SharedFrames): void {
-    this.#shared = undefined
-    for (const frame of shared.parts) this.#push(frame)
-  }
-
-  #push (bytes: Buffer): void {
-    (this.#parts ??= []).push(bytes)
-    this.#partsLength += bytes.length
-  }
-
-  #schedule (): void {
-    this.#isScheduled = true
-    flushLater(this)
-  }
-
   // Writing
 
   /** Sends the queued bytes, unless a write is pending. Called at the end of the tick or of a chunk of input. */
-  flush (): void {
-    this.#isScheduled = false
+  override flush (): void {
+    this.isScheduled = false
     this.flushQueue()
-    if (!this.isStalled || this.#isWriting || this.#phase !== OPEN) return
+    if (!this.isStalled || this.isWriting || this.#phase !== OPEN) return
     this.isStalled = false
     if (!this.stream.destroyed) this.writeQueueDrained()
   }
 
-  /** Sends as much as the kernel takes now. The rest is sent by the next call, or at the end of the tick. */
-  flushNow (): void {
-    if (this.#isEmpty() || this.#isWriting || this.isWriteEnded) return
+  override flushNow (): void {
+    if (this.isEmpty() || this.isWriting || this.isWriteEnded) return
     if (!this.#canWriteNow) {
       this.flushQueue()
       return
     }
-    if (this.#shared !== undefined) this.#unshare(this.#shared)
-    this.#closeRegion()
+    if (this.shared !== undefined) this.unshare(this.shared)
+    this.endRegion()
     this.#writeNow(this.#handle as DirectHandle)
-  }
-
-  #flushEarly (): void {
-    this.flushNow()
-    // The more bytes wait, the more another attempt costs.
-    this.#earlyFlushSize = this.#partsLength + EARLY_FLUSH_SIZE
-    if (!this.#isScheduled && !this.isReading && !this.#isEmpty()) this.#schedule()
   }
 
   /** Starts an asynchronous write of the queued bytes, which ends when the peer has read enough. */
@@ -240,12 +126,10 @@ export abstract class WriteQueue implements Output, Flushable {
 
   /** @param borrowed the last part, which the caller may change afterwards */
   #writeNow (handle: DirectHandle, borrowed?: Buffer): void {
-    const parts = this.#parts as Buffer[]
+    const parts = this.parts as Buffer[]
     const taken = writeNow(handle, parts)
-    if (taken === this.#partsLength) {
-      this.#parts = undefined
-      this.#partsLength = 0
-      this.#earlyFlushSize = EARLY_FLUSH_SIZE
+    if (taken === this.partsLength) {
+      this.forgetParts()
       const callbacks = this.#callbacks
       this.#callbacks = undefined
       if (callbacks !== undefined) settleAll(callbacks, null)
@@ -257,15 +141,15 @@ export abstract class WriteQueue implements Output, Flushable {
     for (; left >= (parts[index] as Buffer).length; index++) left -= (parts[index] as Buffer).length
     parts.splice(0, index)
     parts[0] = (parts[0] as Buffer).subarray(left)
-    this.#partsLength -= taken
+    this.partsLength -= taken
     this.isStalled = true
-    if (!this.#isScheduled && !this.isReading) this.#schedule()
+    if (!this.isScheduled && !this.isReading) this.schedule()
   }
 
   /** Starts a write of all queued bytes, unless one is pending. */
   protected flushQueue (): void {
-    if (this.#isEmpty()) return
-    if (this.#isWriting) {
+    if (this.isEmpty()) return
+    if (this.isWriting) {
       this.isStalled = true
       return
     }
@@ -276,34 +160,31 @@ export abstract class WriteQueue implements Output, Flushable {
     const callbacks = this.#callbacks
     this.#callbacks = undefined
     this.#writingCallbacks = callbacks
-    if (this.#parts !== undefined) this.#flushParts()
-    else if (this.#shared !== undefined) this.#flushShared(this.#shared)
+    if (this.parts !== undefined) this.#flushParts()
+    else if (this.shared !== undefined) this.#flushShared(this.shared)
     else this.#flushRegion()
   }
 
   #flushRegion (): void {
     const { chunk } = this
-    const bytes = chunk.subarray(this.#start, this.#end)
+    const bytes = chunk.subarray(this.regionStart, this.regionEnd)
     // Reset first: a stream in memory may deliver an answer, which causes another send(), before its write() returns.
-    this.#start = this.#end = 0
-    this.chunk = NO_CHUNK
+    this.forgetRegion()
     this.#write(bytes, bytes.length)
     // A pending write keeps its region, and so the slab.
-    if (chunk === slab && !this.#isWriting) closeRegion()
+    if (chunk === slab && !this.isWriting) closeRegion()
   }
 
   #flushShared (shared: SharedFrames): void {
-    this.#shared = undefined
+    this.shared = undefined
     this.#write(shared.bytes ?? shared.parts, shared.length)
   }
 
   #flushParts (): void {
-    this.#closeRegion()
-    const parts = this.#parts as Buffer[]
-    const length = this.#partsLength
-    this.#parts = undefined
-    this.#partsLength = 0
-    this.#earlyFlushSize = EARLY_FLUSH_SIZE
+    this.endRegion()
+    const parts = this.parts as Buffer[]
+    const length = this.partsLength
+    this.forgetParts()
     this.#write(parts.length === 1 ? parts[0] as Buffer : parts, length)
   }
 
@@ -317,7 +198,7 @@ export abstract class WriteQueue implements Output, Flushable {
         return
       }
       if (result === 'pending') {
-        this.#isWriting = this.isStalled = true
+        this.isWriting = this.isStalled = true
         this.#writingLength = length
         return
       }
@@ -329,7 +210,7 @@ export abstract class WriteQueue implements Output, Flushable {
   #writeToStream (bytes: Buffer | Buffer[], length: number): void {
     const { stream } = this
     this.#onWritten ??= (status) => { this.#written(status) }
-    this.#isWriting = true
+    this.isWriting = true
     this.#writingLength = length
     writeTo(stream, bytes, length, this.#onWritten)
     if (stream.writableNeedDrain) this.isStalled = true
@@ -337,14 +218,14 @@ export abstract class WriteQueue implements Output, Flushable {
 
   // The handle passes a number, the stream an error.
   #written (status: number | Error | null | undefined): void {
-    this.#isWriting = false
+    this.isWriting = false
     this.#writingLength = 0
     const error = typeof status === 'number' ? writeError(status) : status ?? null
     this.#callBack(error)
     // A stream destroys itself on an error, but not when its handle was used directly.
     if (error !== null) this.stream.destroy(error)
     this.flush()
-    if (!this.#isWriting && this.#phase === ENDING) this.#endStream()
+    if (!this.isWriting && this.#phase === ENDING) this.#endStream()
   }
 
   #callBack (error: Error | null): void {
@@ -358,9 +239,7 @@ export abstract class WriteQueue implements Output, Flushable {
   dropWaiting (): void {
     // The kernel may have taken the first part of a frame, so the rest must be sent.
     if (this.isStalled && !this.isWriteEnded) this.flushQueue()
-    this.#start = this.#end = this.#partsLength = 0
-    this.chunk = NO_CHUNK
-    this.#shared = this.#parts = undefined
+    this.clear()
     const callbacks = this.#callbacks
     if (callbacks === undefined) return
     this.#callbacks = undefined
@@ -382,7 +261,7 @@ export abstract class WriteQueue implements Output, Flushable {
     if (this.#phase !== OPEN) return false
     this.#phase = ENDING
     this.flush()
-    if (!this.#isWriting) this.#endStream()
+    if (!this.isWriting) this.#endStream()
     return true
   }
 

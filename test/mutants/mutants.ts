@@ -13,13 +13,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the slab is given back while a write from it is pending',
     file: 'lib/transport/write-queue.ts',
-    from: 'if (chunk === slab && !this.#isWriting) closeRegion()',
+    from: 'if (chunk === slab && !this.isWriting) closeRegion()',
     to: 'if (chunk === slab) closeRegion()',
     test: 'test/transport/write-queue.test.ts'
   },
   {
     name: 'a chunk of the backlog is held however little is in it',
-    file: 'lib/transport/write-queue.ts',
+    file: 'lib/transport/pending-bytes.ts',
     from: 'bytes.length < LEAST_USED',
     to: 'false',
     test: 'test/hostile/frames.test.ts'
