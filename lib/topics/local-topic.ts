@@ -73,10 +73,13 @@ export class LocalTopic {
     const delivery = new TopicDelivery(this.name, message, this.sent)
     const options = kind === '' ? undefined : { kind }
     let count = 0
-    for (const socket of this.sockets) {
-      // The hixie drafts carry text only.
-      if (socket === except || (isBinary && isHixie(socket.version))) continue
-      if (socket.send(delivery.plain, options) !== 'refused') count++
+    if (this.sockets.size > 0) {
+      const { plain } = delivery
+      for (const socket of this.sockets) {
+        // The hixie drafts carry text only.
+        if (socket === except || (isBinary && isHixie(socket.version))) continue
+        if (socket.send(plain, options) !== 'refused') count++
+      }
     }
     const { live, skipped } = this
     if (live !== undefined) {
