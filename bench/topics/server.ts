@@ -17,31 +17,16 @@ async function startWire (url: string): Promise<{ port: number, publish: Publish
   const { fastify } = await import('fastify')
   const { default: fastifyWire } = await import('../../index.js')
   const { redisEngine } = await import('../../lib/engine/redis.js')
-  const { TopicHub } = await import('../../lib/topics/hub.js')
-  const { TopicRuleBook } = await import('../../lib/topics/topic-rules.js')
   const fail = (error: unknown): void => { console.error(error) }
-  const rules = new TopicRuleBook({ retention: { size: 10_000, ttl: 60_000 }, hasPresence: false })
-  const settings = {
-    maxTopics: 100, maxTopicLength: 200, liveInterval: 25_000, unusedTopicTimeout: 60_000, lease: 30_000, grace: 5_000
-  }
-  const hub = new TopicHub(redisEngine({ url }), rules, settings, {
-    state (state, error) { if (error !== undefined) console.error(`the engine is ${state}: ${error.message}`) },
-    gap (topic) { console.error(`gap in ${topic}`) },
-    joined () {},
-    left () {},
-    failed: fail
-  })
-  await hub.open()
   const app = fastify()
-  await app.register(fastifyWire)
-  app.ws(TOPIC, (socket) => {
-    hub.attach(socket, { topics: [TOPIC] })
-    socket.on('close', () => { hub.detach(socket) })
-  })
+  await app.register(fastifyWire, { engine: redisEngine({ url }) })
+  app.topics.on('gap', (topic) => { fail(`gap in ${topic}`) })
+  app.topics.on('state', (state, error) => { if (error !== undefined) fail(`the engine is ${state}: ${error.message}`) })
+  app.ws(TOPIC, { topic: true, history: { size: 10_000, ttl: 60_000 } }, () => {})
   await app.listen({ port: 0, host: '127.0.0.1' })
   return {
     port: (app.server.address() as AddressInfo).port,
-    publish: (text) => hub.publish(TOPIC, Buffer.from(text), false).catch(fail)
+    publish: (text) => app.topics.publish(TOPIC, text).catch(fail)
   }
 }
 

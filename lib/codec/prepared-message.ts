@@ -30,8 +30,8 @@ export class PreparedMessage {
   /** A view of the frame. */
   readonly payload: Buffer
   #hixie: Buffer | undefined
-  readonly #compressed = new Map<MessageCompressor, Buffer>()
-  readonly #compressing = new Map<MessageCompressor, Array<(frame: Buffer) => void>>()
+  #compressed: Map<MessageCompressor, Buffer> | undefined
+  #compressing: Map<MessageCompressor, Array<(frame: Buffer) => void>> | undefined
 
   constructor (data: string | Buffer, isBinary: boolean, isCompressible: boolean) {
     this.isBinary = isBinary
@@ -54,23 +54,24 @@ export class PreparedMessage {
 
   /** Returns the message as a compressed frame, or undefined if it is too large to compress synchronously. */
   compressedFrame (compressor: MessageCompressor): Buffer | undefined {
-    const made = this.#compressed.get(compressor)
+    const made = this.#compressed?.get(compressor)
     if (made !== undefined || this.payload.length > compressor.syncUpTo) return made
     return this.#keep(compressor, compressor.deflate(this.payload))
   }
 
   /** Compresses the message in the thread pool, once for all callers. If that fails, `done` gets `frame`. */
   compressLater (compressor: MessageCompressor, done: (frame: Buffer) => void): void {
-    const waiting = this.#compressing.get(compressor)
+    const compressing = this.#compressing ??= new Map()
+    const waiting = compressing.get(compressor)
     if (waiting !== undefined) {
       waiting.push(done)
       return
     }
     const all = [done]
-    this.#compressing.set(compressor, all)
+    compressing.set(compressor, all)
     compressor.deflateLater(this.payload, (error, compressed) => {
       const frame = error === undefined ? this.#keep(compressor, compressed) : this.frame
-      this.#compressing.delete(compressor)
+      compressing.delete(compressor)
       for (const callback of all) callback(frame)
     })
   }
@@ -86,6 +87,7 @@ export class PreparedMessage {
 
   #keep (compressor: MessageCompressor, compressed: Buffer): Buffer {
     const frame = encodeFrame(this.#opcode | COMPRESSED, compressed)
+    this.#compressed ??= new Map()
     this.#compressed.set(compressor, frame)
     return frame
   }

@@ -11,26 +11,44 @@ const IS_BINARY = 1
 const IS_NOT_COMPRESSIBLE = 2
 const HEAD = 9
 
-export function encodeEnvelope ({ id, data, isBinary, kind, isCompressible = true }: Publication, tag: string): Buffer {
-  const idSize = id === tag ? 0 : Buffer.byteLength(id)
-  const kindSize = kind === '' ? 0 : Buffer.byteLength(kind)
-  const bytes = Buffer.allocUnsafe(HEAD + idSize + kindSize + data.length)
-  bytes[0] = (isBinary ? IS_BINARY : 0) | (isCompressible ? 0 : IS_NOT_COMPRESSIBLE)
-  bytes.writeUInt32BE(idSize, 1)
-  bytes.writeUInt32BE(kindSize, 5)
-  if (idSize > 0) bytes.write(id, HEAD, idSize)
-  if (kindSize > 0) bytes.write(kind, HEAD + idSize, kindSize)
-  bytes.set(data, HEAD + idSize + kindSize)
+const sizeOf = (text: string): number => text === '' ? 0 : Buffer.byteLength(text)
+
+export function envelopeSize ({ id, data, kind }: Publication, tag: string): number {
+  return HEAD + (id === tag ? 0 : sizeOf(id)) + sizeOf(kind) + data.length
+}
+
+/** Writes an envelope into `bytes`, which must have room for it. Returns the offset of its end. */
+export function writeEnvelope (
+  bytes: Buffer, at: number, { id, data, isBinary, kind, isCompressible = true }: Publication, tag: string
+): number {
+  const idSize = id === tag ? 0 : sizeOf(id)
+  const kindSize = sizeOf(kind)
+  bytes[at] = (isBinary ? IS_BINARY : 0) | (isCompressible ? 0 : IS_NOT_COMPRESSIBLE)
+  bytes.writeUInt32BE(idSize, at + 1)
+  bytes.writeUInt32BE(kindSize, at + 5)
+  const idEnd = at + HEAD + idSize
+  const kindEnd = idEnd + kindSize
+  if (idSize > 0) bytes.write(id, at + HEAD, idSize)
+  if (kindSize > 0) bytes.write(kind, idEnd, kindSize)
+  bytes.set(data, kindEnd)
+  return kindEnd + data.length
+}
+
+export function encodeEnvelope (publication: Publication, tag: string): Buffer {
+  const bytes = Buffer.allocUnsafe(envelopeSize(publication, tag))
+  writeEnvelope(bytes, 0, publication, tag)
   return bytes
 }
 
-/** @param from the offset of the envelope, which extends to the end of `bytes` */
-export function decodeEnvelope (bytes: Buffer, from: number, cursor: string, prev: string, tag: string): TopicMessage {
+/** Decodes the envelope from `from` to `end`. */
+export function decodeEnvelope (
+  bytes: Buffer, from: number, end: number, cursor: string, prev: string, tag: string
+): TopicMessage {
   const idEnd = from + HEAD + bytes.readUInt32BE(from + 1)
   const kindEnd = idEnd + bytes.readUInt32BE(from + 5)
   return {
     id: idEnd === from + HEAD ? tag : bytes.toString('utf8', from + HEAD, idEnd),
-    data: bytes.subarray(kindEnd),
+    data: bytes.subarray(kindEnd, end),
     isBinary: (bytes[from]! & IS_BINARY) !== 0,
     isCompressible: (bytes[from]! & IS_NOT_COMPRESSIBLE) === 0,
     kind: kindEnd === idEnd ? '' : bytes.toString('utf8', idEnd, kindEnd),

@@ -47,5 +47,5 @@ function retentionOf (data: Buffer): Retention {
 }
 
 export function decodeStored (data: Buffer, cursor: string, prev: string): TopicMessage {
-  return decodeEnvelope(data, data.indexOf(LINE_FEED) + 1, cursor, prev, tagIn(cursor))
+  return decodeEnvelope(data, data.indexOf(LINE_FEED) + 1, data.length, cursor, prev, tagIn(cursor))
 }

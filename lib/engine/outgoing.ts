@@ -9,6 +9,9 @@ const RETRY_DELAY = 50
 const BATCH_LENGTH = 128
 const BATCH_BYTES = 131_072
 
+/** The number of settled entries that are kept in any case, so that removing them costs little for each. */
+const SPARE_LENGTH = 64
+
 /** Limits for messages that the server has not accepted yet. */
 export interface PublishLimits {
   /** How long a message may wait to be accepted, in milliseconds. Default: 10,000. */
@@ -52,6 +55,8 @@ interface Entry<T> {
   readonly bytes: number
   readonly deadline: number
   wasSent: boolean
+  /** Whether the promise is resolved or rejected. */
+  isSettled: boolean
   resolve (accepted: Accepted): void
   reject (error: unknown): void
 }
@@ -82,7 +87,10 @@ interface InFlight<T> {
  */
 export class Outgoing<T> {
   readonly #options: OutgoingOptions<T>
-  readonly #entries = new Set<Entry<T>>()
+  /** The messages in order. The settled ones are removed from time to time. */
+  #entries: Array<Entry<T>> = []
+  /** The number of entries that are not settled. */
+  #waiting = 0
   /** The messages to send, in order. Some may have been rejected meanwhile. */
   #unsent: Array<Entry<T>> = []
   #inFlight = new Map<string, InFlight<T>>()
@@ -104,15 +112,16 @@ export class Outgoing<T> {
   publish (topic: string, message: T, bytes: number): Promise<Accepted> {
     const { name, limits: { publishTimeout, maxWaiting, maxWaitingBytes } } = this.#options
     if (this.#state === 'closed') return Promise.reject(new EngineClosed(name))
-    const count = this.#entries.size
+    const count = this.#waiting
     // A single message over the limit is passed on: the server may accept it.
     if (count >= maxWaiting || (count > 0 && this.#bytes + bytes > maxWaitingBytes)) {
       return Promise.reject(new EngineBusy(name, count))
     }
     return new Promise((resolve, reject) => {
       const deadline = timers.now() + publishTimeout
-      const entry: Entry<T> = { topic, message, bytes, deadline, wasSent: false, resolve, reject }
-      this.#entries.add(entry)
+      const entry: Entry<T> = { topic, message, bytes, deadline, wasSent: false, isSettled: false, resolve, reject }
+      this.#entries.push(entry)
+      this.#waiting++
       this.#bytes += bytes
       // One timer is enough, because messages expire in the order in which they were published.
       this.#timer ??= timers.setTimeout(this.#expire, publishTimeout)
@@ -138,6 +147,7 @@ export class Outgoing<T> {
     this.#retry = null
     this.pause()
     this.#state = 'probing'
+    this.#dropSettled()
     this.#unsent = Array.from(this.#entries)
     this.#flush()
   }
@@ -147,14 +157,24 @@ export class Outgoing<T> {
     this.#state = 'closed'
     if (this.#timer !== null) timers.clearTimeout(this.#timer)
     if (this.#retry !== null) timers.clearTimeout(this.#retry)
-    for (const entry of this.#entries) entry.reject(new EngineClosed(this.#options.name))
-    this.#entries.clear()
+    for (const entry of this.#entries) if (!entry.isSettled) entry.reject(new EngineClosed(this.#options.name))
+    this.#entries = []
+    this.#waiting = 0
   }
 
-  #remove (entry: Entry<T>): boolean {
-    const wasWaiting = this.#entries.delete(entry)
-    if (wasWaiting) this.#bytes -= entry.bytes
-    return wasWaiting
+  /** @returns false if the entry is settled already */
+  #settle (entry: Entry<T>): boolean {
+    if (entry.isSettled) return false
+    entry.isSettled = true
+    this.#bytes -= entry.bytes
+    this.#waiting--
+    if (this.#waiting === 0) this.#entries.length = 0
+    else if (this.#entries.length > 2 * this.#waiting + SPARE_LENGTH) this.#dropSettled()
+    return true
+  }
+
+  #dropSettled (): void {
+    this.#entries = this.#entries.filter((entry) => !entry.isSettled)
   }
 
   #schedule (): void {
@@ -181,7 +201,7 @@ export class Outgoing<T> {
   }
 
   #probe (): void {
-    const index = this.#unsent.findIndex((entry) => this.#entries.has(entry))
+    const index = this.#unsent.findIndex((entry) => !entry.isSettled)
     const first = this.#unsent[index]
     this.#unsent = first === undefined ? [] : this.#unsent.slice(index + 1)
     if (first !== undefined) this.#send([first])
@@ -191,7 +211,7 @@ export class Outgoing<T> {
     const batches: Array<Batch<T>> = []
     const open = new Map<string, Batch<T>>()
     for (const entry of this.#unsent) {
-      if (!this.#entries.has(entry)) continue
+      if (entry.isSettled) continue
       const { topic, message, bytes } = entry
       let batch = open.get(topic)
       if (batch === undefined || batch.entries.length >= BATCH_LENGTH || batch.bytes + bytes > BATCH_BYTES ||
@@ -226,7 +246,9 @@ export class Outgoing<T> {
     }
     this.#options.send(messages, wasSent, after).then(
       (cursors) => {
-        for (const [i, entry] of entries.entries()) if (this.#remove(entry)) entry.resolve({ cursor: cursors[i]! })
+        for (let i = 0; i < entries.length; i++) {
+          if (this.#settle(entries[i]!)) entries[i]!.resolve({ cursor: cursors[i]! })
+        }
         this.#answered(topic, generation)
       },
       (error: unknown) => { this.#failed(entries, generation, error) })
@@ -245,7 +267,7 @@ export class Outgoing<T> {
 
   #failed (entries: ReadonlyArray<Entry<T>>, generation: number, error: unknown): void {
     if (this.#options.isFinal(error)) {
-      for (const entry of entries) if (this.#remove(entry)) entry.reject(error)
+      for (const entry of entries) if (this.#settle(entry)) entry.reject(error)
       this.#answered(entries[0]!.topic, generation)
       return
     }
@@ -260,11 +282,12 @@ export class Outgoing<T> {
     const now = timers.now()
     const { name, limits: { publishTimeout } } = this.#options
     for (const entry of this.#entries) {
+      if (entry.isSettled) continue
       if (entry.deadline > now) {
         this.#timer = timers.setTimeout(this.#expire, Math.ceil(entry.deadline - now))
         return
       }
-      this.#remove(entry)
+      this.#settle(entry)
       entry.reject(new PublishTimeout(name, publishTimeout, { cause: this.#lastError }))
     }
   }

@@ -1,8 +1,9 @@
 import { tagIn } from './cursor.js'
 import type { Publication, TopicMessage } from './engine.js'
-import { decodeEnvelope, encodeEnvelope } from './envelope.js'
+import { decodeEnvelope, envelopeSize, writeEnvelope } from './envelope.js'
 
 const LINE_FEED = 10
+const ZERO = 48
 
 /** An entry of a stream, as the server returns it. */
 export type StreamEntry = readonly [id: Buffer, fields: readonly [name: Buffer, value: Buffer]]
@@ -13,7 +14,7 @@ export function decodeEntry ([id, [, value]]: StreamEntry): TopicMessage {
   const prevEnd = value.indexOf(LINE_FEED, tagEnd + 1)
   const tag = value.toString('latin1', 0, tagEnd)
   const prev = value.toString('latin1', tagEnd + 1, prevEnd)
-  return decodeEnvelope(value, prevEnd + 1, `${id.toString('latin1')}.${tag}`, prev, tag)
+  return decodeEnvelope(value, prevEnd + 1, value.length, `${id.toString('latin1')}.${tag}`, prev, tag)
 }
 
 /** A publication with the tag of its cursor. */
@@ -24,12 +25,16 @@ export interface Tagged {
 
 /** Encodes messages for the script PUBLISH. Each message is: tag LF length of envelope LF envelope. */
 export function encodeMessages (messages: readonly Tagged[]): Buffer {
-  const parts: Buffer[] = []
+  // The length of an envelope has at most 10 digits.
+  let most = 0
+  for (const { publication, tag } of messages) most += tag.length + 12 + envelopeSize(publication, tag)
+  const bytes = Buffer.allocUnsafe(most)
+  let at = 0
   for (const { publication, tag } of messages) {
-    const envelope = encodeEnvelope(publication, tag)
-    parts.push(Buffer.from(`${tag}\n${envelope.length}\n`, 'latin1'), envelope)
+    at += bytes.write(`${tag}\n${envelopeSize(publication, tag)}\n`, at, 'latin1')
+    at = writeEnvelope(bytes, at, publication, tag)
   }
-  return Buffer.concat(parts)
+  return bytes.subarray(0, at)
 }
 
 /**
@@ -41,10 +46,15 @@ export function decodeAnnounced (announcement: Buffer, take: (message: TopicMess
   let prev = announcement.toString('latin1', 1, at - 1)
   while (at < announcement.length) {
     const cursorEnd = announcement.indexOf(LINE_FEED, at)
-    const lengthEnd = announcement.indexOf(LINE_FEED, cursorEnd + 1)
     const cursor = announcement.toString('latin1', at, cursorEnd)
-    at = lengthEnd + 1 + Number(announcement.toString('latin1', cursorEnd + 1, lengthEnd))
-    take(decodeEnvelope(announcement.subarray(0, at), lengthEnd + 1, cursor, prev, tagIn(cursor)))
+    at = cursorEnd + 1
+    let length = 0
+    for (let digit; (digit = announcement[at++]) !== LINE_FEED && digit !== undefined;) {
+      length = length * 10 + digit - ZERO
+    }
+    const from = at
+    at += length
+    take(decodeEnvelope(announcement, from, at, cursor, prev, tagIn(cursor)))
     prev = cursor
   }
 }

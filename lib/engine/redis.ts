@@ -211,8 +211,8 @@ class RedisEngine implements Engine {
     ]
     if (after !== undefined) args.push(after.tag)
     try {
-      const places = await this.#link!.send(keys.stream, args) as unknown[]
-      return messages.map(({ tag }, i) => `${String(places[i])}.${tag}`)
+      const places = String(await this.#link!.send(keys.stream, args)).split(' ')
+      return messages.map(({ tag }, i) => `${places[i]}.${tag}`)
     } catch (error) {
       // The package marks error replies of the server by their class. Compare names, because each copy of the package
       // has its own class.

@@ -5,35 +5,44 @@ import type { LocalTopic } from './local-topic.js'
 // Up to this length, an array takes less memory than a Set, and is as fast.
 const LIST_LENGTH = 16
 
-/** The topics that each socket follows: stored as a single topic, an array, or a Set. */
-export class FollowedTopics {
-  readonly #ofSocket = new Map<WireSocket, LocalTopic | LocalTopic[] | Set<LocalTopic>>()
+// A property of the socket is found without a search, which takes long in a Map of many sockets.
+const FOLLOWED = Symbol('followed topics')
 
+interface Follower {
+  [FOLLOWED]?: LocalTopic | LocalTopic[] | Set<LocalTopic> | undefined
+}
+
+/** The topics of one hub that each of its sockets follows: stored as a single topic, an array, or a Set. */
+export class FollowedTopics {
   /**
    * @returns false if the socket follows the topic already
    * @throws TooManyTopics
    */
-  add (socket: WireSocket, topic: LocalTopic, maxTopics: number): boolean {
-    const topics = this.#ofSocket.get(socket)
+  add (socket: WireSocket & Follower, topic: LocalTopic, maxTopics: number): boolean {
+    const topics = socket[FOLLOWED]
     if (topics === undefined) {
-      this.#ofSocket.set(socket, topic)
+      socket[FOLLOWED] = topic
       return true
     }
     if (topics === topic || (isCollection(topics) && has(topics, topic))) return false
     const count = !isCollection(topics) ? 1 : Array.isArray(topics) ? topics.length : topics.size
     if (count >= maxTopics) throw new TooManyTopics(maxTopics)
-    if (!isCollection(topics)) this.#ofSocket.set(socket, [topics, topic])
+    if (!isCollection(topics)) socket[FOLLOWED] = [topics, topic]
     else if (!Array.isArray(topics)) topics.add(topic)
     else if (topics.length < LIST_LENGTH) topics.push(topic)
-    else this.#ofSocket.set(socket, new Set(topics).add(topic))
+    else socket[FOLLOWED] = new Set(topics).add(topic)
     return true
   }
 
   /** @returns whether the socket followed the topic */
-  delete (socket: WireSocket, topic: LocalTopic): boolean {
-    const topics = this.#ofSocket.get(socket)
+  delete (socket: WireSocket & Follower, topic: LocalTopic): boolean {
+    const topics = socket[FOLLOWED]
     if (topics === undefined) return false
-    if (!isCollection(topics)) return topics === topic && this.#ofSocket.delete(socket)
+    if (!isCollection(topics)) {
+      if (topics !== topic) return false
+      socket[FOLLOWED] = undefined
+      return true
+    }
     if (!Array.isArray(topics)) return topics.delete(topic)
     const index = topics.indexOf(topic)
     if (index === -1) return false
@@ -43,19 +52,20 @@ export class FollowedTopics {
     return true
   }
 
-  has (socket: WireSocket, topic: LocalTopic): boolean {
-    const topics = this.#ofSocket.get(socket)
+  has (socket: WireSocket & Follower, topic: LocalTopic): boolean {
+    const topics = socket[FOLLOWED]
     return topics === topic || (topics !== undefined && isCollection(topics) && has(topics, topic))
   }
 
-  of (socket: WireSocket): readonly LocalTopic[] {
-    const topics = this.#ofSocket.get(socket)
+  of (socket: WireSocket & Follower): readonly LocalTopic[] {
+    const topics = socket[FOLLOWED]
     if (topics === undefined) return []
     return isCollection(topics) ? [...topics] : [topics]
   }
 
-  forget (socket: WireSocket): void {
-    this.#ofSocket.delete(socket)
+  forget (socket: WireSocket & Follower): void {
+    // A socket that followed nothing does not get the property.
+    if (socket[FOLLOWED] !== undefined) socket[FOLLOWED] = undefined
   }
 }
 

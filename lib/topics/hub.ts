@@ -224,12 +224,12 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
 
   /** @see RecentIds.isRepeated */
   isRepeated (name: string, { id, cursor }: TopicMessage, known: string): boolean {
-    return this.#ids.isRepeated(keyOf(name, id), cursor, known)
+    return this.#ids.isRepeated(name, id, cursor, known)
   }
 
   message ({ topic: name }: Feed, message: TopicMessage): void {
     const topic = this.#topics.get(name)
-    if (topic === undefined || !this.#ids.add(keyOf(name, message.id), message.cursor)) return
+    if (topic === undefined || !this.#ids.add(name, message.id, message.cursor)) return
     this.#delivered += topic.deliver(message, this.#publisher.takeExcluded(message.id))
     if (topic.listeners !== undefined) this.#callListeners(topic.listeners, message)
   }
@@ -284,8 +284,4 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   #notifyMember (type: 'join' | 'leave', name: string, info: string): void {
     this.#members.notify(type, name, this.#topics.get(name), JSON.parse(info) as LiveMember)
   }
-}
-
-function keyOf (topic: string, id: string): string {
-  return `${topic}\n${id}`
 }

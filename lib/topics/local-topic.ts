@@ -2,6 +2,7 @@ import type { TopicMessage } from '../engine/engine.js'
 import type { WireSocket } from '../socket/socket.js'
 import { Feed, type FeedOwner } from './feed.js'
 import type { LiveMember } from './frames.js'
+import { SocketSet } from './socket-set.js'
 import { prepareFrame, TopicDelivery } from './topic-frames.js'
 import { isHixie } from '../versions.js'
 
@@ -15,7 +16,7 @@ export class LocalTopic {
   /** Resolves when the engine has subscribed. */
   readonly ready: Promise<void>
   /** The sockets that receive plain payloads. */
-  readonly sockets = new Set<WireSocket>()
+  readonly sockets = new SocketSet()
   /** The sockets that speak the live subprotocol and are up to date. */
   live: Set<WireSocket> | undefined
   /**
@@ -73,10 +74,15 @@ export class LocalTopic {
     const delivery = new TopicDelivery(this.name, message, this.sent)
     const options = kind === '' ? undefined : { kind }
     let count = 0
-    for (const socket of this.sockets) {
-      // The hixie drafts carry text only.
-      if (socket === except || (isBinary && isHixie(socket.version))) continue
-      if (socket.send(delivery.plain, options) !== 'refused') count++
+    if (this.sockets.size > 0) {
+      const { plain } = delivery
+      const sockets = this.sockets.lend()
+      for (const socket of sockets) {
+        // The hixie drafts carry text only.
+        if (socket === except || (isBinary && isHixie(socket.version))) continue
+        if (!this.sockets.isCurrent(sockets, socket)) continue
+        if (socket.send(plain, options) !== 'refused') count++
+      }
     }
     const { live, skipped } = this
     if (live !== undefined) {

@@ -24,23 +24,35 @@ export class Publisher {
    * @param except a socket that does not receive the message
    * @param id the id of an earlier attempt to publish the same message
    */
-  async publish (
+  publish (
     topic: string, message: Omit<Publication, 'id'>, retention: Retention, except?: WireSocket, id = this.#nextId()
   ): Promise<Accepted> {
+    // Before publishing, because an engine may deliver the message at once.
     if (except !== undefined) this.#exclude(id, except)
-    this.#pending++
     const { data, isBinary, kind, isCompressible = true } = message
-    let accepted: Accepted
-    try {
-      accepted = await this.#engine.publish(topic, { id, data, isBinary, kind, isCompressible }, retention)
-    } catch (error) {
+    const publishing = this.#engine.publish(topic, { id, data, isBinary, kind, isCompressible }, retention)
+    this.#pending++
+    if (except === undefined) return publishing.then(this.#accepted, this.#rejected)
+    return publishing.then(this.#accepted, (error: unknown) => {
       this.#excluded.delete(id)
-      throw error
-    } finally {
-      if (--this.#pending === 0) this.#whenSettled?.()
-    }
+      return this.#rejected(error)
+    })
+  }
+
+  // One function for all messages, instead of a closure for each.
+  readonly #accepted = (accepted: Accepted): Accepted => {
     this.published++
+    this.#settle()
     return accepted
+  }
+
+  readonly #rejected = (error: unknown): never => {
+    this.#settle()
+    throw error
+  }
+
+  #settle (): void {
+    if (--this.#pending === 0) this.#whenSettled?.()
   }
 
   /** Returns the socket that must not receive a message, and forgets it. */
@@ -56,8 +68,9 @@ export class Publisher {
     if (this.#pending > 0) await new Promise<void>((resolve) => { this.#whenSettled = resolve })
   }
 
+  // Of characters that a cursor may contain, so that no engine has to hash it.
   #nextId (): string {
-    return `${this.#idPrefix}.${(++this.#lastId).toString(36)}`
+    return `${this.#idPrefix}-${(++this.#lastId).toString(36)}`
   }
 
   #exclude (id: string, socket: WireSocket): void {

@@ -10,11 +10,16 @@ export interface TopicRules {
   readonly write?: ((value: unknown) => string) | undefined
 }
 
+/** The number of remembered topics at which they are forgotten. */
+const MAX_FOUND = 10_000
+
 /** Finds the rules of a topic by its exact name, or by the route pattern that it matches. */
 export class TopicRuleBook {
   readonly #defaults: TopicRules
   readonly #exact = new Map<string, TopicRules>()
   readonly #router: ReturnType<typeof findMyWay>
+  /** The rules of topics that were looked up in the router. */
+  readonly #found = new Map<string, TopicRules>()
 
   /** @param matching the options of the application's router that decide which URLs match a pattern */
   constructor (defaults: TopicRules, matching: Readonly<Record<string, unknown>> = {}) {
@@ -28,6 +33,7 @@ export class TopicRuleBook {
       this.defineExact(pattern, rules)
       return
     }
+    this.#found.clear()
     const all = { ...this.#defaults, ...rules }
     const known = this.#router.findRoute('GET', pattern)
     if (known === null) this.#router.on('GET', pattern, noop, { rules: all })
@@ -42,8 +48,15 @@ export class TopicRuleBook {
     const exact = this.#exact.get(topic)
     if (exact !== undefined) return exact
     if (!topic.startsWith('/')) return this.#defaults
+    return this.#found.get(topic) ?? this.#route(topic)
+  }
+
+  #route (topic: string): TopicRules {
     const found = this.#router.find('GET', topic)
-    return found === null ? this.#defaults : (found.store as { rules: TopicRules }).rules
+    const rules = found === null ? this.#defaults : (found.store as { rules: TopicRules }).rules
+    if (this.#found.size >= MAX_FOUND) this.#found.clear()
+    this.#found.set(topic, rules)
+    return rules
   }
 }
 

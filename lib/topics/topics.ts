@@ -84,9 +84,9 @@ export class Topics extends EventEmitter<TopicEvents> {
    * Publishes a message to all followers of a topic, in all processes. Resolves when the engine has accepted it.
    * @param data a string, bytes, or a value, which is serialized by `schema.send` of the route whose URL is the topic,
    *   or else as JSON
-   * @throws TopicInvalid, and errors of the serializer and the engine
+   * @throws TopicInvalid, and errors of the serializer and the engine, as rejections
    */
-  async publish (topic: string, data: unknown, options: PublishOptions = NO_OPTIONS): Promise<Accepted> {
+  publish (topic: string, data: unknown, options: PublishOptions = NO_OPTIONS): Promise<Accepted> {
     return this.#publish(topic, data, options, undefined)
   }
 
@@ -94,13 +94,24 @@ export class Topics extends EventEmitter<TopicEvents> {
    * Publishes a message to all followers of a topic except a socket.
    * @internal
    */
-  async publishFrom (
+  publishFrom (
     socket: WireSocket, topic: string, data: unknown, options: PublishOptions = NO_OPTIONS
   ): Promise<Accepted> {
     return this.#publish(topic, data, options, socket)
   }
 
+  // Not an async function, which would create two more promises for each message.
   #publish (
+    name: string, data: unknown, options: PublishOptions, except: WireSocket | undefined
+  ): Promise<Accepted> {
+    try {
+      return this.#tryPublish(name, data, options, except)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #tryPublish (
     name: string, data: unknown, options: PublishOptions, except: WireSocket | undefined
   ): Promise<Accepted> {
     const topic = this.#hub.readName(name)
