@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { filesOf } from './test/processes.js'
 
-const SOCKET = ['lib/socket/socket.ts', 'lib/socket/event-target-face.ts', 'lib/socket/topics-face.ts']
+const SOCKET = ['socket', 'emitter-face', 'event-target-face', 'topics-face'].map((name) => `lib/socket/${name}.ts`)
 
 const CONNECTION = ['lib/socket/connection.ts', 'lib/socket/closing.ts', 'lib/socket/notifier.ts']
 

@@ -1,4 +1,4 @@
-import { SocketEmitterBase } from './emitter.js'
+import { EmitterFace } from './emitter-face.js'
 import { SocketTarget, type Emitter, type ListenerOptions } from './event-target.js'
 import type { EventListenerOf, SocketEventHandler, SocketEventType } from './events.js'
 
@@ -11,7 +11,7 @@ const NO_LISTENER_OPTIONS: ListenerOptions = {}
  *
  * It has no private methods or accessors: with any, V8 adds a property to each object, which costs 8 bytes per socket.
  */
-export abstract class EventTargetFace<Socket> extends SocketEmitterBase {
+export abstract class EventTargetFace<Socket> extends EmitterFace {
   // Created at the first use.
   #target: SocketTarget<Socket> | undefined
 

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { inspect } from 'node:util'
 import { EMPTY_PAYLOAD } from '../codec/payload.js'
@@ -9,9 +8,9 @@ import { encodeClose } from '../protocol/close.js'
 import { withMaxPayload } from '../protocol/limits.js'
 import type { Version } from '../versions.js'
 import type { WriteCallback } from '../transport/transport.js'
-import { emitClose } from './close-listeners.js'
 import { Connection } from './connection.js'
-import { Listeners, type AnyListener, type Listener, type WireSocketEvents } from './emitter.js'
+import { Listeners, type WireSocketEvents } from './emitter.js'
+import { emittingConnection, type EmittingConnection } from './emitter-face.js'
 import { expireAt, toTimestamp } from './lifetime.js'
 import type { SocketTopics } from './topics.js'
 import { socketTopics, TopicsFace } from './topics-face.js'
@@ -116,6 +115,11 @@ export class WireSocket extends TopicsFace<WireSocket> {
   /** @internal */
   get [socketTopics] (): SocketTopics | undefined {
     return this.#connection.settings.topics
+  }
+
+  /** @internal */
+  get [emittingConnection] (): EmittingConnection {
+    return this.#connection
   }
 
   // The state
@@ -330,57 +334,5 @@ export class WireSocket extends TopicsFace<WireSocket> {
   stream (): Duplex {
     const { inbound, outbound } = this.#connection.settings
     return createStream(this, inbound !== undefined, outbound !== undefined)
-  }
-
-  // The EventEmitter face. The first 'message' listener gets the queued messages.
-
-  override on<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
-  override on (event: string | symbol, listener: AnyListener<this>): this
-  override on (event: string | symbol, listener: AnyListener<this>): this {
-    super.on(event, listener)
-    if (event === 'message') this.#connection.receiver.schedule()
-    return this
-  }
-
-  override addListener<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
-  override addListener (event: string | symbol, listener: AnyListener<this>): this
-  override addListener (event: string | symbol, listener: AnyListener<this>): this {
-    return this.on(event, listener)
-  }
-
-  override prependListener<Event extends keyof WireSocketEvents> (event: Event, listener: Listener<this, Event>): this
-  override prependListener (event: string | symbol, listener: AnyListener<this>): this
-  override prependListener (event: string | symbol, listener: AnyListener<this>): this {
-    super.prependListener(event, listener)
-    if (event === 'message') this.#connection.receiver.schedule()
-    return this
-  }
-
-  /** An 'error' without listeners goes to the error handler of the route. */
-  override emit<Event extends keyof WireSocketEvents> (event: Event, ...args: WireSocketEvents[Event]): boolean
-  override emit (event: string | symbol, ...args: unknown[]): boolean
-  override emit (event: string | symbol, ...args: unknown[]): boolean {
-    if (event === 'error' && this.listenerCount('error') === 0) {
-      this.#connection.fail(args[0])
-      return true
-    }
-    if (event === 'close') return this.#emitClose(args)
-    return super.emit(event, ...args)
-  }
-
-  #emitClose (args: unknown[]): boolean {
-    const connection = this.#connection
-    return emitClose(this, args, (error) => { connection.fail(error) }, (running) => {
-      connection.observer.onCloseListeners?.(running)
-    })
-  }
-
-  /** Excludes the events without listeners, which exist only for the fixed shape. */
-  override eventNames (): Array<string | symbol> {
-    return super.eventNames().filter((name) => this.listenerCount(name) > 0)
-  }
-
-  override [EventEmitter.captureRejectionSymbol] (error: Error, ..._event: unknown[]): void {
-    this.#connection.fail(error)
   }
 }

@@ -69,8 +69,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the assembler makes room for 64 times what has arrived',
     file: 'lib/codec/assembler.ts',
-    from: 'const LEAST_SHARE = 8',
-    to: 'const LEAST_SHARE = 64',
+    from: 'const MAX_ROOM_FACTOR = 8',
+    to: 'const MAX_ROOM_FACTOR = 64',
     test: 'test/codec/assembler.test.ts'
   },
   {
@@ -83,15 +83,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a length of hixie may have eight bytes only',
     file: 'lib/protocol/hixie.ts',
-    from: 'const LONGEST_LENGTH = 9',
-    to: 'const LONGEST_LENGTH = 8',
+    from: 'const MAX_LENGTH_BYTES = 9',
+    to: 'const MAX_LENGTH_BYTES = 8',
     test: 'test/protocol/hixie.test.ts'
   },
   {
     name: 'a length of hixie may have ten bytes',
     file: 'lib/protocol/hixie.ts',
-    from: 'const LONGEST_LENGTH = 9',
-    to: 'const LONGEST_LENGTH = 10',
+    from: 'const MAX_LENGTH_BYTES = 9',
+    to: 'const MAX_LENGTH_BYTES = 10',
     test: 'test/protocol/hixie.test.ts'
   },
   {
