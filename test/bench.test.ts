@@ -11,6 +11,7 @@ import { time, type Case } from '../bench/micro/measure.js'
 import { unmaskCases } from '../bench/micro/unmask.js'
 import { pickPeers } from '../bench/peers.js'
 import { allRows, pickRows } from '../bench/rows.js'
+import { Sequence, lostOf, messageOf } from '../bench/soak/sequence.js'
 import { TYPESCRIPT } from './fixtures/processes.js'
 
 const SCRIPT = fileURLToPath(new URL('../bench/run.ts', import.meta.url))
@@ -54,4 +55,25 @@ t.test('decoder, encoder and unmask are timed', async (t) => {
     const { median, min } = time(cases[0] as Case, 1)
     t.ok(Number.isFinite(median) && median >= min && min > 0)
   }
+})
+
+t.test('the soak counts lost, doubled, reordered and damaged messages', async (t) => {
+  const received = (...numbers: number[]): [Sequence, Array<string | undefined>] => {
+    const sequence = new Sequence(7)
+    return [sequence, numbers.map((number) => sequence.receive(messageOf(number, 7)))]
+  }
+  const none = { missing: 0, doubled: 0, reordered: 0, damaged: 0 }
+  const [good, faults] = received(...Array.from({ length: 120 }, (_, i) => i + 1))
+  t.ok(faults.every((fault) => fault === undefined))
+  t.same(good.tally, { ...none, highest: 120 })
+  t.equal(lostOf(good.tally, 120), 0)
+  t.equal(lostOf(good.tally, 123), 3)
+  const [bad, reasons] = received(1, 4, 3, 3, 5)
+  t.same(reasons, [undefined, '4 behind 1', '3 behind 4', '3 behind 4', undefined])
+  t.same(bad.tally, { highest: 5, missing: 1, doubled: 1, reordered: 1, damaged: 0 })
+  t.equal(lostOf(bad.tally, 5), 1)
+  t.match(bad.receive(`${messageOf(6, 7)}x`), /damaged/)
+  t.match(bad.receive('?'), /damaged/)
+  t.equal(bad.tally.damaged, 2)
+  t.ok(messageOf(93, 7).length > 65_536)
 })

@@ -1,12 +1,14 @@
 // `npm run soak`: many connections for a long time, numbered messages both ways, and restarts of the server while they
-// are under way. Each side counts what it sent and what came; a message that is lost, comes twice or out of order is a
-// failure.
+// are under way. Each side checks what it receives and counts what it sends. Failures are messages that are lost,
+// doubled, out of order or damaged, connections that end or fail while no restart is under way, and handles that stay
+// open after all connections have closed.
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import WebSocket from 'ws'
 import type { FromServer, ServerEnd, ServerSample } from './server.js'
+import { Sequence, lostOf, messageOf } from './sequence.js'
 
 const USAGE = `Usage: npm run soak -- [--connections N] [--minutes M] [--restarts N]
 
@@ -33,19 +35,29 @@ if (values.help || !(connections > 0) || !(duration > 0) || !(restarts >= 0)) {
 
 // Each connection sends one message a second.
 const INTERVAL = 1_000
-// So long a client waits before it connects again, at most.
+// The longest time after which a client connects again.
 const BACKOFF = 1_000
 const SAMPLES = 40
+// How long the server may take to close all connections and exit, in milliseconds.
+const STOP_TIMEOUT = 60_000
+// Handles that an idle server may have more than before it listened, for example the listening socket.
+const IDLE_HANDLES = 10
 
-interface ClientEnd { sent: number, received: number }
+interface ClientEnd { sent: number, readonly received: Sequence }
 
 const faults: string[] = []
 const clientEnds = new Map<string, ClientEnd>()
 const serverEnds = new Map<string, ServerEnd>()
 const open = new Set<WebSocket>()
+/** How often connections closed, by code. */
+const closes = new Map<number, number>()
 let messages = 0
 let port = 0
 let isOver = false
+/** Whether a server accepts connections and is not being stopped. */
+let isServing = false
+let before: ServerSample | undefined
+let sampled: (sample: ServerSample) => void = () => {}
 
 interface Sample extends ServerSample { readonly time: number, readonly generation: number }
 const samples: Sample[] = []
@@ -63,10 +75,18 @@ async function start (): Promise<ChildProcess> {
   const child = fork(script, [String(port)], { execArgv: [...process.execArgv, '--expose-gc'] })
   generation++
   await new Promise<void>((resolve, reject) => {
-    child.once('exit', () => { reject(new Error('the server ended')) })
+    child.once('exit', (code, signal) => {
+      if (isServing) {
+        console.log(`the server ended by itself: ${code ?? signal}`)
+        process.exit(1)
+      }
+      reject(new Error('the server ended'))
+    })
     child.on('message', (message: FromServer) => {
       if ('port' in message) {
         port = message.port
+        before = message.before
+        isServing = true
         resolve()
       } else if ('ends' in message) {
         for (const end of message.ends) serverEnds.set(end.id, end)
@@ -74,6 +94,7 @@ async function start (): Promise<ChildProcess> {
         fail(message.fault)
       } else {
         samples.push({ ...message.sample, time: performance.now(), generation })
+        sampled(message.sample)
       }
     })
   })
@@ -85,7 +106,9 @@ let ids = 0
 function connect (): void {
   if (isOver) return
   const id = String(ids++)
-  const counts: ClientEnd = { sent: 0, received: 0 }
+  const counts: ClientEnd = { sent: 0, received: new Sequence(Number(id)) }
+  const wasServing = isServing
+  const server = generation
   const socket = new WebSocket(`ws://127.0.0.1:${port}/soak?id=${id}`, { perMessageDeflate: false })
   let timer: NodeJS.Timeout | undefined
   socket.on('open', () => {
@@ -93,28 +116,50 @@ function connect (): void {
     clientEnds.set(id, counts)
     timer = setInterval(() => {
       if (socket.readyState !== WebSocket.OPEN) return
-      socket.send(String(++counts.sent))
+      socket.send(messageOf(++counts.sent, Number(id)))
       messages++
     }, INTERVAL * (0.8 + 0.4 * Math.random()))
   })
   socket.on('message', (data) => {
-    const number = Number(String(data))
-    if (number !== counts.received + 1) fail(`a client got ${number} behind ${counts.received} on ${id}`)
-    counts.received = number
+    const fault = counts.received.receive(String(data))
+    if (fault !== undefined) fail(`a client received ${fault} on ${id}`)
     messages++
   })
-  socket.on('error', () => {})
-  socket.on('close', () => {
+  let error: Error | undefined
+  socket.on('error', (thrown) => { error = thrown })
+  socket.on('close', (code) => {
     clearInterval(timer)
-    open.delete(socket)
+    const wasOpen = open.delete(socket)
+    if (wasOpen) closes.set(code, (closes.get(code) ?? 0) + 1)
+    if (isServing && server === generation && (wasOpen || wasServing) && !isOver) {
+      fail(`${id} ${wasOpen ? `closed with ${code}` : 'did not open'} while no restart was under way: ${String(error)}`)
+    }
     setTimeout(connect, BACKOFF * Math.random())
   })
 }
 
 async function stop (server: ChildProcess): Promise<void> {
+  isServing = false
   const gone = once(server, 'exit')
   server.send('stop')
+  const timer = setTimeout(() => {
+    fail(`the server did not end within ${STOP_TIMEOUT / 1_000} s`)
+    server.kill('SIGKILL')
+  }, STOP_TIMEOUT)
   await gone
+  clearTimeout(timer)
+}
+
+/** Resolves with a sample that is taken when all connections have closed. */
+async function sampleIdle (server: ChildProcess): Promise<ServerSample> {
+  for (const socket of open) socket.close(1000)
+  for (let attempt = 0; ; attempt++) {
+    const answer = new Promise<ServerSample>((resolve) => { sampled = resolve })
+    server.send('sample')
+    const sample = await answer
+    if (open.size + sample.sockets === 0 || attempt === 100) return sample
+    await new Promise((resolve) => { setTimeout(resolve, 100) })
+  }
 }
 
 /** Least squares, per minute. */
@@ -146,17 +191,28 @@ for (let i = 0; i <= restarts; i++) {
 clearInterval(sampling)
 const last = open.size
 isOver = true
+const idle = await sampleIdle(server)
+if (idle.sockets > 0) fail(`${idle.sockets} connections did not close`)
+if (idle.handles > before!.handles + IDLE_HANDLES) fail(`${idle.handles} handles stayed open, ${before!.handles} before`)
 await stop(server)
 
-let lost = 0
+const totals = { lost: 0, doubled: 0, reordered: 0, damaged: 0 }
 for (const [id, { sent, received }] of clientEnds) {
   const end = serverEnds.get(id)
-  if (end === undefined) fail(`the server does not know the connection ${id}`)
-  else if (end.received !== sent || end.sent !== received) {
-    lost += sent - end.received + end.sent - received
-    fail(
-      `${id}: ${sent} sent and ${end.received} received by the server, ${end.sent} sent by it and ${received} received (${end.code})`
-    )
+  if (end === undefined) {
+    fail(`the server does not know the connection ${id}`)
+    continue
+  }
+  for (const [tally, count, way] of [
+    [end.received, sent, 'to the server'], [received.tally, end.sent, 'to the client']
+  ] as const) {
+    const lost = lostOf(tally, count)
+    if (lost > 0) fail(`${id}: ${lost} of ${count} messages ${way} were lost (${end.code})`)
+    if (tally.highest > count) fail(`${id}: message ${tally.highest} came ${way}, but ${count} were sent`)
+    totals.lost += lost
+    totals.doubled += tally.doubled
+    totals.reordered += tally.reordered
+    totals.damaged += tally.damaged
   }
 }
 
@@ -167,18 +223,28 @@ const steady = samples.filter(({ sockets, generation: of }) => sockets >= 0.99 *
 const groups = [
   ...new Set(steady.map((sample) => sample.generation))
 ].map((of) => steady.filter((sample) => sample.generation === of)).filter(({ length }) => length > 2)
-const longest = groups.sort((a, b) => b.length - a.length)[0] ?? []
+const whole = groups.sort((a, b) => b.length - a.length)[0] ?? []
+// The first samples of a server are those of code and pools that warm up.
+const longest = whole.slice(Math.floor(whole.length / 3))
+const seconds = Math.round(((longest.at(-1)?.time ?? 0) - (longest[0]?.time ?? 0)) / 1_000)
 const line = (name: string, pick: (sample: Sample) => number, unit: string): void => {
   const values = longest.map((sample) => [sample.time, pick(sample)] as const)
-  console.log(
-    `${name.padEnd(9)} ${values.length === 0 ? 'not measured' : `${Math.round(values.at(-1)?.[1] ?? 0)} ${unit}, ${Math.round(slope(values))} a minute over ${values.length} samples`}`
-  )
+  const last = Math.round(values.at(-1)?.[1] ?? 0)
+  const measured = `${last} ${unit}, ${Math.round(slope(values))} a minute over ${values.length} samples in ${seconds} s`
+  console.log(`${name.padEnd(9)} ${values.length < 3 ? 'not measured: the run was too short' : measured}`)
 }
 line('heap', ({ heap }) => heap, 'bytes')
 line('buffers', ({ buffers }) => buffers, 'bytes')
 line('resident', ({ resident }) => resident, 'bytes')
 line('handles', ({ handles }) => handles, 'handles')
 console.log(
-  `${messages} messages on ${clientEnds.size} connections, ${last} of them open in the end; ${lost} lost, ${faults.length} failures`
+  `idle      ${idle.handles} handles and ${idle.heap} bytes of heap after all connections of the last server closed, ` +
+  `${before!.handles} and ${before!.heap} before the first`
 )
+console.log(`closes    ${Array.from(closes, ([code, count]) => `${count} with ${code}`).join(', ')}`)
+console.log(
+  `messages  ${messages} on ${clientEnds.size} connections, ${last} of them open in the end: ${totals.lost} lost, ` +
+  `${totals.doubled} doubled, ${totals.reordered} out of order, ${totals.damaged} damaged`
+)
+console.log(`${faults.length} failures`)
 process.exit(faults.length > 0 || messages === 0 ? 1 : 0)

@@ -1,13 +1,14 @@
-// The server of the soak: it answers each number with one of its own, and says of each connection how many came and
-// left.
+// The server of the soak: it answers each message with one of its own numbers, and reports for each connection what it
+// received and sent.
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import fastifyWire from '../../index.js'
+import { Sequence, messageOf, type Tally } from './sequence.js'
 
-/** What the server says of a connection that is over. */
+/** The counts of a closed connection. */
 export interface ServerEnd {
   readonly id: string
-  readonly received: number
+  readonly received: Tally
   readonly sent: number
   readonly code: number
 }
@@ -21,10 +22,10 @@ export interface ServerSample {
 }
 
 export type FromServer =
-  { readonly port: number } | { readonly ends: readonly ServerEnd[] } | { readonly fault: string } |
-  { readonly sample: ServerSample }
+  { readonly port: number, readonly before: ServerSample } | { readonly ends: readonly ServerEnd[] } |
+  { readonly fault: string } | { readonly sample: ServerSample }
 
-/** Resolves when the message has left; of a parent that is gone nobody has to know. */
+/** Resolves when the message has left, or when the parent is gone. */
 const tell = (message: FromServer): Promise<void> => new Promise((resolve) => {
   (process.send as (
     message: unknown, callback: () => void
@@ -39,15 +40,14 @@ let ends: ServerEnd[] = []
 
 app.ws<{ Querystring: { id: string } }>('/soak', (socket, request) => {
   const { id } = request.query
-  let received = 0
+  const received = new Sequence(Number(id))
   let sent = 0
   socket.on('message', (data: Buffer) => {
-    const number = Number(data.toString())
-    if (number !== received + 1) later(tell({ fault: `the server got ${number} behind ${received} on ${id}` }))
-    received = number
-    if (socket.readyState === socket.OPEN && socket.send(String(sent + 1)) !== 'refused') sent++
+    const fault = received.receive(data.toString())
+    if (fault !== undefined) later(tell({ fault: `the server received ${fault} on ${id}` }))
+    if (socket.readyState === socket.OPEN && socket.send(messageOf(sent + 1, Number(id))) !== 'refused') sent++
   })
-  socket.on('close', (code) => { ends.push({ id, received, sent, code }) })
+  socket.on('close', (code) => { ends.push({ id, received: received.tally, sent, code }) })
 })
 
 const report = (): Promise<void> => {
@@ -57,19 +57,21 @@ const report = (): Promise<void> => {
 }
 const reporting = setInterval(() => { later(report()) }, 200)
 
+const takeSample = (): ServerSample => {
+  globalThis.gc?.()
+  const { heapUsed, arrayBuffers, rss } = process.memoryUsage()
+  return {
+    heap: heapUsed,
+    buffers: arrayBuffers,
+    resident: rss,
+    handles: process.getActiveResourcesInfo().length,
+    sockets: app.websocketServer.clients.size
+  }
+}
+
 process.on('message', (request: 'sample' | 'stop') => {
   if (request === 'sample') {
-    globalThis.gc?.()
-    const { heapUsed, arrayBuffers, rss } = process.memoryUsage()
-    later(tell({
-      sample: {
-        heap: heapUsed,
-        buffers: arrayBuffers,
-        resident: rss,
-        handles: process.getActiveResourcesInfo().length,
-        sockets: app.websocketServer.clients.size
-      }
-    }))
+    later(tell({ sample: takeSample() }))
     return
   }
   app.close().then(async () => {
@@ -79,5 +81,7 @@ process.on('message', (request: 'sample' | 'stop') => {
   }, (error: unknown) => { later(tell({ fault: String(error) })) })
 })
 
+await app.ready()
+const before = takeSample()
 await app.listen({ port: Number(process.argv[2]), host: '127.0.0.1', backlog: 4_096 })
-await tell({ port: (app.server.address() as AddressInfo).port })
+await tell({ port: (app.server.address() as AddressInfo).port, before })

@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap'
 import type { SocketRouteOptions, WireSocket } from '../../index.js'
 import { createApp, listen } from '../fixtures/app.js'
-import { closeFrame, closeOf, RawClient, text, upgradeHead } from '../fixtures/client.js'
+import { closeFrame, RawClient, text, upgradeHead } from '../fixtures/client.js'
 import { deflateAlone, randomBytes } from '../fixtures/deflate.js'
 import { clientFrame } from '../fixtures/frames.js'
 import { turn } from '../fixtures/memory.js'
@@ -189,28 +189,37 @@ t.test('a peer that does not answer a close and keeps sending is disconnected', 
   t.same(closes, [1006])
 })
 
-t.test('peers that never read cost only their own queues, however much is broadcast', async (t) => {
-  const LIMIT = 262_144
-  const { port, sockets, closes } = await serve(t, { backpressure: { limit: LIMIT, policy: 'drop' } })
-  const clients = await Promise.all(Array.from({ length: 20 }, () => connect(t, port)))
-  for (const client of clients) client.socket.pause()
-  const before = await heldBytes()
-  // What the system takes is not held here.
-  for (const socket of sockets) {
-    while (socket.bufferedAmount === 0) for (let i = 0; i < 8; i++, await turn()) socket.send(Buffer.alloc(65_536))
-  }
-  for (let i = 0; i < 100; i++) {
-    for (const socket of sockets) socket.send(Buffer.alloc(8_192))
-    if (i % 8 === 0) await turn()
-  }
-  const held = await heldBytes() - before
-  // Room that is not used is a quarter of it at most, and a message may go past the limit.
-  t.ok(held < 20 * 1.5 * LIMIT + MEBIBYTE, `${held} bytes for twenty peers`)
-  t.same(closes, [])
-  t.ok(sockets.every(({ traffic }) => traffic.messagesDropped > 0))
-  for (const socket of sockets) socket.terminate()
-  await Promise.all(sockets.map((socket) => socket.readyState === 3 ? undefined : closeOf(socket)))
-})
+for (const policy of ['close', 'drop', 'latest', 'wait'] as const) {
+  t.test(`peers that never read cost only their own queues, however much is broadcast: ${policy}`, async (t) => {
+    const LIMIT = 262_144
+    const { port, sockets, closes, allClosed } = await serve(t, { backpressure: { limit: LIMIT, policy } })
+    const honest = await HonestPeer.connect(t, port)
+    const clients = await Promise.all(Array.from({ length: 20 }, () => connect(t, port)))
+    for (const client of clients) client.socket.pause()
+    const before = await heldBytes()
+    const isOpen = ({ readyState, OPEN }: WireSocket): boolean => readyState === OPEN
+    // What the system takes is not held here.
+    for (const socket of sockets) {
+      while (isOpen(socket) && socket.bufferedAmount === 0) {
+        for (let i = 0; i < 8 && isOpen(socket); i++, await turn()) socket.send(Buffer.alloc(65_536))
+      }
+    }
+    for (let i = 0; i < 100; i++) {
+      for (const socket of sockets) if (isOpen(socket)) socket.send(Buffer.alloc(8_192))
+      if (i % 8 === 0) await honest.echo()
+    }
+    const held = await heldBytes() - before
+    // Room that is not used is a quarter of it at most, and a message may go past the limit.
+    t.ok(held < 20 * 1.5 * LIMIT + MEBIBYTE, `${held} bytes for twenty peers`)
+    t.ok(honest.most <= MOST_TURNS, `${honest.most} turns`)
+    if (policy === 'close') t.notOk(sockets.some(isOpen))
+    else t.same(closes, [])
+    const hasDropped = sockets.map(({ traffic }) => traffic.messagesDropped > 0)
+    t.ok(hasDropped.every((dropped) => dropped === (policy === 'drop' || policy === 'latest')))
+    for (const socket of sockets) socket.terminate()
+    await allClosed(20)
+  })
+}
 
 t.test('garbage after the handshake is a protocol error of that peer, and affects no other', async (t) => {
   const { port, closes, allClosed } = await serve(t, { perMessageDeflate: true })

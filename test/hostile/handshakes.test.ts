@@ -77,7 +77,17 @@ t.test('hundreds of unfinished TLS handshakes all time out, and delay no others'
     if (i % 3 > 0) client.write(i % 3 === 1 ? Buffer.from('16030100ff010000fb0303', 'hex') : upgradeHead())
     return client
   })
-  const gone = Promise.all(clients.map(({ socket }) => new Promise((resolve) => { socket.once('close', resolve) })))
+  // Peers that finish the handshake of TLS, and not that of HTTP.
+  const encrypted = Array.from({ length: 20 }, (_, i) => {
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
+    t.teardown(() => { socket.destroy() })
+    socket.on('error', () => {}).resume()
+    if (i % 2 === 0) socket.write(upgradeHead().slice(0, -2))
+    return { socket }
+  })
+  const gone = Promise.all([...clients, ...encrypted].map(({ socket }) => {
+    return new Promise((resolve) => { socket.once('close', resolve) })
+  }))
   for (let i = 0; i < 2; i++) {
     honest.write(text('still here'))
     t.match(String((await once(honest, 'data'))[0]), 'still here')

@@ -114,5 +114,159 @@ export const MUTANTS: readonly Mutant[] = [
     from: '    response.shouldKeepAlive = false\n',
     to: '',
     test: 'test/upgrade/http1.test.ts'
+  },
+  {
+    name: 'a feed reports messages in the order of their arrival',
+    file: 'lib/topics/feed.ts',
+    from: 'if (message.prev === this.last) {',
+    to: 'if (message.prev !== \'-\') {',
+    test: 'test/topics/feed.test.ts'
+  },
+  {
+    name: 'a feed passes over messages that the history has lost',
+    file: 'lib/topics/feed.ts',
+    from: 'if (isGap || (this.last',
+    to: 'if ((this.last',
+    test: 'test/topics/feed.test.ts'
+  },
+  {
+    name: 'a feed reports a message again that arrives twice',
+    file: 'lib/topics/feed.ts',
+    from: 'return cursor === this.last || this.#recent?.some',
+    to: 'return this.#recent === undefined && this.#recent?.some',
+    test: 'test/topics/feed.test.ts'
+  },
+  {
+    name: 'a feed reports what waited before a loss behind newer messages',
+    file: 'lib/topics/feed.ts',
+    from: 'this.#waiting = this.#waiting.filter((message) => !waited.has(message))',
+    to: 'waited.clear()',
+    test: 'test/topics/feed.test.ts'
+  },
+  {
+    name: 'a topic delivers messages of the same id again',
+    file: 'lib/topics/hub.ts',
+    from: 'if (topic === undefined || !this.#ids.add(keyOf(name, message.id), message.cursor)) return',
+    to: 'this.#ids.add(keyOf(name, message.id), message.cursor)\n    if (topic === undefined) return',
+    test: 'test/topics/hub.test.ts'
+  },
+  {
+    name: 'the gap of a feed does not reach live sockets',
+    file: 'lib/topics/hub.ts',
+    from: '    this.#topics.get(name)?.sendGap(cursor)\n',
+    to: '',
+    test: 'test/topics/hub.test.ts'
+  },
+  {
+    name: 'the older generation of ids is not looked at',
+    file: 'lib/topics/recent-ids.ts',
+    from: 'if (this.#cursors.has(id) || this.#older.has(id)) return false',
+    to: 'if (this.#cursors.has(id)) return false',
+    test: 'test/topics/recent-ids.test.ts'
+  },
+  {
+    name: 'a message that a client has not had counts as repeated',
+    file: 'lib/topics/recent-ids.ts',
+    from: 'if (each === known) return isBehind',
+    to: 'if (each === known) return true',
+    test: 'test/topics/recent-ids.test.ts'
+  },
+  {
+    name: 'a publication resolves before the engine has accepted it',
+    file: 'lib/engine/outgoing.ts',
+    from: '      entry.wasSent = true\n',
+    to: '      entry.wasSent = true\n      entry.resolve({ cursor: \'\' })\n',
+    test: 'test/engine/outgoing.test.ts'
+  },
+  {
+    name: 'a batch does not name the unanswered message before it',
+    file: 'lib/engine/outgoing.ts',
+    from: 'const after = inFlight?.last',
+    to: 'const after = undefined',
+    test: 'test/engine/outgoing.test.ts'
+  },
+  {
+    name: 'new messages are sent before those that are not answered',
+    file: 'lib/engine/outgoing.ts',
+    from: 'this.#unsent = Array.from(this.#entries)',
+    to: 'this.#unsent = Array.from(this.#entries).reverse()',
+    test: 'test/engine/outgoing.test.ts'
+  },
+  {
+    name: 'all waiting messages are sent before the first is answered',
+    file: 'lib/engine/outgoing.ts',
+    from: '    this.#state = \'probing\'\n',
+    to: '    this.#state = \'sending\'\n',
+    test: 'test/engine/outgoing.test.ts'
+  },
+  {
+    name: 'a live socket resumes where this process is',
+    file: 'lib/topics/live-session.ts',
+    from: 'let at = cursor ?? feed.last',
+    to: 'let at = feed.last',
+    test: 'test/topics/hub.test.ts'
+  },
+  {
+    name: 'a live socket that reads a long history skips the pages after the first',
+    file: 'lib/topics/live-session.ts',
+    from: 'at = page.messages.at(-1)!.cursor',
+    to: 'at = page.head',
+    test: 'test/topics/hub.test.ts'
+  },
+  {
+    name: 'a live socket that resumes behind a gap is not told so',
+    file: 'lib/topics/live-session.ts',
+    from: '        else isGap = true\n',
+    to: '',
+    test: 'test/topics/hub.test.ts'
+  },
+  {
+    name: 'a live socket receives what it has under another cursor',
+    file: 'lib/topics/live-session.ts',
+    from: 'if (known !== undefined && this.#owner.isRepeated(name, message, known)) continue',
+    to: '',
+    test: 'test/topics/hub.test.ts'
+  },
+  {
+    name: 'a member leaves with its first socket',
+    file: 'lib/topics/presence.ts',
+    from: 'if (--held.sockets === 0)',
+    to: 'if (--held.sockets >= 0)',
+    test: 'test/topics/presence.test.ts'
+  },
+  {
+    name: 'a member that came back leaves at the end of its grace',
+    file: 'lib/topics/presence.ts',
+    from: '      this.#endGrace(known)\n',
+    to: '',
+    test: 'test/topics/presence.test.ts'
+  },
+  {
+    name: 'a history keeps one message more than its size',
+    file: 'lib/engine/topic-log.ts',
+    from: 'while (this.size > size)',
+    to: 'while (this.size > size + 1)',
+    test: 'test/engine/topic-log.test.ts'
+  },
+  {
+    name: 'a page of a history has one message more than its limit',
+    file: 'lib/engine/topic-log.ts',
+    from: 'slice(start, start + limit)',
+    to: 'slice(start, start + limit + 1)',
+    test: 'test/engine/topic-log.test.ts'
+  },
+  {
+    name: 'a message of a known id is accepted again by the engine in memory',
+    file: 'lib/engine/memory.ts',
+    from: 'if (known !== undefined) return Promise.resolve({ cursor: known })',
+    to: '',
+    test: 'test/engine/memory.test.ts'
+  },
+  {
+    name: 'a history that lost its older messages shows no gap',
+    file: 'lib/engine/topic-log.ts',
+    from: 'isGap: from < 0, head',
+    to: 'isGap: false, head',
+    test: 'test/engine/topic-log.test.ts'
   }
 ]
