@@ -85,7 +85,7 @@ t.test('close: the socket closes with 1013, frees its queue, and disconnects a p
 })
 
 t.test('close: a peer that reads again receives the close', async (t) => {
-  const memory = await stalled('close')
+  const memory = await stalled('close', LIMIT, { closeTimeout: 60_000 })
   const { socket, release, frames, stream } = memory
   socket.send(HALF)
   socket.send(HALF)
