@@ -23,6 +23,20 @@ t.test('a short log stays correct while many messages pass through it', async (t
   t.strictSame(log.read('c500', 10), { messages: [], isGap: false, head: 'c500' })
 })
 
+t.test('a page has at most as many messages as its limit', async (t) => {
+  const log = new TopicLog('c0')
+  for (let n = 1; n <= 5; n++) log.append(message(n), { size: 4, ttl: 60_000 })
+  const read = (after: string | undefined, limit: number): [string[], boolean] => {
+    const { messages, isGap } = log.read(after, limit)
+    return [messages.map(({ cursor }) => cursor), isGap]
+  }
+  t.same(read('c2', 2), [['c3', 'c4'], false])
+  t.same(read('c3', 2), [['c4', 'c5'], false])
+  t.same(read('c4', 2), [['c5'], false])
+  t.same(read('c0', 2), [['c2', 'c3'], true])
+  t.same(read(undefined, 2), [['c4', 'c5'], false])
+})
+
 t.test('a smaller size applies from the next message on', async (t) => {
   const log = new TopicLog('c0')
   for (let n = 1; n <= 5; n++) log.append(message(n), { size: 5, ttl: 60_000 })

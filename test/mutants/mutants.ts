@@ -137,10 +137,10 @@ export const MUTANTS: readonly Mutant[] = [
     test: 'test/topics/feed.test.ts'
   },
   {
-    name: 'a feed reports what waited before a loss behind newer messages',
+    name: 'a feed reports a loss twice',
     file: 'lib/topics/feed.ts',
-    from: 'this.#waiting = this.#waiting.filter((message) => !waited.has(message))',
-    to: 'waited.clear()',
+    from: 'if (!fill.hasGap) this.#lose(this.last)',
+    to: 'this.#lose(this.last)',
     test: 'test/topics/feed.test.ts'
   },
   {
@@ -207,10 +207,10 @@ export const MUTANTS: readonly Mutant[] = [
     test: 'test/topics/hub.test.ts'
   },
   {
-    name: 'a live socket that reads a long history skips the pages after the first',
+    name: 'a live socket that reads a long history receives messages again',
     file: 'lib/topics/live-session.ts',
     from: 'at = page.messages.at(-1)!.cursor',
-    to: 'at = page.head',
+    to: 'at = page.messages[0]!.cursor',
     test: 'test/topics/hub.test.ts'
   },
   {

@@ -13,11 +13,14 @@ const TIMEOUT = 120_000
 const chosen = MUTANTS.filter(({ name }) => process.argv.slice(2).every((word) => name.includes(word)))
 const copy = mkdtempSync(join(tmpdir(), 'fastify-wire-mutants-'))
 
-/** @returns whether a test passes in the copy. A mutant may loop without end, which only SIGKILL ends. */
+/**
+ * @returns whether a test passes in the copy. It ends at the first failure. A mutant may loop without end, which only
+ *   SIGKILL ends.
+ */
 function passes (test: string): boolean {
   const { status } = spawnSync(process.execPath, [
     '--import', './test/loader/register.js', '--import', '@tapjs/mock/import', test
-  ], { cwd: copy, stdio: 'ignore', timeout: TIMEOUT, killSignal: 'SIGKILL' })
+  ], { cwd: copy, stdio: 'ignore', env: { ...process.env, TAP_BAIL: '1' }, timeout: TIMEOUT, killSignal: 'SIGKILL' })
   return status === 0
 }
 
