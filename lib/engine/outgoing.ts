@@ -51,7 +51,8 @@ export interface OutgoingOptions<T> {
 
 interface Entry<T> {
   readonly topic: string
-  readonly message: T
+  /** Undefined once the entry is settled, because settled entries are kept for a while. */
+  message: T | undefined
   readonly bytes: number
   readonly deadline: number
   wasSent: boolean
@@ -166,6 +167,7 @@ export class Outgoing<T> {
   #settle (entry: Entry<T>): boolean {
     if (entry.isSettled) return false
     entry.isSettled = true
+    entry.message = undefined
     this.#bytes -= entry.bytes
     this.#waiting--
     if (this.#waiting === 0) this.#entries.length = 0
@@ -212,10 +214,11 @@ export class Outgoing<T> {
     const open = new Map<string, Batch<T>>()
     for (const entry of this.#unsent) {
       if (entry.isSettled) continue
-      const { topic, message, bytes } = entry
+      const { topic, bytes } = entry
+      const message = entry.message as T
       let batch = open.get(topic)
       if (batch === undefined || batch.entries.length >= BATCH_LENGTH || batch.bytes + bytes > BATCH_BYTES ||
-        !this.#options.joins(message, batch.entries.at(-1)!.message)) {
+        !this.#options.joins(message, batch.entries.at(-1)!.message as T)) {
         batch = { entries: [], bytes: 0 }
         batches.push(batch)
         open.set(topic, batch)
@@ -232,7 +235,7 @@ export class Outgoing<T> {
     const messages: T[] = []
     for (const entry of entries) {
       entry.wasSent = true
-      messages.push(entry.message)
+      messages.push(entry.message as T)
     }
     const generation = this.#generation
     const inFlight = this.#inFlight.get(topic)
