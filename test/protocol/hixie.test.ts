@@ -1,6 +1,7 @@
 import t from 'tap'
 import { grant } from '../../lib/codec/budget.js'
 import { PreparedMessage } from '../../lib/codec/prepared-message.js'
+import * as receiveBuffer from '../../lib/codec/receive-buffer.js'
 import { Hixie } from '../../lib/protocol/hixie.js'
 import { createRandom, cutEverywhere, feed, RecordingSink } from '../fixtures/sink.js'
 
@@ -222,12 +223,13 @@ t.test('a text that exceeds the limit once its errors are replaced is refused', 
 t.test('a text that is longer than any string is refused by that limit', async (t) => {
   const { Hixie: Mocked } = await t.mockImport<typeof import('../../lib/protocol/hixie.js')>(
     '../../lib/protocol/hixie.js', {
+    // The one that `feed()` fills: a mock gives copies of its modules to all that import them.
+    '../../lib/codec/receive-buffer.js': { ...receiveBuffer },
     '../../lib/protocol/limits.js': {
       MAX_TEXT_LENGTH: 10,
       messageTooBig: (maxPayload: number, isText: boolean) => new Error(`${maxPayload} ${isText}`)
     }
-  }
-  )
+  })
   for (const [bytes, reason] of [
     [Buffer.concat([Buffer.from([0]), Buffer.alloc(11, 0x61)]), '100 true'],
     // Four errors become twelve bytes.
