@@ -205,6 +205,19 @@ t.test('a message rejects after its time limit, and its late answer is ignored',
   outgoing.close()
 })
 
+t.test('a message times out although an earlier one was accepted', async (t) => {
+  const clock = new FakeClock(t)
+  const { outgoing, sent } = await makeSending(100)
+  const accepted = outgoing.publish('/a', 'a', 0)
+  const late = outgoing.publish('/b', 'b', 0)
+  await turn()
+  sent[0]!.accept()
+  t.strictSame(await accepted, { cursor: 'a' })
+  clock.advance(100)
+  await t.rejects(late, { code: 'FST_WIRE_PUBLISH_TIMEOUT' })
+  outgoing.close()
+})
+
 t.test('a message that was not accepted in time rejects with the last error as its cause', async (t) => {
   const clock = new FakeClock(t)
   const { outgoing, sent } = await makeSending(100)

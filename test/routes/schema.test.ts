@@ -434,6 +434,19 @@ t.test('send() refuses a value of another type than the root of its schema', asy
   t.throws(() => any(() => {}), { ...refused, message: /it cannot be serialized as JSON/ })
 })
 
+t.test('a value is written before the first handshake only if its serializer can be compiled', async (t) => {
+  const write = (serializerCompiler?: () => never): void => {
+    const settings = { passesBinary: false, validatesSend: false }
+    const route = { url: '/demo', ...serializerCompiler && { serializerCompiler } }
+    new MessageSchemas(Fastify(), { send: {} }, settings, route).outbound?.write(1)
+  }
+  t.throws(() => { write() }, { code: 'FST_WIRE_NOT_READY' })
+  const cause = new Error('not a schema')
+  t.throws(() => { write(() => { throw cause }) }, {
+    code: 'FST_WIRE_SCHEMA', message: /^schema\.send of \/demo cannot be compiled: not a schema/, cause
+  })
+})
+
 t.test('a serializer may throw a value other than an Error', async (t) => {
   const { socket } = await talk(t, {
     schema: { send: {} },
