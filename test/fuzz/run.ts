@@ -46,12 +46,12 @@ if (values.help || names.length === 0 || !(seconds > 0) || !(executions > 0) || 
 console.log(`seed ${seed}`)
 
 let total = 0
-for (const name of names) total += fuzz(name)
+for (const name of names) total += await fuzz(name)
 coverage.stop()
 console.log(`${total} executions, no failure`)
 
 /** @returns how often the target ran */
-function fuzz (name: TargetName): number {
+async function fuzz (name: TargetName): Promise<number> {
   const run = (input: Buffer): void => {
     try {
       TARGETS[name](input)
@@ -77,6 +77,8 @@ function fuzz (name: TargetName): number {
       () => mutate(corpus[random(corpus.length)] as Buffer, corpus[random(corpus.length)] as Buffer, random, LONGEST)
     )
     for (const input of batch) run(input)
+    // What the runs have scheduled is done, and its memory is free, before the next batch.
+    await new Promise((resolve) => { setImmediate(resolve) })
     count += batch.length
     const fresh = coverage.take()
     size = fresh.size === 0 ? Math.min(2 * size, LARGEST_BATCH) : SMALLEST_BATCH
