@@ -3,7 +3,7 @@ import neostandard, { resolveIgnoresFromGitignore } from 'neostandard'
 const BYTES = 'Buffer|(Shared)?ArrayBuffer|DataView|Blob|File|(Uint8|Uint8Clamped|Uint16|Uint32|Int8|Int16|Int32|Float32|Float64|BigInt64|BigUint64)Array'
 
 export default [
-  ...neostandard({ ts: true, ignores: resolveIgnoresFromGitignore() }),
+  ...neostandard({ ts: true, filesTs: ['**/*.mts', '**/*.cts'], ignores: resolveIgnoresFromGitignore() }),
   {
     ignores: ['lib/codec/unmask-wasm.ts'],
     rules: {

@@ -15,11 +15,11 @@ import type {
   TopicRouteOptions, Topics, TopicsOptions, UpgradeReport, VerifyClient, Version, WebSocket, WebsocketHandler,
   WebsocketPluginOptions, WireMetrics, WireOptions, WireServer, WireServerEvents, WireServerOptions, WireSocket,
   WireSocketEvents
-} from './index.js' with { 'resolution-mode': 'import' }
+} from './index.js' with { 'resolution-mode': 'import'
+  }
 
 declare function fastifyWire (...given: Parameters<FastifyWire>): ReturnType<FastifyWire>
 
-// eslint-disable-next-line @typescript-eslint/no-redeclare -- a namespace beside a function is a merge
 declare namespace fastifyWire {
   const plugin: FastifyWire
   export {
