@@ -24,6 +24,7 @@ import { upgradeOf, type Upgrade } from '../upgrade/response.js'
 import { createProtocol } from '../protocol/create-protocol.js'
 import type { PlainSocket } from '../socket/typed-socket.js'
 import type { SocketHandler } from '../options/declaration.js'
+import { isHixie } from '../versions.js'
 
 /** A route that accepts sockets. */
 export interface SocketRoute {
@@ -120,9 +121,11 @@ function answerHandshake (
 ): void {
   const { instance, settings, registration, handler, socketSettings, observer } = route
   const { server, hub } = registration
-  const isLive = handshake.offered.includes(LIVE_PROTOCOL) && !handlesLiveFrames(settings)
+  const offersLive = handshake.offered.includes(LIVE_PROTOCOL) && !handlesLiveFrames(settings)
+  // The hixie drafts carry no binary messages, so their sockets would miss some messages of a topic.
+  const isLive = offersLive && !isHixie(handshake.version)
   // The application chooses among the others: its subprotocol runs inside the live one.
-  const offered = isLive ? handshake.offered.filter((protocol) => protocol !== LIVE_PROTOCOL) : handshake.offered
+  const offered = offersLive ? handshake.offered.filter((protocol) => protocol !== LIVE_PROTOCOL) : handshake.offered
   const subprotocol = agreeOnProtocol(settings, server, offered, request)
   if (registration.isClosing()) throw new ServerClosing()
   const agreement = agreeOnDeflate(settings, handshake, request)

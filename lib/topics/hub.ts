@@ -162,11 +162,13 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   }
 
   /**
-   * Resolves when the subscription is active.
+   * Resolves when the subscription is active. Does nothing for a closed socket.
    * @param name a name from `readName()`
    * @throws TooManyTopics, as a rejection
    */
   subscribe (socket: WireSocket, name: string): Promise<void> {
+    // It was removed already, so it would stay for good.
+    if (socket.readyState === socket.CLOSED) return Promise.resolve()
     const topic = this.#topics.follow(name)
     try {
       if (!this.#followed.add(socket, topic, this.#settings.maxTopics)) return topic.ready

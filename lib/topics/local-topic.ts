@@ -1,4 +1,6 @@
+import type { PreparedMessage } from '../codec/prepared-message.js'
 import type { TopicMessage } from '../engine/engine.js'
+import type { SendOptions } from '../socket/sendable.js'
 import type { WireSocket } from '../socket/socket.js'
 import { Feed, type FeedOwner } from './feed.js'
 import type { LiveMember } from './frames.js'
@@ -70,7 +72,7 @@ export class LocalTopic {
    * @returns how many sockets accepted it
    */
   deliver (message: TopicMessage, except: WireSocket | undefined): number {
-    const { kind, isBinary } = message
+    const { kind } = message
     const delivery = new TopicDelivery(this.name, message, this.sent)
     const options = kind === '' ? undefined : { kind }
     let count = 0
@@ -78,10 +80,8 @@ export class LocalTopic {
       const { plain } = delivery
       const sockets = this.sockets.lend()
       for (const socket of sockets) {
-        // The hixie drafts carry text only.
-        if (socket === except || (isBinary && isHixie(socket.version))) continue
-        if (!this.sockets.isCurrent(sockets, socket)) continue
-        if (socket.send(plain, options) !== 'refused') count++
+        if (socket === except || !this.sockets.isCurrent(sockets, socket)) continue
+        if (sendTo(socket, plain, options)) count++
       }
     }
     const { live, skipped } = this
@@ -90,7 +90,7 @@ export class LocalTopic {
         if (socket === except) continue
         const sent = skipped?.get(socket)
         const { live } = sent === undefined ? delivery : new TopicDelivery(this.name, message, sent)
-        if (socket.send(live, options) !== 'refused') count++
+        if (sendTo(socket, live, options)) count++
       }
       // The chain of this socket continues without the message.
       const isLive = except !== undefined && live.has(except)
@@ -112,5 +112,21 @@ export class LocalTopic {
     if (this.live === undefined || this.live.size === 0) return
     const message = prepareFrame(frame)
     for (const socket of this.live) socket.send(message)
+  }
+}
+
+/**
+ * Sends a message to one of several sockets.
+ * @returns whether the socket accepted it
+ */
+function sendTo (socket: WireSocket, message: PreparedMessage, options: SendOptions | undefined): boolean {
+  // The hixie drafts carry text only.
+  if (message.isBinary && isHixie(socket.version)) return false
+  try {
+    return socket.send(message, options) !== 'refused'
+  } catch {
+    // The protocol version cannot carry the message. An error would keep it from the other sockets, and reach the
+    // engine, which could not continue.
+    return false
   }
 }

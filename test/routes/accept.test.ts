@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import { createApp, listen } from '../fixtures/app.js'
 import { RawClient, upgradeHead } from '../fixtures/client.js'
+import { LIVE_PROTOCOL } from '../../lib/topics/frames.js'
 
 t.test('verifyClient accepts or refuses a client, synchronously or asynchronously', async (t) => {
   const app = await createApp(t, { origin: true })
@@ -111,4 +112,21 @@ t.test('an upgrade is published before the hooks of its route run', async (t) =>
   const client = new RawClient(t, await listen(app))
   await client.upgrade('/demo')
   t.match(seen, [{ requestId: 'req-1', route: '/demo', version: '13', request: { url: '/demo' } }, 'hook', 'handler'])
+})
+
+t.test('a hixie client that offers the live subprotocol gets plain messages, and no binary ones', async (t) => {
+  const app = await createApp(t)
+  app.ws('/demo', { topic: true }, () => {})
+  const port = await listen(app)
+  const origin = `http://127.0.0.1:${port}`
+  const client = new RawClient(t, port)
+  client.write(
+    `GET /demo HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nOrigin: ${origin}\r\n` +
+    `WebSocket-Protocol: ${LIVE_PROTOCOL}\r\n\r\n`)
+  const head = await client.readHead()
+  t.match(head, ' 101 ')
+  t.notMatch(head, LIVE_PROTOCOL)
+  await app.topics.publish('/demo', Buffer.of(1))
+  await app.topics.publish('/demo', 'hello')
+  t.equal((await client.read(7)).toString('latin1'), '\x00hello\xff')
 })

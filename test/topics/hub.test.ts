@@ -96,6 +96,34 @@ t.test('a hixie socket receives no binary message', async (t) => {
   t.equal(peer.socket.traffic.messagesSent, 1)
 })
 
+t.test('a message that one socket cannot carry reaches the others', async (t) => {
+  const { hub } = await setUp()
+  const old = createMemorySocket({ version: 'hixie-76' })
+  const peer = createMemorySocket()
+  hub.attach(old.socket, { topics: ['/a'] })
+  hub.attach(peer.socket, { topics: ['/a'] })
+  await turn()
+  // Text that is not UTF-8.
+  await hub.publish('/a', Buffer.of(0xff), false)
+  await publish(hub, '/a', 'hello')
+  await turn()
+  t.equal(old.socket.traffic.messagesSent, 1)
+  t.equal(peer.socket.traffic.messagesSent, 2)
+  t.equal(hub.counts.delivered, 3)
+})
+
+t.test('a socket that has closed follows no more topics', async (t) => {
+  const { hub } = await setUp()
+  const { socket } = createMemorySocket()
+  socket.terminate()
+  await turn()
+  t.equal(socket.readyState, socket.CLOSED)
+  hub.detach(socket)
+  await hub.subscribe(socket, '/a')
+  t.same(hub.topicsOf(socket), [])
+  t.match(hub.counts, { topics: 0, subscriptions: 0 })
+})
+
 t.test('a socket subscribes to topics, checks its subscriptions, and unsubscribes', async (t) => {
   const { hub } = await setUp()
   const peer = createMemorySocket()
