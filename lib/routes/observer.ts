@@ -36,9 +36,9 @@ export interface Context {
   fault?: { readonly code: string | undefined, readonly message: string }
 }
 
-/** Whether logging is on: a disabled logger uses one function for all levels. */
-function isLogging (log: FastifyBaseLogger): boolean {
-  return log.info !== log.fatal
+/** Whether logging is on: a disabled logger of Fastify or Pino uses one function, `noop()`, for all levels. */
+function isLogging ({ info, fatal }: FastifyBaseLogger): boolean {
+  return info !== fatal || info.name !== 'noop'
 }
 
 export function createContext (

@@ -1,6 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import t, { type Test } from 'tap'
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fastify, {
+  type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest
+} from 'fastify'
 import { pingChannel } from '../../lib/diagnostics.js'
 import { MessageInvalid, UncleanClose, UnmaskedFrame } from '../../lib/errors.js'
 import { resolveDropInSettings, resolveSettings, type Settings } from '../../lib/options/resolve.js'
@@ -64,8 +66,8 @@ t.test('discarded messages are logged as a warning', async (t) => {
 t.test('the address is looked up only if something is logged', async (t) => {
   const { open, request } = setUp(resolveSettings({}))
   t.equal(open().ip, '192.0.2.7')
-  const off = (): void => {}
-  Object.assign(request, { log: { info: off, fatal: off } })
+  const noop = (): void => {}
+  Object.assign(request, { log: { info: noop, fatal: noop } })
   t.equal(open().ip, '')
 })
 
@@ -144,6 +146,18 @@ t.test('the close of a socket is logged, and the socket is removed from the clie
   ])
   observer.onClose(socket, 1000, Buffer.alloc(0), open(false))
   t.equal(calls.length, 1)
+})
+
+t.test('the close is logged by a logger with one function for all levels, but not by a disabled one', async (t) => {
+  const { calls, socket, observer, open, request } = setUp(resolveSettings({}))
+  const write = (...args: unknown[]): void => { calls.push(args) }
+  Object.assign(request.log, { info: write, fatal: write })
+  observer.onClose(socket, 1000, Buffer.alloc(0), open())
+  t.match(calls, [[{ socket: { ip: '192.0.2.7' } }, 'socket closed']])
+  for (const { log } of [fastify(), fastify({ logger: { level: 'silent' } })]) {
+    const context = createContext(resolveSettings({}), true, { ...request, log } as FastifyRequest, {} as FastifyReply)
+    t.match(context, { ip: '', logsClose: false })
+  }
 })
 
 t.test('the protocol error that closed a socket is on the same log line, with its own code', async (t) => {
