@@ -21,8 +21,8 @@ export const UNORDERED = 'UNORDERED'
 
 /**
  * Chains each message to its predecessor and appends it, unless its id is known. Then trims the stream, sets its expiry
- * and announces the new messages. Answers with the places of all messages, in one string, which is
- * cheaper to parse than a list. Two hashes take turns each minute to store ids, so that ids expire with a whole hash.
+ * and announces the new messages. Answers with the places of all messages, in one string, which is cheaper
+ * to parse than a list. Two hashes take turns each minute to store ids, so that ids expire with a whole hash.
  *
  * A message is: tag LF length of envelope LF envelope. An announcement is: the predecessor of the first, LF, then for
  * each message: cursor LF length of envelope LF envelope.

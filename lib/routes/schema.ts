@@ -119,7 +119,7 @@ export class MessageSchemas {
     const compile = messageCompiler(this.#instance, validatorCompiler as Compile | undefined, custom)
     try {
       // Custom compilers may choose by `httpPart`, and know 'body'.
-      return (compile as CompileSerializer)({ schema: isFluent(schema) ? schema.valueOf() : schema, method: 'GET', url, httpPart: 'body' })
+      return compile({ schema: isFluent(schema) ? schema.valueOf() : schema, method: 'GET', url, httpPart: 'body' })
     } catch (cause) {
       throw new SchemaNotCompiled(`schema.${part} of ${url}`, messageOf(cause), { cause })
     }
