@@ -1,7 +1,8 @@
+import { isUtf8 } from 'node:buffer'
 import { EventEmitter } from 'node:events'
 import { isAnyArrayBuffer } from 'node:util/types'
 import type { Accepted, EngineState, Retention, TopicMessage } from '../engine/engine.js'
-import { TopicDataInvalid } from '../errors.js'
+import { InvalidText, TopicDataInvalid } from '../errors.js'
 import type { WireSocket } from '../socket/socket.js'
 import type { PublishOptions } from '../socket/topics.js'
 import type { LiveMember } from './frames.js'
@@ -84,7 +85,7 @@ export class Topics extends EventEmitter<TopicEvents> {
    * Publishes a message to all followers of a topic, in all processes. Resolves when the engine has accepted it.
    * @param data a string, bytes, or a value, which is serialized by `schema.send` of the route whose URL is the topic,
    *   or else as JSON
-   * @throws TopicInvalid, and errors of the serializer and the engine, as rejections
+   * @throws TopicInvalid, InvalidText, and errors of the serializer and the engine, as rejections
    */
   publish (topic: string, data: unknown, options: PublishOptions = NO_OPTIONS): Promise<Accepted> {
     return this.#publish(topic, data, options, undefined)
@@ -123,6 +124,7 @@ export class Topics extends EventEmitter<TopicEvents> {
     const { write } = this.#hub.rules.find(topic)
     if (binary !== undefined || (write === undefined && isPayload(data))) {
       const payload = copyOf(data)
+      if (binary === false && typeof data !== 'string' && !isUtf8(payload)) throw new InvalidText()
       return this.#hub.publish(topic, payload, binary ?? typeof data !== 'string', kind, except, id, compress)
     }
     return this.#hub.publish(topic, Buffer.from((write ?? writeJson)(data)), false, kind, except, id, compress)

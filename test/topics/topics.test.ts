@@ -60,6 +60,15 @@ t.test('unsupported values are refused', async (t) => {
   await t.rejects(topics.members(''), { code: 'FST_WIRE_TOPIC' })
 })
 
+t.test('bytes that are not UTF-8 are not published as text, because each receiver would close', async (t) => {
+  const { topics, engine } = await setUp()
+  const socket = createMemorySocket().socket
+  const bytes = Buffer.of(0xff)
+  await t.rejects(topics.publish('/a', bytes, { binary: false }), { code: 'FST_WIRE_TEXT' })
+  await t.rejects(topics.publishFrom(socket, '/a', bytes, { binary: false }), { code: 'FST_WIRE_TEXT' })
+  t.notOk(engine.calls.some((call) => call.startsWith('publish')))
+})
+
 t.test('bytes are copied when publish() is called', async (t) => {
   const { topics, engine } = await setUp()
   const bytes = Buffer.from('first')
