@@ -48,6 +48,10 @@ interface ConsumerInfo {
   readonly delivered: { readonly consumer_seq: number }
 }
 
+interface StreamInfo {
+  readonly state: { readonly last_seq: number }
+}
+
 interface MessageAnswer {
   readonly message: { readonly seq: number, readonly time: string, readonly data: string }
 }
@@ -98,8 +102,18 @@ export class JetStream {
     }
   }
 
-  /** Reads the messages of a subject from a sequence on, oldest first, at most `limit`. */
-  async from (subject: string, sequence: number, limit = Infinity): Promise<StoredMessage[]> {
+  /** The sequence of the newest message of the stream; 0 if there was none. */
+  async lastSequence (): Promise<number> {
+    const { state } = await this.#request(`STREAM.INFO.${this.#stream}`, {}) as unknown as StreamInfo
+    return state.last_seq
+  }
+
+  /**
+   * Reads the messages of a subject from a sequence on, oldest first, at most `limit`.
+   * @param until the read ends with the first message at or after this sequence. Without it, a read of messages that
+   *   change faster than they are read would not end.
+   */
+  async from (subject: string, sequence: number, limit = Infinity, until = Infinity): Promise<StoredMessage[]> {
     const inbox = `_INBOX.${Math.random().toString(36).slice(2)}${Date.now().toString(36)}`
     const messages: StoredMessage[] = []
     let name = ''
@@ -115,7 +129,7 @@ export class JetStream {
             }
             const stored = decodeDelivery(message)
             if (messages.length < limit) messages.push(stored)
-            if (stored.behind === 0 || messages.length >= limit) resolve()
+            if (stored.behind === 0 || messages.length >= limit || stored.sequence >= until) resolve()
             else timer?.refresh()
           }
         })

@@ -22,6 +22,8 @@ interface Holder {
   readonly topics: Map<string, Map<string, Member>>
   /** The sequence of the last renewal; 0 before the first. */
   sequence: number
+  /** The renewal in progress. A second one at the same time would fail, as if the lease had expired. */
+  renewal: Promise<void> | undefined
   timer: NodeJS.Timeout | null
 }
 
@@ -81,6 +83,7 @@ export class NatsPresence implements EnginePresence {
   /** Called when the connection is lost. Pending actions wait for the next one. */
   pause (): void {
     this.#jetStream = null
+    for (const holder of this.#holders.values()) holder.renewal = undefined
   }
 
   async join (topic: string, member: Member, lease: number): Promise<void> {
@@ -108,8 +111,14 @@ export class NatsPresence implements EnginePresence {
 
   async members (topic: string): Promise<readonly Member[]> {
     const members = new Map<string, Member>()
-    // A record that is replaced while the stream is being read may arrive twice. The later one wins.
-    for (const { data } of await this.#ready().from(`${this.#prefix}.m.${tokenOf(topic)}.*`, 0)) {
+    const subject = `${this.#prefix}.m.${tokenOf(topic)}.*`
+    const jetStream = this.#ready()
+    const last = await jetStream.lastSequence()
+    const records = await jetStream.from(subject, 0, Infinity, last)
+    // A record that is replaced while the stream is being read may arrive twice, or not at all: the server may count it
+    // too late. So read again what was stored meanwhile. The later record of a member wins.
+    records.push(...await jetStream.from(subject, last + 1, Infinity, await jetStream.lastSequence()))
+    for (const { data } of records) {
       const { id, info, holders } = parse(data)
       if (holders.length > 0) members.set(id, { id, info })
       else members.delete(id)
@@ -128,7 +137,9 @@ export class NatsPresence implements EnginePresence {
   #holderFor (lease: number): Holder {
     let holder = this.#holders.get(lease)
     if (holder === undefined) {
-      const created: Holder = { name: randomTag(), lease, topics: new Map(), sequence: 0, timer: null }
+      const created: Holder = {
+        name: randomTag(), lease, topics: new Map(), sequence: 0, renewal: undefined, timer: null
+      }
       const renew = (): void => { this.#renew(created).then(() => this.#look()).catch(() => {}) }
       created.timer = timers.setInterval(renew, lease / 3).unref()
       this.#holders.set(lease, holder = created)
@@ -179,7 +190,16 @@ export class NatsPresence implements EnginePresence {
     }
   }
 
-  async #renew (holder: Holder): Promise<void> {
+  #renew (holder: Holder): Promise<void> {
+    if (holder.renewal !== undefined) return holder.renewal
+    const renewal = this.#tryRenew(holder).finally(() => {
+      if (holder.renewal === renewal) holder.renewal = undefined
+    })
+    holder.renewal = renewal
+    return renewal
+  }
+
+  async #tryRenew (holder: Holder): Promise<void> {
     const { name } = holder
     const sequence = await this.#replace(`${this.#prefix}.l.${name}`, String(holder.lease), holder.sequence)
     if (holder.name !== name || this.#isClosed) return
@@ -187,11 +207,11 @@ export class NatsPresence implements EnginePresence {
       holder.sequence = sequence
       return
     }
-    // The lease expired, or another renewal came in between. Join the members again under a new name, which no other
-    // process removes.
+    // The lease expired, or a renewal of a previous connection was accepted late. Join the members again under a new
+    // name, which no other process removes.
     holder.name = randomTag()
     holder.sequence = 0
-    await this.#renew(holder)
+    await this.#tryRenew(holder)
     for (const [topic, members] of holder.topics) {
       for (const member of members.values()) await this.#hold(holder, topic, member)
     }
@@ -200,7 +220,8 @@ export class NatsPresence implements EnginePresence {
   /** Releases the members of processes that are gone, i.e. did not renew their lease in time. */
   async #look (): Promise<void> {
     const jetStream = this.#ready()
-    const renewals = await jetStream.from(`${this.#prefix}.l.*`, 0)
+    const last = await jetStream.lastSequence()
+    const renewals = await jetStream.from(`${this.#prefix}.l.*`, 0, Infinity, last)
     const now = timers.now()
     const gone: string[] = []
     for (const { subject, sequence, data } of renewals) {
@@ -210,7 +231,7 @@ export class NatsPresence implements EnginePresence {
       else if (now - seen.since > Number(data.toString())) gone.push(name)
     }
     if (gone.length === 0) return
-    const records = (await jetStream.from(`${this.#prefix}.m.>`, 0)).map(({ data }) => parse(data))
+    const records = (await jetStream.from(`${this.#prefix}.m.>`, 0, Infinity, last)).map(({ data }) => parse(data))
     for (const name of gone) {
       for (const record of records) if (record.holders.includes(name)) await this.#release(name, record.topic, record)
       await jetStream.purge(`${this.#prefix}.l.${name}`)

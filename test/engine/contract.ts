@@ -421,12 +421,12 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
     await first.engine.presence!.join(topic, ann, LEASE)
     await first.engine.presence!.join(topic, bob, LEASE)
     const stop = new AbortController()
-    const changes = (async () => {
+    const changes = Promise.all([ann, bob].map(async (member) => {
       while (!stop.signal.aborted) {
-        await second.engine.presence!.join(topic, ann, LEASE)
-        await second.engine.presence!.leave(topic, ann.id)
+        await second.engine.presence!.join(topic, member, LEASE)
+        await second.engine.presence!.leave(topic, member.id)
       }
-    })()
+    }))
     try {
       for (let i = 0; i < 20; i++) {
         const listed = await first.engine.presence!.members(topic)
