@@ -30,13 +30,22 @@ export class Publisher {
     // Before publishing, because an engine may deliver the message at once.
     if (except !== undefined) this.#exclude(id, except)
     const { data, isBinary, kind, isCompressible = true } = message
-    const publishing = this.#engine.publish(topic, { id, data, isBinary, kind, isCompressible }, retention)
+    const publishing = this.#send(topic, { id, data, isBinary, kind, isCompressible }, retention)
     this.#pending++
     if (except === undefined) return publishing.then(this.#accepted, this.#rejected)
     return publishing.then(this.#accepted, (error: unknown) => {
       this.#excluded.delete(id)
       return this.#rejected(error)
     })
+  }
+
+  // An engine written in JavaScript may throw, or return no promise.
+  #send (topic: string, publication: Publication, retention: Retention): Promise<Accepted> {
+    try {
+      return Promise.resolve(this.#engine.publish(topic, publication, retention))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   // One function for all messages, instead of a closure for each.

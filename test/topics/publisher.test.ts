@@ -44,6 +44,16 @@ t.test('a message that is not accepted excludes no socket, and publish() rejects
   t.equal(publisher.published, 0)
 })
 
+t.test('an engine that throws, or returns no promise, is treated like any other', async (t) => {
+  const { engine, publisher, socket } = await setUp()
+  engine.publish = () => { throw new Error('broken') }
+  await t.rejects(publisher.publish('/a', HELLO, RETENTION, socket, 'x'), { message: 'broken' })
+  t.equal(publisher.takeExcluded('x'), undefined)
+  engine.publish = () => ({ cursor: 'c' }) as unknown as Promise<{ cursor: string }>
+  t.same(await publisher.publish('/a', HELLO, RETENTION), { cursor: 'c' })
+  await publisher.settled()
+})
+
 t.test('the number of exclusions for messages that never come back is bounded', async (t) => {
   const { engine, publisher, socket } = await setUp()
   engine.publish = async () => ({ cursor: 'c' })
