@@ -1,9 +1,12 @@
+import type { Msg } from '@nats-io/transport-node'
 import { placeOf } from './cursor.js'
 
 /** A subscribed topic, with the cursor of the newest message that this process knows. */
 export class NatsTopic {
   subscription: { unsubscribe (): void } | null = null
   presence: { unsubscribe (): void } | null = null
+  /** The messages that arrived before the answer to the first subscription, which names their predecessor. */
+  early: Msg[] | undefined = []
   #sequence = ''
   #cursor = ''
 
@@ -26,6 +29,13 @@ export class NatsTopic {
   /** Called when the connection breaks: a server that lost its data assigns the same sequences to other messages. */
   forget (): void {
     this.#sequence = this.#cursor = ''
+  }
+
+  /** Ends the waiting for that answer, and returns the messages that waited. */
+  takeEarly (): readonly Msg[] {
+    const early = this.early ?? []
+    this.early = undefined
+    return early
   }
 
   /** Returns the cursor of the message with this sequence if it was the last one delivered. */

@@ -120,9 +120,18 @@ class NatsEngine implements Engine {
       const subscribing = connection.flush().then(() => jetStream.newest(publish))
       const head = this.#cursorOf(await this.#whileConnected(subscribing))
       followed.startFrom(head)
+      this.#receiveEarly(topic, followed, Number(placeOf(head)))
       return head
     } catch (error) {
+      this.#receiveEarly(topic, followed, 0)
       throw this.#failure(error)
+    }
+  }
+
+  /** @param head the sequence up to which messages are not delivered, because they precede the subscription */
+  #receiveEarly (topic: string, followed: NatsTopic, head: number): void {
+    for (const message of followed.takeEarly()) {
+      if (Number(message.headers?.get('Nats-Sequence')) > head) this.#receive(topic, followed, message)
     }
   }
 
@@ -174,9 +183,14 @@ class NatsEngine implements Engine {
     return message === null ? this.#beginning() : cursorAt(message.sequence, message.data)
   }
 
-  #receive (topic: string, followed: NatsTopic, { headers, data }: Msg): void {
+  #receive (topic: string, followed: NatsTopic, message: Msg): void {
     const events = this.#events
+    const { headers, data } = message
     if (events === null || this.#topics.get(topic) !== followed || headers === undefined) return
+    if (followed.early !== undefined) {
+      followed.early.push(message)
+      return
+    }
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
     const cursor = cursorAt(headers.get('Nats-Sequence'), bytes)
     const last = headers.get('Nats-Last-Sequence')

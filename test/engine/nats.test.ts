@@ -297,6 +297,34 @@ t.test('a message names its predecessor after the sequences of the stream began 
   )
 })
 
+t.test('a message that overtakes the answer to the subscription names its predecessor too', async (t) => {
+  const nats = new FakeNats()
+  const { engine, events } = await open(t, { connection: nats.connection })
+  nats.answer = (subject) => {
+    if (!subject.startsWith('$JS.API.STREAM.MSG.GET.')) return undefined
+    nats.deliver('wire.d.t', stored('a'), republished(6, 5))
+    nats.deliver('wire.d.t', stored('b'), republished(7, 6))
+    const data = Buffer.from(stored('a')).toString('base64')
+    return { message: { seq: 6, time: '2026-01-01T00:00:00Z', data } }
+  }
+  t.equal(await engine.subscribe('t'), '6.a')
+  nats.deliver('wire.d.t', stored('c'), republished(8, 7))
+  t.strictSame(events.delivered('t').map(({ cursor, prev }) => [cursor, prev]), [['7.b', '6.a'], ['8.c', '7.b']])
+})
+
+t.test('messages are delivered although a subscription has no answer', async (t) => {
+  const nats = new FakeNats()
+  const { engine, events } = await open(t, { connection: nats.connection })
+  nats.answer = (subject) => {
+    if (!subject.startsWith('$JS.API.STREAM.MSG.GET.')) return undefined
+    nats.deliver('wire.d.t', stored('a'), republished(6, 5))
+    throw new Error('timeout')
+  }
+  await t.rejects(engine.subscribe('t'))
+  nats.deliver('wire.d.t', stored('b'), republished(7, 6))
+  t.strictSame(events.delivered('t').map(({ cursor, prev }) => [cursor, prev]), [['6.a', '5.'], ['7.b', '6.a']])
+})
+
 t.test('a message names no predecessor from before its connection broke, because a lost stream repeats sequences',
   async (t) => {
     const nats = new FakeNats()
