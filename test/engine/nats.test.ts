@@ -297,6 +297,41 @@ t.test('a message names its predecessor after the sequences of the stream began 
   )
 })
 
+t.test('a member that leaves while the members are read is not listed', async (t) => {
+  const nats = new FakeNats()
+  const { engine } = await open(t, { connection: nats.connection })
+  const reads: unknown[] = []
+  nats.answer = (subject, body) => {
+    if (subject.startsWith('$JS.API.STREAM.INFO.')) return { state: { last_seq: 5 } }
+    if (!subject.startsWith('$JS.API.CONSUMER.CREATE.')) return undefined
+    const { config } = body as { config: { deliver_subject: string, opt_start_seq?: number } }
+    const holders = config.opt_start_seq === undefined ? ['lease'] : []
+    reads.push(config.opt_start_seq)
+    nats.deliver(config.deliver_subject, { topic: 't', id: 'ann', info: '1', holders, event: '' }, {
+      reply: `$JS.ACK.stream.consumer.1.${config.opt_start_seq ?? 5}.1.1.0`
+    })
+    return undefined
+  }
+  t.strictSame(await engine.presence!.members('t'), [])
+  t.strictSame(reads, [undefined, 6], 'what was stored since the beginning is read again')
+})
+
+t.test('a subscription reports what the server refuses, or that the engine is down or closed', async (t) => {
+  const nats = new FakeNats()
+  const { engine } = await open(t, { connection: nats.connection })
+  nats.answer = (subject) => subject.startsWith('$JS.API.STREAM.MSG.GET.')
+    ? { error: { code: 500, err_code: 1, description: 'broken' } }
+    : undefined
+  await t.rejects(engine.subscribe('t'), { message: 'broken' })
+  nats.answer = () => { throw new Error('timeout') }
+  await t.rejects(engine.subscribe('t'), { code: 'FST_WIRE_ENGINE_DOWN' })
+  nats.answer = async () => {
+    await engine.close()
+    throw new Error('closed')
+  }
+  await t.rejects(engine.subscribe('t'), { code: 'FST_WIRE_ENGINE_CLOSED' })
+})
+
 t.test('a message that overtakes the answer to the subscription names its predecessor too', async (t) => {
   const nats = new FakeNats()
   const { engine, events } = await open(t, { connection: nats.connection })
