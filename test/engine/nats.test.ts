@@ -316,6 +316,22 @@ t.test('a member that leaves while the members are read is not listed', async (t
   t.strictSame(reads, [undefined, 6], 'what was stored since the beginning is read again')
 })
 
+t.test('a renewal that a broken connection left unanswered does not hold up the next one', async (t) => {
+  const nats = new FakeNats()
+  const { engine } = await open(t, { connection: nats.connection })
+  const renewals: string[] = []
+  nats.answer = (subject) => {
+    if (subject.startsWith('wire.l.') && renewals.push(subject) === 1) return new Promise(() => {})
+    return undefined
+  }
+  engine.presence!.join('t', { id: 'ann', info: '1' }, 30_000).catch(() => {})
+  while (renewals.length === 0) await turn()
+  nats.report('disconnect')
+  nats.report('reconnect')
+  while (renewals.length === 1) await turn()
+  t.equal(renewals[1], renewals[0], 'the lease keeps its name')
+})
+
 t.test('a subscription reports what the server refuses, or that the engine is down or closed', async (t) => {
   const nats = new FakeNats()
   const { engine } = await open(t, { connection: nats.connection })
