@@ -102,8 +102,20 @@ export class JetStream {
     }
   }
 
+  /**
+   * Returns the newest message of each subject that matches a pattern. A message that is replaced while the stream is
+   * being read may arrive twice, or not at all, because the server may count it too late. So what was stored meanwhile
+   * is read again.
+   */
+  async newestOfEach (pattern: string): Promise<StoredMessage[]> {
+    const last = await this.#lastSequence()
+    const messages = await this.from(pattern, 0, Infinity, last)
+    messages.push(...await this.from(pattern, last + 1, Infinity, await this.#lastSequence()))
+    return [...new Map(messages.map((message) => [message.subject, message])).values()]
+  }
+
   /** The sequence of the newest message of the stream; 0 if there was none. */
-  async lastSequence (): Promise<number> {
+  async #lastSequence (): Promise<number> {
     const { state } = await this.#request(`STREAM.INFO.${this.#stream}`, {}) as unknown as StreamInfo
     return state.last_seq
   }

@@ -110,20 +110,9 @@ export class NatsPresence implements EnginePresence {
   }
 
   async members (topic: string): Promise<readonly Member[]> {
-    const members = new Map<string, Member>()
-    const subject = `${this.#prefix}.m.${tokenOf(topic)}.*`
-    const jetStream = this.#ready()
-    const last = await jetStream.lastSequence()
-    const records = await jetStream.from(subject, 0, Infinity, last)
-    // A record that is replaced while the stream is being read may arrive twice, or not at all: the server may count it
-    // too late. So read again what was stored meanwhile. The later record of a member wins.
-    records.push(...await jetStream.from(subject, last + 1, Infinity, await jetStream.lastSequence()))
-    for (const { data } of records) {
-      const { id, info, holders } = parse(data)
-      if (holders.length > 0) members.set(id, { id, info })
-      else members.delete(id)
-    }
-    return [...members.values()]
+    const records = await this.#ready().newestOfEach(`${this.#prefix}.m.${tokenOf(topic)}.*`)
+    return records.map(({ data }) => parse(data)).filter(({ holders }) => holders.length > 0)
+      .map(({ id, info }) => ({ id, info }))
   }
 
   close (): void {
@@ -220,8 +209,7 @@ export class NatsPresence implements EnginePresence {
   /** Releases the members of processes that are gone, i.e. did not renew their lease in time. */
   async #look (): Promise<void> {
     const jetStream = this.#ready()
-    const last = await jetStream.lastSequence()
-    const renewals = await jetStream.from(`${this.#prefix}.l.*`, 0, Infinity, last)
+    const renewals = await jetStream.newestOfEach(`${this.#prefix}.l.*`)
     const now = timers.now()
     const gone: string[] = []
     for (const { subject, sequence, data } of renewals) {
@@ -231,7 +219,7 @@ export class NatsPresence implements EnginePresence {
       else if (now - seen.since > Number(data.toString())) gone.push(name)
     }
     if (gone.length === 0) return
-    const records = (await jetStream.from(`${this.#prefix}.m.>`, 0, Infinity, last)).map(({ data }) => parse(data))
+    const records = (await jetStream.newestOfEach(`${this.#prefix}.m.>`)).map(({ data }) => parse(data))
     for (const name of gone) {
       for (const record of records) if (record.holders.includes(name)) await this.#release(name, record.topic, record)
       await jetStream.purge(`${this.#prefix}.l.${name}`)

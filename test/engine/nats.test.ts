@@ -308,7 +308,7 @@ t.test('a member that leaves while the members are read is not listed', async (t
     const holders = config.opt_start_seq === undefined ? ['lease'] : []
     reads.push(config.opt_start_seq)
     nats.deliver(config.deliver_subject, { topic: 't', id: 'ann', info: '1', holders, event: '' }, {
-      reply: `$JS.ACK.stream.consumer.1.${config.opt_start_seq ?? 5}.1.1.0`
+      reply: `$JS.ACK.stream.consumer.1.${config.opt_start_seq ?? 5}.1.1.0`, stored: 'wire.m.t.ann'
     })
     return undefined
   }
