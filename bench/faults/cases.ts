@@ -1,6 +1,3 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Cast } from './harness.js'
 
 export interface Case {
@@ -29,22 +26,12 @@ const killEngine = (cast: Cast): Promise<void> => spread(5, cast, async () => {
   await cast.engine.start()
 })
 
-/** The engine's server is killed, its data is replaced by a copy from earlier, and it is started again. */
+/** The data of the engine's server is replaced by a copy from earlier. */
 async function restoreSnapshot ({ engine, reached }: Cast): Promise<void> {
-  const copy = mkdtempSync(join(tmpdir(), 'fastify-wire-snapshot-'))
-  try {
-    await reached(0.2)
-    await engine.kill()
-    cpSync(engine.folder, copy, { recursive: true })
-    await engine.start()
-    await reached(0.6)
-    await engine.kill()
-    rmSync(engine.folder, { recursive: true })
-    cpSync(copy, engine.folder, { recursive: true })
-    await engine.start()
-  } finally {
-    rmSync(copy, { recursive: true, force: true })
-  }
+  await reached(0.2)
+  const restore = await engine.backUp()
+  await reached(0.6)
+  await restore()
 }
 
 export const CASES: readonly Case[] = [

@@ -34,12 +34,6 @@ export function writeEnvelope (
   return kindEnd + data.length
 }
 
-export function encodeEnvelope (publication: Publication, tag: string): Buffer {
-  const bytes = Buffer.allocUnsafe(envelopeSize(publication, tag))
-  writeEnvelope(bytes, 0, publication, tag)
-  return bytes
-}
-
 /** Decodes the envelope from `from` to `end`. */
 export function decodeEnvelope (
   bytes: Buffer, from: number, end: number, cursor: string, prev: string, tag: string

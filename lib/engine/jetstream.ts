@@ -91,15 +91,21 @@ export class JetStream {
   /** The newest message of a subject. The leader answers: it has all acknowledged messages. */
   async newest (subject: string): Promise<StoredMessage | null> {
     try {
-      const { message } = await this.#request(
-        `STREAM.MSG.GET.${this.#stream}`, { last_by_subj: subject }
-      ) as Partial<MessageAnswer>
-      const { seq: sequence, time, data } = message!
+      const { seq: sequence, time, data } = await this.#message({ last_by_subj: subject })
       return { subject, sequence, time: Date.parse(time), behind: 0, data: Buffer.from(data, 'base64') }
     } catch (error) {
       if (error instanceof JetStreamError && error.code === NO_MESSAGE) return null
       throw error
     }
+  }
+
+  /** The data of the message with this sequence. Rejects if it is not stored. */
+  async dataAt (sequence: number): Promise<Buffer> {
+    return Buffer.from((await this.#message({ seq: sequence })).data, 'base64')
+  }
+
+  async #message (query: { last_by_subj: string } | { seq: number }): Promise<MessageAnswer['message']> {
+    return (await this.#request(`STREAM.MSG.GET.${this.#stream}`, query) as unknown as MessageAnswer).message
   }
 
   /**
@@ -121,11 +127,11 @@ export class JetStream {
   }
 
   /**
-   * Reads the messages of a subject from a sequence on, oldest first, at most `limit`.
+   * Reads the messages of a subject from a sequence or a time on, oldest first, at most `limit`.
    * @param until the read ends with the first message at or after this sequence. Without it, a read of messages that
    *   change faster than they are read would not end.
    */
-  async from (subject: string, sequence: number, limit = Infinity, until = Infinity): Promise<StoredMessage[]> {
+  async from (subject: string, start: number | Date, limit = Infinity, until = Infinity): Promise<StoredMessage[]> {
     const inbox = `_INBOX.${Math.random().toString(36).slice(2)}${Date.now().toString(36)}`
     const messages: StoredMessage[] = []
     let name = ''
@@ -163,8 +169,7 @@ export class JetStream {
             mem_storage: true,
             num_replicas: 1,
             inactive_threshold: CONSUMER_TIMEOUT,
-            deliver_policy: sequence > 0 ? 'by_start_sequence' : 'all',
-            ...(sequence > 0 && { opt_start_seq: sequence })
+            ...deliveryFrom(start)
           }
         }).then((answer) => {
           const consumer = answer as unknown as ConsumerInfo
@@ -198,6 +203,11 @@ export class JetStream {
     const options = { timeout: ANSWER_TIMEOUT }
     return accepted(await this.#connection.request(`$JS.API.${subject}`, JSON.stringify(body), options))
   }
+}
+
+function deliveryFrom (start: number | Date): object {
+  if (typeof start !== 'number') return { deliver_policy: 'by_start_time', opt_start_time: start.toISOString() }
+  return start > 0 ? { deliver_policy: 'by_start_sequence', opt_start_seq: start } : { deliver_policy: 'all' }
 }
 
 function accepted (reply: Msg): Record<string, unknown> {

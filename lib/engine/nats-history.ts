@@ -1,10 +1,6 @@
-import { tagIn } from './cursor.js'
-import type { HistoryPage, Retention, TopicMessage } from './engine.js'
-import { decodeEnvelope } from './envelope.js'
-import type { StoredMessage } from './jetstream.js'
-
-const LINE_FEED = 10
-const SPACE = 32
+import type { HistoryPage, TopicMessage } from './engine.js'
+import type { JetStream, StoredMessage } from './jetstream.js'
+import { cursorAt, decodeStored, publishedAt, retentionOf, sequenceOf } from './nats-messages.js'
 
 /**
  * Applies the size and ttl of the history to the stored messages. The stream itself does not know them.
@@ -37,15 +33,17 @@ export function historyPage (
   return { messages: messages.slice(0, limit), isGap: isGap || wasDropped, head }
 }
 
-export function cursorAt (sequence: number | string, data: Buffer): string {
-  return `${sequence}.${data.toString('latin1', 0, data.indexOf(SPACE))}`
-}
-
-function retentionOf (data: Buffer): Retention {
-  const [, size, ttl] = data.toString('latin1', 0, data.indexOf(LINE_FEED)).split(' ')
-  return { size: Number(size), ttl: Number(ttl) }
-}
-
-export function decodeStored (data: Buffer, cursor: string, prev: string): TopicMessage {
-  return decodeEnvelope(data, data.indexOf(LINE_FEED) + 1, data.length, cursor, prev, tagIn(cursor))
+/**
+ * Reads the message of a cursor and the messages after it, at most `limit`. If the message is no longer stored, the
+ * server may have been restored from a backup, and newer messages may have smaller sequences.
+ */
+export async function storedAfter (
+  jetStream: JetStream, subject: string, cursor: string, limit: number
+): Promise<StoredMessage[]> {
+  const stored = await jetStream.from(subject, sequenceOf(cursor), limit)
+  const time = publishedAt(cursor)
+  const [first] = stored
+  if (time === undefined || (first !== undefined && cursorAt(first.sequence, first.data) === cursor)) return stored
+  const newer = await jetStream.from(subject, new Date(time), limit)
+  return (newer[0]?.sequence ?? Infinity) < (first?.sequence ?? Infinity) ? newer : stored
 }

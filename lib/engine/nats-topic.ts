@@ -1,5 +1,5 @@
 import type { Msg } from '@nats-io/transport-node'
-import { placeOf } from './cursor.js'
+import { sequenceOf } from './nats-messages.js'
 
 /** A subscribed topic, with the cursor of the newest message that this process knows. */
 export class NatsTopic {
@@ -7,7 +7,7 @@ export class NatsTopic {
   presence: { unsubscribe (): void } | null = null
   /** The messages that arrived before the answer to the first subscription, which names their predecessor. */
   early: Msg[] | undefined = []
-  #sequence = ''
+  #sequence = NaN
   #cursor = ''
 
   end (): void {
@@ -17,18 +17,19 @@ export class NatsTopic {
 
   /** Sets the cursor that the server answered with, unless a message, perhaps a newer one, has arrived meanwhile. */
   startFrom (cursor: string): void {
-    if (this.#sequence === '') this.follow(cursor)
+    if (this.#cursor === '') this.follow(cursor)
   }
 
   /** Called for each delivered message. */
   follow (cursor: string): void {
-    this.#sequence = placeOf(cursor)
+    this.#sequence = sequenceOf(cursor)
     this.#cursor = cursor
   }
 
   /** Called when the connection breaks: a server that lost its data assigns the same sequences to other messages. */
   forget (): void {
-    this.#sequence = this.#cursor = ''
+    this.#sequence = NaN
+    this.#cursor = ''
   }
 
   /** Ends the waiting for that answer, and returns the messages that waited. */
@@ -40,6 +41,6 @@ export class NatsTopic {
 
   /** Returns the cursor of the message with this sequence if it was the last one delivered. */
   prev (sequence: string): string | undefined {
-    return sequence === this.#sequence ? this.#cursor : undefined
+    return Number(sequence) === this.#sequence ? this.#cursor : undefined
   }
 }

@@ -1,10 +1,9 @@
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 import { EngineClosed, EngineDown, EnginePackageMissing, EngineRefused, EngineUnsuitable } from '../errors.js'
-import { placeOf, tagOf } from './cursor.js'
-import { encodeEnvelope } from './envelope.js'
 import { JetStream, JetStreamError, type StoredMessage, type StreamConfig } from './jetstream.js'
 import { NatsAcknowledgements, type Outbound } from './nats-acknowledgements.js'
-import { cursorAt, decodeStored, historyPage } from './nats-history.js'
+import { historyPage, storedAfter } from './nats-history.js'
+import { cursorAt, decodeStored, encodeStored, sequenceOf, stampOf } from './nats-messages.js'
 import { connectionOptions, readStreamOptions, type NatsEngineOptions } from './nats-options.js'
 import { NatsPresence, memberEvent } from './nats-presence.js'
 import { NatsSubjects } from './nats-subjects.js'
@@ -29,8 +28,7 @@ export function natsEngine (options: NatsEngineOptions = {}): Engine {
 /**
  *   publish wire.p.<topic> ──▶ stream: stores, drops known ids, acknowledges ──▶ republishes to wire.d.<topic>
  *
- * The payload is a line (tag, size and ttl of the history) followed by the envelope. A republished message carries the
- * sequence of the previous message of its topic. A cursor consists of a sequence and a tag.
+ * A republished message carries the sequence of the previous message of its topic.
  */
 class NatsEngine implements Engine {
   readonly name = 'nats'
@@ -57,7 +55,9 @@ class NatsEngine implements Engine {
     this.#options = options
     this.#subjects = new NatsSubjects(prefix)
     this.#config = config
-    this.#acknowledgements = new NatsAcknowledgements(this.name)
+    this.#acknowledgements = new NatsAcknowledgements(this.name, async (sequence) => (
+      cursorAt(sequence, await this.#ready().jetStream.dataAt(sequence))
+    ))
     this.presence = new NatsPresence(prefix, config)
     this.#outgoing = new Outgoing({
       name: this.name,
@@ -95,11 +95,11 @@ class NatsEngine implements Engine {
     }
   }
 
-  publish (topic: string, publication: Publication, { size, ttl }: Retention): Promise<Accepted> {
+  publish (topic: string, publication: Publication, retention: Retention): Promise<Accepted> {
     if (this.#events === null) return Promise.reject(new EngineClosed(this.name))
-    const tag = tagOf(publication.id)
-    const payload = Buffer.concat([Buffer.from(`${tag} ${size} ${ttl}\n`, 'latin1'), encodeEnvelope(publication, tag)])
-    return this.#outgoing.publish(topic, { subjects: this.#subjects.of(topic), tag, payload }, payload.length)
+    const stamp = stampOf(publication.id)
+    const payload = encodeStored(publication, stamp, retention)
+    return this.#outgoing.publish(topic, { subjects: this.#subjects.of(topic), stamp, payload }, payload.length)
   }
 
   async subscribe (topic: string): Promise<string> {
@@ -120,7 +120,7 @@ class NatsEngine implements Engine {
       const subscribing = connection.flush().then(() => jetStream.newest(publish))
       const head = this.#cursorOf(await this.#whileConnected(subscribing))
       followed.startFrom(head)
-      this.#receiveEarly(topic, followed, Number(placeOf(head)))
+      this.#receiveEarly(topic, followed, sequenceOf(head))
       return head
     } catch (error) {
       this.#receiveEarly(topic, followed, 0)
@@ -150,12 +150,10 @@ class NatsEngine implements Engine {
       const head = this.#cursorOf(newest)
       if (newest === null) return { messages: [], isGap: after !== undefined && after !== head, head }
       if (after === head) return { messages: [], isGap: false, head }
-      const place = after === undefined ? '' : placeOf(after)
-      // A place after the newest message dates from before the server lost its data, so everything it has is new.
-      const from = /^\d{1,15}$/.test(place) && Number(place) <= newest.sequence ? Number(place) : 0
       // Without a cursor, the newest messages are wanted; after a cursor, the first ones.
-      const count = after === undefined ? Infinity : limit + 1
-      const stored = await this.#whileConnected(jetStream.from(publish, from, count))
+      const stored = await this.#whileConnected(
+        after === undefined ? jetStream.from(publish, 0) : storedAfter(jetStream, publish, after, limit + 1)
+      )
       return historyPage(stored, newest, after, limit, this.#beginning())
     } catch (error) {
       throw this.#failure(error)

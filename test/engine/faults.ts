@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { Follower } from './follower.js'
-import { Recorder, publication } from './recorder.js'
+import { Recorder, publication, texts } from './recorder.js'
 import { TcpProxy } from '../fixtures/tcp-proxy.js'
 import type { TestFunction } from './contract.js'
 import type { LocalServer } from '../fixtures/local-server.js'
@@ -113,6 +113,36 @@ export function engineFaults (test: TestFunction, { start, engine }: FaultOption
       assert.ok(gaps > 0)
     }
   })
+
+  test('after a backup was restored, a cursor from before reads what was published since, and nothing twice',
+    async () => {
+      const server = await start(true)
+      const client = engine(server.url)
+      const topic = `/faults/${randomUUID()}`
+      const publish = async (...all: string[]): Promise<string[]> => {
+        const accepted = await Promise.all(all.map((text) => client.publish(topic, publication(text), KEEP)))
+        return accepted.map(({ cursor }) => cursor)
+      }
+      try {
+        await client.open(new Recorder())
+        await publish('a', 'b')
+        const restore = await server.backUp()
+        const cursors = await publish('c', 'd', 'e')
+        await restore()
+        // With as many messages as were lost, the server has assigned the sequences of all cursors again.
+        for (const text of ['f', 'g', 'h', 'i']) {
+          await publish(text)
+          for (const cursor of cursors) {
+            const { messages, isGap } = await client.read(topic, cursor, 10)
+            assert.equal(isGap, true)
+            assert.deepEqual(texts(messages), ['f', 'g', 'h', 'i'].slice(0, 'fghi'.indexOf(text) + 1))
+          }
+        }
+      } finally {
+        await client.close()
+        await server.stop()
+      }
+    })
 
   test('dropped connections neither lose nor duplicate messages', async () => {
     check(await underLoad(false, async ({ proxy, more }) => {

@@ -44,7 +44,7 @@ async function open (
 }
 
 /** A message as the stream has it: the line with its tag and its history, and an envelope without id and kind. */
-const STORED = `tag 100 60000\n${'\0'.repeat(9)}x`
+const STORED = `t.tag 100 60000\n${'\0'.repeat(9)}x`
 
 const mocks: { connect: () => Promise<unknown> } = { connect: async () => undefined }
 
@@ -83,7 +83,7 @@ t.test('cursors from before the loss of a stream are a gap, although its sequenc
   const { engine } = await open(t, options)
   t.equal((await engine.read('t', start, 10)).isGap, true)
   const again = await engine.publish('t', publication('b'), KEEP)
-  t.equal(again.cursor.split('.')[0], cursor.split('.')[0])
+  t.equal(again.cursor.split('-')[0], cursor.split('-')[0])
   const page = await engine.read('t', cursor, 10)
   t.equal(page.isGap, true)
   t.strictSame(texts(page.messages), ['b'])
@@ -218,13 +218,28 @@ t.test('a message is sent again until it is accepted, unless the server refuses 
     nats.deliver(`${inbox}.none`, { seq: 6 })
     nats.deliver(reply, replies.shift()!)
   }
-  t.match((await engine.publish('t', publication('a'), KEEP)).cursor, /^7\./)
+  t.match((await engine.publish('t', publication('a'), KEEP)).cursor, /^7-/)
   t.equal(tries, 4)
   replies.push({ error: { code: 400, description: 'message size exceeds maximum allowed' } })
   await t.rejects(engine.publish('t', publication('b'), KEEP), {
     code: 'FST_WIRE_ENGINE_REFUSED', message: /exceeds maximum/
   })
   t.equal(tries, 5)
+})
+
+t.test('a second publication is answered with the cursor of the stored message, as long as it is stored', async (t) => {
+  const nats = new FakeNats()
+  const { engine } = await open(t, { connection: nats.connection })
+  nats.onPublish = (reply) => { nats.deliver(reply, { seq: 7, duplicate: true }) }
+  nats.answer = (subject, body) => {
+    if (!subject.startsWith('$JS.API.STREAM.MSG.GET.')) return undefined
+    t.strictSame(body, { seq: 7 })
+    return { message: { seq: 7, time: '2026-01-01T00:00:00Z', data: Buffer.from(STORED).toString('base64') } }
+  }
+  const again = { ...publication('other text'), id: 'tag' }
+  t.equal((await engine.publish('t', again, KEEP)).cursor, '7-t.tag')
+  nats.answer = () => undefined
+  t.match((await engine.publish('t', again, KEEP)).cursor, /^7-[a-z\d]{8}\.tag$/)
 })
 
 t.test('an error of JetStream is passed on, and a missing answer means that the engine is down', async (t) => {
@@ -273,7 +288,7 @@ t.test('the first message follows the initial cursor, even before the subscripti
   await engine.subscribe('t')
   nats.deliver('wire.d.t', STORED, { headers: { 'Nats-Sequence': '2', 'Nats-Last-Sequence': '1' } })
   t.match(
-    events.delivered('t'), [{ cursor: '1.tag', prev: beginning }, { cursor: '2.tag', prev: '1.tag' }],
+    events.delivered('t'), [{ cursor: '1-t.tag', prev: beginning }, { cursor: '2-t.tag', prev: '1-t.tag' }],
     'the answer is older than the first message'
   )
 })
@@ -293,7 +308,7 @@ t.test('a message names its predecessor after the sequences of the stream began 
   }
   t.strictSame(
     events.delivered('t').map(({ cursor, prev }) => [cursor, prev]),
-    [['6.a', beginning], ['7.b', '6.a'], ['1.c', beginning], ['2.d', '1.c'], ['3.e', '2.d']]
+    [['6-t.a', beginning], ['7-t.b', '6-t.a'], ['1-t.c', beginning], ['2-t.d', '1-t.c'], ['3-t.e', '2-t.d']]
   )
 })
 
@@ -358,9 +373,9 @@ t.test('a message that overtakes the answer to the subscription names its predec
     const data = Buffer.from(stored('a')).toString('base64')
     return { message: { seq: 6, time: '2026-01-01T00:00:00Z', data } }
   }
-  t.equal(await engine.subscribe('t'), '6.a')
+  t.equal(await engine.subscribe('t'), '6-t.a')
   nats.deliver('wire.d.t', stored('c'), republished(8, 7))
-  t.strictSame(events.delivered('t').map(({ cursor, prev }) => [cursor, prev]), [['7.b', '6.a'], ['8.c', '7.b']])
+  t.strictSame(events.delivered('t').map(({ cursor, prev }) => [cursor, prev]), [['7-t.b', '6-t.a'], ['8-t.c', '7-t.b']])
 })
 
 t.test('messages are delivered although a subscription has no answer', async (t) => {
@@ -373,7 +388,7 @@ t.test('messages are delivered although a subscription has no answer', async (t)
   }
   await t.rejects(engine.subscribe('t'))
   nats.deliver('wire.d.t', stored('b'), republished(7, 6))
-  t.strictSame(events.delivered('t').map(({ cursor, prev }) => [cursor, prev]), [['6.a', '5.'], ['7.b', '6.a']])
+  t.strictSame(events.delivered('t').map(({ cursor, prev }) => [cursor, prev]), [['6-t.a', '5.'], ['7-t.b', '6-t.a']])
 })
 
 t.test('a message names no predecessor from before its connection broke, because a lost stream repeats sequences',
@@ -388,7 +403,7 @@ t.test('a message names no predecessor from before its connection broke, because
     nats.deliver('wire.d.t', stored('c'), republished(7, 6))
     nats.deliver('wire.d.t', stored('d'), republished(8, 7))
     t.strictSame(
-      events.delivered('t').slice(1).map(({ cursor, prev }) => [cursor, prev]), [['7.c', '6.'], ['8.d', '7.c']]
+      events.delivered('t').slice(1).map(({ cursor, prev }) => [cursor, prev]), [['7-t.c', '6.'], ['8-t.d', '7-t.c']]
     )
   })
 
