@@ -1,26 +1,26 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { beginLifetime, endLifetime, expireAt, forgetExpiry } from '../../lib/socket/lifetime.js'
-import type { WireSocket } from '../../lib/socket/socket.js'
 import { closeOf } from '../fixtures/client.js'
 import { FakeClock } from '../fixtures/clock.js'
 import { createMemorySocket, turn } from '../fixtures/memory.js'
 
+/** A clock that stands still, and the date with it. */
+function stopClock (t: Pick<Test, 'teardown'>): FakeClock {
+  const clock = new FakeClock(t)
+  const { now } = Date
+  const date = now()
+  Date.now = () => date + clock.now
+  t.teardown(() => { Date.now = now })
+  return clock
+}
+
 t.test('a socket at the end of its lifetime closes with 1001, and a reason that asks to reconnect', async (t) => {
+  const clock = stopClock(t)
   const { socket, stream, frames } = createMemorySocket()
-  const closing = new Promise<void>((resolve) => {
-    const { close } = socket
-    socket.close = function (...args) {
-      close.apply(this, args)
-      resolve()
-    }
-  })
-  const before = performance.now()
   const moment = beginLifetime(socket, { longest: 40, jitter: 0 })
-  // The shared timer keeps no process alive, so this one does.
-  const alive = setInterval(() => {}, 1_000)
-  await closing
-  clearInterval(alive)
-  t.ok(performance.now() - before > 35)
+  clock.advance(39)
+  t.equal(socket.readyState, socket.OPEN)
+  clock.advance(1)
   await turn()
   const [frame] = frames()
   t.equal(frame!.payload.readUInt16BE(), 1001)
@@ -45,26 +45,17 @@ t.test('lifetimes are spread over the jitter, and never exceed the maximum', asy
   stream.destroy()
 })
 
-/** Keeps the process alive until a socket is closed, because the shared timers do not. */
-async function closing (socket: WireSocket): Promise<[code: unknown, reason: unknown]> {
-  const alive = setInterval(() => {}, 1_000)
-  const args = await new Promise<unknown[]>((resolve) => {
-    const { close } = socket
-    socket.close = function (...args) {
-      close.apply(this, args)
-      resolve(args)
-    }
-  })
-  clearInterval(alive)
-  return args as [unknown, unknown]
-}
-
 t.test('a socket closes at its expiry date, and not before', async (t) => {
-  const { socket, stream } = createMemorySocket()
-  const at = Date.now() + 40
-  socket.closeAt(new Date(at))
-  t.same(await closing(socket), [1008, 'expired: reconnect with new credentials'])
-  t.ok(Date.now() >= at)
+  const clock = stopClock(t)
+  const { socket, stream, frames } = createMemorySocket()
+  socket.closeAt(new Date(Date.now() + 40))
+  clock.advance(39)
+  t.equal(socket.readyState, socket.OPEN)
+  clock.advance(1)
+  await turn()
+  const [frame] = frames()
+  t.equal(frame!.payload.readUInt16BE(), 1008)
+  t.equal(frame!.payload.toString('utf8', 2), 'expired: reconnect with new credentials')
   stream.destroy()
 })
 
@@ -78,33 +69,39 @@ t.test('an expiry date in the past closes at once, with the given code and reaso
 })
 
 t.test('a new expiry date replaces the previous one, and the lifetime of the route', async (t) => {
-  const { socket, stream } = createMemorySocket()
-  const closed = closing(socket)
-  beginLifetime(socket, { longest: 10, jitter: 0 })
+  const clock = stopClock(t)
+  const { socket, stream, frames } = createMemorySocket()
+  const moment = beginLifetime(socket, { longest: 10, jitter: 0 })
   socket.closeAt(Date.now() + 20, 4001)
   socket.closeAt(Date.now() + 60, 4002)
-  t.match(await closed, [4002])
+  clock.advance(59)
+  t.equal(socket.readyState, socket.OPEN)
+  clock.advance(1)
+  await turn()
+  t.equal(frames()[0]!.payload.readUInt16BE(), 4002)
   stream.destroy()
+  endLifetime(socket, moment)
 })
 
 t.test('an expiry of Infinity never closes, even if the route has a lifetime', async (t) => {
+  const clock = stopClock(t)
   const { socket, stream } = createMemorySocket()
-  const other = createMemorySocket()
   socket.closeAt(Infinity)
   beginLifetime(socket, { longest: 10, jitter: 0 })
-  const closed = closing(other.socket)
-  beginLifetime(other.socket, { longest: 30, jitter: 0 })
-  t.match(await closed, [1001])
+  clock.advance(1_000_000)
   t.equal(socket.readyState, socket.OPEN)
-  for (const each of [stream, other.stream]) each.destroy()
+  t.equal(clock.timers.size, 0)
+  stream.destroy()
 })
 
 t.test('an expiry date may be further away than the longest timer', async (t) => {
+  const clock = stopClock(t)
   const { socket, stream } = createMemorySocket()
   socket.closeAt(Date.now() + 2 ** 33)
-  await new Promise((resolve) => { setTimeout(resolve, 5) })
+  clock.advance(2 ** 33 - 1)
   t.equal(socket.readyState, socket.OPEN)
-  forgetExpiry(socket)
+  clock.advance(1)
+  t.equal(socket.readyState, socket.CLOSING)
   stream.destroy()
 })
 
