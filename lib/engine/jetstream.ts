@@ -49,7 +49,10 @@ interface ConsumerInfo {
 }
 
 interface StreamInfo {
-  readonly state: { readonly last_seq: number }
+  /** The subjects that match the filter, each with the number of its messages; absent if there are none. */
+  readonly state: { readonly subjects?: Readonly<Record<string, number>> }
+  /** The number of subjects that match, if they are listed in pages. */
+  readonly total?: number
 }
 
 interface MessageAnswer {
@@ -60,6 +63,8 @@ const NO_MESSAGE = 10037
 const STREAM_EXISTS = 10058
 /** How long the server may take to answer, in milliseconds. */
 const ANSWER_TIMEOUT = 5000
+/** The number of requests that wait for an answer at a time. */
+const REQUESTS = 1000
 /** After this time without a message, `from()` checks whether the server has more to send, in milliseconds. */
 const IDLE_TIMEOUT = 200
 /** How long the server keeps a consumer without a reader, in nanoseconds. */
@@ -108,30 +113,29 @@ export class JetStream {
     return (await this.#request(`STREAM.MSG.GET.${this.#stream}`, query) as unknown as MessageAnswer).message
   }
 
-  /**
-   * Returns the newest message of each subject that matches a pattern. A message that is replaced while the stream is
-   * being read may arrive twice, or not at all, because the server may count it too late. So what was stored meanwhile
-   * is read again.
-   */
+  /** Returns the newest message of each subject that matches a pattern. */
   async newestOfEach (pattern: string): Promise<StoredMessage[]> {
-    const last = await this.#lastSequence()
-    const messages = await this.from(pattern, 0, Infinity, last)
-    messages.push(...await this.from(pattern, last + 1, Infinity, await this.#lastSequence()))
-    return [...new Map(messages.map((message) => [message.subject, message])).values()]
-  }
-
-  /** The sequence of the newest message of the stream; 0 if there was none. */
-  async #lastSequence (): Promise<number> {
-    const { state } = await this.#request(`STREAM.INFO.${this.#stream}`, {}) as unknown as StreamInfo
-    return state.last_seq
+    const messages: StoredMessage[] = []
+    for (let offset = 0, hasMore = true; hasMore;) {
+      const info = await this.#request(`STREAM.INFO.${this.#stream}`, { subjects_filter: pattern, offset })
+      const { state: { subjects = {} }, total = 0 } = info as unknown as StreamInfo
+      const names = Object.keys(subjects)
+      for (let i = 0; i < names.length; i += REQUESTS) {
+        const newest = await Promise.all(names.slice(i, i + REQUESTS).map((name) => this.newest(name)))
+        for (const message of newest) if (message !== null) messages.push(message)
+      }
+      offset += names.length
+      hasMore = names.length > 0 && offset < total
+    }
+    return messages
   }
 
   /**
-   * Reads the messages of a subject from a sequence or a time on, oldest first, at most `limit`.
-   * @param until the read ends with the first message at or after this sequence. Without it, a read of messages that
-   *   change faster than they are read would not end.
+   * Reads the messages of a subject from a sequence or a time on, oldest first, at most `limit`. Ends with the first
+   * message at or after the sequence `until`. The number of pending messages that the server reports is no sign of the
+   * end: it is too small if messages are removed while it is counted.
    */
-  async from (subject: string, start: number | Date, limit = Infinity, until = Infinity): Promise<StoredMessage[]> {
+  async from (subject: string, start: number | Date, limit: number, until: number): Promise<StoredMessage[]> {
     const inbox = `_INBOX.${Math.random().toString(36).slice(2)}${Date.now().toString(36)}`
     const messages: StoredMessage[] = []
     let name = ''
@@ -147,12 +151,11 @@ export class JetStream {
             }
             const stored = decodeDelivery(message)
             if (messages.length < limit) messages.push(stored)
-            if (stored.behind === 0 || messages.length >= limit || stored.sequence >= until) resolve()
+            if (messages.length >= limit || stored.sequence >= until) resolve()
             else timer?.refresh()
           }
         })
-        // The server counts messages that it removes before sending them, and those never arrive. After a pause, ask
-        // the server whether anything is pending.
+        // The last message may be removed before it is sent. After a pause, ask the server whether anything is pending.
         const check = async (): Promise<void> => {
           const answer = await this.#request(`CONSUMER.INFO.${this.#stream}.${name}`, {})
           const { num_pending: pending, delivered } = answer as unknown as ConsumerInfo
@@ -172,10 +175,8 @@ export class JetStream {
             ...deliveryFrom(start)
           }
         }).then((answer) => {
-          const consumer = answer as unknown as ConsumerInfo
-          name = consumer.name
-          if (consumer.num_pending + consumer.delivered.consumer_seq === 0) resolve()
-          else timer = timers.setTimeout(() => { check().catch(reject) }, IDLE_TIMEOUT)
+          name = (answer as unknown as ConsumerInfo).name
+          timer = timers.setTimeout(() => { check().catch(reject) }, IDLE_TIMEOUT)
         }, reject)
       })
     } finally {

@@ -36,14 +36,17 @@ export function historyPage (
 /**
  * Reads the message of a cursor and the messages after it, at most `limit`. If the message is no longer stored, the
  * server may have been restored from a backup, and newer messages may have smaller sequences.
+ *
+ * @param newest the sequence of the newest message
  */
 export async function storedAfter (
-  jetStream: JetStream, subject: string, cursor: string, limit: number
+  jetStream: JetStream, subject: string, cursor: string, limit: number, newest: number
 ): Promise<StoredMessage[]> {
-  const stored = await jetStream.from(subject, sequenceOf(cursor), limit)
+  const sequence = sequenceOf(cursor)
+  const stored = sequence > newest ? [] : await jetStream.from(subject, sequence, limit, newest)
   const time = publishedAt(cursor)
   const [first] = stored
   if (time === undefined || (first !== undefined && cursorAt(first.sequence, first.data) === cursor)) return stored
-  const newer = await jetStream.from(subject, new Date(time), limit)
+  const newer = await jetStream.from(subject, new Date(time), limit, newest)
   return (newer[0]?.sequence ?? Infinity) < (first?.sequence ?? Infinity) ? newer : stored
 }

@@ -209,14 +209,16 @@ export class NatsPresence implements EnginePresence {
   /** Releases the members of processes that are gone, i.e. did not renew their lease in time. */
   async #look (): Promise<void> {
     const jetStream = this.#ready()
+    // A pause of this process while it reads must not make the leases of others look old.
+    const asked = timers.now()
     const renewals = await jetStream.newestOfEach(`${this.#prefix}.l.*`)
-    const now = timers.now()
+    const answered = timers.now()
     const gone: string[] = []
     for (const { subject, sequence, data } of renewals) {
       const name = subject.slice(this.#prefix.length + 3)
       const seen = this.#seen.get(name)
-      if (seen === undefined || seen.sequence !== sequence) this.#seen.set(name, { sequence, since: now })
-      else if (now - seen.since > Number(data.toString())) gone.push(name)
+      if (seen === undefined || seen.sequence !== sequence) this.#seen.set(name, { sequence, since: answered })
+      else if (asked - seen.since > Number(data.toString())) gone.push(name)
     }
     if (gone.length === 0) return
     const records = (await jetStream.newestOfEach(`${this.#prefix}.m.>`)).map(({ data }) => parse(data))

@@ -152,7 +152,9 @@ class NatsEngine implements Engine {
       if (after === head) return { messages: [], isGap: false, head }
       // Without a cursor, the newest messages are wanted; after a cursor, the first ones.
       const stored = await this.#whileConnected(
-        after === undefined ? jetStream.from(publish, 0) : storedAfter(jetStream, publish, after, limit + 1)
+        after === undefined
+          ? jetStream.from(publish, 0, Infinity, newest.sequence)
+          : storedAfter(jetStream, publish, after, limit + 1, newest.sequence)
       )
       return historyPage(stored, newest, after, limit, this.#beginning())
     } catch (error) {

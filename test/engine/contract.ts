@@ -415,6 +415,31 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
     }
   })
 
+  two('all members are listed, even while others come and go, in this topic and in others', async (
+    first, second, topic
+  ) => {
+    await first.engine.presence!.join(topic, ann, LEASE)
+    const stop = new AbortController()
+    const changes = Promise.all(Array.from({ length: 8 }, async (_, i) => {
+      const other = { id: `other ${i}`, info: '{}' }
+      while (!stop.signal.aborted) {
+        for (const where of [topic, `${topic}/${i}`]) {
+          await second.engine.presence!.join(where, other, LEASE)
+          await second.engine.presence!.leave(where, other.id)
+        }
+      }
+    }))
+    try {
+      for (let i = 0; i < 40; i++) {
+        const listed = await first.engine.presence!.members(topic)
+        assert.deepEqual(listed.filter(({ id }) => id === ann.id), [ann])
+      }
+    } finally {
+      stop.abort()
+      await changes
+    }
+  })
+
   two('a member is listed once, even while other processes join and leave as the same member', async (
     first, second, topic
   ) => {

@@ -91,3 +91,36 @@ t.test('an expired lease is not renewed after close()', async (t) => {
   await turn()
   t.equal(published().length, before + 1)
 })
+
+t.test('a pause of this process while it reads the leases does not make them expire', async (t) => {
+  const { nats, intervals, published } = await setUp(t)
+  const { now } = timers
+  let time = 0
+  let pause = 0
+  timers.now = () => time
+  t.teardown(() => { timers.now = now })
+  const record = { topic: 't', id: 'ann', info: '{}', holders: ['other'], event: '+' }
+  nats.answer = (_subject, body) => {
+    const { subjects_filter: filter, last_by_subj: last } = body as { subjects_filter?: string, last_by_subj?: string }
+    if (filter !== undefined) return { state: { subjects: { [filter === 'p.l.*' ? 'p.l.other' : 'p.m.t.ann']: 1 } } }
+    if (last === undefined) return undefined
+    time += pause
+    const data = Buffer.from(last === 'p.l.other' ? '1000' : JSON.stringify(record)).toString('base64')
+    return { message: { seq: 1, time: '2026-01-01T00:00:00Z', data } }
+  }
+  const look = async (): Promise<void> => {
+    const before = nats.requests.length
+    intervals[0]!()
+    while (nats.requests.length < before + 2) await turn()
+    await turn()
+  }
+  await look()
+  time = 900
+  pause = 5_000
+  await look()
+  t.strictSame(published(), [], 'the lease was not old when it was asked for')
+  pause = 0
+  await look()
+  while (published().length === 0) await turn()
+  t.strictSame(published(), ['p.m.t.ann'], 'now it is')
+})
