@@ -82,10 +82,10 @@ function noteFault (error: Error & { code?: string }, _socket: WireSocket, conte
   (context as Context).fault = { code, message }
 }
 
-/** Creates the settings that the sockets of a route share. */
+/** Creates the settings that the sockets of a route share. `Required`, so that none is forgotten. */
 export function createSocketSettings (
   settings: Settings, { server, socketTopics }: Registration, messages?: MessageSchemas
-): SocketSettings {
+): Required<SocketSettings> {
   if (messages?.outbound !== undefined) server.takesValues = true
   return {
     closeTimeout: settings.closeTimeout,

@@ -65,7 +65,7 @@ export abstract class Notifier<Socket extends ConnectedSocket> extends Lifecycle
     this.observer.publish?.(channel, details, this.socket, this.context)
   }
 
-  /** Call this before destroying the connection, or closing the socket, because of a limit or timeout. */
+  /** Call this before destroying or closing a connection whose peer does not answer, or does not read. */
   notifyTerminate (reason: string): void {
     this.notify(() => { this.observer.onTerminate?.(reason, this.socket, this.context) })
   }

@@ -11,7 +11,7 @@ export interface SocketObserver<Socket> {
   onProtocolError? (error: Error, socket: Socket, context: unknown): void
   /** Called when messages are discarded because nothing takes them. */
   onDiscard? (socket: Socket, context: unknown): void
-  /** Called before a limit or timeout closes the socket or destroys the connection. */
+  /** Called before the heartbeat destroys the connection, or the backpressure closes the socket. */
   onTerminate? (reason: string, socket: Socket, context: unknown): void
   /**
    * Called when the peer answers a heartbeat ping.
