@@ -32,6 +32,7 @@ import { applyContext, injectSocket, type InjectContext, type InjectHooks } from
 import { isUpgrade, markUpgrade, upgradeConstraint, type RouteKind } from './routes/upgrade-constraint.js'
 import type { Upgrade, FailureHandler } from './upgrade/response.js'
 import { rewrittenUrl } from './routes/rewrite-url.js'
+import { routerOptionsOf } from './routes/router-options.js'
 import { SocketUrls, urlsOf } from './routes/socket-urls.js'
 import { createSocketTopics } from './topics/socket-topics.js'
 import { nextTick } from './timers.js'
@@ -120,10 +121,10 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 }
 
 function createState (instance: FastifyInstance): AppState {
-  const { routerOptions } = instance.initialConfig as { routerOptions?: Record<string, unknown> }
+  const options = routerOptionsOf(instance)
   const state: AppState = {
-    urls: new SocketUrls(routerOptions),
-    resources: new SocketUrls(routerOptions),
+    urls: new SocketUrls(options),
+    resources: new SocketUrls(options),
     listening: new Map(),
     isClosing: false
   }

@@ -134,6 +134,22 @@ t.test('URLs of sockets follow the options of the router', async (t) => {
   const app = await createApp(t, {}, { routerOptions: { ignoreTrailingSlash: true, caseSensitive: false } })
   app.ws('/demo', () => {})
   t.equal((await app.inject('/DEMO/')).statusCode, 426)
+  // Fastify takes these options beside `routerOptions` too.
+  const older = await createApp(t, {}, { ignoreTrailingSlash: true, caseSensitive: false })
+  older.get('/demo', { websocket: true }, () => {})
+  t.equal((await older.injectWS('/DEMO/')).readyState, 1)
+})
+
+t.test('routes that only the options of the router or a constraint tell apart can be declared', async (t) => {
+  const app = await createApp(t, {}, { routerOptions: { ignoreTrailingSlash: true } })
+  const empty = (): string => ''
+  await app.register(async (app) => {
+    app.get('/', empty)
+    app.ws('/', { topic: true }, () => {})
+  }, { prefix: '/rooms' })
+  app.get('/a', { constraints: { version: '1.0.0' } }, empty)
+  app.get('/a/:b?', { constraints: { version: '2.0.0' } }, empty)
+  for (const url of ['/rooms', '/rooms/']) t.equal((await app.injectWS(url)).readyState, 1)
 })
 
 t.test('an upgrade during the shutdown gets FST_WIRE_CLOSING and Retry-After', async (t) => {

@@ -21,7 +21,9 @@ export function isCloseCode (code: number): boolean {
  * @returns the payload of a close frame
  * @throws BadCloseCode, CloseReasonTooLong
  */
-export function encodeClose (code: number | undefined, reason: string | Buffer = EMPTY_PAYLOAD): Buffer {
+export function encodeClose (
+  code: number | undefined, reason: string | ArrayBuffer | NodeJS.ArrayBufferView = EMPTY_PAYLOAD
+): Buffer {
   const length = Buffer.byteLength(reason)
   if (code === undefined) {
     if (length > 0) throw new BadCloseCode('undefined')
@@ -32,8 +34,14 @@ export function encodeClose (code: number | undefined, reason: string | Buffer =
   const payload = Buffer.allocUnsafe(2 + length)
   payload.writeUInt16BE(code)
   if (typeof reason === 'string') payload.write(reason, 2)
-  else reason.copy(payload, 2)
+  else payload.set(toBytes(reason), 2)
   return payload
+}
+
+// A reason need not be a Buffer, although its type says so: `ws` takes any Uint8Array.
+function toBytes (reason: ArrayBuffer | ArrayBufferView): Uint8Array {
+  if (!ArrayBuffer.isView(reason)) return new Uint8Array(reason)
+  return new Uint8Array(reason.buffer, reason.byteOffset, reason.byteLength)
 }
 
 export interface CloseStatus {

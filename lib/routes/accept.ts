@@ -187,7 +187,7 @@ function verifyClient (server: WireServer, handshake: Handshake, request: Fastif
     const verify = options.verifyClient as (info: object, callback?: typeof settle) => boolean
     const info = { origin: handshake.origin as string, secure: isSecure(request), req: request.raw }
     if (verify.length >= 2) verify.call(options, info, settle)
-    else settle(verify.call(options, info))
+    else Promise.resolve(verify.call(options, info)).then((accepted) => { settle(accepted) }).catch(reject)
   })
 }
 

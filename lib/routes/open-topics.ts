@@ -8,7 +8,7 @@ import { TopicHub } from '../topics/hub.js'
 import { TopicRuleBook } from '../topics/topic-rules.js'
 import { DEFAULT_RETENTION, Topics, type TopicEvents } from '../topics/topics.js'
 import { tryLog } from '../try-log.js'
-import { matchingOptions } from './socket-urls.js'
+import { routerOptionsOf } from './router-options.js'
 
 export interface OpenTopics {
   readonly hub: TopicHub
@@ -20,8 +20,7 @@ export async function openTopics (
   instance: FastifyInstance, server: WireServer, options: TopicPluginOptions
 ): Promise<OpenTopics> {
   const engine = checkEngine(options.engine)
-  const { routerOptions } = instance.initialConfig as { routerOptions?: Record<string, unknown> }
-  const rules = new TopicRuleBook({ retention: DEFAULT_RETENTION, hasPresence: false }, matchingOptions(routerOptions))
+  const rules = new TopicRuleBook({ retention: DEFAULT_RETENTION, hasPresence: false }, routerOptionsOf(instance))
   const { log } = instance
   const hub: TopicHub = new TopicHub(engine ?? memoryEngine(), rules, resolveTopics(options.topics), {
     state: (state, error) => {

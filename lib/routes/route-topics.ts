@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Member } from '../engine/engine.js'
 import { MemberInvalid } from '../errors.js'
 import type { TopicSettings } from '../options/topics.js'
+import { isThenable } from '../socket/thenable.js'
 import type { LiveMember } from '../topics/frames.js'
 import type { TopicHub } from '../topics/hub.js'
 
@@ -39,10 +40,15 @@ export function chooseTopics (
 ): InitialTopics | Promise<InitialTopics> {
   if (topic === undefined) return NO_INITIAL_TOPICS
   const names = topic === true ? request.url : typeof topic === 'function' ? topic(request) : topic
-  const member = memberFor?.(request)
-  return names instanceof Promise || member instanceof Promise
+  // If both functions fail, nobody would handle the rejection of the first.
+  const member = isThenable(names) ? callLater(memberFor, request) : memberFor?.(request)
+  return isThenable(names) || isThenable(member)
     ? Promise.all([names, member]).then(([names, member]) => initialTopics(hub, names, member))
     : initialTopics(hub, names, member)
+}
+
+async function callLater (memberFor: TopicSettings['member'], request: FastifyRequest) {
+  return memberFor?.(request)
 }
 
 function initialTopics (

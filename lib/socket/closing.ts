@@ -1,5 +1,7 @@
 import { ABNORMAL } from '../protocol/close.js'
 import type { Protocol } from '../protocol/protocol.js'
+import { nextTick } from '../timers.js'
+import type { Transport } from '../transport/transport.js'
 import type { SocketSettings } from './init.js'
 import { Notifier, type ConnectedSocket } from './notifier.js'
 import { HANDLER_PENDING, INFLATING } from './reading.js'
@@ -47,6 +49,8 @@ export abstract class Closing<Socket extends ConnectedSocket> extends Notifier<S
     this.receiver.discard()
     this.transport.destroy()
     this.protocol.abort()
+    // If the stream is closed already, no event of it follows. Asynchronously, as the 'close' of a stream.
+    if (this.isDisconnected && !this.isEnded) nextTick(notifyClosed, this)
   }
 
   // Of the Sink
@@ -65,6 +69,7 @@ export abstract class Closing<Socket extends ConnectedSocket> extends Notifier<S
   }
 
   closed (): void {
+    if (this.isEnded) return
     const { receiver, transport, protocol } = this
     receiver.stopRate()
     this.disconnect()
@@ -102,4 +107,8 @@ export abstract class Closing<Socket extends ConnectedSocket> extends Notifier<S
   protected override emitClose (): void {
     this.emit('close', this.protocol.closeCode, this.protocol.closeReason)
   }
+}
+
+function notifyClosed (connection: { readonly transport: Transport, closed (): void }): void {
+  connection.transport.inContext(() => { connection.closed() })
 }

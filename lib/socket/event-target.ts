@@ -8,11 +8,7 @@ type AnyFunction = (...args: unknown[]) => unknown
 export interface Emitter {
   on (event: 'message', listener: AnyFunction): unknown
   off (event: 'message', listener: AnyFunction): unknown
-}
-
-interface Entry {
-  readonly type: SocketEventType
-  readonly listener: AnyFunction
+  listeners (event: string): Function[]
 }
 
 export interface ListenerOptions {
@@ -22,16 +18,22 @@ export interface ListenerOptions {
   signal?: AbortSignal | undefined
 }
 
-interface Handler {
-  readonly listener: unknown
-  readonly notify: AnyFunction
+const given = Symbol('given')
+const isHandler = Symbol('isHandler')
+
+/** A listener of the EventEmitter that creates an event object for the one given. */
+interface Wrapped extends AnyFunction {
+  [given]: unknown
+  /** Whether it was set by `onmessage = …` and the like. */
+  [isHandler]: boolean
 }
 
-/** The listeners of an EventTarget, implemented as EventEmitter listeners that create an event object first. */
+/**
+ * The listeners of an EventTarget, implemented as EventEmitter listeners that create an event object first. They are
+ * recorded nowhere else, because `removeAllListeners()` removes them too.
+ */
 export class SocketTarget<Socket> {
   readonly #socket: Socket & Emitter
-  readonly #listeners = new Map<unknown, readonly Entry[]>()
-  readonly #handlers: { [Type in SocketEventType]?: Handler | undefined } = {}
 
   constructor (socket: Socket & Emitter) {
     this.#socket = socket
@@ -45,10 +47,9 @@ export class SocketTarget<Socket> {
       throw new BadListener(type, inspect(listener))
     }
     if (!isSocketEventType(type) || signal?.aborted === true) return
+    if (this.#find(type, listener) !== undefined) return
     signal?.addEventListener('abort', () => { this.remove(type, listener) }, { once: true })
     const socket = this.#socket
-    const known = this.#listeners.get(listener) ?? []
-    if (known.some((entry) => entry.type === type)) return
     const notify = toEmitterListener(type, listener)
     const wrapped = isOnce
       ? (...args: unknown[]) => {
@@ -56,37 +57,37 @@ export class SocketTarget<Socket> {
           return notify.apply(socket, args)
         }
       : notify
-    this.#listeners.set(listener, [...known, { type, listener: wrapped }])
-    socket.on(type as 'message', wrapped)
+    socket.on(type as 'message', Object.assign(wrapped, { [given]: listener, [isHandler]: false }))
   }
 
   remove<Type extends SocketEventType> (type: Type, listener: EventListenerOf<Socket, Type>): void {
-    const wrapped = this.#forget(type, listener)
+    const wrapped = this.#find(type, listener)
     if (wrapped !== undefined) this.#socket.off(type as 'message', wrapped)
   }
 
-  #forget (type: SocketEventType, listener: unknown) {
-    const known = this.#listeners.get(listener)
-    const entry = known?.find((candidate) => candidate.type === type)
-    if (known === undefined || entry === undefined) return undefined
-    this.#listeners.set(listener, known.filter((candidate) => candidate !== entry))
-    return entry.listener
+  #find (type: SocketEventType, listener: unknown): Wrapped | undefined {
+    return this.#wrapped(type).find((wrapped) => wrapped[given] === listener && !wrapped[isHandler])
+  }
+
+  #handler (type: SocketEventType): Wrapped | undefined {
+    return this.#wrapped(type).find((wrapped) => wrapped[isHandler])
+  }
+
+  #wrapped (type: SocketEventType): Wrapped[] {
+    return (this.#socket.listeners(type) as Wrapped[]).filter((listener) => given in listener)
   }
 
   /** Returns the listener set by `onmessage = …` and the like, or null. */
   handler<Type extends SocketEventType> (type: Type): EventListenerOf<Socket, Type> | null {
-    return (this.#handlers[type]?.listener as EventListenerOf<Socket, Type> | undefined) ?? null
+    return (this.#handler(type)?.[given] as EventListenerOf<Socket, Type> | undefined) ?? null
   }
 
   /** Sets the listener of `onmessage = …` and the like. Anything but a function removes it, as in browsers. */
   setHandler<Type extends SocketEventType> (type: Type, listener: EventListenerOf<Socket, Type> | null): void {
-    const before = this.#handlers[type]
-    if (before !== undefined) this.#socket.off(type as 'message', before.notify)
-    this.#handlers[type] = undefined
+    const before = this.#handler(type)
+    if (before !== undefined) this.#socket.off(type as 'message', before)
     if (typeof listener !== 'function') return
-    // Not through add(): the same function may also be passed to addEventListener().
     const notify = toEmitterListener(type, listener)
-    Object.assign(this.#handlers, { [type]: { listener, notify } })
-    this.#socket.on(type as 'message', notify)
+    this.#socket.on(type as 'message', Object.assign(notify, { [given]: listener, [isHandler]: true }))
   }
 }

@@ -136,13 +136,15 @@ export class Receiver extends Reading<ReceiverHost> implements ThrottledConnecti
     this.host.onTaken()
   }
 
-  /** Delivers messages through the PullQueue, until `stopPulling()`. */
+  /** Delivers messages through the PullQueue, until `stopPulling()` was called as often. */
   pull (): PullQueue {
     this.#pullQueue ??= new PullQueue(() => this.#take(), () => this.host.endCode, () => { this.host.onTaken() })
+    this.#pullQueue.iterators++
     return this.#pullQueue
   }
 
   stopPulling (): void {
+    if (--(this.#pullQueue as PullQueue).iterators > 0) return
     this.#pullQueue = undefined
     this.schedule()
   }

@@ -64,14 +64,23 @@ export function isBinaryByDefault (data: Sendable): boolean {
 export function toBuffer (data: Sendable): Buffer {
   if (Buffer.isBuffer(data)) return data
   if (typeof data === 'string') return Buffer.from(data)
-  if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-  if (types.isAnyArrayBuffer(data)) return Buffer.from(data)
+  if (ArrayBuffer.isView(data) || types.isAnyArrayBuffer(data)) return viewOf(data)
   if (data == null) return EMPTY_PAYLOAD
   if (typeof data === 'number') return Buffer.from(String(data))
   if (!Array.isArray(data)) throw new NotSendable(nameOf(data))
-  if (data.every((item) => typeof item === 'number')) return Buffer.from(data)
-  if (data.every((item) => types.isUint8Array(item))) return Buffer.concat(data)
+  // Array.from() fills the holes of a list, which every() skips.
+  const items: unknown[] = Array.from(data)
+  if (items.every((item) => typeof item === 'number')) return Buffer.from(data)
+  if (items.every((item) => types.isUint8Array(item))) return Buffer.concat(data as Uint8Array[])
   throw new NotSendable('a list of other values')
+}
+
+function viewOf (data: ArrayBuffer | SharedArrayBuffer | ArrayBufferView): Buffer {
+  try {
+    return ArrayBuffer.isView(data) ? Buffer.from(data.buffer, data.byteOffset, data.byteLength) : Buffer.from(data)
+  } catch {
+    throw new NotSendable('bytes whose ArrayBuffer was transferred')
+  }
 }
 
 function nameOf (value: object): string {

@@ -3,6 +3,7 @@ import {
   messageOutChannel, pingChannel, type Details, type MessageReport, type PingReport, type ReportChannel
 } from '../diagnostics.js'
 import { BackpressureExceeded } from '../errors.js'
+import { encodeClose } from '../protocol/close.js'
 import { inCallersContext } from '../transport/async-context.js'
 import type { WriteCallback } from '../transport/transport.js'
 import {
@@ -93,6 +94,8 @@ export class Sender extends SendCallbacks<SendingConnection> implements SlowSend
       this.connection.close(code, reason)
       return
     }
+    // Invalid arguments throw now, and the caller may reuse its buffer.
+    encodeClose(code, reason)
     const own = typeof reason === 'string' || reason === undefined ? reason : Buffer.from(reason)
     this.#blobs.inTurn(() => { this.connection.close(code, own) })
   }

@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import { NullInStream, UncleanClose } from '../errors.js'
+import { ConnectionClosed, NotOpen, NullInStream, UncleanClose } from '../errors.js'
 
 /** The socket, as far as its stream uses it. */
 export interface StreamedSocket {
@@ -47,9 +47,14 @@ export function createStream (socket: StreamedSocket, readsValues = false, write
       callback(error)
     }
   })
-  // An 'error' without listeners would end the process. An unclean close is not reported, since the peer caused it.
+  // An 'error' without listeners would end the process.
   stream.on('error', (error) => {
-    if (stream.listenerCount('error') === 1 && !(error instanceof UncleanClose)) socket.emit('error', error)
+    if (stream.listenerCount('error') === 1 && !isOfClose(error)) socket.emit('error', error)
   })
   return stream
+}
+
+/** Whether an error only says that the socket has closed, also for chunks that are written later. */
+function isOfClose (error: Error): boolean {
+  return [UncleanClose, NotOpen, ConnectionClosed].some((Kind) => error instanceof Kind)
 }

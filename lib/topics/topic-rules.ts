@@ -1,5 +1,5 @@
-import findMyWay from 'find-my-way'
 import type { Retention } from '../engine/engine.js'
+import { UrlPatterns } from '../url-patterns.js'
 
 /** The rules of a topic. */
 export interface TopicRules {
@@ -17,14 +17,14 @@ const MAX_FOUND = 10_000
 export class TopicRuleBook {
   readonly #defaults: TopicRules
   readonly #exact = new Map<string, TopicRules>()
-  readonly #router: ReturnType<typeof findMyWay>
-  /** The rules of topics that were looked up in the router. */
+  readonly #patterns: UrlPatterns<TopicRules>
+  /** The rules of topics that were looked up by pattern. */
   readonly #found = new Map<string, TopicRules>()
 
-  /** @param matching the options of the application's router that decide which URLs match a pattern */
-  constructor (defaults: TopicRules, matching: Readonly<Record<string, unknown>> = {}) {
+  /** @param options the options of the application's router */
+  constructor (defaults: TopicRules, options?: Readonly<Record<string, unknown>>) {
     this.#defaults = defaults
-    this.#router = findMyWay(matching)
+    this.#patterns = new UrlPatterns(options)
   }
 
   /** Defines the rules of a pattern or an exact name. Later rules replace earlier ones. */
@@ -34,10 +34,7 @@ export class TopicRuleBook {
       return
     }
     this.#found.clear()
-    const all = { ...this.#defaults, ...rules }
-    const known = this.#router.findRoute('GET', pattern)
-    if (known === null) this.#router.on('GET', pattern, noop, { rules: all })
-    else (known.store as { rules: TopicRules }).rules = all
+    this.#patterns.set(pattern, () => ({ ...this.#defaults, ...rules }))
   }
 
   defineExact (topic: string, rules: Partial<TopicRules>): void {
@@ -52,13 +49,9 @@ export class TopicRuleBook {
   }
 
   #route (topic: string): TopicRules {
-    const found = this.#router.find('GET', topic)
-    const rules = found === null ? this.#defaults : (found.store as { rules: TopicRules }).rules
+    const rules = this.#patterns.find(topic) ?? this.#defaults
     if (this.#found.size >= MAX_FOUND) this.#found.clear()
     this.#found.set(topic, rules)
     return rules
   }
 }
-
-/* c8 ignore next -- this router finds routes, but never calls their handlers */
-function noop (): void {}

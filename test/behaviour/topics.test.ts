@@ -86,9 +86,15 @@ t.test('the handshake is refused if a topic cannot be followed', async (t) => {
     topic: async () => { throw Object.assign(new Error('not yours'), { statusCode: 403 }) }
   }, () => {})
   app.ws('/nobody', { topic: true, presence: () => ({ id: '' }) }, () => {})
+  app.ws('/both', {
+    topic: async () => { throw Object.assign(new Error('not yours'), { statusCode: 403 }) },
+    presence: () => { throw new Error('nobody') }
+  }, () => {})
   t.equal(await statusOf(app.injectWS('/empty')), 400)
   t.equal(await statusOf(app.injectWS('/thrown')), 403)
   t.equal(await statusOf(app.injectWS('/nobody')), 500)
+  // Of two errors the first is the answer, and the other one does not end the process.
+  t.equal(await statusOf(app.injectWS('/both')), 403)
 })
 
 t.test('a handler follows and leaves topics', async (t) => {

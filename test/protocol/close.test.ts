@@ -17,6 +17,9 @@ t.test('an encoded code and reason are decoded unchanged', async (t) => {
   t.match(decodeClose(encodeClose(4000, 'grüß')), { code: 4000, reason: Buffer.from('grüß') })
   t.match(decodeClose(encodeClose(4000, Buffer.from('bye'))), { code: 4000, reason: Buffer.from('bye') })
   t.match(decodeClose(Buffer.alloc(0)), { code: 1005, reason: Buffer.alloc(0) })
+  const bytes = Uint8Array.from(Buffer.from('a bye'))
+  const others = [bytes.subarray(2), new DataView(bytes.buffer, 2), bytes.buffer.slice(2)]
+  for (const reason of others) t.match(decodeClose(encodeClose(4000, reason)), { reason: Buffer.from('bye') })
 })
 
 t.test('a code or reason that may not be sent throws', async (t) => {

@@ -26,6 +26,11 @@ t.test('verifyClient accepts or refuses a client, synchronously or asynchronousl
   t.match(await ask(), { head: /^HTTP\/1\.1 403 [^]*x-why: because/i, body: { message: 'not you' } })
   options.verifyClient = (_info, answer) => { answer(false, 499) }
   t.match(await ask(), { head: ' 499 ' })
+  // `ws` would take the promise for a yes.
+  options.verifyClient = (async () => false) as unknown as typeof options.verifyClient
+  t.match(await ask(), { head: ' 401 ' })
+  options.verifyClient = (async () => true) as unknown as typeof options.verifyClient
+  t.equal(await ask(), 101)
   options.verifyClient = undefined
   t.equal(await ask(), 101)
 })

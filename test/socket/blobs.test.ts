@@ -36,6 +36,18 @@ t.test('an unreadable Blob reports its error, and does not block later ones', as
   t.same(seen, ['behind'])
 })
 
+t.test('a Blob whose arrayBuffer() throws or returns no promise does not block later ones', async (t) => {
+  const { blobs, seen, failures, read, settled } = setUp()
+  const throwing = { arrayBuffer () { throw new Error('closed') } } as unknown as Blob
+  const direct = { arrayBuffer: () => Uint8Array.of(97).buffer } as unknown as Blob
+  blobs.read(throwing, () => { t.fail('no bytes') })
+  blobs.read(direct, (bytes) => { seen.push(bytes.toString()) })
+  read('behind')
+  await settled()
+  t.match(failures, [{ message: 'closed' }])
+  t.same(seen, ['a', 'behind'])
+})
+
 t.test('errors thrown by tasks are reported, and later tasks run', async (t) => {
   const { blobs, seen, failures, read, settled } = setUp()
   blobs.read(new Blob(['x']), () => { throw new Error('of the bytes') })

@@ -1,6 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { constants, deflateRawSync } from 'node:zlib'
 import t from 'tap'
 import { PreparedMessage } from '../../lib/codec/prepared-message.js'
+import { enterPool, leavePool } from '../../lib/deflate/pool.js'
 import { Heartbeat } from '../../lib/socket/heartbeat.js'
 import type { SocketObserver } from '../../lib/socket/observer.js'
 import type { WireSocket } from '../../lib/socket/socket.js'
@@ -131,6 +133,46 @@ t.test('an error thrown while bytes are received terminates that socket, and no 
   t.same(heard, ['a'])
   other.socket.terminate()
   await closeOf(other.socket)
+})
+
+t.test('a socket that is terminated after its connection was lost emits close, while messages wait', async (t) => {
+  const heartbeat = new Heartbeat({ interval: 1_000, timeout: 1_000, idle: false })
+  let isLost = false
+  const { socket, stream, closes } = createMemorySocket({ heartbeat })
+  stream.on('close', () => { isLost = true })
+  // More messages than a socket may handle in one turn.
+  stream.push(Buffer.concat(Array<Buffer>(2_000).fill(clientFrame(1, 'a'))))
+  let count = 0
+  socket.on('message', () => {
+    if (count++ === 0) stream.destroy()
+    if (isLost) socket.terminate()
+  })
+  t.equal(await closeOf(socket), 1006)
+  t.ok(isLost && count < 2_000)
+  t.same(closes, [1006])
+  t.equal(heartbeat.size, 0)
+})
+
+t.test('a socket that is terminated after its connection was lost emits close, while a message is inflated', async (t) => {
+  // All places of the pool are taken, so the message waits.
+  for (let i = 0; i < 4; i++) enterPool(() => {})
+  t.teardown(() => { for (let i = 0; i < 4; i++) leavePool() })
+  const { socket, stream, closes } = createMemorySocket({ isCompressed: true })
+  const lost = new Promise((resolve) => { stream.on('close', resolve) })
+  const compressed = deflateRawSync(Buffer.alloc(2 ** 20), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4)
+  stream.push(clientFrame(2, compressed, { isCompressed: true }))
+  await turn()
+  stream.destroy()
+  await lost
+  await turn()
+  t.equal(socket.readyState, 1)
+  let isInCall = true
+  const closed = new Promise<boolean>((resolve) => { socket.once('close', () => { resolve(isInCall) }) })
+  socket.terminate()
+  socket.terminate()
+  isInCall = false
+  t.equal(await closed, false)
+  t.same(closes, [1006])
 })
 
 t.test('incoming and outgoing messages are published if a channel has subscribers', async (t) => {

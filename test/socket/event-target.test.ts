@@ -1,7 +1,12 @@
 import { EventEmitter } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import type { SocketEvent, WireSocket } from '../../lib/socket/socket.js'
 import { SocketTarget } from '../../lib/socket/event-target.js'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 const setUp = () => {
   const emitter = new EventEmitter()
@@ -125,4 +130,36 @@ t.test('the same function may be a listener and a handler', async (t) => {
   target.setHandler('open', both)
   target.remove('open', both)
   t.equal(emitter.listenerCount('open'), 1)
+})
+
+t.test('listeners and handlers that the emitter has removed can be added again', async (t) => {
+  const { emitter, seen, listener, target } = setUp()
+  const first = listener('first')
+  target.add('open', first, false)
+  target.setHandler('open', first)
+  emitter.removeAllListeners('open')
+  t.equal(target.handler('open'), null)
+  target.add('open', first, false)
+  emitter.emit('open')
+  t.same(seen, ['first open'])
+})
+
+t.test('a removed listener is not kept in memory', async (t) => {
+  const { emitter, target } = setUp()
+  const kept: Array<WeakRef<object>> = []
+  const addAndRemove = (): void => {
+    const listeners = [() => {}, { handleEvent () {} }]
+    for (const listener of listeners) {
+      kept.push(new WeakRef(listener))
+      target.add('open', listener, true)
+      emitter.emit('open')
+      target.add('close', listener, false)
+      target.remove('close', listener)
+    }
+  }
+  addAndRemove()
+  // A WeakRef keeps its target until the end of the turn.
+  await new Promise((resolve) => { setImmediate(resolve) })
+  collectGarbage()
+  t.same(kept.map((listener) => listener.deref()), [undefined, undefined])
 })

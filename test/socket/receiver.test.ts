@@ -302,6 +302,25 @@ t.test('an iterator receives the messages one by one, and listeners receive late
   t.same([await last.next(), await last.next()], [{ done: false, value: 'a' }, { done: true, value: undefined }])
 })
 
+t.test('an iterator that returns ends its waiting calls, and leaves the messages to the other iterators', async (t) => {
+  const { socket, stream } = createMemorySocket()
+  const one = socket[Symbol.asyncIterator]()
+  const other = socket[Symbol.asyncIterator]()
+  const waiting = [one.next(), other.next(), one.next()]
+  await one.return?.()
+  await one.return?.()
+  stream.push(Buffer.concat([clientFrame(1, 'a'), clientFrame(1, 'b')]))
+  t.same(await Promise.all(waiting), [
+    { done: true, value: undefined }, { done: false, value: 'a' }, { done: true, value: undefined }
+  ])
+  t.same(await one.next(), { done: true, value: undefined })
+  t.same(await other.next(), { done: false, value: 'b' })
+  const last = other.next()
+  stream.push(CLOSE)
+  stream.push(null)
+  t.same(await last, { done: true, value: undefined })
+})
+
 t.test('the observer is notified when messages are discarded', async (t) => {
   const timers: Array<() => void> = []
   t.intercept(clockwork, 'setTimeout', {

@@ -70,6 +70,12 @@ t.test('an unsupported value is refused, with its type in the message', async (t
   t.throws(() => toBuffer((() => {}) as never), message('a function'))
   t.throws(() => toBuffer(new Blob([]) as never), message('a Blob: its bytes are await blob.arrayBuffer()'))
   t.throws(() => toBuffer(['text'] as never), message('a list of other values'))
+  // eslint-disable-next-line no-sparse-arrays
+  t.throws(() => toBuffer([, Buffer.from('b')] as never), message('a list of other values'))
+  const transferred = new ArrayBuffer(4)
+  const views = [transferred, new Uint8Array(transferred), new DataView(transferred)]
+  structuredClone(transferred, { transfer: [transferred] })
+  for (const data of views) t.throws(() => toBuffer(data), message('bytes whose ArrayBuffer was transferred'))
 })
 
 t.test('there are three binary types', async (t) => {

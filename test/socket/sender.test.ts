@@ -287,3 +287,16 @@ t.test('a close behind a pending Blob has the reason of its call', async (t) => 
   ])
   socket.terminate()
 })
+
+t.test('invalid arguments of close() throw while a Blob is read too', async (t) => {
+  const { socket, frames, errors } = createMemorySocket()
+  socket.send(new Blob(['first']))
+  t.throws(() => { socket.close(1006) }, { code: 'FST_WIRE_CLOSE_CODE' })
+  const closed = new Promise((resolve) => { socket.send('second', resolve) })
+  socket.close(1000)
+  await closed
+  await turn()
+  t.same(frames().map(({ opcode }) => opcode), [2, 1, 8])
+  t.same(errors, [])
+  socket.terminate()
+})

@@ -67,6 +67,18 @@ t.test('an unclean close without an error listener is ignored, any other error g
   t.match(errors, [{ message: 'mine' }])
 })
 
+t.test('a chunk that is written after the peer has closed destroys the stream, and is no error of the route', async (t) => {
+  const errors: unknown[] = []
+  const { client, socket } = await converse(t, { errorHandler: (error) => { errors.push(error) } })
+  const stream = socket.stream()
+  client.write(closeFrame(1000))
+  await once(socket, 'close')
+  stream.write('too late')
+  await new Promise((resolve) => { stream.on('close', resolve) })
+  t.match(stream.errored, { code: 'FST_WIRE_NOT_OPEN' })
+  t.same(errors, [])
+})
+
 t.test('a stream with schemas reads and writes values', async (t) => {
   const { client, socket } = await converse(t, { schema: { message: {}, send: {} } })
   const stream = socket.stream()
