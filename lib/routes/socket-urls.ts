@@ -1,7 +1,7 @@
 import findMyWay from 'find-my-way'
 import type { RouteKind } from './upgrade-constraint.js'
 
-/** What the plugin knows about a URL before Fastify routes the request. */
+/** The facts about a URL that the plugin needs before Fastify routes the request. */
 export interface SocketUrl {
   routeKind: RouteKind
   /** The longest of the routes with this pattern, in milliseconds. */
@@ -25,8 +25,8 @@ export class SocketUrls {
   readonly #patterns = new Set<string>()
 
   /**
-   * @param options the options of the application's router. Only those about matching are used. Constraints are not,
-   *   because the application's router checks them, and find-my-way cannot reuse their frozen strategies.
+   * @param options the options of the application's router. Only options about matching are used. Constraints are not
+   *   used, because the application's router checks them, and find-my-way cannot reuse their frozen strategies.
    */
   constructor (options: Readonly<Record<string, unknown>> = {}) {
     this.#router = findMyWay({ ...matchingOptions(options), querystringParser: noQuery })
