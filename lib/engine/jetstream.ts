@@ -110,8 +110,8 @@ export class JetStream {
 
   /**
    * Returns the newest message of each subject that matches a pattern. A message that is replaced while the stream is
-   * being read may arrive twice, or not at all, because the server may count it too late. So what was stored meanwhile
-   * is read again.
+   * being read may arrive twice, or not at all, because the server may count it too late. So messages that were stored
+   * meanwhile are read again.
    */
   async newestOfEach (pattern: string): Promise<StoredMessage[]> {
     const last = await this.#lastSequence()
