@@ -7,8 +7,8 @@ import { oursAt, type Peer } from './peers.js'
 import { ROOT } from './place.js'
 
 /**
- * Builds another commit in a work tree of its own, which goes when this process does. Only what the package holds is
- * taken from there: servers and load are those of this commit.
+ * Builds another commit in a temporary work tree, which is removed when this process exits. Only the package is that of
+ * the other commit: the benchmark servers and the load are those of this one.
  */
 export function buildAgainst (ref: string): Peer {
   const git = (...line: string[]): string => execFileSync('git', line, { cwd: ROOT, encoding: 'utf8' }).trim()
@@ -20,7 +20,7 @@ export function buildAgainst (ref: string): Peer {
     git('worktree', 'remove', '--force', tree)
     rmSync(parent, { recursive: true, force: true })
   })
-  // Loaded from there, the packages are the same files.
+  // Both commits are measured with the same dependencies.
   symlinkSync(join(ROOT, 'node_modules'), join(tree, 'node_modules'), 'dir')
   execFileSync('npm', ['run', '--silent', 'build'], { cwd: tree, stdio: ['ignore', 'inherit', 'inherit'] })
   return oursAt(ref, pathToFileURL(join(tree, 'dist/index.js')).href)

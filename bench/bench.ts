@@ -8,33 +8,33 @@ export interface Plan {
   readonly rows: readonly Row[]
   readonly peers: readonly Peer[]
   readonly rounds: number
-  /** Of one peer in one round, in milliseconds. */
+  /** How long a peer is measured in a round, in milliseconds. */
   readonly window: number
-  /** Whether server and load are each held on a core of their own, where that can be done. */
+  /** Whether server and load are each pinned to a core of their own, if the machine allows it. */
   readonly pin: boolean
 }
 
-/** What one peer did in one round. */
+/** The measurement of one peer in one round. */
 export interface Measured extends Sample {
   readonly bytes: number | undefined
   readonly ratio: number | undefined
 }
 
-/** What came of a row: for each peer a measure of each round, or the reason why there is none. */
+/** The result of a row: for each peer the measurements of all rounds, or a note why there are none. */
 export interface Outcome {
   readonly row: Row
   readonly measured: Map<string, Measured[]>
   readonly notes: Map<string, string>
 }
 
-// A server that was warm when it was left, in milliseconds.
+// The warm-up of a server that was measured before, in milliseconds.
 const WARM = 50
-// One message of each of so many sockets takes a tenth of a second and more: a window has to hold several.
+// One message on each of 10,000 sockets takes over a tenth of a second, and a window has to hold several of them.
 const HEAVY = 4
 
 /**
- * Gives every row to every peer, in turn: A, B, C, A, B, C … so that whatever else the machine does falls on all.
- * @param print is told of each row
+ * Measures all peers in turn for each row (A, B, C, A, B, C, …), so that other load of the machine affects all of them.
+ * @param print called with a line for each finished row
  */
 export async function runBench (plan: Plan, print: (line: string) => void): Promise<Outcome[]> {
   const cores = plan.pin ? chooseCores() : undefined
@@ -51,7 +51,7 @@ export async function runBench (plan: Plan, print: (line: string) => void): Prom
   return outcomes
 }
 
-/** The servers of a row stand side by side, and one of them works at a time. */
+/** Keeps the servers of all peers running, and measures one at a time. */
 async function measureHeld (
   outcome: Outcome, peers: readonly Peer[], plan: Plan, cores: Cores | undefined
 ): Promise<void> {
@@ -72,7 +72,7 @@ async function measureHeld (
   }
 }
 
-/** Each round of each peer has a server of its own. */
+/** Starts a new server for each round of each peer. */
 async function measureFresh (
   outcome: Outcome, peers: readonly Peer[], plan: Plan, cores: Cores | undefined
 ): Promise<void> {
@@ -100,7 +100,7 @@ async function measureOnce (
     notes.set(name, note)
     return
   }
-  // A window is short only where someone wants it to be over at once.
+  // A short window asks for a quick run, so its warm-up is short, too.
   const warm = isFirst ? Math.min(row.warm, 3 * plan.window) : WARM
   const sample = await pair.measure({ warm, window: row.heavy ? HEAVY * plan.window : plan.window })
   const list = measured.get(name) ?? []

@@ -8,10 +8,10 @@ const BAR = 11
 const GAP = 3
 const GROUP_GAP = 14
 const TOP = 88
-// Room for a figure behind the longest bar.
+// Leaves room for the figure after the longest bar.
 const LONGEST = WIDTH - LEFT - 90
 
-// Legible on white and on dark grey alike; ours is the one that stands out.
+// Legible on white and on dark grey. The bars of fastify-wire stand out.
 const STYLE = `
   text { font: 12px system-ui, sans-serif; fill: #1f2328 }
   .title { font-size: 15px; font-weight: 600 }
@@ -24,14 +24,14 @@ const STYLE = `
     .peer-0 { fill: #58a6ff } .peer-1 { fill: #8b949e } .peer-2 { fill: #57606a } .peer-3 { fill: #bb8009 } .peer-4 { fill: #3fb950 }
   }`
 
-/** The figures as bars, one group for each line; the longest bar of a group is the costliest peer. */
+/** Draws the figures as bars, a group for each line. The longest bar of a group is the peer with the highest cost. */
 export function drawChart (lines: readonly Line[], title: string): string {
   const drawn = lines.filter(({ unit, values }) => (unit === 'µs' || unit === 'bytes') &&
     Object.keys(values).length > 1)
   const peers = peersOf(drawn)
   const parts: string[] = [
     `<text class="title" x="${MARGIN}" y="24">${escape(title)}</text>`,
-    `<text class="faint" x="${MARGIN}" y="44">CPU time of the server, in microseconds a message; bytes where it says so. Shorter is better.</text>`,
+    `<text class="faint" x="${MARGIN}" y="44">CPU time of the server, in microseconds per message, or bytes where given. Shorter is better.</text>`,
     legend(peers)
   ]
   let y = TOP
@@ -55,7 +55,7 @@ export function drawChart (lines: readonly Line[], title: string): string {
     `<style>${STYLE}\n</style>\n${parts.join('\n')}\n</svg>\n`
 }
 
-/** A chart is read by those who do not know who we are. */
+/** Readers of the chart do not know which project 'ours' is. */
 function publicName (peer: string): string {
   return peer === 'net' ? 'net, raw sockets without a protocol' : peer.replace(/^ours/, 'fastify-wire')
 }
@@ -64,7 +64,7 @@ function legend (peers: readonly string[]): string {
   let x = MARGIN
   return peers.map(publicName).map((name, i) => {
     const at = x
-    // Letters are not measured here: seven pixels each is more than they take.
+    // The width of the text is unknown: seven pixels per letter are enough.
     x += 40 + 7 * name.length
     return `<rect class="peer-${i}" x="${at}" y="58" width="${BAR}" height="${BAR}" rx="2"/><text x="${at + BAR + 6}" y="68">${escape(name)}</text>`
   }).join('\n')

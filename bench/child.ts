@@ -6,19 +6,19 @@ import { moduleUrl } from './place.js'
 interface Question { readonly verb: string, readonly argument: unknown }
 type Message = { readonly answer: unknown } | { readonly error: string } | { readonly ask: true }
 
-/** A command line that runs another one on one core only. */
+/** The start of a command line that runs a program on one core only. */
 export function onCore (core: number | undefined): string[] {
   return core === undefined ? [] : ['taskset', '-c', String(core)]
 }
 
-/** A Node process that answers questions, one at a time. */
+/** A Node.js process that answers questions, one at a time. */
 export class Child {
   readonly #process: ChildProcess
   #exit: string | undefined
-  /** Answers what the child asks back while it works on a question. */
+  /** Answers `askBack()` of the child while it works on a question. */
   onAsk: (() => Promise<unknown>) | undefined
 
-  /** @param module its file in this directory, without the extension */
+  /** @param module the file that it runs, relative to this directory and without its extension */
   constructor (module: string, flags: readonly string[], argument: unknown, core: number | undefined) {
     const line = [
       ...onCore(core), process.execPath, ...process.execArgv, ...flags, fileURLToPath(moduleUrl(module)),
@@ -40,11 +40,7 @@ export class Child {
       const onExit = (): void => { settle(() => { reject(new Error(this.#exit)) }) }
       const onMessage = (message: Message): void => {
         if ('ask' in message) {
-          this.onAsk?.().then((answer) => {
-            child.send({
-              verb: 'answer', argument: answer
-            })
-          }, reject)
+          this.onAsk?.().then((argument) => { child.send({ verb: 'answer', argument }) }, reject)
         } else if ('error' in message) settle(() => { reject(new Error(message.error)) })
         else settle(() => { resolve(message.answer as Answer) })
       }
@@ -67,7 +63,7 @@ export class Child {
   }
 }
 
-/** The other side of `Child`: answers its questions until it goes away. */
+/** The other side of `Child`: answers the questions of the parent until the parent exits. */
 export function answerQuestions (verbs: Record<string, (argument: unknown) => unknown>): void {
   process.on('message', ({ verb, argument }: Question) => {
     if (verb === 'answer') return
@@ -78,7 +74,7 @@ export function answerQuestions (verbs: Record<string, (argument: unknown) => un
   process.on('disconnect', () => { process.exit() })
 }
 
-/** Asks the process that started this one. */
+/** Asks the parent, which answers with `onAsk`. */
 export async function askBack (): Promise<unknown> {
   process.send?.({ ask: true })
   for (;;) {

@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
-/** Whether another process's times can be read here; elsewhere the server is asked for its own. */
+/** Whether the CPU time of other processes can be read here. If not, the servers report their own. */
 export const SEES_PROCESSES = existsSync('/proc/self/stat')
 
 const HAS_NANOSECONDS = existsSync('/proc/self/schedstat')
-// Linux counts utime and stime in hundredths of a second, whatever the kernel's own tick is.
+// Linux reports utime and stime in hundredths of a second, independent of the tick of the kernel; in microseconds.
 const TICK = 10_000
 
-/** The CPU time that all threads of a process have taken, user and system, in microseconds. */
+/** The user and system CPU time of all threads of a process, in microseconds. */
 export function cpuTime (pid: number): number {
   if (!HAS_NANOSECONDS) {
     const [, after] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ') as [string, string]
@@ -22,13 +22,13 @@ export function cpuTime (pid: number): number {
   return nanoseconds / 1000
 }
 
-/** The resident bytes of a process. */
+/** The resident memory of a process, in bytes. */
 export function residentBytes (pid: number): number {
   const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]
   return 1024 * Number(kilobytes)
 }
 
-/** The cores for the server and for the load: one for each where there are two, and a way to hold a process there. */
+/** The cores for the server and the load; undefined with fewer than two cores, or without a way to pin a process. */
 export function chooseCores (): { server: number, load: number } | undefined {
   try {
     const allowed = /^Cpus_allowed_list:\s+(.*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? ''
@@ -43,10 +43,10 @@ export function chooseCores (): { server: number, load: number } | undefined {
   }
 }
 
-/** How many files, sockets among them, a process may have open. */
+/** The limit of open files, including sockets, of a process. */
 export function openFilesLimit (): number {
   try {
-    // Node raises its own limit to this one when it starts.
+    // Node.js raises its soft limit to the hard limit when it starts.
     const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'latin1' }).trim()
     return limit === 'unlimited' ? Infinity : Number(limit)
   } catch {

@@ -7,11 +7,11 @@ export interface Spread {
   readonly rounds: readonly number[]
 }
 
-/** One line of the table: a figure of each peer, and how ours compares with it. */
+/** One line of the table: the figures of all peers, and the ratios of ours to them. */
 export interface Line {
   readonly name: string
   readonly title: string
-  /** Microseconds of CPU time; resident bytes; a part of the whole; how many times as much. */
+  /** Microseconds of CPU time, bytes of resident memory, a part from 0 to 1, or a factor. */
   readonly unit: 'µs' | 'bytes' | 'part' | 'times'
   readonly values: Record<string, Spread>
   /** Ours divided by theirs, round by round. */
@@ -80,7 +80,7 @@ function spreads (outcome: Outcome, figure: (measured: Measured) => number | und
   return values
 }
 
-/** How the cost of a message grows with the number of sockets. */
+/** The factor by which the cost of a message grows with the number of sockets. */
 function growth (few: Line, many: Line): Line {
   const values: Record<string, Spread> = {}
   for (const [peer, { median }] of Object.entries(few.values)) {

@@ -1,5 +1,5 @@
-// What peers that flood the server cost those that do not: how long the event loop stands still, and what fifty
-// polite peers wait for their echoes meanwhile.
+// What peers that flood the server cost other peers: how long the event loop is blocked, and how long fifty polite
+// peers wait for their echoes meanwhile.
 import { createHistogram } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -16,8 +16,8 @@ import type { Stall } from './servers/floods.js'
 const HELP = `npm run bench:floods -- [options]
 
   --floods a,b     only the floods whose names begin with one of these
-  --against REF    also another commit
-  --window MS      for how long each flood is watched at most (default: 3000)
+  --against REF    also measures another commit
+  --window MS      how long each flood is measured at most (default: 3000)
 `
 
 const { values: options } = parseArgs({
@@ -32,14 +32,16 @@ const { values: options } = parseArgs({
 interface Flood {
   readonly name: string
   readonly path: '/count' | '/echo'
-  /** One message of it, or what else is repeated. */
+  /** The bytes that are repeated, usually one message. */
   readonly bytes: Buffer
+  /** How many connections send the flood. */
   readonly clients: number
   readonly isHixie?: boolean
 }
 
+// Per flooding connection.
 const FLOOD_SIZE = 4 * 1_048_576
-const POLITE = 50
+const POLITE_PEERS = 50
 // Between an echo and the next message of a polite peer, in milliseconds.
 const PAUSE = 20
 
@@ -60,15 +62,14 @@ const ALL: readonly Flood[] = [
   { name: '64 B', path: '/count', bytes: small, clients: 1 },
   { name: '64 B, echoed', path: '/echo', bytes: small, clients: 1 },
   { name: 'twenty clients with 64 B, echoed', path: '/echo', bytes: small, clients: 20 },
-  { name: 'frames that are empty', path: '/count', bytes: empty, clients: 1 },
-  { name: 'frames that are empty, echoed', path: '/echo', bytes: empty, clients: 1 },
+  { name: 'empty frames', path: '/count', bytes: empty, clients: 1 },
+  { name: 'empty frames, echoed', path: '/echo', bytes: empty, clients: 1 },
   { name: 'pings', path: '/count', bytes: ping, clients: 1 },
-  { name: 'hixie frames that are empty', path: '/count', bytes: hixie, clients: 1, isHixie: true }
+  { name: 'empty hixie frames', path: '/count', bytes: hixie, clients: 1, isHixie: true }
 ]
 
-const HIXIE_REQUEST = (
-  port: number
-): Buffer => Buffer.from('GET /count HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n' +
+const hixieRequest = (port: number): Buffer => Buffer.from(
+  'GET /count HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n' +
   `Host: 127.0.0.1:${port}\r\nOrigin: http://127.0.0.1:${port}\r\n\r\n`)
 
 interface Result extends Stall {
@@ -92,16 +93,16 @@ async function measure (flood: Flood, peer: Peer, window: number): Promise<Resul
       return connection
     }
     const polite: Connection[] = []
-    for (let i = 0; i < POLITE; i++) polite.push(await open(target('/echo', '')))
+    for (let i = 0; i < POLITE_PEERS; i++) polite.push(await open(target('/echo', '')))
     const flooding: Connection[] = []
     for (let i = 0; i < flood.clients; i++) {
       const to = target(flood.path, 'permessage-deflate; client_no_context_takeover; server_no_context_takeover')
-      flooding.push(await open(to, flood.isHixie === true ? HIXIE_REQUEST(port) : handshakeRequest(to)))
+      flooding.push(await open(to, flood.isHixie === true ? hixieRequest(port) : handshakeRequest(to)))
     }
     const latency = createHistogram()
     let isOver = false
-    for (const connection of polite) speak(connection, latency, () => isOver)
-    // Both sides are warm then.
+    for (const connection of polite) converse(connection, latency, () => isOver)
+    // Time to warm up both processes.
     await delay(300)
     latency.reset()
     await server.ask('begin')
@@ -111,7 +112,7 @@ async function measure (flood: Flood, peer: Peer, window: number): Promise<Resul
     const end = performance.now() + window
     const total = flood.bytes === ping ? Infinity : count * flood.clients
     let messages = 0
-    // It is asked for again and again: a server that stands still answers when it does no longer.
+    // Poll: a server whose event loop is blocked answers later.
     while (performance.now() < end && messages < total) {
       await delay(50)
       messages = await server.ask<number>('messages')
@@ -125,7 +126,8 @@ async function measure (flood: Flood, peer: Peer, window: number): Promise<Resul
   }
 }
 
-function speak (connection: Connection, latency: ReturnType<typeof createHistogram>, isOver: () => boolean): void {
+/** Sends a message after each echo, until it is over. */
+function converse (connection: Connection, latency: ReturnType<typeof createHistogram>, isOver: () => boolean): void {
   let since = 0
   const send = (): void => {
     since = performance.now()
@@ -142,7 +144,7 @@ async function main (): Promise<void> {
   const names = options.floods.split(',')
   const floods = ALL.filter(({ name }) => names.some((begin) => name.startsWith(begin)))
   const peers = options.against === undefined ? [OURS] : [OURS, buildAgainst(options.against)]
-  console.log('flood | peer | loop held up, ms | of it CPU, ms | p99 of polite peers, ms | messages taken')
+  console.log('flood | peer | loop blocked, ms | of which CPU, ms | p99 of polite peers, ms | messages handled')
   for (const flood of floods) {
     for (const peer of peers) {
       const { wall, cpu, p99, messages } = await measure(flood, peer, Number(options.window))

@@ -9,14 +9,14 @@ import { startServer, type Server } from './server.js'
 export interface Cores { readonly server: number, readonly load: number }
 
 /**
- * A server and the process that makes its load, started for one row, with its connections open and its answers checked.
+ * A server and the process that makes its load, for one row. Connections are open and answers checked when it starts.
  */
 export class Pair {
   readonly #server: Server
   readonly #load: Child
   readonly #row: Row
   facts: Facts = {}
-  /** Resident bytes of the server for each connection, where the row asks for them. */
+  /** Resident bytes of the server per connection, if the row measures them. */
   bytes: number | undefined
 
   private constructor (server: Server, load: Child, row: Row) {
@@ -47,7 +47,7 @@ export class Pair {
     if (!memory || this.facts.note !== undefined) return
     const before = await this.#server.settle()
     await this.#load.ask('open', sockets)
-    // What compression keeps, it keeps from the first message on.
+    // Compression contexts are allocated with the first message.
     if (deflate) await this.#load.ask('touch')
     this.bytes = (await this.#server.settle() - before) / (sockets - 1)
   }

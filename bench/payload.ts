@@ -1,7 +1,7 @@
-/** What a fan-out sends to every receiver. */
+/** The message of a fan-out. */
 export const FANOUT_MESSAGE = Buffer.alloc(128, 'fan-out ')
 
-/** Bytes with no pattern, the same in every run. */
+/** Pseudorandom bytes, the same in every run. */
 export function noise (size: number): Buffer {
   const bytes = Buffer.allocUnsafe(size)
   let state = 1
@@ -14,7 +14,7 @@ export function noise (size: number): Buffer {
 
 const WORDS = ['north', 'amber', 'willow', 'ledger', 'copper', 'violet', 'harbour', 'meadow']
 
-/** A JSON text of exactly so many bytes, as an application would send it: records that are alike and never the same. */
+/** A JSON text of exactly `size` bytes, like that of an application: similar records with different values. */
 export function json (size: number): Buffer {
   const random = noise(4 * size)
   const records: object[] = []

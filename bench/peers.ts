@@ -1,7 +1,7 @@
 import { moduleUrl } from './place.js'
 import type { Row } from './rows.js'
 
-/** A server that is given the work. */
+/** A server to be measured. */
 export interface Peer {
   readonly name: string
   readonly takes: (row: Row) => boolean
@@ -18,7 +18,7 @@ export const PEERS: readonly Peer[] = [
   OURS,
   { name: 'ws', takes: always, server: { module: 'servers/ws', entry: ENTRY } },
   { name: '@fastify/websocket', takes: always, server: { module: 'servers/fastify-websocket', entry: ENTRY } },
-  // The floor of Node, which compresses nothing.
+  // Raw sockets of Node.js are the lower bound of the cost. They compress nothing.
   { name: 'net', takes: (row) => !row.deflate, server: { module: 'servers/net', entry: ENTRY } }
 ]
 
@@ -28,15 +28,15 @@ export function oursAt (ref: string, entry: string): Peer {
 }
 
 /**
- * A server that is not ours to write: it echoes on /echo of 127.0.0.1.
- * @param command with `{port}` where the port goes; PORT is in its environment as well
- * @param rows the beginnings of the names of the rows that it takes
+ * A server of any language that echoes on /echo of 127.0.0.1.
+ * @param command its command line, with `{port}` for the port; its environment also has PORT
+ * @param rows prefixes of the names of the rows to measure
  */
 export function nativePeer (command: string, rows: readonly string[]): Peer {
   return { name: 'native', takes: (row) => rows.some((name) => row.name.startsWith(name)), server: { command } }
 }
 
-/** The peers of these names; all of them where none is given. */
+/** The peers of these names, or all peers without a name. */
 export function pickPeers (names: readonly string[]): Peer[] {
   const unknown = names.find((name) => !PEERS.some((peer) => peer.name === name))
   if (unknown !== undefined) {

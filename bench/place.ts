@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url'
 
-// What is built lies one directory deeper, in dist/.
+// The build puts these files one directory deeper, into dist/.
 const isBuilt = import.meta.url.endsWith('.js')
 
-/** The directory of the project. */
+/** The root directory of the project. */
 export const ROOT = fileURLToPath(new URL(isBuilt ? '../..' : '..', import.meta.url))
 
-/** A module of this directory, named without its extension, as it is run now. */
+/** The URL of a module of this directory, source or build, by its name without an extension. */
 export function moduleUrl (name: string): URL {
   return new URL(name + (isBuilt ? '.js' : '.ts'), import.meta.url)
 }

@@ -2,12 +2,12 @@ import { cpus, loadavg } from 'node:os'
 import { styleText } from 'node:util'
 import type { Line, Spread } from './figures.js'
 
-/** The figures as tables: what the server's CPU did, and how long the answers took. */
+/** The figures as tables: CPU time of the server, and latencies. */
 export function report (lines: readonly Line[]): string {
   const peers = peersOf(lines)
   const others = peers.filter((peer) => lines.some(({ ratios }) => peer in ratios))
   const costs = table(
-    ['server CPU, µs a message', ...peers, ...others.map((peer) => `ours ÷ ${peer}`)],
+    ['server CPU, µs per message', ...peers, ...others.map((peer) => `ours ÷ ${peer}`)],
     lines.map((line) => [
       line.title,
       ...peers.map((peer) => showValue(line, peer)),
@@ -19,15 +19,16 @@ export function report (lines: readonly Line[]): string {
       title,
       ...peers.map((peer) => peer in p99 ? `${whole(p50[peer] as Spread)} / ${whole(p99[peer] as Spread)}` : '–')
     ]))
-  return `${costs}\n\n${latencies}\n\nRatios are medians of interleaved rounds, with the least and the greatest.\n` +
-    `The machine has ${cpus().length} cores, and a load average of ${(loadavg()[0] as number).toFixed(1)}; this alone makes it 2.${remarks(lines)}`
+  return `${costs}\n\n${latencies}\n\nRatios are medians of interleaved rounds, with minimum and maximum.\n` +
+    `The machine has ${cpus().length} cores and a load average of ${(loadavg()[0] as number).toFixed(1)}; ` +
+    `the benchmark alone makes it 2.${remarks(lines)}`
 }
 
 export function peersOf (lines: readonly Line[]): string[] {
   return Array.from(new Set(lines.flatMap(({ values, notes }) => [...Object.keys(values), ...Object.keys(notes)])))
 }
 
-/** Everything that was measured, for machines. */
+/** All measurements, for programs to read. */
 export function toJson (lines: readonly Line[], form: { rounds: number, window: number }): string {
   const processors = cpus()
   const machine = {

@@ -1,33 +1,33 @@
 import { openFilesLimit } from './cpu.js'
 
-/** One line of work that every peer is given. */
+/** One kind of work, measured for all peers. */
 export interface Row {
   readonly name: string
   readonly title: string
   readonly load: 'echo' | 'fanout' | 'handshake'
   readonly sockets: number
-  /** Of the payload, in bytes. */
+  /** The length of the payload, in bytes. */
   readonly size: number
-  /** Messages of one socket that are under way at once; of a fan-out, messages in one tick. */
+  /** How many messages of a socket are under way at a time; for a fan-out, the messages per tick. */
   readonly inFlight: number
   readonly tls: boolean
-  /** The payload is JSON, and permessage-deflate is offered. */
+  /** Whether the payload is JSON and permessage-deflate is offered. */
   readonly deflate: boolean
-  /** Resident bytes are taken as well, in a process that is started for each round. */
+  /** Whether resident memory is measured as well, in a new process for each round. */
   readonly memory: boolean
-  /** How long a server that has just started is given before it is measured, in milliseconds. */
+  /** How long a new server is warmed up before it is measured, in milliseconds. */
   readonly warm: number
-  /** Takes so long that it gets a third of the rounds, and longer windows. */
+  /** Whether the row is slow: it has a third of the rounds, and longer windows. */
   readonly heavy: boolean
 }
 
 const PLAIN = { inFlight: 1, tls: false, deflate: false, memory: false, warm: 300, heavy: false }
 const KIB = 1024
 const CROWD = 10_000
-// What a process needs besides the sockets.
+// The files that a process opens besides the sockets.
 const OTHER_FILES = 200
 
-/** @param print is told when the machine cannot hold as many sockets as it should */
+/** @param print called with a line if the limit of open files is too low for all sockets */
 export function allRows (print: (line: string) => void): Row[] {
   const crowd = Math.min(CROWD, openFilesLimit() - OTHER_FILES)
   if (crowd < CROWD) {
@@ -87,7 +87,7 @@ export function allRows (print: (line: string) => void): Row[] {
   ]
 }
 
-/** The rows whose names begin with one of these; all of them where none is given. */
+/** The rows whose names begin with one of these, or all rows without a name. */
 export function pickRows (rows: readonly Row[], names: readonly string[]): Row[] {
   for (const name of names) {
     if (!rows.some((row) => row.name.startsWith(name))) {

@@ -15,14 +15,14 @@ const HELP = `npm run bench -- [options]
   --long               more rounds and longer windows
   --rows a,b           only the rows whose names begin with one of these
   --peers a,b          only these: ours, ws, @fastify/websocket, net
-  --against REF        ours against ours at another commit
-  --native COMMAND     a server that echoes on /echo as well; {port} in the command, or PORT, says where
-  --native-rows a,b    the rows that it takes (default: echo,handshake,crowd)
+  --against REF        compares with another commit
+  --native COMMAND     also measures another server, which echoes on /echo; {port} in the command, or PORT, is its port
+  --native-rows a,b    the rows of that server (default: echo,handshake,crowd)
   --rounds N           how often each peer is measured (default: 3; long: 9)
-  --window MS          for how long each time (default: 300; long: 1500)
-  --no-pin             does not hold server and load on a core each
-  --json FILE          where the figures go (default: bench/results/latest.json)
-  --svg FILE           draws the comparison
+  --window MS          how long each measurement takes (default: 300; long: 1500)
+  --no-pin             does not pin server and load to a core each
+  --json FILE          writes the figures to this file (default: bench/results/latest.json)
+  --svg FILE           draws a chart
 `
 
 const { values: options } = parseArgs({
@@ -76,7 +76,7 @@ async function main (): Promise<void> {
   if (lines.some(({ notes }) => Object.values(notes).some((note) => note.startsWith('failed')))) process.exitCode = 1
 }
 
-// What has to be cleared away is cleared away on exit.
+// A signal runs the 'exit' listeners, which remove work trees and stop servers.
 process.once('SIGINT', () => { process.exit(130) })
 process.once('SIGTERM', () => { process.exit(143) })
 

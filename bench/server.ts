@@ -8,13 +8,13 @@ import type { Peer } from './peers.js'
 import type { Row } from './rows.js'
 import type { Mode } from './servers/serve.js'
 
-/** A server that runs, in a process of its own. */
+/** A running server, in a process of its own. */
 export interface Server {
   readonly pid: number
   readonly port: number
-  /** The CPU time it has taken, in microseconds. */
+  /** Its CPU time so far, in microseconds. */
   cpu (): Promise<number>
-  /** Its resident bytes, after it has given back what it can. */
+  /** Its resident bytes after a garbage collection. */
   settle (): Promise<number>
   stop (): Promise<void>
 }
@@ -37,12 +37,12 @@ export async function startServer ({ server }: Peer, row: Row, core: number | un
   }
 }
 
-// Servers that would outlive this process.
+// Native servers, which would otherwise outlive this process.
 const running = new Set<ChildProcess>()
 process.on('exit', () => { for (const child of running) child.kill('SIGKILL') })
 
 async function startNative (command: string, core: number | undefined): Promise<Server> {
-  if (!SEES_PROCESSES) throw new Error('A native server can be measured only where there is a /proc')
+  if (!SEES_PROCESSES) throw new Error('A native server can be measured only on systems with /proc')
   const port = await freePort()
   const line = [...onCore(core), 'sh', '-c', `exec ${command.replaceAll('{port}', String(port))}`]
   const child = spawn(line[0] as string, line.slice(1), {

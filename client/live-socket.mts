@@ -287,7 +287,7 @@ export class LiveSocket extends (EventTarget as LiveSocketBase) implements WebSo
     this.#setTimer(delay, () => {
       const late = Date.now() - this.#receivedAt - this.#heartbeat
       if (late < 0) this.#watchForSilence()
-      // This client was asleep, so the silence says nothing about the server.
+      // This client was asleep, so the silence does not mean that the connection is dead.
       else if (late > THROTTLED && this.#receivedAt !== 0) this.#probe()
       else this.#onLost(1006, 'silent')
     })

@@ -1,8 +1,8 @@
 import { encodeFrame, isFrame } from '../lib/topics/frames.js'
 
-/** What `send()` accepts. */
+/** The data that `send()` accepts. */
 export type Sendable = string | BufferSource | Blob
-/** What a connection sends. */
+/** A message as a connection sends it. */
 export type Message = string | Uint8Array<ArrayBuffer> | Blob
 
 /** Converts binary data to bytes, and anything else to text, as WebSocket does. */

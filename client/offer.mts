@@ -4,12 +4,12 @@
  *
  *   OFFERED ◀── fails: the backoff first ── NOT_OFFERED ── opens: the server may have restarted ──▶ OFFERED_AGAIN
  *      └────────────── fails ───────────────────▲                                                         │ fails
- *                                                                NEVER_OFFERED: it does not speak it ◀────┘
+ *                                                   NEVER_OFFERED: the server does not support it ◀───────┘
  */
 export type Offer = typeof OFFERED | typeof NOT_OFFERED | typeof OFFERED_AGAIN | typeof NEVER_OFFERED
 
 export const OFFERED = 0
-/** This bit says that the subprotocol is not offered. */
+/** This bit is set in the states in which the subprotocol is not offered. */
 export const NOT_OFFERED = 1
 export const OFFERED_AGAIN = 2
 export const NEVER_OFFERED = 3

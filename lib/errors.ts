@@ -191,7 +191,7 @@ export const ServerNotRunning = createError(
 
 export const NotInjectable = createError(
   'FST_WIRE_INJECT',
-  'injectWS() needs an HTTP/1.1 server, or with { http2: true } an HTTP/2 one and version 13',
+  'injectWS() needs an HTTP/1.1 server; with { http2: true } it needs an HTTP/2 server and version 13',
   500, TypeError)
 
 export const ProtocolNotOffered = createError(
@@ -321,7 +321,7 @@ export const EngineBusy = createError(
 export const PublishTimeout = createError(
   'FST_WIRE_PUBLISH_TIMEOUT',
   'The %s engine did not accept the message within %s ms (publishTimeout): publish it again with the same id, ' +
-  'it is delivered at most once',
+  'so that it is delivered at most once',
   503)
 
 // Faults of the peer.
@@ -350,7 +350,8 @@ export const InvalidUtf8 = fault('FST_WIRE_UTF8', 'Text is not valid UTF-8 (RFC 
 export const CorruptCompression = fault(
   'FST_WIRE_INFLATE', 'A compressed message is not valid DEFLATE data (RFC 7692 §7.2.2)', 1007)
 export const MessageTooBig = fault('FST_WIRE_MESSAGE_SIZE', 'A message is larger than %s, %s bytes', 1009)
-export const TooManyFragments = fault('FST_WIRE_FRAGMENTS', 'A message has more than maxFragments, %s fragments', 1008)
+export const TooManyFragments = fault(
+  'FST_WIRE_FRAGMENTS', 'A message has more fragments than maxFragments, %s', 1008)
 export const BadHixieLength = fault(
   'FST_WIRE_HIXIE_LENGTH', 'The length of a hixie frame has too many bytes', 1002)
 

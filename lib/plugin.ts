@@ -38,7 +38,7 @@ import { createSocketTopics } from './topics/socket-topics.js'
 import { nextTick } from './timers.js'
 import type { PlainSocket } from './socket/typed-socket.js'
 
-/** What the registrations of one application share. */
+/** The state that all registrations of one application share. */
 interface AppState {
   /** The URLs of socket routes. */
   readonly urls: SocketUrls
@@ -215,7 +215,7 @@ function acceptDropInRoutes (
   const { handshakeTimeout: timeout } = resolveDropInSettings(options)
   const accept = (declaring: FastifyInstance, route: DropInRoute): void => {
     const settings = openToUpgrades(declaring, route, options, registration)
-    if (settings !== undefined) addUrls(urls, route, 'shared', settings.handshakeTimeout)
+    if (settings !== undefined) addUrls(urls, urlsOf(route), 'shared', settings.handshakeTimeout)
   }
   for (const early of takeEarlyRoutes(instance)) early.change((route) => { accept(early.instance, route) })
   instance.addHook('onRoute', function (this: FastifyInstance, options) {
@@ -223,22 +223,18 @@ function acceptDropInRoutes (
     if (route.constraints?.['upgrade'] === 'websocket') {
       const declared = route[declaration]
       for (const url of urlsOf(route)) declared?.defineTopics(url)
-      addUrls(urls, route, 'constrained', declared?.handshakeTimeout ?? timeout)
+      addUrls(urls, urlsOf(route), 'constrained', declared?.handshakeTimeout ?? timeout)
     } else if (isDropIn(route)) {
       copySchema(route)
       accept(this, route)
     } else if ([route.method].flat().includes('GET')) {
-      addUrls(resources, route, 'shared', timeout)
+      addUrls(resources, urlsOf(route), 'shared', timeout)
     }
   })
 }
 
-function addUrls (
-  urls: SocketUrls, { url, routePath, prefix, prefixTrailingSlash }: DropInRoute, routeKind: RouteKind, timeout: number
-): void {
-  urls.add(url, routeKind, timeout)
-  // Fastify declares '/' under a prefix with and without the slash, but calls onRoute once.
-  if (routePath === '' && prefix !== '' && prefixTrailingSlash !== 'no-slash') urls.add(`${url}/`, routeKind, timeout)
+function addUrls (urls: SocketUrls, added: readonly string[], routeKind: RouteKind, timeout: number): void {
+  for (const url of added) urls.add(url, routeKind, timeout)
 }
 
 /** The method behind `addHook('onClose')`, which the types omit. It works while the application closes. */
@@ -264,7 +260,7 @@ function closeWithApplication (
         resolve()
       })
       const stop = closeSockets(server.sockets, shutdown)
-      // A handshake may still be accepted whose hooks have finished.
+      // A handshake whose hooks have finished may still be accepted.
       server.on('connection', (socket) => { nextTick(closeSockets, [socket], shutdown) })
     });
     (instance as ClosingInstance).onClose(() => closed)

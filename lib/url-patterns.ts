@@ -25,8 +25,8 @@ export class UrlPatterns<Value> {
   readonly #routers: Router[] = []
 
   /**
-   * @param options the options of the application's router. Only those about matching are used. Constraints are not,
-   *   because the application's router checks them, and find-my-way cannot reuse their frozen strategies.
+   * @param options the options of the application's router. Only options about matching are used. Constraints are not
+   *   used, because the application's router checks them, and find-my-way cannot reuse their frozen strategies.
    */
   constructor (options: Readonly<Record<string, unknown>> = {}) {
     this.#options = { ...matchingOptions(options), querystringParser: noQuery }

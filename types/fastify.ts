@@ -19,7 +19,7 @@ declare module 'fastify' {
   interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
     /**
      * Declares a WebSocket route. Another route may serve GET requests at the same URL.
-     * @throws BadOption, HandlerMissing, and what `app.route()` throws
+     * @throws BadOption, HandlerMissing, and the errors of `app.route()`
      */
     ws (url: string, handler: SocketHandler): this
     /** `Generic` has the types of the request, as for `app.get()`, and `Received` and `Sent` for messages. */

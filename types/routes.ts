@@ -4,7 +4,7 @@ import type {
   RouteGenericInterface, RouteShorthandOptions
 } from 'fastify'
 import type { SocketOptions } from '../lib/options/options.js'
-import type { SocketSchema } from '../lib/options/declaration.js'
+import type { NotForSockets, SocketSchema } from '../lib/options/declaration.js'
 import type { MessageData, Sendable } from '../lib/socket/sendable.js'
 import type { PlainSocket, SchemaSocket, SocketMessages, WithData } from '../lib/socket/typed-socket.js'
 
@@ -55,8 +55,6 @@ type SocketOfGeneric<Generic> = WithData<
 /** Handles the sockets of a route with a type argument. */
 export type GenericSocketHandler<Generic extends SocketGeneric> =
   (this: FastifyInstance, socket: SocketOfGeneric<Generic>, request: FastifyRequest<Generic>) => void | Promise<void>
-
-type NotForSockets = 'errorHandler' | 'exposeHeadRoute' | 'bodyLimit' | 'websocket' | 'schema'
 
 /** The options of a route with a type argument, which also types its hooks. */
 export type GenericRouteOptions<Generic extends SocketGeneric> =

@@ -1,33 +1,35 @@
-import type { Cast } from './harness.js'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FaultControls } from './harness.js'
 
 export interface Case {
   readonly name: string
   /** Whether the engine's server keeps its data when it is killed. */
   readonly persists: boolean
-  /** Whether what was accepted may be gone, as long as each gap is told. */
+  /** Whether accepted messages may be lost, as long as clients are notified of each gap. */
   readonly losesData: boolean
-  readonly fault: (cast: Cast) => Promise<void>
+  readonly fault: (controls: FaultControls) => Promise<void>
 }
 
-const FROZEN = 10_000
+// In milliseconds.
+const FREEZE_TIME = 10_000
 
-const wait = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) })
-
-/** Calls so many times, at even distances within the load. */
-async function spread (times: number, { reached }: Cast, act: (i: number) => Promise<void> | void): Promise<void> {
+/** Calls a function `times` times, evenly spread over the load. */
+async function spread (
+  times: number, { reached }: FaultControls, act: (i: number) => Promise<void> | void
+): Promise<void> {
   for (let i = 0; i < times; i++) {
     await reached((i + 1) / (times + 2))
     await act(i)
   }
 }
 
-const killEngine = (cast: Cast): Promise<void> => spread(5, cast, async () => {
-  await cast.engine.kill()
-  await cast.engine.start()
+const killEngine = (controls: FaultControls): Promise<void> => spread(5, controls, async () => {
+  await controls.engine.kill()
+  await controls.engine.start()
 })
 
-/** The data of the engine's server is replaced by a copy from earlier. */
-async function restoreSnapshot ({ engine, reached }: Cast): Promise<void> {
+/** Replaces the data of the engine's server by a copy from earlier. */
+async function restoreSnapshot ({ engine, reached }: FaultControls): Promise<void> {
   await reached(0.2)
   const restore = await engine.backUp()
   await reached(0.6)
@@ -41,7 +43,7 @@ export const CASES: readonly Case[] = [
     name: '20 dropped engine connections',
     persists: false,
     losesData: false,
-    fault: (cast) => spread(20, cast, () => { cast.proxy.dropAll() })
+    fault: (controls) => spread(20, controls, () => { controls.proxy.dropAll() })
   },
   {
     name: 'a server process killed',
@@ -59,7 +61,7 @@ export const CASES: readonly Case[] = [
     fault: async ({ engine, reached }) => {
       await reached(0.4)
       engine.freeze()
-      await wait(FROZEN)
+      await delay(FREEZE_TIME)
       engine.thaw()
     }
   },
@@ -71,7 +73,7 @@ export const CASES: readonly Case[] = [
       await reached(0.1)
       clients[0]!.stall()
       await reached(0.8)
-      clients[0]!.goOn()
+      clients[0]!.resume()
     }
   },
   { name: 'an old snapshot restored', persists: true, losesData: true, fault: restoreSnapshot },
@@ -79,6 +81,6 @@ export const CASES: readonly Case[] = [
     name: 'rolling restart of all processes',
     persists: false,
     losesData: false,
-    fault: (cast) => spread(3, cast, (i) => cast.restartServer(i))
+    fault: (controls) => spread(3, controls, (i) => controls.restartServer(i))
   }
 ]

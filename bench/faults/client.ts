@@ -1,7 +1,7 @@
 import WebSocket from 'ws'
 import { GAP } from './verdict.js'
 
-/** The part of LiveSocket that is used here: its types need those of browsers, which servers are compiled without. */
+/** The members of LiveSocket that are used here. Its own declarations need the types of browsers. */
 interface LiveSocketLike {
   onmessage: ((event: { readonly data: string }) => void) | null
   ongap: (() => void) | null
@@ -14,14 +14,14 @@ type LiveSocketClass = new (url: () => string, protocols: string[], options: obj
 const MODULE = new URL('../../client/live-socket.mjs', import.meta.url).href
 const BACKOFF = { minBackoff: 200, maxBackoff: 1_000 }
 
-/** Notes what a LiveSocket gets, in order. */
+/** Records the messages and gaps that a LiveSocket receives, in order. */
 export class Client {
   readonly received: number[] = []
   /** The longest time without a message, in milliseconds. */
   longestStall = 0
-  /** Messages that it is not waited for: they were lost, which clients were told or will be. */
-  forgiven = 0
-  /** Whether it was stalled on purpose. */
+  /** Missing messages that the load no longer waits for. */
+  writtenOff = 0
+  /** Whether `stall()` was called. */
   wasStalled = false
   #lastAt = 0
   #socket: LiveSocketLike | undefined
@@ -29,10 +29,10 @@ export class Client {
 
   /**
    * Resolves when the client follows the topic.
-   * @param port called for each connection: the port of a server process that is up
-   * @param noticed called for each message and gap
+   * @param port called for each connection, returns the port of a running server process
+   * @param onReceive called for each message and gap
    */
-  async open (port: () => number, noticed: (message: number) => void): Promise<void> {
+  async open (port: () => number, onReceive: () => void): Promise<void> {
     const { LiveSocket } = await import(MODULE) as { LiveSocket: LiveSocketClass }
     const opened = (connection: WebSocket): void => { this.#connection = connection }
     class Connection extends WebSocket {
@@ -41,27 +41,27 @@ export class Client {
         opened(this)
       }
     }
-    const note = (message: number): void => {
+    const receive = (message: number): void => {
       this.received.push(message)
-      noticed(message)
+      onReceive()
     }
     const socket = new LiveSocket(() => `ws://127.0.0.1:${port()}/faults`, [], { WebSocket: Connection, ...BACKOFF })
     this.#socket = socket
     socket.onmessage = ({ data }) => {
       this.#measure()
-      note(Number.parseInt(data, 10))
+      receive(Number.parseInt(data, 10))
     }
-    socket.ongap = () => { note(GAP) }
+    socket.ongap = () => { receive(GAP) }
     await new Promise<void>((resolve) => { socket.addEventListener('subscribed', resolve, { once: true }) })
   }
 
-  /** Stops reading, as a client in a tunnel does. */
+  /** Stops reading from the connection, as a client that has lost its network. */
   stall (): void {
     this.wasStalled = true
     this.#connection?.pause()
   }
 
-  goOn (): void {
+  resume (): void {
     this.#connection?.resume()
   }
 

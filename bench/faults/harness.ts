@@ -6,18 +6,18 @@ import { ServerProcess } from './server-process.js'
 import { judge, type Verdict } from './verdict.js'
 
 export interface FaultResult extends Verdict {
-  /** Publishes that rejected. */
+  /** How many calls of publish() rejected. */
   readonly rejected: number
-  /** The longest time that a client got nothing, in milliseconds; a client that is stalled on purpose apart. */
+  /** The longest time that a client received nothing, in milliseconds. Clients that a fault stalled are left out. */
   readonly longestStall: number
 }
 
-/** What a fault can do. */
-export interface Cast {
+/** What a fault can break and wait for. */
+export interface FaultControls {
   readonly engine: LocalServer
   readonly proxy: TcpProxy
   readonly clients: readonly Client[]
-  /** Resolves when this part of all messages, from 0 to 1, was published. */
+  /** Resolves when this part of all messages, from 0 to 1, has been published. */
   reached (part: number): Promise<void>
   /** Kills a server process, and starts another in its place. */
   killServer (index: number): Promise<void>
@@ -31,14 +31,14 @@ export interface HarnessOptions {
   readonly messages: number
   readonly clients: number
   readonly processes?: number
-  /** For the server processes. */
+  /** The flags of Node.js for the server processes. */
   readonly execArgv?: readonly string[]
-  /** When the case is given up, in milliseconds. */
+  /** Fails the case after this time, in milliseconds. */
   readonly timeLimit?: number
-  readonly fault: (cast: Cast) => Promise<void>
+  readonly fault: (controls: FaultControls) => Promise<void>
 }
 
-/** Publishes from all processes while something breaks, and compares what was accepted with what the clients got. */
+/** Publishes from all processes during a fault, and compares the accepted messages with those that clients received. */
 export async function runFault (options: HarnessOptions): Promise<FaultResult> {
   const { start, processes = 3, timeLimit = 900_000, fault } = options
   const engine = await start()
@@ -53,7 +53,7 @@ export async function runFault (options: HarnessOptions): Promise<FaultResult> {
       url,
       number: started.length,
       execArgv: options.execArgv ?? [],
-      settled: (accepted) => { load.settled(accepted) }
+      onReport: (accepted) => { load.addAccepted(accepted) }
     })
     started.push(server)
     await server.started()
@@ -61,10 +61,10 @@ export async function runFault (options: HarnessOptions): Promise<FaultResult> {
   }
   let turn = 0
   const nextPort = (): number => {
-    const up = load.servers.filter(({ isGone }) => !isGone)
-    return (up[turn++ % up.length] as ServerProcess).port
+    const running = load.servers.filter(({ isGone }) => !isGone)
+    return (running[turn++ % running.length] as ServerProcess).port
   }
-  const cast: Cast = {
+  const controls: FaultControls = {
     engine,
     proxy,
     clients,
@@ -82,10 +82,8 @@ export async function runFault (options: HarnessOptions): Promise<FaultResult> {
   const timer = setTimeout(() => { load.fail(new Error(`not done in ${timeLimit} ms: ${load.describe()}`)) }, timeLimit)
   try {
     load.servers.push(...await Promise.all(Array.from({ length: processes }, startServer)))
-    await load.within(Promise.all(clients.map((client) => client.open(
-      nextPort, (message) => { load.noticed(message) }
-    ))))
-    await load.within(Promise.all([load.publishAll(), fault(cast)]))
+    await load.within(Promise.all(clients.map((client) => client.open(nextPort, () => { load.update() }))))
+    await load.within(Promise.all([load.publishAll(), fault(controls)]))
     await load.publishEnd()
     return {
       ...judge(load.accepted, clients.map(({ received }) => received)),

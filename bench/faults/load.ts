@@ -1,27 +1,28 @@
 import type { Client } from './client.js'
 import type { ServerProcess } from './server-process.js'
 
-/** The most messages that a process publishes at once, and that the slowest client is behind. */
-const UNDER_WAY = 100
-const BEHIND = 1_000
-/** How many a process is told to publish at a time. */
-const PORTION = 20
-/** When nothing has come for so long, what is missing is not waited for, in milliseconds. */
-const QUIET = 500
+/** How many messages a process may have under way. */
+const MAX_UNDER_WAY = 100
+/** How many messages the slowest client may lag behind. */
+const MAX_LAG = 1_000
+/** How many messages a process publishes per order. */
+const BATCH = 20
+/** If nothing happens for this long, the load stops waiting for missing messages, in milliseconds. */
+const QUIET_INTERVAL = 500
 
-/** Has the processes publish: as fast as they and the clients keep up, and no faster. */
+/** Makes the server processes publish, at the rate at which they and the clients keep up. */
 export class Load {
   readonly servers: ServerProcess[] = []
   readonly accepted: number[] = []
   readonly #total: number
   readonly #clients: readonly Client[]
-  readonly #waiting = new Set<() => void>()
+  readonly #waiters = new Set<() => void>()
   readonly #failed: Promise<never>
   #published = 0
   #turn = 0
   #isQuiet = false
   readonly #timer: NodeJS.Timeout
-  /** Gives the case up. */
+  /** Rejects everything that runs in `within()`. */
   fail: (error: Error) => void = () => {}
 
   constructor (total: number, clients: readonly Client[]) {
@@ -29,7 +30,7 @@ export class Load {
     this.#clients = clients
     this.#failed = new Promise((_resolve, reject) => { this.fail = reject })
     this.#failed.catch(() => {})
-    this.#timer = setInterval(() => { this.#look() }, QUIET)
+    this.#timer = setInterval(() => { this.#checkProgress() }, QUIET_INTERVAL)
   }
 
   stop (): void {
@@ -42,15 +43,16 @@ export class Load {
     return `${this.#published} published, ${this.accepted.length} accepted, under way: ${underWay.join()}, received: ${received.join()}`
   }
 
-  /** A process reports what was accepted. */
-  settled (accepted: readonly number[]): void {
+  addAccepted (accepted: readonly number[]): void {
     for (const message of accepted) this.accepted.push(message)
-    this.#changed()
+    this.update()
   }
 
-  /** A client got a message. */
-  noticed (_message: number): void {
-    this.#changed()
+  /** Checks the awaited conditions again, after a message was accepted, rejected or received. */
+  update (): void {
+    this.#isQuiet = false
+    for (const wake of this.#waiters) wake()
+    this.#waiters.clear()
   }
 
   within<T> (running: Promise<T>): Promise<T> {
@@ -68,7 +70,7 @@ export class Load {
     await this.#until(() => this.servers.every(({ underWay }) => underWay === 0))
   }
 
-  /** One message behind all others, so that a hole before it shows. Resolves when all clients have it. */
+  /** Publishes a last message, so that clients notice a gap before it. Resolves when all clients have received it. */
   async publishEnd (): Promise<void> {
     const count = this.accepted.length
     this.servers[0]!.publish(1)
@@ -78,10 +80,10 @@ export class Load {
   }
 
   #publishSome (): boolean {
-    if (this.#behind() > BEHIND) return false
+    if (this.#lag() > MAX_LAG) return false
     for (let i = 0; i < this.servers.length; i++) {
       const server = this.servers[this.#turn++ % this.servers.length] as ServerProcess
-      const count = Math.min(PORTION, UNDER_WAY - server.underWay, this.#total - this.#published)
+      const count = Math.min(BATCH, MAX_UNDER_WAY - server.underWay, this.#total - this.#published)
       if (server.isGone || count <= 0) continue
       server.publish(count)
       this.#published += count
@@ -90,30 +92,26 @@ export class Load {
     return false
   }
 
-  #behind (): number {
+  /** How many messages the slowest client lags behind, except those that a fault stalled. */
+  #lag (): number {
     let most = 0
-    for (const { received, forgiven, wasStalled } of this.#clients) {
-      if (!wasStalled) most = Math.max(most, this.accepted.length - received.length - forgiven)
+    for (const { received, writtenOff, wasStalled } of this.#clients) {
+      if (!wasStalled) most = Math.max(most, this.accepted.length - received.length - writtenOff)
     }
     return most
   }
 
-  #look (): void {
+  /** Without progress since the last call, the missing messages are lost, or were not in any history: go on without. */
+  #checkProgress (): void {
     if (this.#isQuiet) {
-      for (const client of this.#clients) client.forgiven = Math.max(0, this.accepted.length - client.received.length)
-      this.#changed()
+      for (const client of this.#clients) client.writtenOff = Math.max(0, this.accepted.length - client.received.length)
+      this.update()
     }
     this.#isQuiet = true
   }
 
-  #changed (): void {
-    this.#isQuiet = false
-    for (const wake of this.#waiting) wake()
-    this.#waiting.clear()
-  }
-
   #next (): Promise<void> {
-    return this.within(new Promise((resolve) => { this.#waiting.add(resolve) }))
+    return this.within(new Promise((resolve) => { this.#waiters.add(resolve) }))
   }
 
   async #until (condition: () => boolean): Promise<void> {

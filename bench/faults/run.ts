@@ -5,7 +5,7 @@ import { CASES, type Case } from './cases.js'
 import { runFault, type FaultResult } from './harness.js'
 
 /**
- * What becomes of messages when something breaks under load:
+ * Counts lost, doubled and reordered messages when something breaks under load:
  *
  *   npm run faults [-- --messages 100000 --clients 30 --engine redis --only frozen]
  */
@@ -19,8 +19,8 @@ const { values } = parseArgs({
 })
 
 const COLUMNS = [
-  ['accepted', 9], ['lost', 6], ['doubled', 8], ['disorder', 9], ['told missing', 13],
-  ['gaps told/real', 15], ['rejected', 9], ['stall', 8]
+  ['accepted', 9], ['lost', 6], ['doubled', 8], ['reordered', 10], ['lost in gaps', 13],
+  ['gaps seen/real', 15], ['rejected', 9], ['stall', 8]
 ] as const
 
 const print = (name: string, cells: readonly unknown[]): void => {
@@ -50,9 +50,9 @@ for (const kind of ['redis', 'nats'] as const) {
         clients: Number(values.clients),
         fault
       })
-      const { accepted, lost, doubled, outOfOrder, missing, gapsTold, gapsReal, rejected, longestStall } = result
+      const { accepted, lost, doubled, outOfOrder, missing, gapsSeen, gapsReal, rejected, longestStall } = result
       const stall = `${(longestStall / 1000).toFixed(1)} s`
-      print(name, [accepted, lost, doubled, outOfOrder, missing, `${gapsTold}/${gapsReal}`, rejected, stall])
+      print(name, [accepted, lost, doubled, outOfOrder, missing, `${gapsSeen}/${gapsReal}`, rejected, stall])
       if (isBad(each, result)) failures++
     } catch (error) {
       console.log(`${name.padEnd(48)} ${(error as Error).message}`)

@@ -1,36 +1,34 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { moduleUrl } from '../place.js'
 import type { FromServer, ToServer } from './server.js'
-
-const SCRIPT = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url))
 
 export interface ServerProcessOptions {
   readonly kind: string
   readonly url: string
-  /** Of this publisher: no two processes have the same. */
+  /** The number of this publisher, different for each process. */
   readonly number: number
   readonly execArgv: readonly string[]
-  /** Something was accepted or rejected. */
-  readonly settled: (accepted: readonly number[]) => void
+  /** Called with the accepted messages when some were accepted or rejected. */
+  readonly onReport: (accepted: readonly number[]) => void
 }
 
 /** A server process, from its start to its end. */
 export class ServerProcess {
   port = 0
-  /** How many messages it was told to publish, and has not reported. */
+  /** How many of its messages are neither accepted nor rejected yet. */
   underWay = 0
   rejected = 0
   isGone = false
   readonly #child: ChildProcess
 
-  constructor ({ kind, url, number, execArgv, settled }: ServerProcessOptions) {
-    this.#child = fork(SCRIPT, [kind, url, String(number)], { execArgv: [...execArgv] })
+  constructor ({ kind, url, number, execArgv, onReport }: ServerProcessOptions) {
+    this.#child = fork(moduleUrl('faults/server'), [kind, url, String(number)], { execArgv: [...execArgv] })
     this.#child.on('error', () => {})
     this.#child.on('message', ({ accepted = [], rejected = 0 }: FromServer) => {
       this.underWay -= accepted.length + rejected
       this.rejected += rejected
-      settled(accepted)
+      onReport(accepted)
     })
   }
 
@@ -47,7 +45,7 @@ export class ServerProcess {
     this.#send({ publish: count })
   }
 
-  /** Ends as in a deployment: what it publishes is still accepted, and its clients go elsewhere. */
+  /** Stops the server as a deployment does: its messages are still published, and its clients reconnect elsewhere. */
   async close (): Promise<void> {
     this.isGone = true
     const gone = this.#gone()
@@ -61,7 +59,7 @@ export class ServerProcess {
     const gone = this.#gone()
     this.#child.kill('SIGKILL')
     await gone
-    // Whether these were accepted, nobody knows.
+    // Nobody knows whether the unreported messages were accepted.
     this.underWay = 0
   }
 
@@ -71,7 +69,7 @@ export class ServerProcess {
   }
 
   #send (order: ToServer): void {
-    // A process that ends meanwhile is noticed where it is ended.
+    // A process that was killed before the order is sent is no error: the fault killed it.
     if (this.#child.connected) this.#child.send(order, () => {})
   }
 }

@@ -7,7 +7,7 @@ import { PER_PUBLISHER } from './verdict.js'
 
 /**
  * One of the processes of the fault harness. Arguments: redis or nats, the URL of its server, and the number of this
- * publisher. It serves the topic, publishes as many messages as its parent says, and reports what was accepted.
+ * publisher. It serves the topic, publishes as many messages as the parent orders, and reports which were accepted.
  */
 
 export type ToServer = { readonly publish: number } | { readonly close: true }
@@ -28,7 +28,7 @@ const limits = { publishTimeout: 30_000 }
 const engine = kind === 'redis'
   ? redisEngine({ url, ...limits })
   : natsEngine({ servers: url, maxPerTopic: HISTORY.size, ...limits })
-// Other processes may need the machine while this one starts.
+// The other processes start at the same time and may take all of the CPU.
 const app = fastify({ pluginTimeout: 60_000 })
 await app.register(fastifyWire, { engine, shutdown: { code: 1012, reason: 'restart' } })
 app.ws(TOPIC, { topic: true, history: HISTORY, backpressure: { limit: 1_048_576 } }, () => {})

@@ -1,28 +1,29 @@
-/** A message of the harness is a number: its publisher times this, and how many that one had published before. */
+/** A message of the harness is a number: the number of its publisher times this, plus its index at that publisher. */
 export const PER_PUBLISHER = 10_000_000
 
-/** Stands among the messages of a client where the client was told of a gap. */
+/** Marks a 'gap' event among the messages of a client. */
 export const GAP = -1
 
 export interface Verdict {
   /** Messages whose publish() resolved. */
   readonly accepted: number
-  /** Accepted messages that a client did not get, with no gap told where they are missing. */
+  /** Accepted messages that a client did not receive, without a 'gap' event where they are missing. */
   readonly lost: number
-  /** Accepted messages that a client did not get, and of which a gap was told. */
+  /** Accepted messages that a client did not receive, with a 'gap' event. */
   readonly missing: number
   readonly doubled: number
   readonly outOfOrder: number
-  /** Gaps that clients were told of, and those of them in which accepted messages are missing. */
-  readonly gapsTold: number
+  /** The 'gap' events of all clients. */
+  readonly gapsSeen: number
+  /** The 'gap' events at which accepted messages are missing. */
   readonly gapsReal: number
 }
 
-/** Compares what was accepted with what each client got, in the order in which it got it. */
+/** Compares the accepted messages with the list of each client, which is in the order of receipt. */
 export function judge (accepted: readonly number[], clients: ReadonlyArray<readonly number[]>): Verdict {
   const sorted = accepted.slice().sort((a, b) => a - b)
   const reference = placesIn(clients.reduce((longest, list) => list.length > longest.length ? list : longest, []))
-  let [lost, missing, doubled, outOfOrder, gapsTold, gapsReal] = [0, 0, 0, 0, 0, 0]
+  let [lost, missing, doubled, outOfOrder, gapsSeen, gapsReal] = [0, 0, 0, 0, 0, 0]
   for (const list of clients) {
     const own = placesIn(list)
     const losses = lossesOf(sorted, list, own)
@@ -30,20 +31,20 @@ export function judge (accepted: readonly number[], clients: ReadonlyArray<reado
     missing += losses.missing
     gapsReal += losses.gaps
     const gaps = list.filter((each) => each === GAP).length
-    gapsTold += gaps
+    gapsSeen += gaps
     doubled += list.length - gaps - own.size
     outOfOrder += inversions(list, reference)
   }
-  return { accepted: accepted.length, lost, missing, doubled, outOfOrder, gapsTold, gapsReal }
+  return { accepted: accepted.length, lost, missing, doubled, outOfOrder, gapsSeen, gapsReal }
 }
 
 interface Place {
   readonly index: number
-  /** How many gaps were told before. */
+  /** How many gaps come before. */
   readonly part: number
 }
 
-/** Where each message came first. */
+/** Where each message first occurs. */
 function placesIn (list: readonly number[]): Map<number, Place> {
   const places = new Map<number, Place>()
   let part = 0
@@ -55,8 +56,9 @@ function placesIn (list: readonly number[]): Map<number, Place> {
 }
 
 /**
- * Messages of one publisher come in the order in which they were published, and all clients see one order. A server
- * that lost its data may order anew what it had not acknowledged, which is behind a gap then.
+ * How many messages are out of order. The messages of a publisher arrive in the order in which they were published, and
+ * all clients see the same order. Only across a gap may the order differ: a server that lost its data receives anew
+ * what it had not acknowledged.
  */
 function inversions (list: readonly number[], reference: ReadonlyMap<number, Place>): number {
   const newest = new Map<number, number>()
@@ -65,7 +67,7 @@ function inversions (list: readonly number[], reference: ReadonlyMap<number, Pla
   const seen = new Set<number>()
   for (const message of list) {
     if (message === GAP) before = undefined
-    // A second time is counted as doubled.
+    // A repeated message counts as doubled.
     if (message === GAP || seen.has(message)) continue
     seen.add(message)
     const publisher = Math.floor(message / PER_PUBLISHER)
@@ -79,17 +81,17 @@ function inversions (list: readonly number[], reference: ReadonlyMap<number, Pla
   return count
 }
 
-/** A message is missing between its neighbours of the same publisher: there a gap has to be told. */
+/** Missing messages are lost unless there is a gap between their neighbours of the same publisher. */
 function lossesOf (
   sorted: readonly number[], list: readonly number[], places: ReadonlyMap<number, Place>
 ): { lost: number, missing: number, gaps: number } {
   const parts = list.filter((message) => message === GAP).length
-  const told = new Set<number>()
+  const realGaps = new Set<number>()
   let [lost, missing, run, before, publisher] = [0, 0, 0, 0, -1]
   const end = (part: number): void => {
     if (part > before) missing += run
     else lost += run
-    if (run > 0) for (let gap = before; gap < part; gap++) told.add(gap)
+    if (run > 0) for (let gap = before; gap < part; gap++) realGaps.add(gap)
     run = 0
     before = part
   }
@@ -105,5 +107,5 @@ function lossesOf (
     else end(place.part)
   }
   end(parts)
-  return { lost, missing, gaps: told.size }
+  return { lost, missing, gaps: realGaps.size }
 }

@@ -1,23 +1,26 @@
 import { connect as connectNet, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { losePatience, PATIENCE } from './patience.js'
+import { ANSWER_TIMEOUT, startAnswerTimeout } from './answer-timeout.js'
 
 export interface Target {
   readonly port: number
   readonly path: string
   readonly tls: boolean
-  /** What is offered in Sec-WebSocket-Extensions, or ''. */
+  /** The value of Sec-WebSocket-Extensions, or ''. */
   readonly extensions: string
 }
 
-// All connections read into one buffer in turn, and keep nothing of it.
+// All connections read into the same buffer, and keep no reference to it.
 const buffer = Buffer.allocUnsafeSlow(256 * 1024)
 
-// The source address of what is opened, when it is not the usual one.
+// The source address of new connections; undefined is the default address.
 let sourceAddress: string | undefined
 let addresses = 1
 
-/** The ports of an address have run out. Only Linux has the whole of 127.0.0.0/8 on its loopback. */
+/**
+ * Switches to another source address when the ports of one have run out. Only on Linux do all addresses of 127.0.0.0/8
+ * belong to the loopback interface.
+ */
 function useNextAddress (exhausted: string | undefined): boolean {
   if (exhausted !== sourceAddress) return true
   if (process.platform !== 'linux' || addresses === 254) return false
@@ -35,18 +38,18 @@ export function handshakeRequest ({ port, path, extensions }: Target): Buffer {
 }
 
 /**
- * A raw socket behind a handshake. What arrives is only told to `onBytes`:
+ * A raw socket that has done a handshake. All bytes that arrive later go to `onBytes`:
  *
- *   handshake ──head of a 101──▶ whatever `onBytes` is set to
+ *   handshake ──101──▶ open, `onBytes` is called ──▶ closed, by `close()` or with a failure
  */
 export class Connection {
   readonly socket: Socket
-  /** The head of the answer. */
+  /** The head of the response. */
   head = ''
-  /** Is given the bytes in a buffer that the next read overwrites. */
+  /** Receives the bytes in a buffer that the next read overwrites. */
   onBytes: (length: number, bytes: Buffer) => void
   #fail: (error: Error) => void
-  /** Bytes that have come of those that are waited for, and when they were asked for. */
+  /** For the load: how many bytes of the current answers have arrived, and when their messages were sent. */
   received = 0
   since = 0
 
@@ -88,7 +91,7 @@ export class Connection {
     }
   }
 
-  /** Whom to tell when the connection breaks; it may not, in a benchmark. */
+  /** Sets the callback for a connection that fails or closes. In a benchmark, none may. */
   onFailure (fail: (error: Error) => void): void {
     this.#fail = fail
   }
@@ -98,11 +101,11 @@ export class Connection {
     this.socket.destroy()
   }
 
-  /** Sends, and collects the answer until `isWhole` says so. */
+  /** Sends bytes, and collects the answer until `isWhole` returns true. */
   async converse (bytes: Buffer, isWhole: (answer: Buffer) => boolean): Promise<Buffer> {
     return await new Promise((resolve, reject) => {
       const pieces: Buffer[] = []
-      const end = losePatience(() => { reject(new Error(`no whole answer came in ${PATIENCE} s`)) })
+      const end = startAnswerTimeout(() => { reject(new Error(`no complete answer within ${ANSWER_TIMEOUT} s`)) })
       this.#fail = reject
       this.onBytes = (length, piece) => {
         pieces.push(Buffer.from(piece.subarray(0, length)))
@@ -120,13 +123,9 @@ export class Connection {
     const end = this.head.indexOf(HEAD_END)
     if (end < 0) return
     if (!this.head.startsWith('HTTP/1.1 101 ')) {
-      this.#fail(
-        new Error(`the handshake was answered ${this.head.slice(0, end)}`)
-      )
+      this.#fail(new Error(`the handshake was answered with ${this.head.slice(0, end)}`))
     } else if (this.head.length > end + HEAD_END.length) {
-      this.#fail(
-        new Error('bytes came behind the handshake that nobody asked for')
-      )
+      this.#fail(new Error('the server sent bytes after its handshake'))
     } else opened(this)
   }
 }

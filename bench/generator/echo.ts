@@ -6,18 +6,18 @@ import { BINARY, clientFrame, COMPRESSED, decodeFrame, TEXT } from './frames.js'
 import { HeldConnections, type Facts, type Load } from './load.js'
 import type { Meter } from './meter.js'
 
-// RFC 7692 §7.2.1: what ends a flushed block is not sent.
+// RFC 7692 §7.2.1: these bytes at the end of a flushed block are not sent.
 const BLOCK_END = Buffer.from([0x00, 0x00, 0xff, 0xff])
 
 /**
- * Each connection sends its messages, a batch of all that may be in flight in one write, and the next batch when the
- * last byte of the answers is there. Bytes are counted; only the first answer is read.
+ * Each connection sends a batch of all messages that may be in flight in one write, and the next batch when the last
+ * byte of the answers has arrived. Only the first answer is decoded, later bytes are counted.
  */
 export class EchoLoad extends HeldConnections implements Load {
   readonly #payload: Buffer
   readonly #frame: Buffer
   readonly #batch: Buffer
-  /** How many bytes answer a batch; known when the first answer has been read. */
+  /** The length of the answers to a batch, in bytes; known after the first answer. */
   #expected = Infinity
 
   constructor (row: Row, target: Target, meter: Meter) {
@@ -42,12 +42,10 @@ export class EchoLoad extends HeldConnections implements Load {
     }
     const isCompressed = (frame.first & COMPRESSED) !== 0
     const payload = isCompressed
-      ? inflateRawSync(Buffer.concat([frame.payload, BLOCK_END]), {
-        finishFlush: constants.Z_SYNC_FLUSH
-      })
+      ? inflateRawSync(Buffer.concat([frame.payload, BLOCK_END]), { finishFlush: constants.Z_SYNC_FLUSH })
       : frame.payload
     if ((frame.first & ~COMPRESSED) !== (this.row.deflate ? TEXT : BINARY) || !payload.equals(this.#payload)) {
-      throw new Error('the echo is not what was sent')
+      throw new Error('the echo differs from the message')
     }
     this.#expected = this.row.inFlight * frame.length
     if (!this.row.deflate) return {}
@@ -71,11 +69,11 @@ export class EchoLoad extends HeldConnections implements Load {
       connection.received += length
       if (connection.received < this.#expected) return
       if (connection.received > this.#expected) {
-        connection.socket.destroy(new Error('more bytes came than answer what was sent'))
+        connection.socket.destroy(new Error('the answers are longer than expected'))
         return
       }
       const now = performance.now()
-      this.meter.tell(this.row.inFlight, connection.since, now)
+      this.meter.record(this.row.inFlight, connection.since, now)
       if (this.isRunning) this.#send(connection, now)
       else this.finishOne()
     }

@@ -6,8 +6,8 @@ import { HeldConnections, type Facts, type Load } from './load.js'
 import type { Meter } from './meter.js'
 
 /**
- * The first connection asks for a round of messages to all connections, itself included, and for the next one when
- * every byte of that has arrived.
+ * The first connection requests a round of messages to all connections, including itself, and the next round when all
+ * bytes of the last one have arrived.
  */
 export class FanoutLoad extends HeldConnections implements Load {
   readonly #trigger: Buffer
@@ -27,7 +27,7 @@ export class FanoutLoad extends HeldConnections implements Load {
       connection.converse(i === 0 ? this.#trigger : Buffer.alloc(0), isWhole)))
     for (const answer of answers) {
       if (!readMessages(answer).every((message) => message.equals(FANOUT_MESSAGE))) {
-        throw new Error('a receiver got something else than was sent')
+        throw new Error('a receiver received a different message')
       }
     }
     this.reattach(this.connections)
@@ -52,7 +52,7 @@ export class FanoutLoad extends HeldConnections implements Load {
       this.#received += length
       if (this.#received < this.#expected) return
       const now = performance.now()
-      this.meter.tell(this.connections.length * this.row.inFlight, this.#since, now)
+      this.meter.record(this.connections.length * this.row.inFlight, this.#since, now)
       if (this.isRunning) this.#send(now)
       else this.finishOne()
     }

@@ -2,10 +2,10 @@ const MASK = Buffer.from([0x12, 0x34, 0x56, 0x78])
 
 export const TEXT = 0x81
 export const BINARY = 0x82
-/** RFC 7692 §6: the first bit behind FIN says that the payload is compressed. */
+/** RFC 7692 §6: RSV1, the bit of a compressed message. */
 export const COMPRESSED = 0x40
 
-/** A whole message as a client sends it: one masked frame (RFC 6455 §5.2). */
+/** A complete message of a client: one masked frame (RFC 6455 §5.2). */
 export function clientFrame (first: number, payload: Buffer): Buffer {
   const head = frameHead(first, payload.length)
   head[1] = (head[1] as number) | 0x80
@@ -31,11 +31,11 @@ function frameHead (first: number, length: number): Buffer {
 export interface Frame {
   readonly first: number
   readonly payload: Buffer
-  /** Of the whole frame, in bytes. */
+  /** The length of the frame with its head, in bytes. */
   readonly length: number
 }
 
-/** The frame that begins here, masked or not, when it is complete; to check an answer, not to count many. */
+/** The first frame of `bytes`, masked or not; undefined while it is incomplete. Too slow for the measurement itself. */
 export function decodeFrame (bytes: Buffer): Frame | undefined {
   if (bytes.length < 2) return undefined
   const short = (bytes[1] as number) & 0x7f

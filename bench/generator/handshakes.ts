@@ -3,7 +3,7 @@ import { Connection, handshakeRequest, type Target } from './connection.js'
 import type { Facts, Load } from './load.js'
 import type { Meter } from './meter.js'
 
-/** Opens connections, a few at once, and closes each when its handshake has been answered. */
+/** Opens several connections at a time, and closes each after its handshake. */
 export class HandshakeLoad implements Load {
   readonly #row: Row
   readonly #target: Target
@@ -23,9 +23,9 @@ export class HandshakeLoad implements Load {
 
   async check (): Promise<Facts> {
     const { head } = await this.#openOne()
-    // The key is the one of RFC 6455 §1.3, and so is the answer.
+    // Key and accept value are those of RFC 6455 §1.3.
     if (!/^sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r$/im.test(head)) {
-      throw new Error('the handshake is not answered with the accept key')
+      throw new Error('the response to the handshake has no valid Sec-WebSocket-Accept')
     }
     return {}
   }
@@ -36,10 +36,10 @@ export class HandshakeLoad implements Load {
       while (this.#isRunning) {
         const began = performance.now()
         await this.#openOne()
-        this.#meter.tell(1, began, performance.now())
+        this.#meter.record(1, began, performance.now())
       }
     }))
-    // stop() tells of a failure.
+    // stop() rejects with a failure.
     this.#lanes.catch(() => {})
   }
 

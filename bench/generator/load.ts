@@ -1,24 +1,25 @@
 import type { Row } from '../rows.js'
 import { Connection, handshakeRequest, type Target } from './connection.js'
 import type { Meter, Work } from './meter.js'
-import { losePatience, PATIENCE } from './patience.js'
+import { ANSWER_TIMEOUT, startAnswerTimeout } from './answer-timeout.js'
 
-/** What was found out before anything is measured. */
+/** The result of the check before the measurement. */
 export interface Facts {
-  /** Why this server cannot do this work. */
+  /** Why the server cannot do this row. */
   readonly note?: string
-  /** Bytes of an answer's payload for each byte of the message, where it is compressed. */
+  /** The compressed size of an answer divided by the size of the message. */
   readonly ratio?: number
 }
 
 export interface Load extends Work {
-  /** Opens connections until there are so many. */
+  /** Opens connections until `count` are open. */
   open (count: number): Promise<void>
-  /** Proves that the server answers rightly. */
+  /** Checks that the server answers correctly. */
   check (): Promise<Facts>
 }
 
-const AT_ONCE = 64
+// Handshakes under way at a time.
+const CONCURRENCY = 64
 
 /** The connections of a load that keeps them open. */
 export abstract class HeldConnections {
@@ -26,7 +27,7 @@ export abstract class HeldConnections {
   protected readonly row: Row
   protected readonly meter: Meter
   protected isRunning = false
-  /** Answers that are still to come. */
+  /** How many connections still wait for an answer. */
   protected pending = 0
   readonly #target: Target
   #settle: { resolve: () => void, reject: (error: Error) => void } | undefined
@@ -51,18 +52,18 @@ export abstract class HeldConnections {
       }
     }
     let opening = 0
-    await Promise.all(Array.from({ length: AT_ONCE }, openSome))
+    await Promise.all(Array.from({ length: CONCURRENCY }, openSome))
   }
 
-  /** Sets what a connection does with what it receives. */
+  /** Sets `onBytes` of a connection. */
   protected abstract attach (connection: Connection): void
 
-  /** One answer came, and no message was sent after it. */
+  /** Called for the last answer of a connection, after `stop()`. */
   protected finishOne (): void {
     if (--this.pending === 0) this.#settle?.resolve()
   }
 
-  /** Gives connections back to the load after a conversation that was checked. */
+  /** Takes connections back after `converse()` has used them. */
   protected reattach (connections: readonly Connection[]): void {
     for (const connection of connections) {
       connection.onFailure(this.#onFailure)
@@ -74,8 +75,8 @@ export abstract class HeldConnections {
     this.isRunning = false
     if (this.#failure !== undefined) throw this.#failure
     if (this.pending === 0) return
-    const end = losePatience(() => {
-      this.#settle?.reject(new Error(`${this.pending} answers did not come in ${PATIENCE} s`))
+    const end = startAnswerTimeout(() => {
+      this.#settle?.reject(new Error(`${this.pending} answers are missing after ${ANSWER_TIMEOUT} s`))
     })
     try {
       await new Promise<void>((resolve, reject) => { this.#settle = { resolve, reject } })

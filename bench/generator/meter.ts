@@ -1,43 +1,44 @@
 import { createHistogram } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
-import { PATIENCE } from './patience.js'
+import { ANSWER_TIMEOUT } from './answer-timeout.js'
 
+/** In milliseconds. */
 export interface Timing {
-  /** Before the window, and the window itself, in milliseconds. */
+  /** The time to warm up before the window. */
   readonly warm: number
   readonly window: number
 }
 
-/** What one window measured. */
+/** The measurement of one window. */
 export interface Sample {
-  /** CPU time of the server for one operation, in microseconds. */
+  /** CPU time of the server per operation, in microseconds. */
   readonly cost: number
   readonly perSecond: number
-  /** From the first byte sent to the last one received, in microseconds. */
+  /** Latencies from the first byte sent to the last byte received, in microseconds. */
   readonly p50: number
   readonly p99: number
 }
 
-/** Something that keeps the server busy between `start` and the end of `stop`, and tells a meter of each operation. */
+/** Keeps the server busy from `start()` until `stop()` resolves, and records each operation with a meter. */
 export interface Work {
   start (): void
   stop (): Promise<void>
 }
 
-/** Counts operations against the CPU time of the server. */
+/** Divides the CPU time of the server by the number of operations. */
 export class Meter {
   readonly #readCpu: () => number | Promise<number>
   readonly #latency = createHistogram()
   #count = 0
   #isOpen = false
 
-  /** @param readCpu in microseconds */
+  /** @param readCpu returns the CPU time of the server, in microseconds */
   constructor (readCpu: () => number | Promise<number>) {
     this.#readCpu = readCpu
   }
 
-  /** `operations` that were begun together, at `since` of `performance.now()`, are done at `now`. */
-  tell (operations: number, since: number, now: number): void {
+  /** Records operations that started together at `since` and ended at `now`, times of `performance.now()`. */
+  record (operations: number, since: number, now: number): void {
     if (!this.#isOpen) return
     this.#count += operations
     this.#latency.record(Math.max(1, Math.round(1000 * (now - since))))
@@ -51,13 +52,13 @@ export class Meter {
     const cpuBefore = await this.#readCpu()
     const began = performance.now()
     this.#isOpen = true
-    // On a machine that is busy with other things a packet may be lost, and come again much later.
-    for (let windows = 1000 * PATIENCE / window; windows > 0 && this.#count === 0; windows--) await delay(window)
+    // On a busy machine a packet may be lost and sent again much later, so a window may be empty.
+    for (let windows = 1000 * ANSWER_TIMEOUT / window; windows > 0 && this.#count === 0; windows--) await delay(window)
     const cpu = await this.#readCpu() - cpuBefore
     const elapsed = performance.now() - began
     this.#isOpen = false
     await work.stop()
-    if (this.#count === 0) throw new Error(`nothing was answered in ${PATIENCE} s`)
+    if (this.#count === 0) throw new Error(`no answer within ${ANSWER_TIMEOUT} s`)
     return {
       cost: cpu / this.#count,
       perSecond: this.#count / elapsed * 1000,

@@ -7,17 +7,17 @@ import { FanoutLoad } from './fanout.js'
 import { HandshakeLoad } from './handshakes.js'
 import { Meter, type Timing } from './meter.js'
 
-/** What the process that makes the load is started with. */
+/** The argument of the process that makes the load. */
 export interface Assignment {
   readonly row: Row
+  /** The port and process id of the server. */
   readonly port: number
-  /** Of the server. */
   readonly pid: number
 }
 
 const LOADS = { echo: EchoLoad, fanout: FanoutLoad, handshake: HandshakeLoad }
 
-// A client that keeps its own context from message to message would not send the same bytes each time.
+// With context takeover, the same message would not be compressed to the same bytes each time.
 const OFFER = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover'
 
 const { row, port, pid } = JSON.parse(process.argv[2] as string) as Assignment

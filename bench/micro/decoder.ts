@@ -5,10 +5,10 @@ import { BINARY, clientFrame } from '../generator/frames.js'
 import { noise } from '../payload.js'
 import type { Case } from './measure.js'
 
-// What a read brings at most.
+// The size of the receive buffer: no read is longer.
 const CHUNK = 65_536
 
-/** Takes each payload, as a protocol does. */
+/** Copies each payload, as a protocol does. */
 class Counter implements FrameHandler {
   frames = 0
   latest: Buffer | undefined
@@ -24,7 +24,7 @@ class Counter implements FrameHandler {
   fault (error: Error): void { throw error }
 }
 
-/** Chunks full of whole frames. Payloads are unmasked in place, which masks them again the next time. */
+/** Each chunk is full of complete frames. They are unmasked in place, so every second pass masks them again. */
 export const decoderCases: Case[] = [64, 1024, 16_384].map((bytes) => {
   const frame = clientFrame(BINARY, noise(bytes))
   const count = Math.max(1, Math.floor(CHUNK / frame.length))

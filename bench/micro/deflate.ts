@@ -1,12 +1,12 @@
-// What compression costs: node --expose-gc --import @tapjs/typescript/import bench/micro/deflate.ts
+// Measures compression: node --expose-gc --import ./test/loader/register.js bench/micro/deflate.ts [PART]
 //
 //   levels   time and ratio of the compressor for JSON of several sizes, and of the decompressor
-//   ways     our contexts, run on the spot and in the thread pool, against what node:zlib has for one message
-//   windows  the same by window and memory
-//   hostile  what the slowest messages that fit the bounds take
+//   ways     our contexts, synchronous and in the thread pool, against the functions of node:zlib for one message
+//   windows  time and ratio by window and memory level
+//   hostile  the slowest messages within the limits of synchronous work
 //   memory   resident bytes of a context that is kept for a connection
 //
-// Without a name all of them, 20 s.
+// Without a name it runs all parts, in about 20 s.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
@@ -82,7 +82,7 @@ const percent = (part: number, whole: number): string => `${(100 * part / whole)
 
 const parts: Record<string, () => void | Promise<void>> = {
   levels () {
-    console.log('\nJSON, by level: µs to deflate and what is left; then µs to inflate (window 15, memLevel 8)')
+    console.log('\nJSON, by level: µs to deflate and ratio; then µs to inflate (window 15, memLevel 8)')
     console.log('bytes  ', [1, 2, 3, 4, 5, 6].map((level) => `        level ${level}`).join(''), '  inflate')
     for (const size of SIZES) {
       const payload = json(size)
@@ -101,7 +101,7 @@ const parts: Record<string, () => void | Promise<void>> = {
 
   async ways () {
     console.log(
-      '\nJSON at level 3: CPU µs of one message; ours on the spot, ours in the pool (latency behind it), deflateRawSync/inflateRawSync'
+      '\nJSON at level 3, CPU µs of one message: synchronous, in the pool (with latency), deflateRawSync/inflateRawSync'
     )
     for (const size of SIZES) {
       const payload = json(size)
@@ -121,7 +121,7 @@ const parts: Record<string, () => void | Promise<void>> = {
   },
 
   windows () {
-    console.log('\nJSON at level 3, by window bits and memLevel: µs to deflate and what is left')
+    console.log('\nJSON at level 3, by window bits and memLevel: µs to deflate and ratio')
     const settings = [[15, 8], [15, 9], [15, 4], [13, 6], [12, 5], [11, 4], [10, 3], [9, 1]] as const
     console.log('bytes  ', settings.map(([windowBits, memLevel]) => `${windowBits}/${memLevel}`.padStart(16)).join(''))
     for (const size of SIZES.slice(1)) {
@@ -148,7 +148,7 @@ const parts: Record<string, () => void | Promise<void>> = {
 
   memory () {
     console.log(
-      '\nresident bytes of a context that is kept for a connection, after 32 KiB went through it; each in a process of its own'
+      '\nresident bytes of a context that is kept for a connection, after 32 KiB; each measured in a process of its own'
     )
     for (const bits of ['15/8', '15/4', '13/6', '12/5', '11/4', '10/3', '9/1']) {
       const of = (kind: string): string => spawnSync(process.execPath, [
@@ -161,7 +161,7 @@ const parts: Record<string, () => void | Promise<void>> = {
 
 const MANY = 1_000
 
-/** Runs in a process of its own. */
+/** Prints the resident bytes of a context; runs in a process of its own. */
 function measureContexts (kind: string, bits: string): void {
   const [windowBits, memLevel] = bits.split('/').map(Number) as [number, number]
   const payload = json(32_768)
@@ -173,7 +173,7 @@ function measureContexts (kind: string, bits: string): void {
       return deflater
     }
     const inflater = createInflater(agreed(true, windowBits))
-    if (inflater.inflate(compressed, Infinity) === undefined) throw new Error('not on the spot')
+    if (inflater.inflate(compressed, Infinity) === undefined) throw new Error('the message is too large for synchronous work')
     return inflater
   }
   const kept = [open()]
@@ -184,7 +184,7 @@ function measureContexts (kind: string, bits: string): void {
   console.log(Math.round((process.memoryUsage.rss() - before) / MANY))
 }
 
-/** Blocks that hold nothing but a code table of full size, 38.5 bytes each, as many as are decompressed on the spot. */
+/** Blocks of nothing but a code table of full size, 38.5 bytes each, as many as are decompressed synchronously. */
 function codeTables (): Buffer {
   const bytes: number[] = []
   let bit = 0

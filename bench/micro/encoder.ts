@@ -3,7 +3,7 @@ import { BINARY, TEXT } from '../../lib/codec/opcode.js'
 import { noise } from '../payload.js'
 import type { Case } from './measure.js'
 
-/** A chunk that is written over and over. */
+/** Overwrites the same chunk again and again. */
 class Slab implements Output {
   readonly isStalled = false
   readonly chunk = Buffer.allocUnsafeSlow(65_536)

@@ -1,23 +1,23 @@
-/** One operation to be timed, alone in this process. */
+/** An operation to be timed. */
 export interface Case {
   readonly name: string
-  /** Bytes that one operation goes through. */
+  /** How many bytes an operation processes. */
   readonly bytes: number
   readonly run: (operations: number) => void
 }
 
 export interface Timed {
-  /** Of one operation, in nanoseconds: the median of the passes, and the least. */
+  /** The time of an operation, in nanoseconds: median and minimum of the passes. */
   readonly median: number
   readonly min: number
 }
 
 const PASSES = 9
 
-/** @param window how long a pass takes, in milliseconds */
+/** @param window the length of a pass, in milliseconds */
 export function time ({ run }: Case, window: number): Timed {
   let operations = 1
-  // As many as fill a pass; this is the time to compile it, too.
+  // Find how many operations fill a pass. This also compiles the code.
   for (let took = 0; took < window; operations *= 2) took = elapsed(run, operations)
   const passes = Array.from({ length: PASSES }, () => 1e6 * elapsed(run, operations) / operations).sort((a, b) => a - b)
   return { median: passes[PASSES >> 1] as number, min: passes[0] as number }

@@ -15,7 +15,7 @@ const { values: { window, only } } = parseArgs({
 const row = (name: string, ...figures: string[]): string => name.padEnd(36) +
   figures.map((figure) => figure.padStart(12)).join('')
 
-console.log(row('', 'ns median', 'ns least', 'GB/s'))
+console.log(row('', 'ns median', 'ns min', 'GB/s'))
 for (const item of [...unmaskCases, ...decoderCases, ...encoderCases]) {
   if (!item.name.includes(only)) continue
   const { median, min } = time(item, Number(window))

@@ -4,11 +4,11 @@ import type { Case } from './measure.js'
 
 const KEY = 0x78563412
 
-// Behind a head of 8 bytes, and behind one of 6, which lies on no word.
+// After a head of 8 bytes, and after one of 6 bytes, where the payload is not aligned to words.
 const OFFSETS = [8, 6]
 
 const WAYS: ReadonlyArray<readonly [string, Unmask]> = [
-  ['kernel', receiveBuffer.unmask], ['TypeScript', createUnmask(receiveBuffer.view)]
+  ['WebAssembly', receiveBuffer.unmask], ['TypeScript', createUnmask(receiveBuffer.view)]
 ]
 
 export const unmaskCases: Case[] = WAYS.flatMap(([way, unmask]) => [

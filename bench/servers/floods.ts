@@ -4,7 +4,7 @@ import { answerQuestions } from '../child.js'
 
 type Entry = typeof import('../../index.js')
 
-/** How long the event loop was held up at most, in milliseconds: by the clock, and by the CPU time of this process. */
+/** The longest block of the event loop, in milliseconds of wall-clock time and of CPU time of this process. */
 export interface Stall {
   readonly wall: number
   readonly cpu: number

@@ -4,8 +4,8 @@ import { createServer as createTlsServer } from 'node:tls'
 import { FANOUT_MESSAGE } from '../payload.js'
 import { serve } from './serve.js'
 
-// The floor of Node: no frame is read and none is made. The load always offers the key of RFC 6455 §1.3, so that one
-// answer does for every handshake.
+// The lower bound in Node.js: no frame is decoded or encoded. The load always sends the key of RFC 6455 §1.3, so all
+// handshakes have the same answer.
 const ANSWER = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
   'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n'
 
@@ -36,11 +36,11 @@ serve(async (_mode, certificate) => {
 function receive (socket: Socket, receivers: Set<Socket>): void {
   receivers.add(socket)
   socket.on('close', () => { receivers.delete(socket) })
-  // The messages of a tick, side by side.
+  // All messages of a tick in one buffer.
   let bytes = FRAME
   let count = 1
   socket.on('data', (trigger: Buffer) => {
-    // One digit, which its mask hides.
+    // The payload is one digit, masked.
     const asked = ((trigger[6] as number) ^ (trigger[2] as number)) & 0x0f
     if (asked !== count) {
       count = asked

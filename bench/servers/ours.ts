@@ -9,7 +9,7 @@ type Entry = typeof import('../../index.js')
 serve(async ({ deflate, entry }, certificate) => {
   const { fastifyWire } = await import(entry) as Entry
   const app = Fastify({ https: certificate ?? null }) as unknown as FastifyInstance
-  // Another commit may not know this option yet; then it negotiates nothing, which the row says.
+  // An older commit may not have this option. It then negotiates no compression, and the row has a note.
   await app.register(fastifyWire, deflate ? { perMessageDeflate: true } as object : {})
 
   app.ws('/echo', (socket) => {
@@ -30,7 +30,7 @@ serve(async ({ deflate, entry }, certificate) => {
   return (app.server.address() as AddressInfo).port
 })
 
-/** A commit that has no broadcast is measured by what its users wrote instead. */
+/** An older commit may not have broadcast(). Its users send to each socket instead. */
 function publisher (app: FastifyInstance, receivers: Set<WireSocket>): (data: Buffer) => void {
   const { websocketServer: server } = app as unknown as { websocketServer?: { broadcast?: (data: Buffer) => void } }
   if (typeof server?.broadcast === 'function') return (data) => { server.broadcast?.(data) }

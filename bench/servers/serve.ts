@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { answerQuestions } from '../child.js'
 import { ROOT } from '../place.js'
 
-/** What a row asks of a server. */
+/** What a row requires of a server. */
 export interface Mode {
   readonly tls: boolean
   readonly deflate: boolean
@@ -15,9 +15,9 @@ export interface Mode {
 export interface Certificate { readonly key: Buffer, readonly cert: Buffer }
 
 /**
- * Runs a server that answers on two paths: /echo sends every message back; a message on /fanout says how many messages
- * all sockets of that path are sent.
- * @param listen takes a free port of 127.0.0.1 and returns it
+ * Runs a server with two paths: /echo sends every message back; a message on /fanout is the number of messages to send
+ * to all sockets of that path.
+ * @param listen listens on a free port of 127.0.0.1 and returns it
  */
 export function serve (listen: (mode: Mode, certificate: Certificate | undefined) => Promise<number>): void {
   const mode = JSON.parse(process.argv[2] as string) as Mode
@@ -25,12 +25,12 @@ export function serve (listen: (mode: Mode, certificate: Certificate | undefined
   const port = listen(mode, mode.tls ? { key: fixture('localhost.key'), cert: fixture('localhost.crt') } : undefined)
   answerQuestions({
     port: async () => await port,
-    // In microseconds, for where no one else can see it.
+    // In microseconds, for systems on which other processes cannot read it.
     cpu: () => {
       const { user, system } = process.cpuUsage()
       return user + system
     },
-    // What is still resident when everything that can be given back is.
+    // The resident bytes after several garbage collections.
     settle: async () => {
       for (let i = 0; i < 3; i++) {
         globalThis.gc?.()

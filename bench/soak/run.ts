@@ -4,9 +4,10 @@
 // open after all connections have closed.
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import WebSocket from 'ws'
+import { moduleUrl } from '../place.js'
 import type { FromServer, ServerEnd, ServerSample } from './server.js'
 import { Sequence, lostOf, messageOf } from './sequence.js'
 
@@ -40,7 +41,7 @@ const BACKOFF = 1_000
 const SAMPLES = 40
 // How long the server may take to close all connections and exit, in milliseconds.
 const STOP_TIMEOUT = 60_000
-// Handles that an idle server may have more than before it listened, for example the listening socket.
+// How many more handles an idle server may have than before it listened, for example the listening socket.
 const IDLE_HANDLES = 10
 
 interface ClientEnd { sent: number, readonly received: Sequence }
@@ -63,16 +64,13 @@ interface Sample extends ServerSample { readonly time: number, readonly generati
 const samples: Sample[] = []
 let generation = 0
 
-const fail = (what: string): void => {
-  faults.push(what)
-  if (faults.length <= 20) console.log(what)
+const fail = (reason: string): void => {
+  faults.push(reason)
+  if (faults.length <= 20) console.log(reason)
 }
 
 async function start (): Promise<ChildProcess> {
-  const script = fileURLToPath(new URL(
-    import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url
-  ))
-  const child = fork(script, [String(port)], { execArgv: [...process.execArgv, '--expose-gc'] })
+  const child = fork(moduleUrl('soak/server'), [String(port)], { execArgv: [...process.execArgv, '--expose-gc'] })
   generation++
   await new Promise<void>((resolve, reject) => {
     child.once('exit', (code, signal) => {
@@ -158,11 +156,11 @@ async function sampleIdle (server: ChildProcess): Promise<ServerSample> {
     server.send('sample')
     const sample = await answer
     if (open.size + sample.sockets === 0 || attempt === 100) return sample
-    await new Promise((resolve) => { setTimeout(resolve, 100) })
+    await delay(100)
   }
 }
 
-/** Least squares, per minute. */
+/** The slope of the values per minute, by least squares. */
 function slope (values: ReadonlyArray<readonly [time: number, value: number]>): number {
   const n = values.length
   const mean = (pick: 0 | 1): number => values.reduce((sum, pair) => sum + pair[pick], 0) / n
@@ -175,14 +173,14 @@ function slope (values: ReadonlyArray<readonly [time: number, value: number]>): 
 let server = await start()
 for (let i = 0; i < connections; i++) {
   connect()
-  // No faster than the server accepts.
-  if (i % 200 === 199) await new Promise((resolve) => { setTimeout(resolve, 50) })
+  // Not faster than the server accepts.
+  if (i % 200 === 199) await delay(50)
 }
 console.log(`${connections} connections for ${values.minutes} minutes, ${restarts} restarts`)
-// One that is being stopped is not asked any more.
+// A server that is being stopped gets no more requests.
 const sampling = setInterval(() => { if (server.connected) server.send('sample', () => {}) }, duration / SAMPLES)
 for (let i = 0; i <= restarts; i++) {
-  await new Promise((resolve) => { setTimeout(resolve, duration / (restarts + 1)) })
+  await delay(duration / (restarts + 1))
   if (i === restarts) break
   console.log(`restart ${i + 1}: ${open.size} connections, ${messages} messages so far`)
   await stop(server)
@@ -216,15 +214,14 @@ for (const [id, { sent, received }] of clientEnds) {
   }
 }
 
-// The servers in the middle of the restarts begin and end with connections that come and go: the steady part of each is
-// looked at.
+// Around a restart, connections come and go. Only the samples with all connections open count.
 const steady = samples.filter(({ sockets, generation: of }) => sockets >= 0.99 * connections &&
   samples.filter((other) => other.generation === of).length > 3)
 const groups = [
   ...new Set(steady.map((sample) => sample.generation))
 ].map((of) => steady.filter((sample) => sample.generation === of)).filter(({ length }) => length > 2)
 const whole = groups.sort((a, b) => b.length - a.length)[0] ?? []
-// The first samples of a server are those of code and pools that warm up.
+// During the first third, code is compiled and pools grow.
 const longest = whole.slice(Math.floor(whole.length / 3))
 const seconds = Math.round(((longest.at(-1)?.time ?? 0) - (longest[0]?.time ?? 0)) / 1_000)
 const line = (name: string, pick: (sample: Sample) => number, unit: string): void => {

@@ -1,7 +1,7 @@
-// Numbered messages of the soak. Their lengths differ, so that each form of a length is sent, and their content follows
-// from their number, so that a damaged one is noticed.
+// Numbered messages of the soak. Their lengths cover all three forms of the length in a frame head. Their content
+// follows from their number, so that a damaged message is detected.
 
-/** What went wrong with the messages of one direction of a connection. */
+/** Counts the faults in the messages of one direction of a connection. */
 export interface Tally {
   /** The highest number received. */
   readonly highest: number
@@ -14,7 +14,7 @@ export interface Tally {
 
 const LARGE = 70_000
 
-/** One of a hundred messages is large, at another time on each connection. */
+/** Every hundredth message is large, at a different time on each connection. */
 export function messageOf (number: number, connection: number): string {
   const length = (number + connection) % 100 === 0 ? LARGE : number * 7919 % 300
   return `${number} ${String.fromCharCode(97 + number % 26).repeat(length)}`
@@ -33,7 +33,7 @@ export class Sequence {
     this.#connection = connection
   }
 
-  /** Returns what is wrong with a message, or undefined. */
+  /** Returns a description of the fault, or undefined for a correct message. */
   receive (text: string): string | undefined {
     const number = Number.parseInt(text)
     if (!(number > 0) || text !== messageOf(number, this.#connection)) {

@@ -25,14 +25,12 @@ export type FromServer =
   { readonly port: number, readonly before: ServerSample } | { readonly ends: readonly ServerEnd[] } |
   { readonly fault: string } | { readonly sample: ServerSample }
 
-/** Resolves when the message has left, or when the parent is gone. */
-const tell = (message: FromServer): Promise<void> => new Promise((resolve) => {
-  (process.send as (
-    message: unknown, callback: () => void
-  ) => void)(message, resolve)
+/** Resolves when the message has been sent, or when the parent has exited. */
+const sendToParent = (message: FromServer): Promise<void> => new Promise((resolve) => {
+  (process.send as (message: unknown, callback: () => void) => void)(message, resolve)
 })
 
-const later = (task: Promise<void>): void => { task.catch(() => {}) }
+const inBackground = (task: Promise<void>): void => { task.catch(() => {}) }
 
 const app = Fastify()
 await app.register(fastifyWire, { shutdown: { code: 1012, reason: 'restart', drain: 500 } })
@@ -44,18 +42,18 @@ app.ws<{ Querystring: { id: string } }>('/soak', (socket, request) => {
   let sent = 0
   socket.on('message', (data: Buffer) => {
     const fault = received.receive(data.toString())
-    if (fault !== undefined) later(tell({ fault: `the server received ${fault} on ${id}` }))
+    if (fault !== undefined) inBackground(sendToParent({ fault: `the server received ${fault} on ${id}` }))
     if (socket.readyState === socket.OPEN && socket.send(messageOf(sent + 1, Number(id))) !== 'refused') sent++
   })
   socket.on('close', (code) => { ends.push({ id, received: received.tally, sent, code }) })
 })
 
 const report = (): Promise<void> => {
-  const told = ends
+  const reported = ends
   ends = []
-  return told.length > 0 ? tell({ ends: told }) : Promise.resolve()
+  return reported.length > 0 ? sendToParent({ ends: reported }) : Promise.resolve()
 }
-const reporting = setInterval(() => { later(report()) }, 200)
+const reporting = setInterval(() => { inBackground(report()) }, 200)
 
 const takeSample = (): ServerSample => {
   globalThis.gc?.()
@@ -72,17 +70,17 @@ const takeSample = (): ServerSample => {
 
 process.on('message', (request: 'sample' | 'stop') => {
   if (request === 'sample') {
-    later(tell({ sample: takeSample() }))
+    inBackground(sendToParent({ sample: takeSample() }))
     return
   }
   app.close().then(async () => {
     clearInterval(reporting)
     await report()
     process.disconnect()
-  }, (error: unknown) => { later(tell({ fault: String(error) })) })
+  }, (error: unknown) => { inBackground(sendToParent({ fault: String(error) })) })
 })
 
 await app.ready()
 const before = takeSample()
 await app.listen({ port: Number(process.argv[2]), host: '127.0.0.1', backlog: 4_096 })
-await tell({ port: (app.server.address() as AddressInfo).port, before })
+await sendToParent({ port: (app.server.address() as AddressInfo).port, before })

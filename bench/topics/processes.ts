@@ -1,47 +1,46 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { setTimeout as delay } from 'node:timers/promises'
 import { io } from 'socket.io-client'
 import WebSocket from 'ws'
 import { cpuTime } from '../cpu.js'
+import { moduleUrl } from '../place.js'
 
 export type Kind = 'wire' | 'streams' | 'plain'
 
 export interface Load {
   readonly count: number
-  /** Messages a second. */
+  /** Messages per second. */
   readonly rate: number
   readonly subscribers: number
 }
 
 export interface Measured {
-  /** Microseconds of CPU a message. */
+  /** CPU time per message of the publishing process, and on average of the others, in microseconds. */
   readonly publishing: number
   readonly receiving: number
-  /** Milliseconds from the call that publishes to the client. */
+  /** Latencies from the call that publishes to the client, in milliseconds. */
   readonly p50: number
   readonly p99: number
-  /** How many of the messages did not come within the time. */
+  /** How many messages did not arrive within the timeout. */
   readonly missing: number
 }
 
 const PROCESSES = 3
-/** Messages that are published before those that are measured. */
+/** How many messages are published before the measured ones. */
 export const WARM_UP = 2_000
-const PATIENCE = 20_000
+// How long missing messages are awaited, in milliseconds.
+const DELIVERY_TIMEOUT = 20_000
 
-/** Three processes over Redis, each with a third of the subscribers; the first one publishes. */
+/** Runs three processes over Redis, each with a third of the subscribers. The first process publishes. */
 export async function measureProcesses (
   kind: Kind, url: string, { count, rate, subscribers }: Load
 ): Promise<Measured> {
-  const script = fileURLToPath(new URL(
-    import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url
-  ))
   const servers: ChildProcess[] = []
   const clients: Array<{ close (): unknown }> = []
   try {
     const ports = await Promise.all(Array.from({ length: PROCESSES }, async () => {
-      const server = fork(script, [kind, url])
+      const server = fork(moduleUrl('topics/server'), [kind, url])
       servers.push(server)
       const [{ port }] = await once(server, 'message') as [{ port: number }]
       return port
@@ -55,12 +54,12 @@ export async function measureProcesses (
     await Promise.all(Array.from({ length: subscribers }, async (_, i) => {
       clients.push(await connect(kind, ports[i % PROCESSES] as number, receive))
     }))
-    // Subscriptions of the processes are in force a moment after the sockets are open.
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    // The processes subscribe a moment after the sockets open.
+    await delay(500)
     const run = async (messages: number): Promise<void> => {
       latencies = []
       servers[0]!.send({ count: messages, rate })
-      const end = performance.now() + 1000 * messages / rate + PATIENCE
+      const end = performance.now() + 1000 * messages / rate + DELIVERY_TIMEOUT
       while (latencies.length < messages * subscribers && performance.now() < end) {
         await new Promise<void>((resolve) => {
           wake = resolve

@@ -4,8 +4,8 @@ import { createClient } from '@redis/client'
 import { Server } from 'socket.io'
 
 /**
- * One of three processes over one Redis. Arguments: which server, and the URL of Redis. It reports its port, and
- * publishes as its parent says: `count` messages, `rate` a second.
+ * One of three processes over one Redis. Arguments: the kind of server, and the URL of Redis. It reports its port, and
+ * publishes `count` messages at `rate` per second when its parent orders it.
  */
 
 const TOPIC = '/rooms/7'

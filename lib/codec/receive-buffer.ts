@@ -41,7 +41,8 @@ export function createReceiveBuffer (wasm: Wasm | undefined): ReceiveBuffer {
 function createWasmReceiveBuffer (wasm: Wasm): ReceiveBuffer {
   const pages = (RECEIVE_BUFFER_SIZE + MARGIN) / WASM_PAGE
   const memory = new wasm.Memory({ initial: pages, maximum: pages })
-  const code = new wasm.Instance(new wasm.Module(Buffer.from(UNMASK_WASM, 'base64')), { codec: { page: memory } })
+  const module = new wasm.Module(Buffer.from(UNMASK_WASM, 'base64'))
+  const code = new wasm.Instance(module, { codec: { receiveBuffer: memory } })
   return {
     bytes: Buffer.from(memory.buffer),
     view: new DataView(memory.buffer),

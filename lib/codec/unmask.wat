@@ -1,10 +1,10 @@
 ;; Unmasks in place (RFC 6455 §5.3): each byte is XORed with its byte of the masking key.
 ;; A vector holds sixteen bytes; four vectors per iteration keep the load and store ports busy.
 (module
-  (import "codec" "page" (memory 1))
+  (import "codec" "receiveBuffer" (memory 1))
 
-  ;; Unmasks page[at..end). The lowest byte of the key applies to page[at]. Returns 0 if the result is ASCII,
-  ;; which needs no UTF-8 check.
+  ;; Unmasks the bytes from `at` to `end` of the receive buffer. The lowest byte of the key applies to the byte at `at`.
+  ;; Returns 0 if the result is ASCII, which needs no UTF-8 check.
   (func (export "unmask") (param $at i32) (param $end i32) (param $key i32) (result i32)
     (local $keys v128) (local $seen v128)
     (local $a v128) (local $b v128) (local $c v128) (local $d v128)

@@ -5,7 +5,7 @@ import type { DeflateParameters } from './settings.js'
 import {
   canRunZlib, MAX_FINAL_BLOCKS, openInflateStream, SCRATCH, TAIL, TAIL_AND_FINAL_BLOCK, ZlibContext, type ZlibStream
 } from './zlib.js'
-import { enterPool, InflateJob, leavePool, type Beginning, type InflateCallback } from './pool.js'
+import { Beginning, enterPool, InflateJob, leavePool, type InflateCallback } from './pool.js'
 
 /** Decompresses incoming messages (RFC 7692 §7.2.2). */
 export interface Inflater {
@@ -42,17 +42,6 @@ const TAIL_AND_ZERO = Buffer.concat([TAIL, Buffer.from([0x00])])
 
 const OUTPUT_IS_TOO_LARGE = 'ERR_BUFFER_TOO_LARGE'
 
-/** The beginning of a message that turned out to be too large for the event loop. */
-class Unfinished implements Beginning {
-  readonly pieces: Buffer[]
-  readonly at: number
-
-  constructor (pieces: Buffer[], at: number) {
-    this.pieces = pieces
-    this.at = at
-  }
-}
-
 const sharedInflaters = new Map<boolean, Inflater>()
 
 /** Returns the decompressor of a connection. Without context takeover, all share one with the largest window. */
@@ -81,7 +70,7 @@ class SharedInflater implements Inflater {
     const data = inflateNow(context, payload, limit)
     context.reset()
     this.#context = context
-    return data instanceof Unfinished ? undefined : data
+    return data instanceof Beginning ? undefined : data
   }
 
   inflateLater (payload: Buffer, limit: number, done: InflateCallback): void {
@@ -104,7 +93,7 @@ class OwnInflater implements Inflater {
   #stream: ZlibStream | undefined
   #context: ZlibContext | undefined
   /** The part of a large message that `inflate()` has decompressed. */
-  #unfinished: Unfinished | undefined
+  #beginning: Beginning | undefined
   #isBusy = false
   #isClosed = false
 
@@ -123,8 +112,8 @@ class OwnInflater implements Inflater {
     this.#context ??= ZlibContext.from(this.#stream) as ZlibContext
     try {
       const data = inflateNow(this.#context, payload, limit)
-      if (!(data instanceof Unfinished)) return data
-      this.#unfinished = data
+      if (!(data instanceof Beginning)) return data
+      this.#beginning = data
       return undefined
     } catch (fault) {
       this.#keep(undefined)
@@ -143,15 +132,15 @@ class OwnInflater implements Inflater {
         if (this.#isClosed) this.close()
         done(fault, data)
       })
-      job.start(this.#stream ?? this.#open(), this.#unfinished)
-      this.#unfinished = undefined
+      job.start(this.#stream ?? this.#open(), this.#beginning)
+      this.#beginning = undefined
     })
   }
 
   close (): void {
     this.#isClosed = true
     if (this.#isBusy) return
-    this.#unfinished = undefined
+    this.#beginning = undefined
     this.#stream?.close()
     this.#keep(undefined)
   }
@@ -166,8 +155,9 @@ class OwnInflater implements Inflater {
 /**
  * Decompresses the payload, then the tail that the sender removed. If zlib leaves input although there is room for
  * output, it has read a final block: a message may contain one, with more blocks after it (§7.2.3.4).
+ * @returns the message, or the beginning of a message that turned out to be too large for the event loop
  */
-function inflateNow (context: ZlibContext, payload: Buffer, limit: number): Buffer | Unfinished {
+function inflateNow (context: ZlibContext, payload: Buffer, limit: number): Buffer | Beginning {
   const { length } = payload
   let pieces: Buffer[] | undefined
   let total = 0
@@ -193,7 +183,7 @@ function inflateNow (context: ZlibContext, payload: Buffer, limit: number): Buff
       if (++finalBlocks > MAX_FINAL_BLOCKS) throw refuse(context, new CorruptCompression())
       context.reset()
     }
-    if (total > INFLATE_SYNC_OUTPUT) return new Unfinished(pieces, at)
+    if (total > INFLATE_SYNC_OUTPUT) return new Beginning(pieces, at)
   }
 }
 

@@ -53,10 +53,15 @@ export function deflateInPool (stream: ZlibStream, payload: Buffer, done: Deflat
 }
 
 /** The part of a message that was decompressed before it went to the thread pool. */
-export interface Beginning {
+export class Beginning {
   readonly pieces: Buffer[]
   /** The number of payload bytes decompressed. */
   readonly at: number
+
+  constructor (pieces: Buffer[], at: number) {
+    this.pieces = pieces
+    this.at = at
+  }
 }
 
 type InflateJobCallback = (fault: Fault | undefined, data: Buffer, kept: ZlibStream | undefined) => void

@@ -83,7 +83,7 @@ export class NatsAcknowledgements {
     if (error === undefined) {
       const cursor = cursorOf(seq, acknowledgement.stamp)
       // The first message with this id may have been published at another time. If it is no longer stored, its sequence
-      // says enough: a cursor of such a message reads everything from the sequence on.
+      // is enough: reading after such a cursor returns everything from the sequence on.
       acknowledgement.resolve(duplicate === true ? this.#readCursor(seq).catch(() => cursor) : cursor)
     } else if (error.code === 503) acknowledgement.reject(new Error(error.description))
     else acknowledgement.reject(new EngineRefused(this.#engine, error.description))

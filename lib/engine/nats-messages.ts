@@ -9,7 +9,7 @@ const PLACE = /^(\d{1,15})(?:-([a-z\d]{1,9}))?$/
 
 /**
  * The part of a cursor that does not depend on the server: the time of publication, in base 36, and the tag. A stream
- * that was restored from a backup assigns sequences again; the time tells which of its messages are newer.
+ * that was restored from a backup assigns sequences again; the time shows which of its messages are newer.
  */
 export function stampOf (id: string): string {
   return `${Date.now().toString(36)}.${tagOf(id)}`

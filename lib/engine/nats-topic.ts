@@ -32,7 +32,7 @@ export class NatsTopic {
     this.#cursor = ''
   }
 
-  /** Ends the waiting for that answer, and returns the messages that waited. */
+  /** Called with the answer to the first subscription, or after its failure. Returns the early messages. */
   takeEarly (): readonly Msg[] {
     const early = this.early ?? []
     this.early = undefined

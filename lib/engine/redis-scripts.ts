@@ -24,8 +24,8 @@ export const UNORDERED = 'UNORDERED'
  * and announces the new messages. Answers with the places of all messages, in one string, which is cheaper
  * to parse than a list. Two hashes take turns each minute to store ids, so that ids expire with a whole hash.
  *
- * A message is: tag LF length of envelope LF envelope. An announcement is: the predecessor of the first, LF, then for
- * each message: cursor LF length of envelope LF envelope.
+ * A message is: tag LF length of envelope LF envelope. An announcement is: 'm', the predecessor of the first message,
+ * LF, then for each message: cursor LF length of envelope LF envelope.
  *
  * KEYS: stream (and channel), head, ids of even minutes, ids of odd minutes
  * ARGV: messages, size, ttl, optionally the tag of a message that must be known

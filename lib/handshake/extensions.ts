@@ -175,7 +175,7 @@ function readDeflateOffer ({ parameters }: ExtensionOffer): DeflateOffer | undef
         offer.serverMaxWindowBits = Number(value)
         break
       case 'client_max_window_bits':
-        // §7.1.2.2: without a value, the client only says that it supports the parameter.
+        // §7.1.2.2: without a value, the parameter only means that the client supports it.
         if ((value !== undefined && !isWindowBits(value)) || offer.clientMaxWindowBits !== 0) return undefined
         offer.clientMaxWindowBits = Number(value ?? 15)
         break

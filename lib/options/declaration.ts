@@ -15,7 +15,8 @@ export interface SocketSchema extends FastifySchema {
   send?: unknown
 }
 
-type NotForSockets = 'errorHandler' | 'exposeHeadRoute' | 'bodyLimit' | 'websocket' | 'schema'
+/** The options of Fastify routes that socket routes do not have, or declare with another type. */
+export type NotForSockets = 'errorHandler' | 'exposeHeadRoute' | 'bodyLimit' | 'websocket' | 'schema'
 
 /** The options of a socket route: those of a Fastify route, and those of its sockets. */
 export type SocketRouteOptions =

@@ -7,7 +7,7 @@ import { MisspeltOption } from '../errors.js'
 export function meantName (name: string, names: readonly string[]): string | undefined {
   if (names.includes(name)) return undefined
   return names.find((known) => {
-    // Two edits can turn a short name into an unrelated one.
+    // In a short name, two edits can make an unrelated name.
     const most = known.length < 6 ? 1 : 2
     if (Math.abs(known.length - name.length) > most) return false
     return editDistance(name.toLowerCase(), known.toLowerCase()) <= most

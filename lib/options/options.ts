@@ -123,7 +123,7 @@ export type SocketErrorHandler = (
 /** Returns one of the offered subprotocols, or false or undefined for none. */
 export type ProtocolChooser = (offered: readonly string[], request: FastifyRequest) => string | false | undefined
 
-/** The options of the sockets of a route. Those given to the plugin are the defaults of every route. */
+/** The options of the sockets of a route. Options given to the plugin are the defaults of every route. */
 export interface SocketOptions extends AdmissionOptions, TopicRouteOptions {
   /** The accepted protocol versions. Default: all. */
   versions?: readonly Version[]

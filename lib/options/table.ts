@@ -15,7 +15,7 @@ import { checkEngine, resolveHistory, resolveTopic, resolveTopics, type MemberCh
 export interface Option {
   /**
    * Where the option may be given. 'both': to the plugin, as the default of every route, and to a route. 'each': to
-   * both, but the plugin's value is not a default; each has a meaning of its own. 'plugin': to the plugin only.
+   * both, but the plugin's value is not a default, because it has another meaning. 'plugin': to the plugin only.
    */
   readonly scope: 'both' | 'each' | 'plugin'
   readonly unit: string
@@ -108,7 +108,7 @@ export const OPTIONS = {
     shown: 'no limit',
     default: undefined,
     resolve: (given?: number) => wholeNumber('maxConnectionsPerAddress', given, ANY_COUNT),
-    sentence: 'the same for one `request.ip`; further connections get 429'
+    sentence: 'maximum number of connections of one `request.ip`; further ones get 429'
   },
   handshakeTimeout: {
     scope: 'both',
@@ -263,10 +263,10 @@ export const OPTIONS = {
   preClose: {
     scope: 'plugin',
     unit: 'function',
-    shown: 'closes all sockets as `shutdown` says',
+    shown: 'closes all sockets by `shutdown`',
     default: undefined,
     resolve: asGiven,
-    sentence: 'replaces that when the application closes'
+    sentence: 'hook that runs when the application closes, instead of closing all sockets'
   },
   options: {
     scope: 'plugin',

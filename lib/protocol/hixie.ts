@@ -11,9 +11,9 @@ import { MAX_TEXT_LENGTH, messageTooBig } from './limits.js'
 import type { Limits, Protocol, ProtocolState, Sink } from './protocol.js'
 
 const TERMINATOR = 0xff
-// Units of the budget. A frame has two parts: its type and the rest.
+// The cost of reading a part of a frame, its type or the rest, in units of the budget.
 const PART_COST = 1
-// Of 7 bits each. Lengths within the limits need fewer; a longer form is padding.
+// Each byte has 7 bits of the length. Lengths within the limits need fewer bytes; a longer form is padding.
 const MAX_LENGTH_BYTES = 9
 
 /**

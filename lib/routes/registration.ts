@@ -4,7 +4,7 @@ import type { WireServer } from '../server/server.js'
 import type { SocketTopics } from '../socket/topics.js'
 import type { TopicHub } from '../topics/hub.js'
 
-/** What the routes of one registration share. */
+/** The state that all routes of one registration share. */
 export interface Registration {
   readonly server: WireServer
   readonly isClosing: () => boolean

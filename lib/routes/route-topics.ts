@@ -33,7 +33,7 @@ export function defineTopics (
 
 /**
  * Chooses the initial topics of a socket, after the hooks of its route have run.
- * @throws TopicInvalid, MemberInvalid, and what the functions of the application throw
+ * @throws TopicInvalid, MemberInvalid, and the errors of the application's functions
  */
 export function chooseTopics (
   hub: TopicHub, { topic, member: memberFor }: TopicSettings, request: FastifyRequest

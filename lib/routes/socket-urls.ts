@@ -1,7 +1,7 @@
 import { UrlPatterns } from '../url-patterns.js'
 import type { RouteKind } from './upgrade-constraint.js'
 
-/** What the plugin knows about a URL before Fastify routes the request. */
+/** The facts about a URL that the plugin needs before Fastify routes the request. */
 export interface SocketUrl {
   readonly routeKind: RouteKind
   /** The longest of the routes with this pattern, in milliseconds. */

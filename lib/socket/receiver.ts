@@ -63,8 +63,8 @@ export class Receiver extends Reading<ReceiverHost> implements ThrottledConnecti
   #isDiscarding = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor (recipient: ReceiverHost, rate?: Rate) {
-    super(recipient)
+  constructor (host: ReceiverHost, rate?: Rate) {
+    super(host)
     this.#rate = rate === undefined ? undefined : new RateLimiter(rate, this)
   }
 

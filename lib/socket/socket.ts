@@ -282,7 +282,7 @@ export class WireSocket extends TopicsFace<WireSocket> {
    * Closes the socket at a given time, such as the expiry of a token. This replaces `maxLifetime` of the route and any
    * earlier call. A time in the past closes at once; Infinity means never.
    * @param date a Date, or milliseconds since 1970
-   * @param code Default 1008, which tells clients not to reconnect with the same credentials
+   * @param code default 1008, after which clients should not reconnect with the same credentials
    * @throws BadDate, BadCloseCode, CloseReasonTooLong
    */
   closeAt (date: Date | number, code = 1008, reason = 'expired: reconnect with new credentials'): void {

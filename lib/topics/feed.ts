@@ -31,9 +31,8 @@ interface Fill {
 /**
  * The messages of one topic in this process, complete and in order.
  *
- *   joining ── start() ──▶ live ── missing, refill() ──▶ filling ── filled ──▶ live
- *      │                                                   │
- *      └──────────────── stop() ──▶ stopped ◀── stop() ────┘
+ *   joining ── start() ──▶ live ── a message is missing, or refill() ──▶ filling ── filled, or reading failed ──▶ live
+ *   any state ── stop() ──▶ stopped
  *
  * If the `prev` of a message is not the last cursor, messages are missing. That message and all later ones wait until
  * the history has been read. Messages that the history no longer has are reported as a gap.

@@ -167,7 +167,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
    * @throws TooManyTopics, as a rejection
    */
   subscribe (socket: WireSocket, name: string): Promise<void> {
-    // It was removed already, so it would stay for good.
+    // A closed socket has already been detached, so nothing would remove it again.
     if (socket.readyState === socket.CLOSED) return Promise.resolve()
     const topic = this.#topics.follow(name)
     try {

@@ -77,11 +77,11 @@ export class LiveSession {
     }
   }
 
-  // From `feed.since()` to `addLive()` there is no await, so that no message can come between.
+  // There must be no await between `feed.since()` and `addLive()`: a message that arrives then would be missed.
   async #catchUp (topic: LocalTopic, cursor: string | undefined): Promise<void> {
     const { feed } = topic
     const socket = this.#socket
-    // How far the history was read, and what the client had last.
+    // `at` is the cursor up to which the history was read, `sent` the last cursor that the client has.
     let at = cursor ?? feed.last
     let sent = at
     let isGap = false
@@ -130,8 +130,8 @@ export class LiveSession {
   }
 
   /**
-   * The messages that the client has not had, each chained to the one that it is sent before.
-   * @param known the cursor that the client resumed behind
+   * Returns the messages that the client does not have, each chained to the message sent before it.
+   * @param known the cursor after which the client resumed
    */
   #deliveriesOf (
     { name }: LocalTopic, messages: readonly TopicMessage[], sent: string, known: string | undefined
@@ -159,7 +159,7 @@ export class LiveSession {
     const last = deliveries.at(-1)
     if (last === undefined) return undefined
     for (const delivery of deliveries) if (delivery !== last) this.#socket.send(delivery.live)
-    // If the socket has closed, #isFollowing() notices.
+    // If the socket has closed, `sent()` rejects, and the caller checks #isFollowing().
     await this.#socket.sent(last.live).catch(() => {})
     return last.message.cursor
   }

@@ -100,7 +100,7 @@ export class LocalTopic {
     return count
   }
 
-  /** Tells the live sockets that messages before `cursor` are gone. */
+  /** Notifies the live sockets that messages before `cursor` are lost. */
   sendGap (cursor: string): void {
     this.sent = cursor
     this.skipped = undefined

@@ -5,7 +5,7 @@ import type { WireSocket } from '../socket/socket.js'
 // Messages may never return from the engine, so the oldest exclusions are dropped.
 const MAX_EXCLUSIONS = 10_000
 
-/** Publishes messages by the engine, and remembers for each which socket of this process must not receive it. */
+/** Publishes messages through the engine, and remembers for each which socket of this process must not receive it. */
 export class Publisher {
   published = 0
   readonly #engine: Engine
@@ -77,7 +77,7 @@ export class Publisher {
     if (this.#pending > 0) await new Promise<void>((resolve) => { this.#whenSettled = resolve })
   }
 
-  // Of characters that a cursor may contain, so that no engine has to hash it.
+  // An id has only characters that a cursor may contain, so that no engine has to hash it.
   #nextId (): string {
     return `${this.#idPrefix}-${(++this.#lastId).toString(36)}`
   }

@@ -1,26 +1,26 @@
-/** The number of chains, a power of two. */
+/** The number of chains: a power of two, for the mask in #chainOf(). */
 const CHAINS = 32_768
 const NONE = -1
 
 /**
- * The ids of the last messages, in order, each with the cursor under which it came first.
+ * The ids of the last messages, in order, each with the cursor under which the message first arrived.
  *
- * A hash table over a ring of entries, of a fixed size. A Map would grow, rehash, and keep the collector busy: each
- * process receives all messages of its topics.
+ * This is a hash table over a ring of entries, of a fixed size. A Map would grow and rehash, and cost more garbage
+ * collection: a process adds an id for each message of all its topics.
  */
 export class RecentIds {
   readonly #size: number
-  // The entries, in the order of their addition, starting at #oldest once the ring is full.
+  // The entries, in the order in which they were added. Once the ring is full, the first one is at #oldest.
   readonly #topics: string[] = []
   readonly #ids: string[] = []
   readonly #cursors: string[] = []
   #oldest = 0
-  // The chain of each entry, the newest entry of each chain, and the next older entry of each entry in its chain.
-  // Allocated with the first message.
+  // The chain of each entry, the newest entry of each chain, and for each entry the next older one in its chain. They
+  // are allocated with the first message.
   #chains!: Uint16Array
   #newest!: Int32Array
   #older!: Int32Array
-  /** Random, so that nobody can choose ids that are all in one chain. */
+  /** Random, so that a peer cannot choose ids that all belong to one chain. */
   readonly #seed = Math.trunc(Math.random() * 2 ** 32)
 
   /** @param size the number of ids remembered */
@@ -28,7 +28,7 @@ export class RecentIds {
     this.#size = size
   }
 
-  /** @returns false for an id that is known already in this topic */
+  /** @returns false if the id is already known in this topic */
   add (topic: string, id: string, cursor: string): boolean {
     const chain = this.#chainOf(id)
     if (this.#find(chain, topic, id) !== NONE) return false
@@ -44,8 +44,8 @@ export class RecentIds {
   }
 
   /**
-   * Whether a message is one that came before under another cursor, at `known` or earlier. An engine that lost its data
-   * gives new cursors to what is sent again.
+   * Whether the message has arrived before under another cursor, at `known` or earlier. An engine that lost its data
+   * assigns new cursors to messages that are sent again.
    */
   isRepeated (topic: string, id: string, cursor: string, known: string): boolean {
     const first = this.#find(this.#chainOf(id), topic, id)
@@ -84,7 +84,7 @@ export class RecentIds {
     return index
   }
 
-  // FNV-1a, of UTF-16 code units.
+  // FNV-1a over UTF-16 code units.
   #chainOf (id: string): number {
     let hash = this.#seed
     for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x0100_0193)

@@ -2,8 +2,8 @@ import { PreparedMessage } from '../codec/prepared-message.js'
 import type { TopicMessage } from '../engine/engine.js'
 import { encodeFrame, type ServerFrame } from './frames.js'
 
-/** A prepared frame of the live subprotocol. */
-class LiveFrame extends PreparedMessage {
+/** A frame of the live subprotocol, prepared for many sockets. */
+class PreparedFrame extends PreparedMessage {
   override get isFrame (): boolean {
     return true
   }
@@ -39,11 +39,11 @@ export class TopicDelivery {
     const { cursor, data } = this.message
     const bytes = encodeFrame({ type: 'message', topic: this.#topic, cursor, prev: this.#prev }, data)
     const { isBinary, isCompressible = true } = this.message
-    return new LiveFrame(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), isBinary, isCompressible)
+    return new PreparedFrame(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), isBinary, isCompressible)
   }
 }
 
 /** Prepares a frame without a payload. */
 export function prepareFrame (frame: Exclude<ServerFrame, { type: 'message' | 'send' }>): PreparedMessage {
-  return new LiveFrame(Buffer.from(encodeFrame(frame)), false, true)
+  return new PreparedFrame(Buffer.from(encodeFrame(frame)), false, true)
 }

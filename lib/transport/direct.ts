@@ -63,8 +63,8 @@ interface Internals {
 
 const internalsOf = (stream: Duplex): Internals => stream as unknown as Internals
 
-// Written until the kernel takes no more, so that a write is pending. Usually the first one is: the less has to be read
-// afterwards, the sooner the test ends on a slow machine.
+// The test writes until the kernel takes no more, so that a write is pending. Usually the first write is. The test then
+// reads all bytes, so fewer bytes make it end sooner on a slow machine.
 const LARGE_WRITE_SIZE = 1_048_576
 const MAX_LARGE_WRITES = 16
 

@@ -7,7 +7,7 @@ const NO_CHUNK = Buffer.alloc(0)
 
 // A stalled transport allocates buffers of this size, so that its waiting bytes do not hold the slab.
 const BACKLOG_SIZE = 16_384
-// A chunk of that size which is less full is given back for one that fits.
+// A chunk of that size with fewer bytes than this is replaced by a copy that fits.
 const LEAST_USED = 12_288
 
 // This many bytes do not wait for the end of the tick. A read returns no more, so the answers to one still leave in one
@@ -111,7 +111,7 @@ export abstract class PendingBytes implements Output, Flushable {
   protected endRegion (): void {
     if (this.regionEnd > this.regionStart) {
       const bytes = this.chunk.subarray(this.regionStart, this.regionEnd)
-      // What is left of a chunk would be held as long as the peer does not read, and nobody counts it.
+      // The unused rest of the chunk would stay in memory, uncounted, until the peer reads.
       const isWasteful = this.isStalled && this.chunk.length === BACKLOG_SIZE && bytes.length < LEAST_USED
       this.push(isWasteful ? Buffer.from(bytes) : bytes)
     }

@@ -36,7 +36,7 @@ const MAX_TURN_TIME = 4
 // Less work than this, in units of the budget, does not start a new turn. A quiet server needs no setImmediate().
 const MIN_COUNTED_WORK = 256
 
-// Captured now: if a test replaced it, sockets would stop receiving.
+// Captured now: if a test replaces it later, sockets must not stop receiving.
 const nextTurn = timers.setImmediate
 
 // Turns belong to no request, so they run in a context of their own.

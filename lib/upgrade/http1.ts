@@ -13,16 +13,16 @@ import {
 import { encodeSwitchingHead, validateHeader } from './switching-head.js'
 import { answerFailure } from './unavailable.js'
 
-/** What the upgrades of one server share. */
+/** The objects that all upgrades of one server share. */
 export interface UpgradeContext {
   readonly connections: Connections
   readonly onFailure: FailureHandler
 }
 
 /**
- * An upgrade over HTTP/1.1. This class writes the 101 itself instead of using Node's response. That way the head leaves
- * in one write with the body that hixie-76 has, and headers which describe a body are left out. After any other status
- * the connection ends.
+ * An upgrade over HTTP/1.1. This class writes the 101 itself instead of using Node's response. That way the head and
+ * the body of hixie-76 leave in one write, and headers that describe a body are left out. After any other status the
+ * connection ends.
  */
 export class Http1Upgrade implements Upgrade {
   readonly response: ServerResponse

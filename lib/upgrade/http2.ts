@@ -27,7 +27,7 @@ const HEADER_METHODS = [
   'setHeader', 'appendHeader', 'getHeader', 'hasHeader', 'removeHeader', 'getHeaderNames', 'getHeaders'
 ] as const
 
-/** What an upgrade shares with its server and its session. */
+/** The request of an upgrade, and the objects that it shares with other upgrades of its server. */
 export interface ConnectContext {
   readonly request: Http2ServerRequest
   readonly sessions: Sessions
@@ -113,7 +113,7 @@ export class Http2Upgrade implements Upgrade {
     response.end(body)
   }
 
-  // Only frames follow the head: version 13, the only one over HTTP/2, has no body.
+  // Over HTTP/2 there is only version 13, whose handshake has no body.
   async readBody (): Promise<Buffer> {
     return EMPTY
   }

@@ -38,8 +38,8 @@ export interface Upgrade {
   accept (answer: Answer, opened: Opened): void
 
   /**
-   * Answers without Fastify, and without the headers set so far. Destroys the connection if an answer has begun,
-   * because that one is stuck.
+   * Answers without Fastify, and without the headers set so far. If another answer has begun, it is stuck, and the
+   * connection is destroyed.
    */
   refuse (status: number, headers: RefusalHeaders, body: string): void
 
@@ -51,7 +51,7 @@ export interface Upgrade {
 
   /**
    * Limits the time until the answer was sent. If the server waits for the client, `readBody()` rejects, which leads to
-   * a 408. If it waits for hooks, the client gets a 503, and what the hooks answer later is dropped.
+   * a 408. If it waits for hooks, the client gets a 503, and later answers of the hooks are dropped.
    * @param timeout in milliseconds
    * @param onExpired called before the 503 is sent
    */
@@ -99,8 +99,8 @@ function atMostOnce (callback: () => void): () => void {
 }
 
 /**
- * Emits 'finish' on the response of an accepted handshake. Fastify's hooks and its log line run there; unlike in a
- * plain request, their errors must not end the process, because the socket is open by then.
+ * Emits 'finish' on the response of an accepted handshake, which runs Fastify's onResponse hooks and log line. Unlike
+ * for a plain request, their errors must not end the process, because the socket is open by then.
  */
 export function emitFinish (response: NodeJS.EventEmitter, onFailure: FailureHandler): void {
   try {

@@ -10,9 +10,9 @@ const BODY_HEADERS: ReadonlySet<string> = new Set(['content-length', 'transfer-e
  * Encodes the head of a 101 (Switching Protocols). The headers of the handshake come first and unchanged, because hixie
  * clients compare the first lines byte by byte. The headers of the raw response follow, then those of the reply. A
  * header of the reply replaces the one with the same name on the raw response.
- * @param headers of the handshake: name, value, name, value …
+ * @param headers the headers of the handshake: name, value, name, value …
  * @param given the headers of the reply
- * @returns Latin-1 text, the empty line included
+ * @returns Latin-1 text, including the empty line
  * @throws ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR or ERR_HTTP_INVALID_HEADER_VALUE, as Node does
  */
 export function encodeSwitchingHead (
@@ -44,7 +44,7 @@ function encodeHeader (name: string, value: OutgoingHttpHeader): string {
   return value.map((one) => `${name}: ${one}\r\n`).join('')
 }
 
-/** Throws what Node throws for an invalid name or value. */
+/** Throws Node's own error for an invalid name or value. */
 export function validateHeader (name: string, value: OutgoingHttpHeader | undefined): void {
   validateHeaderName(name)
   if (!Array.isArray(value)) validateHeaderValue(name, value as string)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Assembler } from '../../lib/codec/assembler.js'
 import * as receiveBuffer from '../../lib/codec/receive-buffer.js'
-import { mostHeld } from '../fixtures/deflate.js'
+import { maxMemoryFor } from '../fixtures/deflate.js'
 
 /** Appends bytes by way of the page. */
 const append = (assembly: Assembler, bytes: Buffer, announced = 0): void => {
@@ -23,7 +23,7 @@ t.test('a message of one-byte pieces allocates only its own size', async (t) => 
   for (let i = 0; i < 5_000; i++) append(assembly, Buffer.from('x'))
   const message = assembly.take()
   t.equal(message.toString(), 'x'.repeat(5_000))
-  t.ok(message.buffer.byteLength <= mostHeld(5_000))
+  t.ok(message.buffer.byteLength <= maxMemoryFor(5_000))
 })
 
 t.test('memory for the announced length is allocated once an eighth of it has arrived', async (t) => {
@@ -38,7 +38,7 @@ t.test('memory for the announced length is allocated once an eighth of it has ar
 t.test('an announced length alone allocates nothing', async (t) => {
   const assembly = new Assembler()
   append(assembly, Buffer.alloc(1_000), 1_000_000_000)
-  t.ok(assembly.take().buffer.byteLength <= mostHeld(1_000))
+  t.ok(assembly.take().buffer.byteLength <= maxMemoryFor(1_000))
 })
 
 t.test('eight times the received bytes are allocated, or twice as many without an announced length', async (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Decoder, type FrameHandler } from '../../lib/codec/decoder.js'
 import * as receiveBuffer from '../../lib/codec/receive-buffer.js'
-import { createRandom, land } from '../fixtures/sink.js'
+import { createRandom, receiveInChunks } from '../fixtures/sink.js'
 
 class Recorder implements FrameHandler {
   readonly events: unknown[] = []
@@ -30,7 +30,7 @@ class Recorder implements FrameHandler {
 }
 
 const receive = (decoder: Decoder, bytes: Buffer): void => {
-  land(bytes, (length) => { decoder.read(0, length) })
+  receiveInChunks(bytes, (length) => { decoder.read(0, length) })
 }
 
 const read = (...chunks: Buffer[]): unknown[] => {
@@ -116,7 +116,7 @@ t.test('decoding stops at a refused payload, and continues there', async (t) => 
   const recorder = new Recorder()
   recorder.refusePayloads = true
   const decoder = new Decoder(recorder, false)
-  land(Buffer.concat([masked('8181', 'a'), masked('8181', 'b')]), (length) => {
+  receiveInChunks(Buffer.concat([masked('8181', 'a'), masked('8181', 'b')]), (length) => {
     const at = decoder.read(0, length)
     t.equal(at, 7)
     recorder.refusePayloads = false

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createDeflater, DEFLATE_SYNC_UP_TO } from '../../lib/deflate/deflate.js'
 import {
-  agreed, deflate, deflateLater, inflateAlone, json, messages, mostHeld, randomBytes, SETTINGS, WsClient
+  agreed, deflate, deflateLater, inflateAlone, json, messages, maxMemoryFor, randomBytes, SETTINGS, WsClient
 } from '../fixtures/deflate.js'
 
 for (const isRunnable of [true, false]) {
@@ -90,9 +90,9 @@ for (const isRunnable of [true, false]) {
     const copy = Buffer.from(first)
     deflater.deflate(randomBytes(40_000))
     t.strictSame(first, copy)
-    t.ok(first.buffer.byteLength <= mostHeld(first.length))
+    t.ok(first.buffer.byteLength <= maxMemoryFor(first.length))
     const later = await deflateLater(deflater, json(100_000))
-    t.ok(later.buffer.byteLength <= mostHeld(later.length))
+    t.ok(later.buffer.byteLength <= maxMemoryFor(later.length))
   })
 
   t.test(`${mode}: many jobs at once all complete, in the pool and beside it`, async (t) => {

@@ -13,7 +13,7 @@ import { heldBytes } from './held.js'
 import {
   connectFields, CONTINUATION, DATA, HEADERS, http2Frame, initialWindow, openStream, PING, RawHttp2, reset, SETTINGS,
   windowUpdate
-} from './raw-http2.js'
+} from '../fixtures/raw-http2.js'
 
 const MEBIBYTE = 1_048_576
 

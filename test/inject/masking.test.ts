@@ -3,7 +3,7 @@ import { Decoder } from '../../lib/codec/decoder.js'
 import { writeFrame } from '../../lib/codec/encoder.js'
 import { Masking } from '../../lib/inject/masking.js'
 import { takeBinary } from '../../lib/codec/payload.js'
-import { land, RecordingSink } from '../fixtures/sink.js'
+import { receiveInChunks, RecordingSink } from '../fixtures/sink.js'
 
 const SIZES = [0, 1, 125, 126, 65_535, 65_536]
 
@@ -22,7 +22,7 @@ function decode (bytes: Buffer): Array<number | string> {
     payload: (start, end, key) => takeBinary(start, end, key).every((byte) => byte === 7),
     fault: (error) => { read.push(error.code) }
   }, false)
-  land(bytes, (length) => { decoder.read(0, length) })
+  receiveInChunks(bytes, (length) => { decoder.read(0, length) })
   return read
 }
 

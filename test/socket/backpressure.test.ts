@@ -72,13 +72,13 @@ t.test('exactly the limit may be queued, and one message may exceed it', async (
 
 t.test('close: the socket closes with 1013, frees its queue, and disconnects a peer that reads nothing', async (t) => {
   const memory = await stalled('close')
-  const { socket, cuts } = memory
+  const { socket, terminations } = memory
   t.equal(socket.send(HALF), 'queued')
   const waiting = failure((callback) => socket.send(HALF, callback))
   t.equal(socket.send(HALF), 'refused')
   t.ok(socket.bufferedAmount < 100)
   t.equal(socket.readyState, socket.CLOSING)
-  t.same(cuts, ['more than 1000 bytes are queued for the peer'])
+  t.same(terminations, ['more than 1000 bytes are queued for the peer'])
   t.equal(await waiting, 'FST_WIRE_CONNECTION_CLOSED')
   t.equal(await closeOf(socket), 1006)
   t.same(memory.drops, [])

@@ -60,7 +60,7 @@ t.test('pongs for the application are emitted with and without a heartbeat', asy
 t.test('a heartbeat tracks a socket from open to close, and does not emit its own pongs', async (t) => {
   let now = 0
   const heartbeat = new Heartbeat({ interval: 1_000, timeout: 1_000, idle: false }, () => now)
-  const { socket, stream, frames, cuts } = createMemorySocket({ heartbeat })
+  const { socket, stream, frames, terminations } = createMemorySocket({ heartbeat })
   socket.on('pong', () => { t.fail('not of the application') })
   t.equal(heartbeat.size, 1)
   now = 2_000
@@ -76,7 +76,7 @@ t.test('a heartbeat tracks a socket from open to close, and does not emit its ow
     await turn()
   }
   t.equal(await closed, 1006)
-  t.same(cuts, ['no answer to a ping within 1000 ms'])
+  t.same(terminations, ['no answer to a ping within 1000 ms'])
   t.equal(heartbeat.size, 0)
 })
 

@@ -179,7 +179,7 @@ t.test('a message that is being compressed when the socket closes calls back wit
 })
 
 t.test('a message for a slow peer goes through the backpressure, prepared or not', async (t) => {
-  const { socket, errors, cuts, stall } = createMemorySocket({ backpressure: { limit: 10, policy: 'drop' } })
+  const { socket, errors, terminations, stall } = createMemorySocket({ backpressure: { limit: 10, policy: 'drop' } })
   const message = new PreparedMessage(Buffer.from('for many'), false, true)
   const dropped: unknown[] = []
   socket.on('drop', (data, isBinary) => { dropped.push([data.toString(), isBinary]) })
@@ -196,7 +196,7 @@ t.test('a message for a slow peer goes through the backpressure, prepared or not
   release()
   await turn()
   await socket.sent('paced')
-  t.same([...errors, ...cuts], [])
+  t.same([...errors, ...terminations], [])
 })
 
 t.test('a message within the backpressure limit is sent, prepared or not', async (t) => {
