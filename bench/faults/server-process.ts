@@ -3,14 +3,15 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { FromServer, ToServer } from './server.js'
 
-const SCRIPT = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url))
+/** What each process runs. */
+export const SCRIPT = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url))
 
 export interface ServerProcessOptions {
   readonly kind: string
   readonly url: string
   /** Of this publisher: no two processes have the same. */
   readonly number: number
-  readonly execArgv: readonly string[]
+  readonly script: string
   /** Something was accepted or rejected. */
   readonly settled: (accepted: readonly number[]) => void
 }
@@ -24,8 +25,8 @@ export class ServerProcess {
   isGone = false
   readonly #child: ChildProcess
 
-  constructor ({ kind, url, number, execArgv, settled }: ServerProcessOptions) {
-    this.#child = fork(SCRIPT, [kind, url, String(number)], { execArgv: [...execArgv] })
+  constructor ({ kind, url, number, script, settled }: ServerProcessOptions) {
+    this.#child = fork(script, [kind, url, String(number)], { execArgv: [] })
     this.#child.on('error', () => {})
     this.#child.on('message', ({ accepted = [], rejected = 0 }: FromServer) => {
       this.underWay -= accepted.length + rejected
