@@ -8,9 +8,6 @@ const [major, minor] = process.versions.node.split('.').map(Number)
 if (major > 25 || (major === 24 && minor >= 13)) module.registerHooks(sync)
 else module.register('./hooks.js', import.meta.url)
 
-// Our files need no source maps, and Node.js would parse those of every package that it loads for tap.
-process.setSourceMapsEnabled(false)
-
 // tap would load itself into every process that a test starts: compilers, bundlers, other test runners.
 globalThis[Symbol.for('process-on-spawn@*:singletonId')]?.listeners.splice(0)
 
