@@ -13,13 +13,12 @@ const create = (Constructor: AnyError) => new Constructor('a', 'b', 'c')
 const codes = new Set(table.map(([, Constructor]) => create(Constructor).code))
 
 t.test('every error has a code and a message', async (t) => {
-  for (const [name, Constructor] of table) {
+  t.ok(table.length > 50)
+  t.same(table.filter(([, Constructor]) => {
     const error = create(Constructor)
-    t.ok(error instanceof Error, name)
-    t.ok(error instanceof Constructor, name)
-    t.match(error.code, /^FST_WIRE_[A-Z0-9_]+$/, name)
-    t.match(error.message, / /, name)
-  }
+    return !(error instanceof Error && error instanceof Constructor && /^FST_WIRE_[A-Z0-9_]+$/.test(error.code) &&
+      error.message.includes(' '))
+  }).map(([name]) => name), [])
 })
 
 t.test('no two errors have the same code', async (t) => {

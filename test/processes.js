@@ -4,24 +4,17 @@
 import { readdirSync } from 'node:fs'
 
 export const PROCESSES = {
-  application: ['.', 'examples', 'inject', 'options', 'server'],
+  application: ['.', 'inject', 'options', 'routes', 'server', 'upgrade'],
   behaviour: ['behaviour'],
   'without-direct-io': ['behaviour/without-direct-io'],
-  conformance: ['conformance'],
-  docs: ['docs'],
-  'drop-in': ['drop-in'],
+  // With one Chromium.
+  clients: ['examples', 'peers'],
   engine: ['engine'],
   hostile: ['fuzz', 'hostile'],
-  nats: ['engine/nats'],
-  redis: ['engine/redis', 'engine/redis-cluster', 'engine/redis-faults'],
-  packages: ['packages'],
-  runners: ['packages/bundlers', 'packages/jest'],
+  neighbours: ['conformance', 'docs', 'drop-in', 'packages'],
   // With processes of their own.
-  runtimes: ['bench', 'packages/cluster', 'packages/runtimes'],
-  peers: ['peers'],
-  routes: ['routes', 'upgrade'],
-  'sans-io': ['codec', 'deflate', 'handshake', 'protocol'],
-  socket: ['client', 'socket', 'topics', 'transport'],
+  runners: ['bench', 'packages/bundlers', 'packages/cluster', 'packages/jest', 'packages/runtimes'],
+  socket: ['client', 'codec', 'deflate', 'handshake', 'protocol', 'socket', 'topics', 'transport'],
   // Only checks types: `npm run types` runs it.
   types: ['types']
 }

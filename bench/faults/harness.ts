@@ -2,7 +2,7 @@ import type { LocalServer } from '../../test/fixtures/local-server.js'
 import { TcpProxy } from '../../test/fixtures/tcp-proxy.js'
 import { Client } from './client.js'
 import { Load } from './load.js'
-import { ServerProcess } from './server-process.js'
+import { SCRIPT, ServerProcess } from './server-process.js'
 import { judge, type Verdict } from './verdict.js'
 
 export interface FaultResult extends Verdict {
@@ -31,8 +31,8 @@ export interface HarnessOptions {
   readonly messages: number
   readonly clients: number
   readonly processes?: number
-  /** The flags of Node.js for the server processes. */
-  readonly execArgv?: readonly string[]
+  /** The script of the server processes, if it is not the one beside this file. */
+  readonly script?: string
   /** Fails the case after this time, in milliseconds. */
   readonly timeLimit?: number
   readonly fault: (controls: FaultControls) => Promise<void>
@@ -52,7 +52,7 @@ export async function runFault (options: HarnessOptions): Promise<FaultResult> {
       kind: options.kind,
       url,
       number: started.length,
-      execArgv: options.execArgv ?? [],
+      script: options.script ?? SCRIPT,
       onReport: (accepted) => { load.addAccepted(accepted) }
     })
     started.push(server)

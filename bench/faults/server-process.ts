@@ -3,12 +3,15 @@ import { once } from 'node:events'
 import { moduleUrl } from '../place.js'
 import type { FromServer, ToServer } from './server.js'
 
+/** The script that each process runs. */
+export const SCRIPT = moduleUrl('faults/server')
+
 export interface ServerProcessOptions {
   readonly kind: string
   readonly url: string
   /** The number of this publisher, different for each process. */
   readonly number: number
-  readonly execArgv: readonly string[]
+  readonly script: string | URL
   /** Called with the accepted messages when some were accepted or rejected. */
   readonly onReport: (accepted: readonly number[]) => void
 }
@@ -22,8 +25,8 @@ export class ServerProcess {
   isGone = false
   readonly #child: ChildProcess
 
-  constructor ({ kind, url, number, execArgv, onReport }: ServerProcessOptions) {
-    this.#child = fork(moduleUrl('faults/server'), [kind, url, String(number)], { execArgv: [...execArgv] })
+  constructor ({ kind, url, number, script, onReport }: ServerProcessOptions) {
+    this.#child = fork(script, [kind, url, String(number)], { execArgv: [] })
     this.#child.on('error', () => {})
     this.#child.on('message', ({ accepted = [], rejected = 0 }: FromServer) => {
       this.underWay -= accepted.length + rejected

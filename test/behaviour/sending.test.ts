@@ -3,12 +3,11 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { Duplex } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { WireOptions, WireSocket } from '../../index.js'
 import { createApp, listen } from '../fixtures/app.js'
-import { TYPESCRIPT } from '../fixtures/processes.js'
+import { writeBundle } from '../fixtures/processes.js'
 
 /** Sockets of the server with their clients, which keep what they get. */
 async function openSockets (
@@ -156,10 +155,9 @@ t.test('fake timers do not delay messages', async (t) => {
 })
 
 t.test('messages and closes are sent even if the process exits in the same tick', async (t) => {
+  const script = await writeBundle(t.testdir(), 'test/fixtures/exiting-server.ts')
   for (const what of ['in the listener', 'later', 'close']) {
-    const child = fork(
-      fileURLToPath(new URL('../fixtures/exiting-server.ts', import.meta.url)), { execArgv: [...TYPESCRIPT] }
-    )
+    const child = fork(script, { execArgv: [] })
     t.teardown(() => { child.kill() })
     const [port] = await once(child, 'message') as [string]
     const client = new WebSocket(`ws://127.0.0.1:${port}/`)

@@ -1,17 +1,16 @@
 // The shutdown of a process with the default options.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { createApp } from '../fixtures/app.js'
-import { TYPESCRIPT } from '../fixtures/processes.js'
+import { writeBundle } from '../fixtures/processes.js'
 
 const GRACE = 10_000
 
 t.test('a process with a silent client ends within ten seconds of SIGTERM', async (t) => {
-  const script = fileURLToPath(new URL('../fixtures/grace.ts', import.meta.url))
+  const script = await writeBundle(t.testdir(), 'test/fixtures/grace.ts')
   await Promise.all(['close-with-grace', 'a plain handler'].map(async (how) => {
-    const child = spawn(process.execPath, [...TYPESCRIPT, script, how], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [script, how], { stdio: ['ignore', 'pipe', 'inherit'] })
     t.teardown(() => { child.kill('SIGKILL') })
     let output = ''
     let start = 0

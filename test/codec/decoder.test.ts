@@ -58,7 +58,8 @@ t.test('every form of length is decoded, wherever the bytes are split', async (t
   ])
   const whole = read(bytes)
   t.equal(whole.length, 10)
-  for (let at = 0; at < 180; at++) t.strictSame(read(bytes.subarray(0, at), bytes.subarray(at)).length, 10)
+  const lengths = Array.from({ length: 180 }, (_, at) => read(bytes.subarray(0, at), bytes.subarray(at)).length)
+  t.same(new Set(lengths), new Set([10]))
   const small = bytes.subarray(0, 160)
   t.same(
     read(...Array.from(small, (byte) => Buffer.from([byte]))),

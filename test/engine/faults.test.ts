@@ -2,7 +2,7 @@ import t from 'tap'
 import { runFault, type FaultControls } from '../../bench/faults/harness.js'
 import { GAP, judge, PER_PUBLISHER, type Verdict } from '../../bench/faults/verdict.js'
 import { natsProgram, startNats } from '../fixtures/nats-server.js'
-import { TYPESCRIPT } from '../fixtures/processes.js'
+import { writeBundle } from '../fixtures/processes.js'
 import { redisProgram, startRedis } from '../fixtures/redis-server.js'
 
 // The short form of `npm run faults`.
@@ -42,7 +42,7 @@ for (const [kind, program] of [['redis', redisProgram], ['nats', natsProgram]] a
       messages: 400,
       clients: 4,
       processes: 2,
-      execArgv: TYPESCRIPT,
+      script: await writeBundle(t.testdir(), 'bench/faults/server.ts'),
       fault: FAULTS[kind]
     })
     const { accepted, lost, missing, doubled, outOfOrder, gapsSeen, rejected } = result

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { Follower } from './follower.js'
-import { Recorder, publication, texts } from './recorder.js'
+import { Recorder, publication, texts, until } from './recorder.js'
 import { TcpProxy } from '../fixtures/tcp-proxy.js'
 import type { TestFunction } from './contract.js'
 import type { LocalServer } from '../fixtures/local-server.js'
-import type { Engine } from '../../lib/engine/engine.js'
+import type { Engine, HistoryPage } from '../../lib/engine/engine.js'
 
 export interface FaultOptions {
   /** Starts a server of its own. */
@@ -123,6 +123,18 @@ export function engineFaults (test: TestFunction, { start, engine }: FaultOption
         const accepted = await Promise.all(all.map((text) => client.publish(topic, publication(text), KEEP)))
         return accepted.map(({ cursor }) => cursor)
       }
+      // An engine can publish again before it is ready: its other connection may take longer.
+      const read = async (cursor: string): Promise<HistoryPage> => {
+        let page: HistoryPage | undefined
+        await until(async () => {
+          page = await client.read(topic, cursor, 10).catch((error: { code?: string }) => {
+            if (error.code !== 'FST_WIRE_ENGINE_DOWN') throw error
+            return undefined
+          })
+          return page !== undefined
+        })
+        return page!
+      }
       try {
         await client.open(new Recorder())
         await publish('a', 'b')
@@ -133,7 +145,7 @@ export function engineFaults (test: TestFunction, { start, engine }: FaultOption
         for (const text of ['f', 'g', 'h', 'i']) {
           await publish(text)
           for (const cursor of cursors) {
-            const { messages, isGap } = await client.read(topic, cursor, 10)
+            const { messages, isGap } = await read(cursor)
             assert.equal(isGap, true)
             assert.deepEqual(texts(messages), ['f', 'g', 'h', 'i'].slice(0, 'fghi'.indexOf(text) + 1))
           }

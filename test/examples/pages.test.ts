@@ -1,12 +1,12 @@
 // The pages of the examples in one Chromium, on servers that are started by the commands that the docs print.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import WebSocket from 'ws'
 import { LiveSocket } from '../../client/live-socket.mjs'
 import { createApp, listen } from '../fixtures/app.js'
-import { launchChromium, withoutChromium } from '../fixtures/chromium.js'
+import { openPage as openPageOf, PATIENTLY, withoutChromium } from '../fixtures/chromium.js'
 import { installExample, Program } from '../fixtures/examples.js'
 import { freePort } from '../fixtures/local-server.js'
 import { redisProgram, startRedis } from '../fixtures/redis-server.js'
@@ -20,14 +20,8 @@ if (redisProgram === null && process.env['CI'] === 'true') {
 const inChromium = { skip: withoutChromium }
 const withRedis = { skip: redisProgram === null && 'no redis-server: apt-get install redis-server' }
 
-let browser: Browser
-
-/** A page with cookies of its own. */
 const openPage = async (t: Test, url: string, options: object = {}): Promise<Page> => {
-  const context = await browser.newContext(options)
-  t.teardown(() => context.close())
-  const page = await context.newPage()
-  page.setDefaultTimeout(0)
+  const page = await openPageOf(t, 'about:blank', options)
   page.on('pageerror', (error) => { t.fail(String(error)) })
   await page.goto(url)
   return page
@@ -41,9 +35,6 @@ const startDemo = async (t: Test, settings: string): Promise<{ demo: Program, ur
   t.teardown(() => demo.end('SIGTERM'))
   return { demo, url: await demo.start(/http:\S+/) }
 }
-
-/** Not each frame: a page that is drawn for that costs more than the test. The limit is the time of the test. */
-const PATIENTLY = { polling: 100, timeout: 0 }
 
 const countOf = (page: Page, selector: string, count: number) =>
   page.waitForFunction(
@@ -83,9 +74,6 @@ const drawByTouch = async (page: Page): Promise<void> => {
 }
 
 t.test('the pages of the examples', inChromium, async (t) => {
-  browser = await launchChromium()
-  t.teardown(() => browser.close())
-
   await t.test('the demo shows the events of one window in the others', async (t) => {
     const { demo, url } = await startDemo(t, 'PORT=0')
     const wide = await openPage(t, url, { viewport: { width: 1400, height: 900 } })

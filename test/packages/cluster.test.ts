@@ -2,14 +2,13 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { WebSocket } from 'ws'
-import { TYPESCRIPT } from '../fixtures/processes.js'
+import { writeBundle } from '../fixtures/processes.js'
 
 t.test('four workers of node:cluster start on one port, and serve sockets', async (t) => {
   cluster.setupPrimary({
-    execArgv: [...TYPESCRIPT], exec: fileURLToPath(new URL('../fixtures/cluster-worker.ts', import.meta.url))
+    execArgv: [], exec: await writeBundle(t.testdir(), 'test/fixtures/cluster-worker.ts')
   })
   const workers: Worker[] = []
   t.teardown(() => { for (const worker of workers) worker.kill() })

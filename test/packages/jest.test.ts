@@ -35,19 +35,6 @@ const printed = (name: string): string => blockWith('docs/testing.md', `// ${nam
 const [jestConfig, jsdomConfig] = blocksOf('docs/testing.md').filter(({ language }) => language === 'json')
   .map(({ code }) => code) as [string, string]
 
-t.test('jest: require() loads the package without a transform, and a socket exchanges messages', async (t) => {
-  const directory = t.testdir({
-    'package.json': '{}',
-    'jest.config.json': JSON.stringify({ ...JSON.parse(jestConfig), watchman: false }),
-    'app.test.cjs': REQUIRE + TEST,
-    'jest.test.cjs': printed('jest.test.cjs')
-  })
-  await installPackage(directory)
-  const { passed, output } = await run(directory, JEST, ...JEST_OPTIONS)
-  t.ok(passed, output)
-  t.match(output, /Tests: +2 passed/)
-})
-
 // A page with the package's client: its WebSocket is that of jsdom, which sends the origin of the page.
 const PAGE = `
 const { fastify } = require('fastify')
@@ -75,34 +62,40 @@ test('a page converses by LiveSocket', async () => {
   await app.close()
 })`
 
-t.test('jest: an application and its page converse by LiveSocket in the environment jsdom', async (t) => {
+// A runner starts once for both environments, because that takes longer than its tests.
+
+t.test('jest: require() loads the package without a transform, and sockets and LiveSockets converse', async (t) => {
   const directory = t.testdir({
     'package.json': '{}',
-    'jest.config.json': JSON.stringify({ ...JSON.parse(jsdomConfig), watchman: false }),
-    'jest.setup.cjs': printed('jest.setup.cjs'),
-    'page.test.cjs': PAGE
+    'jest.config.json': JSON.stringify({ projects: ['<rootDir>/node', '<rootDir>/jsdom'], watchman: false }),
+    node: { 'jest.config.json': jestConfig, 'app.test.cjs': REQUIRE + TEST, 'jest.test.cjs': printed('jest.test.cjs') },
+    jsdom: { 'jest.config.json': jsdomConfig, 'jest.setup.cjs': printed('jest.setup.cjs'), 'page.test.cjs': PAGE }
   })
   await installPackage(directory)
   const { passed, output } = await run(directory, JEST, ...JEST_OPTIONS)
   t.ok(passed, output)
-  t.match(output, /Tests: +1 passed/)
+  t.match(output, /Tests: +3 passed/)
+  for (const file of ['node/app', 'node/jest', 'jsdom/page']) t.match(output, `PASS ${file}.test.cjs`)
 })
 
-for (const environment of ['node', 'jsdom']) {
-  t.test(`vitest: the package is imported, and a socket converses, in the environment ${environment}`, async (t) => {
-    const directory = t.testdir({
-      'package.json': '{ "type": "module" }',
-      'vitest.config.js': `export default { test: { environment: '${environment}' } }`,
-      'app.test.js': IMPORT + TEST,
-      'app.js': printed('app.js'),
-      'vitest.test.js': printed('vitest.test.js')
-    })
-    await installPackage(directory)
-    const { passed, output } = await run(directory, VITEST, 'run', ...VITEST_OPTIONS)
-    t.ok(passed, output)
-    t.match(output, /Tests +3 passed/)
+t.test('vitest: the package is imported, and a socket converses, in the environments node and jsdom', async (t) => {
+  const projects = ['node', 'jsdom'].map((name) => ({ test: { name, environment: name } }))
+  const directory = t.testdir({
+    'package.json': '{ "type": "module" }',
+    'vitest.config.js': `export default ${JSON.stringify({ test: { projects } })}`,
+    'app.test.js': `${IMPORT}
+test('the environment', () => { console.log('tested in', globalThis.window?.navigator.userAgent ?? 'Node.js') })
+${TEST}`,
+    'app.js': printed('app.js'),
+    'vitest.test.js': printed('vitest.test.js')
   })
-}
+  await installPackage(directory)
+  const { passed, output } = await run(directory, VITEST, 'run', ...VITEST_OPTIONS)
+  t.ok(passed, output)
+  t.match(output, /Tests +8 passed/)
+  t.match(output, 'tested in Node.js')
+  t.match(output, /tested in .*jsdom/)
+})
 
 t.test('node:test and tap: the tests in the documentation pass', async (t) => {
   for (const [name, count] of [['node.test.js', 2], ['tap.test.js', 1]] as const) {

@@ -1,29 +1,8 @@
-import { existsSync } from 'node:fs'
-import { chromium, type Page } from 'playwright-core'
-import t, { type Test } from 'tap'
+import t from 'tap'
+import { openPage, PATIENTLY, withoutChromium } from '../fixtures/chromium.js'
 import { createHttp2App, listenHttp2 } from '../fixtures/http2.js'
 
-const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
-const isMissing = !existsSync(executablePath)
-const options = { skip: isMissing && 'no Chromium: apt-get install chromium, or set CHROMIUM' }
-
-if (isMissing && process.env['CI'] === 'true') {
-  throw new Error(`There is no Chromium at ${executablePath}: apt-get install chromium`)
-}
-
-const openPage = async (t: Test, url: string): Promise<Page> => {
-  const browser = await chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync', '--ignore-certificate-errors'
-    ]
-  })
-  t.teardown(() => browser.close())
-  const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage()
-  await page.goto(url)
-  return page
-}
+const options = { skip: withoutChromium }
 
 /** In the page: opens a socket, echoes messages of these sizes, closes it. */
 const converse = async ({ path, sizes }: { path: string, sizes: number[] }) => {
@@ -84,7 +63,7 @@ t.test('Chromium opens sockets over its existing HTTP/2 connection', options, as
     Object.assign(window, { isOpen: true })
     return await new Promise<number>((resolve) => { socket.onclose = ({ code }) => { resolve(code) } })
   })
-  await page.waitForFunction(() => 'isOpen' in window)
+  await page.waitForFunction(() => 'isOpen' in window, undefined, PATIENTLY)
   await app.close()
   t.equal(await closed, 1001)
 })

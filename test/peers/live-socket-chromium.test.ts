@@ -1,33 +1,12 @@
-import { existsSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
-import { chromium, type Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { createApp, listen } from '../fixtures/app.js'
+import { openPage, PATIENTLY, withoutChromium } from '../fixtures/chromium.js'
 import { bundleClient } from '../fixtures/client-bundle.js'
 import { createHttp2App, listenHttp2 } from '../fixtures/http2.js'
 import { LiveRoom } from '../fixtures/live-room.js'
 
-const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
-const isMissing = !existsSync(executablePath)
-const options = { skip: isMissing && 'no Chromium: apt-get install chromium, or set CHROMIUM' }
-
-if (isMissing && process.env['CI'] === 'true') {
-  throw new Error(`There is no Chromium at ${executablePath}: apt-get install chromium`)
-}
-
-const openPage = async (t: Test, url: string): Promise<Page> => {
-  const browser = await chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync', '--ignore-certificate-errors'
-    ]
-  })
-  t.teardown(() => browser.close())
-  const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage()
-  await page.goto(url)
-  return page
-}
+const options = { skip: withoutChromium }
 
 /** Serves a page and the client that it loads. */
 const servePage = async (app: FastifyInstance, page: string): Promise<void> => {
@@ -64,7 +43,7 @@ t.test('two LiveSockets of a page in Chromium resume after a restart of the serv
   await Promise.all(rooms.map((room) => room.followers(1)))
   publish('before')
   const waitFor = (count: number) => page.waitForFunction(
-    (count) => (globalThis as unknown as { seen: string[] }).seen.length >= count, count
+    (count) => (globalThis as unknown as { seen: string[] }).seen.length >= count, count, PATIENTLY
   )
   await waitFor(3)
   await first.close()
@@ -102,6 +81,8 @@ t.test('a hundred LiveSockets over HTTP/2 are streams of one connection', option
   const page = await openPage(t, await listenHttp2(app))
   await room.followers(100)
   room.publish('hello')
-  await page.waitForFunction(() => (globalThis as unknown as { seen: string[] }).seen.length === 100)
+  await page.waitForFunction(
+    () => (globalThis as unknown as { seen: string[] }).seen.length === 100, undefined, PATIENTLY
+  )
   t.equal(connections, 1)
 })

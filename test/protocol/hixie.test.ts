@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { grant } from '../../lib/codec/budget.js'
 import { PreparedMessage } from '../../lib/codec/prepared-message.js'
@@ -26,12 +27,13 @@ t.test('the events are the same, wherever the bytes are split', async (t) => {
     Buffer.from('ff00', 'hex'),
     framed('behind the close')
   ])
+  const expected = [[['text', 'grüß 😀'], ['text', ''], ['text', 'last'], ['end']], 'ff00', 1005, 'closed']
+  const wrong = []
   for (const { name, sink, protocol } of cutEverywhere(bytes, (sink) => new Hixie(sink, sink, LIMITS, 'hixie-76'))) {
-    t.same(sink.events, [['text', 'grüß 😀'], ['text', ''], ['text', 'last'], ['end']], name)
-    t.equal(sink.written.toString('hex'), 'ff00', name)
-    t.equal(protocol.closeCode, 1005, name)
-    t.equal(protocol.state, 'closed', name)
+    const outcome = [sink.events, sink.written.toString('hex'), protocol.closeCode, protocol.state]
+    if (!isDeepStrictEqual(outcome, expected)) wrong.push([name, outcome])
   }
+  t.same(wrong, [])
 })
 
 t.test('FF 00 is an empty frame in hixie-75, which is discarded', async (t) => {
@@ -130,14 +132,16 @@ t.test('the end of a stream is clean only in hixie-75 between two frames', async
 
 t.test('random bytes never throw', async (t) => {
   const random = createRandom(5)
+  const open = []
   for (let round = 0; round < 3_000; round++) {
     const { protocol } = setUp(random(2) === 0 ? 'hixie-75' : 'hixie-76')
     for (let i = 0; i < 4; i++) {
       feed(protocol, Buffer.from(Array.from({ length: random(30) }, () => [0, 255, 128, random(256)][random(4)]!)))
     }
     protocol.receiveEnd()
-    t.equal(protocol.state, 'closed')
+    if (protocol.state !== 'closed') open.push(round)
   }
+  t.same(open, [])
 })
 
 t.test('a prepared message is one frame for all sockets, and only text can be one', async (t) => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { grant } from '../../lib/codec/budget.js'
 import { EMPTY_PAYLOAD } from '../../lib/codec/payload.js'
@@ -33,12 +34,14 @@ t.test('the events are the same, wherever the bytes are split', async (t) => {
   const expected = [
     ['text', 'grüß 😀'], ['binary', '00ff'], ['text', ''], ['ping', 'ping'], ['text', 'äö'], ['pong', 'pong'], ['end']
   ]
+  const wrong = []
   for (const { name, sink, protocol } of cutEverywhere(bytes, (sink) => new Rfc6455(sink, sink, LIMITS))) {
-    t.strictSame(sink.events, expected, name)
-    t.equal(sink.written.toString('hex'), '8a0470696e6788050fa0627965', name)
-    t.equal(protocol.closeCode, 4000, name)
-    t.equal(protocol.closeReason.toString(), 'bye', name)
+    const outcome = [
+      sink.events, sink.written.toString('hex'), protocol.closeCode, protocol.closeReason.toString()
+    ]
+    if (!isDeepStrictEqual(outcome, [expected, '8a0470696e6788050fa0627965', 4000, 'bye'])) wrong.push([name, outcome])
   }
+  t.same(wrong, [])
 })
 
 t.test('a ping during a fragmented message is answered at once', async (t) => {
@@ -184,6 +187,7 @@ t.test('the protocol has the version of its draft', async (t) => {
 
 t.test('random bytes never throw, and always end with a protocol error or a close', async (t) => {
   const random = createRandom(3)
+  const wrong = []
   for (let round = 0; round < 3_000; round++) {
     const { sink, protocol } = setUp()
     const pieces = Array.from({ length: 1 + random(6) }, () => random(2) === 0
@@ -194,8 +198,9 @@ t.test('random bytes never throw, and always end with a protocol error or a clos
       ))
     for (const piece of pieces) feed(protocol, piece)
     protocol.receiveEnd()
-    t.equal(sink.events.filter(([kind]) => kind === 'end').length, 1)
+    if (sink.events.filter(([kind]) => kind === 'end').length !== 1) wrong.push([round, pieces])
   }
+  t.same(wrong, [])
 })
 
 // permessage-deflate (RFC 7692)
@@ -250,11 +255,12 @@ t.test('compressed and plain messages may alternate, wherever the bytes are spli
   const create = (sink: RecordingSink) => new Rfc6455(
     sink, sink, LIMITS, '13', new Compression(sink, agreed(false), SETTINGS)
   )
+  const expected = [['text', 'grüß 😀'], ['text', 'plain'], ['binary', '00ff'], ['text', ''], ['text', '']]
+  const wrong = []
   for (const { name, sink } of cutEverywhere(bytes, create)) {
-    t.strictSame(sink.events, [
-      ['text', 'grüß 😀'], ['text', 'plain'], ['binary', '00ff'], ['text', ''], ['text', '']
-    ], name)
+    if (!isDeepStrictEqual(sink.events, expected)) wrong.push([name, sink.events])
   }
+  t.same(wrong, [])
 })
 
 t.test('RSV1 is valid on the first frame of a message only', async (t) => {
@@ -517,6 +523,7 @@ t.test('a message is not sent if the peer is lost, or breaks a rule, while the m
 
 t.test('random bytes with compression never throw', async (t) => {
   const random = createRandom(8)
+  const wrong = []
   for (let round = 0; round < 1_000; round++) {
     const { sink, protocol } = setUpCompression()
     for (let i = random(5); i >= 0; i--) {
@@ -528,8 +535,9 @@ t.test('random bytes with compression never throw', async (t) => {
       }))
     }
     protocol.receiveEnd()
-    t.equal(sink.events.filter(([kind]) => kind === 'end').length, 1)
+    if (sink.events.filter(([kind]) => kind === 'end').length !== 1) wrong.push([round, sink.events])
   }
+  t.same(wrong, [])
 })
 
 t.test('isSendingFragments is true while a fragmented message is being sent', async (t) => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import {
   encodeFrame, isFrame, readClientFrame, readServerFrame, type ClientFrame, type PayloadFrame, type ServerFrame
@@ -41,16 +42,16 @@ t.test('a decoded frame equals the encoded one', async (t) => {
 })
 
 t.test('a decoded payload equals the given one, as text or bytes', async (t) => {
+  const wrong = []
   for (const topic of STRINGS) {
     for (const head of withPayload(topic)) {
       for (const payload of PAYLOADS) {
-        t.same(readServerFrame(encodeFrame(head, payload)), { head, payload })
-        const read = readServerFrame(encodeFrame(head, bytes(payload)))
-        t.same(read?.head, head)
-        t.ok(read?.payload instanceof Uint8Array && Buffer.from(read.payload).equals(bytes(payload)))
+        const frames = [payload, bytes(payload)].map((payload) => readServerFrame(encodeFrame(head, payload)))
+        if (!isDeepStrictEqual(frames, [{ head, payload }, { head, payload: bytes(payload) }])) wrong.push(frames)
       }
     }
   }
+  t.same(wrong, [])
   const invalid = Uint8Array.of(0xff, 0x0a, 0x00, 0xc0)
   t.same(readClientFrame(encodeFrame({ type: 'send' }, invalid))?.payload, invalid, 'bytes need not be UTF-8')
 })
@@ -89,14 +90,10 @@ t.test('a malformed frame decodes as undefined', async (t) => {
     '{"type":"resume"}', '{"type":"resume","topics":null}', '{"type":"resume","topics":"a"}',
     '{"type":"resume","topics":{"a":1}}', '{"type":"resume","topics":["a",1]}'
   ]
-  for (const head of heads) {
-    for (const text of [`\0${head}`, `\0${head}\n`, `\0${head}\npayload`]) {
-      for (const message of [text, bytes(text)]) {
-        t.equal(readServerFrame(message), undefined, JSON.stringify(text))
-        t.equal(readClientFrame(message), undefined, JSON.stringify(text))
-      }
-    }
-  }
+  const decoded = heads.flatMap((head) => [`\0${head}`, `\0${head}\n`, `\0${head}\npayload`]).filter((text) =>
+    [text, bytes(text)].some((message) => readServerFrame(message) !== undefined ||
+      readClientFrame(message) !== undefined))
+  t.same(decoded, [])
   t.equal(readServerFrame('\0{"type":"ping"}\n'), undefined, 'a payload where there is none')
   t.equal(readServerFrame('\0{"type":"send"}'), undefined, 'no payload where there is one')
   t.equal(readServerFrame(Uint8Array.of(0, 0xff, 0x0a)), undefined, 'a head that is not UTF-8')

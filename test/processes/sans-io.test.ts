@@ -1,3 +1,0 @@
-import { runProcess } from '../fixtures/process.js'
-
-await runProcess(import.meta.url)
