@@ -23,7 +23,7 @@ import { addSocketRoute, declaration } from './routes/ws-route.js'
 import { WireServer } from './server/server.js'
 import { prepareDirectIO } from './transport/direct.js'
 import { tryLog } from './try-log.js'
-import { requestLogging, secondaryServers } from './routes/fastify-servers.js'
+import { applicationOf, requestLogging, secondaryServers } from './routes/fastify-servers.js'
 import { Connections } from './upgrade/connections.js'
 import { boundHeads } from './upgrade/head-timeout.js'
 import { listenForUpgrades } from './upgrade/http1-listener.js'
@@ -53,7 +53,7 @@ interface AppState {
   isClosing: boolean
 }
 
-// By the HTTP server of the application.
+// By the application.
 const states = new WeakMap<object, AppState>()
 
 export async function plugin (instance: FastifyInstance, given: WireOptions): Promise<void> {
@@ -70,7 +70,7 @@ export async function plugin (instance: FastifyInstance, given: WireOptions): Pr
 
   for (const sentence of misspeltOptions(given, SOCKET_OPTIONS)) instance.log.warn(sentence)
 
-  const state = states.get(instance.server) ?? createState(instance)
+  const state = states.get(applicationOf(instance)) ?? createState(instance)
   const httpServer = (options.options?.server ?? instance.server) as Server
   const logsRequests = requestLogging(instance)
   const refusals = new RefusalLog(instance.log, logsRequests)
@@ -128,7 +128,7 @@ function createState (instance: FastifyInstance): AppState {
     listening: new Map(),
     isClosing: false
   }
-  states.set(instance.server, state)
+  states.set(applicationOf(instance), state)
   if (!instance.hasConstraintStrategy(upgradeConstraint.name)) {
     type Strategy = Parameters<FastifyInstance['addConstraintStrategy']>[0]
     instance.addConstraintStrategy({ ...upgradeConstraint } as unknown as Strategy)

@@ -1,9 +1,9 @@
 import { channel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
-import type { IncomingMessage, Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyServerFactoryHandler, type FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import fastifyWireDefault, * as entry from '../index.js'
 import type { WireOptions } from '../index.js'
@@ -369,3 +369,29 @@ for (const http2 of [false, true]) {
     ])
   })
 }
+
+t.test('applications that share a server answer the upgrades to their own routes', async (t) => {
+  const handlers: FastifyServerFactoryHandler[] = []
+  const server = createServer((request, response) => { handlers[request.url === '/b' ? 1 : 0]?.(request, response) })
+  const serverFactory = (handler: FastifyServerFactoryHandler): Server => {
+    handlers.push(handler)
+    return server
+  }
+  const apps = [Fastify({ serverFactory }), Fastify({ serverFactory })] as const
+  for (const app of apps) t.teardown(() => app.close())
+  for (const [index, app] of apps.entries()) {
+    app.register(fastifyWireDefault)
+    app.get(index === 0 ? '/a' : '/b', { websocket: true }, (socket) => { socket.send(`early ${index}`) })
+    await app.after()
+    app.ws(index === 0 ? '/a/live' : '/b/live', (socket) => { socket.send(`app ${index}`) })
+    await app.ready()
+  }
+  const port = await listen(apps[0])
+  const texts: string[] = []
+  for (const url of ['/a', '/b', '/a/live', '/b/live']) {
+    const client = new RawClient(t, port)
+    await client.upgrade(url)
+    texts.push(await client.readText())
+  }
+  t.same(texts, ['early 0', 'early 1', 'app 0', 'app 1'])
+})

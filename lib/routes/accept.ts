@@ -18,6 +18,7 @@ import type { SocketSettings } from '../socket/init.js'
 import type { SocketObserver } from '../socket/observer.js'
 import { beginLifetime } from '../socket/lifetime.js'
 import { open, WireSocket } from '../socket/socket.js'
+import { isThenable } from '../socket/thenable.js'
 import { LIVE_PROTOCOL } from '../topics/frames.js'
 import { chooseTopics, type InitialTopics } from './route-topics.js'
 import { upgradeOf, type Upgrade } from '../upgrade/response.js'
@@ -196,11 +197,16 @@ function agreeOnProtocol (
 ): string | undefined {
   if (Array.isArray(protocols)) return chooseProtocol(offered, protocols)
   if (offered.length === 0) return undefined
-  const chosen = typeof protocols === 'function'
+  const chosen: unknown = typeof protocols === 'function'
     ? protocols(offered, request)
     : typeof options.handleProtocols === 'function'
       ? options.handleProtocols(new Set(offered), request.raw)
       : chooseProtocol(offered, undefined)
+  if (isThenable(chosen)) {
+    // An asynchronous function is a mistake of the application. Its rejection must not end the process.
+    chosen.then(undefined, () => {})
+    throw new ProtocolNotOffered('a promise', offered.join(', '))
+  }
   if (typeof chosen !== 'string' || chosen === '') return undefined
   if (!offered.includes(chosen)) throw new ProtocolNotOffered(chosen, offered.join(', '))
   return chosen

@@ -1,6 +1,7 @@
 import { subscribe } from 'node:diagnostics_channel'
 import type { FastifyInstance } from 'fastify'
 import { isDropIn, type DropInRoute } from './drop-in.js'
+import { applicationOf } from './fastify-servers.js'
 
 /** A route declared before the plugin was loaded. */
 export interface EarlyRoute {
@@ -9,7 +10,7 @@ export interface EarlyRoute {
   change (open: (route: DropInRoute) => void): void
 }
 
-// By HTTP server, because an application has its server from the start.
+// By the application.
 const routesOf = new WeakMap<object, EarlyRoute[]>()
 
 /**
@@ -20,7 +21,7 @@ const routesOf = new WeakMap<object, EarlyRoute[]>()
 subscribe('fastify.initialization', (message) => {
   const { fastify } = message as { fastify: FastifyInstance }
   const routes: EarlyRoute[] = []
-  routesOf.set(fastify.server, routes)
+  routesOf.set(applicationOf(fastify), routes)
   fastify.addHook('onRoute', function (this: FastifyInstance, options) {
     const route = options as unknown as DropInRoute
     if (isDropIn(route) && !this.hasDecorator('websocketServer')) routes.push(record(this, route))
@@ -45,16 +46,16 @@ function record (instance: FastifyInstance, route: DropInRoute): EarlyRoute {
 
 /** Whether early routes of an application are recorded: not if it was created before this module was loaded. */
 export function isWatched (instance: FastifyInstance): boolean {
-  return routesOf.has(instance.server)
+  return routesOf.has(applicationOf(instance))
 }
 
 /** Returns the recorded routes of an instance and its child contexts, and forgets them. */
 export function takeEarlyRoutes (instance: FastifyInstance): EarlyRoute[] {
-  const routes = routesOf.get(instance.server)
+  const routes = routesOf.get(applicationOf(instance))
   if (routes === undefined) return []
   const within = routes.filter((early) => {
     return early.instance === instance || Object.prototype.isPrototypeOf.call(instance, early.instance)
   })
-  routesOf.set(instance.server, routes.filter((early) => !within.includes(early)))
+  routesOf.set(applicationOf(instance), routes.filter((early) => !within.includes(early)))
   return within
 }

@@ -6,6 +6,11 @@ const SERVERS = 'fastify.serverBindings'
 const CHILDREN = 'fastify.children'
 const LOG_CONTROLLER = 'fastify.logController'
 
+/** Returns the object that stands for an application, for any instance of it. Applications may share a server. */
+export function applicationOf (instance: FastifyInstance): object {
+  return instance.initialConfig
+}
+
 /** Fastify's further servers: on 'localhost' it listens with one server per address. Empty before it listens. */
 export function secondaryServers (instance: FastifyInstance): readonly object[] {
   return readSlot(instance, SERVERS) as object[] | undefined ?? []

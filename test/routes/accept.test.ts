@@ -50,6 +50,8 @@ t.test('the option protocols of a route takes precedence over handleProtocols', 
   app.ws('/server', () => {})
   app.ws('/list', { protocols: ['a'] }, () => {})
   app.ws('/function', { protocols: () => 'a' }, () => {})
+  const later = async (): Promise<string> => { throw new Error('its rejection must not end the process') }
+  app.ws('/promise', { protocols: later as unknown as () => string }, () => {})
   const port = await listen(app)
   const ask = async (path: string, protocols?: string) => await new RawClient(t, port).upgrade(path, {
     'Sec-WebSocket-Protocol': protocols
@@ -60,6 +62,7 @@ t.test('the option protocols of a route takes precedence over handleProtocols', 
   t.notMatch(await ask('/server'), 'Sec-WebSocket-Protocol')
   t.match(await ask('/list', 'b, a'), 'Sec-WebSocket-Protocol: a')
   t.match(await ask('/function', 'b, a'), 'Sec-WebSocket-Protocol: a')
+  t.match(await ask('/promise', 'b, a'), ' 500 ')
 })
 
 t.test("a 'headers' listener adds lines to the 101", async (t) => {
