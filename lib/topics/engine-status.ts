@@ -33,11 +33,16 @@ export class EngineStatus {
     return true
   }
 
+  /** Ends all waiting, because the engine closes. */
+  release (): void {
+    for (const callback of this.#onReady.splice(0)) callback()
+  }
+
   /** Reports an error. Resolves when the engine is ready, or after a delay if it is. */
   retry (error: unknown): Promise<void> {
     this.#observer.failed(error)
     return new Promise((resolve) => {
-      if (this.state === 'down') this.#onReady.push(resolve)
+      if (this.state === 'down' && !this.isClosed) this.#onReady.push(resolve)
       else timers.setTimeout(resolve, RETRY_DELAY).unref()
     })
   }
