@@ -14,6 +14,8 @@ const RETRY_DELAY = 1_000
 export class EngineStatus {
   state: EngineState = 'down'
   isClosed = false
+  /** Whether an error was reported since the engine is down. */
+  #hasFailed = false
   readonly #observer: EngineObserver
   #onReady: Array<() => void> = []
 
@@ -25,6 +27,7 @@ export class EngineStatus {
   change (state: EngineState, error: Error | undefined): boolean {
     if (this.state === state || this.isClosed) return false
     this.state = state
+    this.#hasFailed = false
     this.#observer.state(state, error)
     if (state === 'down') return false
     const callbacks = this.#onReady
@@ -38,9 +41,13 @@ export class EngineStatus {
     for (const callback of this.#onReady.splice(0)) callback()
   }
 
-  /** Reports an error. Resolves when the engine is ready, or after a delay if it is. */
+  /**
+   * Reports an error. Resolves when the engine is ready, or after a delay if it is. While the engine is down, everything
+   * fails in the same way, so only the first error is reported.
+   */
   retry (error: unknown): Promise<void> {
-    this.#observer.failed(error)
+    if (this.state === 'ready' || !this.#hasFailed) this.#observer.failed(error)
+    this.#hasFailed = true
     return new Promise((resolve) => {
       if (this.state === 'down' && !this.isClosed) this.#onReady.push(resolve)
       else timers.setTimeout(resolve, RETRY_DELAY).unref()

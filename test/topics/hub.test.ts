@@ -647,6 +647,22 @@ t.test('a failed subscription is retried when the engine is ready again', async 
   t.same(textsOf(peer), ['hello'])
 })
 
+t.test('what fails while the engine is down is reported once', async (t) => {
+  const { hub, engine, reports } = await setUp()
+  const failure = new Error('no connection')
+  for (let i = 0; i < 2; i++) {
+    engine.events.state('down')
+    engine.failure = failure
+    for (let j = 0; j < 3; j++) hub.attach(createMemorySocket().socket, { topics: [`/${i}${j}`] })
+    await turn()
+    engine.failure = undefined
+    engine.events.state('ready')
+    await turn()
+  }
+  t.same(reports.filter((report) => report.startsWith('failed')), ['failed no connection', 'failed no connection'])
+  t.equal(hub.counts.subscriptions, 6)
+})
+
 t.test('a history that cannot be read is read again when the engine is ready', async (t) => {
   const { hub, engine, reports } = await setUp()
   const peer = createMemorySocket()
