@@ -14,6 +14,7 @@ const RETRY_DELAY = 1_000
 export class EngineStatus {
   state: EngineState = 'down'
   isClosed = false
+  #isKnown = false
   /** Whether an error was reported since the engine is down. */
   #hasFailed = false
   readonly #observer: EngineObserver
@@ -25,7 +26,9 @@ export class EngineStatus {
 
   /** @returns whether the engine has become ready */
   change (state: EngineState, error: Error | undefined): boolean {
-    if (this.state === state || this.isClosed) return false
+    // The first state is reported in any case, because an engine may be down from the start.
+    if ((this.state === state && this.#isKnown) || this.isClosed) return false
+    this.#isKnown = true
     this.state = state
     this.#hasFailed = false
     this.#observer.state(state, error)

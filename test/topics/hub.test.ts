@@ -13,10 +13,10 @@ const RULES = { retention: { size: 10, ttl: 1_000 }, hasPresence: true }
 interface SetUp {
   settings?: Partial<HubSettings>
   presence?: EnginePresence
+  engine?: ScriptedEngine
 }
 
-async function setUp ({ settings, presence }: SetUp = {}) {
-  const engine = new ScriptedEngine(presence)
+async function setUp ({ settings, presence, engine = new ScriptedEngine(presence) }: SetUp = {}) {
   const reports: string[] = []
   const hub = new TopicHub(engine, new TopicRuleBook(RULES), {
     maxTopics: 3,
@@ -645,6 +645,14 @@ t.test('a failed subscription is retried when the engine is ready again', async 
   await publish(hub, '/a', 'hello')
   await turn()
   t.same(textsOf(peer), ['hello'])
+})
+
+t.test('an engine that is down from the start is reported', async (t) => {
+  const engine = new ScriptedEngine()
+  engine.open = async (events) => { events.state('down', new Error('no connection')) }
+  const { hub, reports } = await setUp({ engine })
+  t.equal(hub.state, 'down')
+  t.same(reports, ['down no connection'])
 })
 
 t.test('what fails while the engine is down is reported once', async (t) => {
