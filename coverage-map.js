@@ -39,6 +39,7 @@ const PARTS = {
     'lib/topics/hub.ts', 'lib/topics/engine-status.ts', 'lib/topics/live-session.ts', 'lib/topics/live-sessions.ts',
     'lib/topics/local-topic.ts', 'lib/topics/local-topics.ts', 'lib/topics/members.ts'
   ],
+  'test/topics/topics.test.ts': ['lib/topics/topics.ts', 'lib/topics/arguments.ts'],
   'test/behaviour/topics.test.ts': [
     ...CONVERSATION, 'lib/routes/open-topics.ts', 'lib/routes/route-topics.ts', 'lib/topics/socket-topics.ts'
   ]

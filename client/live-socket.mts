@@ -319,7 +319,14 @@ export class LiveSocket extends (EventTarget as LiveSocketBase) implements WebSo
     const { reconnect = shouldReconnect, maxBackoff = 30_000 } = this.#options
     this.#ceiling = Math.min(maxBackoff, this.#minBackoff * 2 ** this.#attempt)
     const attempt = ++this.#attempt
-    if (this.#readyState === CLOSING || !reconnect(code, reason, attempt)) return this.#end(code, reason, wasClean)
+    let isOver = true
+    try {
+      isOver = this.#readyState === CLOSING || !reconnect(code, reason, attempt)
+    } finally {
+      // Also if `reconnect` throws, because nothing else would end the socket.
+      if (isOver) this.#end(code, reason, wasClean)
+    }
+    if (isOver) return
     const pause = pauseOf(reason)
     const delay = pause + Math.random() * this.#ceiling
     this.#readyState = CONNECTING

@@ -3,7 +3,8 @@ export interface LiveSocketOptions {
   WebSocket?: (new (url: string, protocols: string[]) => WebSocketLike) | undefined
   /**
    * Decides whether to reconnect after a close with `code` and `reason`. `attempt` counts from 1, and restarts after a
-   * connection that lasted. Default: not after 1000, 1008, 4000–4999 and recognizable refusals (see docs/protocol.md).
+   * connection that lasted. If it throws, the socket ends. Default: not after 1000, 1008, 4000–4999 and recognizable
+   * refusals (see docs/protocol.md).
    */
   reconnect?: ((code: number, reason: string, attempt: number) => boolean) | undefined
   /**

@@ -153,15 +153,24 @@ export const TopicInvalid = createError(
 export const TooManyTopics = createError(
   'FST_WIRE_TOPICS', 'A socket can follow at most %s topics (the option maxTopics)', 500)
 
+export const TopicNamesInvalid = createError(
+  'FST_WIRE_TOPIC_NAMES',
+  'The option topic must return a name, or a list of names (an empty one for no topic), not %s',
+  500, TypeError)
+
 export const MemberInvalid = createError(
   'FST_WIRE_MEMBER',
-  'The option presence must return undefined, or an object whose id is a non-empty string',
+  'The option presence must return undefined, or an object that JSON can represent, whose id is a number or a ' +
+  'non-empty string of well-formed Unicode',
   500, TypeError)
 
 export const TopicDataInvalid = createError(
   'FST_WIRE_TOPIC_DATA',
-  'A %s cannot be published: use a string, bytes, or a value that JSON can represent',
+  'This value of type %s cannot be published: use a string, bytes, or a value that JSON can represent',
   500, TypeError)
+
+export const TopicArgumentInvalid = createError(
+  'FST_WIRE_TOPIC_ARGUMENT', 'The argument %s must be %s, not %s', 500, TypeError)
 
 // The sentences of @fastify/websocket, because applications and their tests match them.
 
@@ -294,6 +303,12 @@ export const UncleanClose = createError(
   'FST_WIRE_UNCLEAN_CLOSE', 'The socket closed uncleanly with code %s: messages may be missing', 500)
 
 // Errors of the engines, which carry messages between processes.
+
+export const EngineUsed = createError(
+  'FST_WIRE_ENGINE_USED',
+  'This %s engine serves, or has served, another registration of fastify-wire: create an engine for each, as in ' +
+  'app.register(fastifyWire, { engine: redisEngine() })',
+  500)
 
 export const EnginePackageMissing = createError(
   'FST_WIRE_ENGINE_PACKAGE', '%s needs the package %s, which could not be loaded: npm install %s', 500)

@@ -128,9 +128,12 @@ class MemoryEngine implements Engine {
       return
     }
     this.#isDelivering = true
-    this.#events!.message(topic, message)
-    for (let next; (next = this.#undelivered.shift()) !== undefined;) this.#events?.message(next[0], next[1])
-    this.#isDelivering = false
+    try {
+      this.#events!.message(topic, message)
+      for (let next; (next = this.#undelivered.shift()) !== undefined;) this.#events?.message(next[0], next[1])
+    } finally {
+      this.#isDelivering = false
+    }
   }
 
   /** Keeps ids in two generations. Dropping a whole generation avoids bookkeeping for each id. */

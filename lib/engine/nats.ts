@@ -1,5 +1,7 @@
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
-import { EngineClosed, EngineDown, EnginePackageMissing, EngineRefused, EngineUnsuitable } from '../errors.js'
+import {
+  EngineClosed, EngineDown, EnginePackageMissing, EngineRefused, EngineUnsuitable, EngineUsed
+} from '../errors.js'
 import { JetStream, JetStreamError, type StoredMessage, type StreamConfig } from './jetstream.js'
 import { NatsAcknowledgements, type Outbound } from './nats-acknowledgements.js'
 import { historyPage, storedAfter } from './nats-history.js'
@@ -72,6 +74,7 @@ class NatsEngine implements Engine {
   }
 
   async open (events: EngineEvents): Promise<void> {
+    if (this.#isClosed) throw new EngineUsed(this.name)
     this.#events = events
     const { connect, headers } = await import('@nats-io/transport-node').catch((error: Error) => {
       const missing = new EnginePackageMissing(

@@ -109,6 +109,10 @@ export class Outgoing<T> {
     this.#options = options
   }
 
+  get isClosed (): boolean {
+    return this.#state === 'closed'
+  }
+
   /** @param bytes the size of the message */
   publish (topic: string, message: T, bytes: number): Promise<Accepted> {
     const { name, limits: { publishTimeout, maxWaiting, maxWaitingBytes } } = this.#options

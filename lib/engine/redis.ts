@@ -1,4 +1,4 @@
-import { BadOption, EngineClosed, EngineDown, EngineRefused, EngineUnsuitable } from '../errors.js'
+import { BadOption, EngineClosed, EngineDown, EngineRefused, EngineUnsuitable, EngineUsed } from '../errors.js'
 import { placeOf, randomTag, tagOf } from './cursor.js'
 import { Outgoing, readPublishLimits, type PublishLimits } from './outgoing.js'
 import { createRedisLink, type RedisConnectionOptions } from './redis-clients.js'
@@ -96,6 +96,7 @@ class RedisEngine implements Engine {
   }
 
   async open (events: EngineEvents): Promise<void> {
+    if (this.#outgoing.isClosed) throw new EngineUsed(this.name)
     this.#events = events
     const link = this.#link = await createRedisLink(this.#options)
     this.#isCluster = link instanceof ClusterLink

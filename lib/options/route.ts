@@ -84,6 +84,26 @@ export function misspeltRouteOptions (route: object, names: readonly string[]): 
 }
 
 /**
+ * Refuses options about topics on a route whose topics they cannot reach.
+ * @param own the options of the route, without the plugin's
+ * @param topic the option `topic` of the route or the plugin
+ * @throws RouteOption
+ */
+export function checkTopicOptions (own: { history?: unknown, presence?: unknown }, topic: unknown): void {
+  for (const name of ['history', 'presence'] as const) {
+    if (own[name] !== undefined && topic === undefined) {
+      throw new RouteOption(name, 'it needs the option topic, which the route does not have')
+    }
+  }
+  // A message may be published before a socket has followed the topic, or in another process.
+  if (own.history !== undefined && typeof topic === 'function') {
+    const advice = 'the names that a function returns are not known beforehand. Use app.topics.define(), or set ' +
+      'history for all topics in app.register(fastifyWire, { history })'
+    throw new RouteOption('history', advice)
+  }
+}
+
+/**
  * Refuses options about message schemas on a route without them.
  * @param own the options of the route, without the plugin's
  * @throws RouteOption, BadOption

@@ -4,15 +4,19 @@ import type { Engine } from '../engine/engine.js'
 import { BadOption } from '../errors.js'
 import type { LiveMember } from '../topics/frames.js'
 import type { HubSettings } from '../topics/hub.js'
-import { retentionOf, type HistoryOptions } from '../topics/topics.js'
+import { MAX_HISTORY, retentionOf, type HistoryOptions } from '../topics/topics.js'
 import type { TopicRules } from '../topics/topic-rules.js'
 import { ANY_COUNT, ANY_TIME, objectOf, wholeNumber } from './checks.js'
 
-/** Returns the topics that a socket follows when it opens. */
+/** Returns the topics that a socket follows when it opens; an empty list for none. */
 export type TopicChooser = (request: FastifyRequest) => string | readonly string[] | Promise<string | readonly string[]>
 
-/** Returns the member that a socket represents: an object with an `id`, serializable as JSON; or undefined for none. */
-export type MemberChooser = (request: FastifyRequest) => LiveMember | undefined | Promise<LiveMember | undefined>
+/** What `presence` returns: an object with an `id`, serializable as JSON; or undefined for none. */
+// LiveMember permits further properties in a literal, the other type interfaces without an index signature.
+export type MemberChoice = LiveMember | { readonly id: string | number } | undefined
+
+/** Returns the member that a socket represents. A number as `id` becomes a string. */
+export type MemberChooser = (request: FastifyRequest) => MemberChoice | Promise<MemberChoice>
 
 /** The options of a route about topics. */
 export interface TopicRouteOptions {
@@ -71,7 +75,7 @@ export function resolveTopic (topic: TopicRouteOptions['topic']): TopicRouteOpti
 export function resolveHistory (given: HistoryOptions | undefined): TopicRules['retention'] {
   const { size, ttl } = objectOf('history', given, ['size', 'ttl'])
   return retentionOf({
-    size: wholeNumber('history.size', size, { min: 0, max: 1_000_000 }),
+    size: wholeNumber('history.size', size, { min: 0, max: MAX_HISTORY }),
     ttl: wholeNumber('history.ttl', ttl, ANY_TIME)
   })
 }

@@ -156,7 +156,9 @@ function answerHandshake (
       reportOpen(server, socket, request, context)
       server.add(socket, request.raw)
       if (isLive || topics.length > 0) {
-        hub.attach(socket, { topics, member, live: isLive ? subprotocol ?? '' : undefined })
+        hub.attach(socket, {
+          topics, member, hasPresence: settings.topics.rules.hasPresence, live: isLive ? subprotocol ?? '' : undefined
+        })
       }
       return handler.call(instance, socket as PlainSocket, request)
     })

@@ -4,7 +4,7 @@ import { SocketMethod, SocketHandlerInvalid } from '../errors.js'
 import { resolveDropInSettings, type Settings } from '../options/resolve.js'
 import { isSocketOption, SOCKET_OPTIONS } from '../options/table.js'
 import type { SocketOptions, WireOptions } from '../options/options.js'
-import { checkMessageOptions, misspeltRouteOptions } from '../options/route.js'
+import { checkMessageOptions, checkTopicOptions, misspeltRouteOptions } from '../options/route.js'
 import { prepareRoute, withFirstHook } from './prepare-route.js'
 import type { Registration } from './registration.js'
 import { tryLog } from '../try-log.js'
@@ -59,6 +59,7 @@ export function openToUpgrades (
   const own = ownOptions(route)
   checkMessageOptions(own, route.schema)
   const settings = resolveDropInSettings(defaults, own)
+  checkTopicOptions(own, settings.topics.topic)
   const prepared = prepareRoute(instance, registration, settings, route.schema, route, wsHandler as SocketHandler)
   for (const url of urlsOf(route)) prepared.defineTopics(url)
   prepared.compileWhenReady()

@@ -1,12 +1,15 @@
 import cluster from 'node:cluster'
 import type { FastifyInstance } from 'fastify'
 import { gapChannel } from '../diagnostics.js'
+import type { Engine } from '../engine/engine.js'
 import { memoryEngine } from '../engine/memory.js'
-import { checkEngine, resolveTopics, type TopicPluginOptions } from '../options/topics.js'
+import { EngineUsed } from '../errors.js'
+import type { WireOptions } from '../options/options.js'
+import { checkEngine, resolveHistory, resolveTopics } from '../options/topics.js'
 import type { WireServer } from '../server/server.js'
 import { TopicHub } from '../topics/hub.js'
 import { TopicRuleBook } from '../topics/topic-rules.js'
-import { DEFAULT_RETENTION, Topics, type TopicEvents } from '../topics/topics.js'
+import { Topics, type TopicEvents } from '../topics/topics.js'
 import { tryLog } from '../try-log.js'
 import { routerOptionsOf } from './router-options.js'
 
@@ -15,12 +18,20 @@ export interface OpenTopics {
   readonly topics: Topics
 }
 
+// An engine has the listeners of one hub.
+const used = new WeakSet<Engine>()
+
 /** Opens the topics of a registration. They close with the application. */
 export async function openTopics (
-  instance: FastifyInstance, server: WireServer, options: TopicPluginOptions
+  instance: FastifyInstance, server: WireServer, options: WireOptions
 ): Promise<OpenTopics> {
   const engine = checkEngine(options.engine)
-  const rules = new TopicRuleBook({ retention: DEFAULT_RETENTION, hasPresence: false }, routerOptionsOf(instance))
+  if (engine !== undefined) {
+    if (used.has(engine)) throw new EngineUsed(engine.name)
+    used.add(engine)
+  }
+  const defaults = { retention: resolveHistory(options.history), hasPresence: false }
+  const rules = new TopicRuleBook(defaults, routerOptionsOf(instance))
   const { log } = instance
   const hub: TopicHub = new TopicHub(engine ?? memoryEngine(), rules, resolveTopics(options.topics), {
     state: (state, error) => {
@@ -56,7 +67,11 @@ export async function openTopics (
   server.measurements.topics = () => hub.counts
   await hub.open()
   // onClose hooks run in reverse order, so this one runs after the sockets have closed.
-  instance.addHook('onClose', () => hub.close())
+  instance.addHook('onClose', async () => {
+    await hub.close()
+    // An engine that cannot be opened again refuses that by itself.
+    if (engine !== undefined) used.delete(engine)
+  })
   return { hub, topics }
 }
 

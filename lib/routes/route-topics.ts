@@ -1,9 +1,9 @@
+import { inspect } from 'node:util'
 import type { FastifyRequest } from 'fastify'
 import type { Member } from '../engine/engine.js'
-import { MemberInvalid } from '../errors.js'
-import type { TopicSettings } from '../options/topics.js'
+import { MemberInvalid, TopicNamesInvalid } from '../errors.js'
+import type { MemberChoice, TopicSettings } from '../options/topics.js'
 import { isThenable } from '../socket/thenable.js'
-import type { LiveMember } from '../topics/frames.js'
 import type { TopicHub } from '../topics/hub.js'
 
 /** The topics that a socket follows when it opens, and the member that it represents in them. */
@@ -27,40 +27,56 @@ export function defineTopics (
   if (topic === true) {
     hub.rules.define(pattern, rules)
   } else if (topic !== undefined && typeof topic !== 'function') {
-    for (const name of [topic].flat()) hub.rules.defineExact(hub.readName(name), rules)
+    for (const name of hub.readNames([topic].flat())) hub.rules.defineExact(name, rules)
   }
 }
 
 /**
  * Chooses the initial topics of a socket, after the hooks of its route have run.
- * @throws TopicInvalid, MemberInvalid, and the errors of the application's functions
+ * @throws TopicInvalid, TopicNamesInvalid, TooManyTopics, MemberInvalid, and errors of the application's functions
  */
 export function chooseTopics (
   hub: TopicHub, { topic, member: memberFor }: TopicSettings, request: FastifyRequest
 ): InitialTopics | Promise<InitialTopics> {
   if (topic === undefined) return NO_INITIAL_TOPICS
   const names = topic === true ? request.url : typeof topic === 'function' ? topic(request) : topic
-  // If both functions fail, nobody would handle the rejection of the first.
-  const member = isThenable(names) ? callLater(memberFor, request) : memberFor?.(request)
-  return isThenable(names) || isThenable(member)
-    ? Promise.all([names, member]).then(([names, member]) => initialTopics(hub, names, member))
-    : initialTopics(hub, names, member)
+  // An async function, because the promise of the names needs a handler also if `presence` throws.
+  if (isThenable(names)) return resolveTopics(hub, names, (async () => memberFor?.(request))())
+  const member = memberFor?.(request)
+  return isThenable(member) ? resolveTopics(hub, names, member) : initialTopics(hub, names, member)
 }
 
-async function callLater (memberFor: TopicSettings['member'], request: FastifyRequest) {
-  return memberFor?.(request)
+async function resolveTopics (
+  hub: TopicHub, names: TopicNames | PromiseLike<TopicNames>, member: PromiseLike<MemberChoice>
+): Promise<InitialTopics> {
+  return initialTopics(hub, ...await Promise.all([names, member]))
 }
 
-function initialTopics (
-  hub: TopicHub, names: string | readonly string[], member: LiveMember | undefined
-): InitialTopics {
-  return { topics: [names].flat().map((name) => hub.readName(name)), member: memberOf(member) }
+type TopicNames = string | readonly string[]
+
+function initialTopics (hub: TopicHub, names: TopicNames, member: MemberChoice): InitialTopics {
+  const list: readonly unknown[] = [names].flat()
+  if (!list.every((name) => typeof name === 'string')) throw new TopicNamesInvalid(inspect(names, { depth: 1 }))
+  return { topics: hub.readNames(list), member: memberOf(member) }
 }
 
-function memberOf (member: LiveMember | undefined): Member | undefined {
+function memberOf (member: MemberChoice): Member | undefined {
   if (member === undefined) return undefined
-  const id: unknown = Object(member).id
-  if (typeof id === 'number') return memberOf({ ...member, id: String(id) })
-  if (typeof id !== 'string' || id === '') throw new MemberInvalid()
-  return { id, info: JSON.stringify(member) }
+  const given: unknown = Object(member).id
+  const id = typeof given === 'number' ? String(given) : given
+  if (typeof id !== 'string' || id === '' || !id.isWellFormed()) throw new MemberInvalid()
+  const json = toJson(member)
+  const info = Object(JSON.parse(json)) as { id?: unknown }
+  // The id of a class may be inherited, or left out by toJSON().
+  return { id, info: info.id === id ? json : JSON.stringify({ ...info, id }) }
+}
+
+function toJson (member: object): string {
+  try {
+    const json: unknown = JSON.stringify(member)
+    if (typeof json === 'string') return json
+  } catch (error) {
+    throw new MemberInvalid({ cause: error })
+  }
+  throw new MemberInvalid()
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifySchema, RouteOptions, RouteShorthandOption
 import { resolveSettings } from '../options/resolve.js'
 import { isSocketOption, SOCKET_OPTIONS } from '../options/table.js'
 import type { SocketOptions, WireOptions } from '../options/options.js'
-import { checkMessageOptions, checkRouteOptions } from '../options/route.js'
+import { checkMessageOptions, checkRouteOptions, checkTopicOptions } from '../options/route.js'
 import { prepareRoute, withFirstHook, type PreparedRoute } from './prepare-route.js'
 import type { Registration } from './registration.js'
 import type { SocketHandler, SocketRouteOptions, SocketSchema } from '../options/declaration.js'
@@ -28,6 +28,7 @@ export function addSocketRoute (
   const { own, route } = splitOptions(options)
   checkMessageOptions(own, route.schema)
   const settings = resolveSettings(own, defaults)
+  checkTopicOptions(own, settings.topics.topic)
   // Hidden from API descriptions, where the socket would appear as a GET.
   const schema: SocketSchema = Object.assign({ hide: true }, route.schema)
   const prepared = prepareRoute(instance, registration, settings, schema, { ...route, url }, handler)

@@ -14,6 +14,9 @@ const RETRY_DELAY = 1_000
 export class EngineStatus {
   state: EngineState = 'down'
   isClosed = false
+  #isKnown = false
+  /** Whether an error was reported since the engine is down. */
+  #hasFailed = false
   readonly #observer: EngineObserver
   #onReady: Array<() => void> = []
 
@@ -23,8 +26,11 @@ export class EngineStatus {
 
   /** @returns whether the engine has become ready */
   change (state: EngineState, error: Error | undefined): boolean {
-    if (this.state === state || this.isClosed) return false
+    // The first state is reported in any case, because an engine may be down from the start.
+    if ((this.state === state && this.#isKnown) || this.isClosed) return false
+    this.#isKnown = true
     this.state = state
+    this.#hasFailed = false
     this.#observer.state(state, error)
     if (state === 'down') return false
     const callbacks = this.#onReady
@@ -33,11 +39,20 @@ export class EngineStatus {
     return true
   }
 
-  /** Reports an error. Resolves when the engine is ready, or after a delay if it is. */
+  /** Ends all waiting, because the engine closes. */
+  release (): void {
+    for (const callback of this.#onReady.splice(0)) callback()
+  }
+
+  /**
+   * Reports an error. Resolves when the engine is ready, or after a delay if it already is. While the engine is down,
+   * everything fails in the same way, so only the first error is reported.
+   */
   retry (error: unknown): Promise<void> {
-    this.#observer.failed(error)
+    if (this.state === 'ready' || !this.#hasFailed) this.#observer.failed(error)
+    this.#hasFailed = true
     return new Promise((resolve) => {
-      if (this.state === 'down') this.#onReady.push(resolve)
+      if (this.state === 'down' && !this.isClosed) this.#onReady.push(resolve)
       else timers.setTimeout(resolve, RETRY_DELAY).unref()
     })
   }

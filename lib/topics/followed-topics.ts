@@ -1,4 +1,3 @@
-import { TooManyTopics } from '../errors.js'
 import type { WireSocket } from '../socket/socket.js'
 import type { LocalTopic } from './local-topic.js'
 
@@ -14,24 +13,20 @@ interface Follower {
 
 /** The topics of one hub that each of its sockets follows: stored as a single topic, an array, or a Set. */
 export class FollowedTopics {
-  /**
-   * @returns false if the socket follows the topic already
-   * @throws TooManyTopics
-   */
-  add (socket: WireSocket & Follower, topic: LocalTopic, maxTopics: number): boolean {
+  /** Adds a topic that the socket does not follow. */
+  add (socket: WireSocket & Follower, topic: LocalTopic): void {
     const topics = socket[FOLLOWED]
-    if (topics === undefined) {
-      socket[FOLLOWED] = topic
-      return true
-    }
-    if (topics === topic || (isCollection(topics) && has(topics, topic))) return false
-    const count = !isCollection(topics) ? 1 : Array.isArray(topics) ? topics.length : topics.size
-    if (count >= maxTopics) throw new TooManyTopics(maxTopics)
-    if (!isCollection(topics)) socket[FOLLOWED] = [topics, topic]
+    if (topics === undefined) socket[FOLLOWED] = topic
+    else if (!isCollection(topics)) socket[FOLLOWED] = [topics, topic]
     else if (!Array.isArray(topics)) topics.add(topic)
     else if (topics.length < LIST_LENGTH) topics.push(topic)
     else socket[FOLLOWED] = new Set(topics).add(topic)
-    return true
+  }
+
+  count (socket: WireSocket & Follower): number {
+    const topics = socket[FOLLOWED]
+    if (topics === undefined) return 0
+    return !isCollection(topics) ? 1 : Array.isArray(topics) ? topics.length : topics.size
   }
 
   /** @returns whether the socket followed the topic */

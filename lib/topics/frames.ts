@@ -112,7 +112,9 @@ export function readServerFrame (message: string | Uint8Array<ArrayBuffer>): Rec
  */
 export function readClientFrame (message: string | Uint8Array<ArrayBuffer>): ReceivedFrame<ClientFrame> | undefined {
   const frame = readFrame(message, CLIENT_FIELDS) as ReceivedFrame<ClientFrame> | undefined
-  if (frame?.head.type !== 'resume') return frame
+  // A list of one string is a key of an object like that string.
+  if (typeof frame?.head.type !== 'string') return
+  if (frame.head.type !== 'resume') return frame
   return Object.values(frame.head.topics).every((cursor) => typeof cursor === 'string') ? frame : undefined
 }
 

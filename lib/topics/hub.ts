@@ -1,5 +1,7 @@
 import type { Accepted, Engine, EngineState, HistoryPage, Member, TopicMessage } from '../engine/engine.js'
+import { EngineClosed, TooManyTopics } from '../errors.js'
 import type { WireSocket } from '../socket/socket.js'
+import { isThenable } from '../socket/thenable.js'
 import { EngineStatus, type EngineObserver } from './engine-status.js'
 import type { Feed, FeedOwner } from './feed.js'
 import { FollowedTopics } from './followed-topics.js'
@@ -42,6 +44,8 @@ export interface Attachment {
   readonly topics: readonly string[]
   /** The member that the socket represents in each of them. */
   readonly member?: Member | undefined
+  /** Whether these topics have members, also if this socket represents none. */
+  readonly hasPresence?: boolean
   /** The application's subprotocol ('' for none) if the socket speaks the live subprotocol, otherwise undefined. */
   readonly live?: string | undefined
 }
@@ -66,6 +70,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   readonly #ids = new RecentIds(IDS_REMEMBERED)
   readonly #presence: LocalPresence | undefined
   readonly #members: TopicMembers
+  readonly #fail = (error: unknown): void => { this.#observer.failed(error) }
   #delivered = 0
   #gaps = 0
 
@@ -75,13 +80,11 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     this.#settings = settings
     this.#observer = observer
     this.#status = new EngineStatus(observer)
-    this.#topics = new LocalTopics(engine, this.#status, this, settings.unusedTopicTimeout, (error) => {
-      observer.failed(error)
-    })
+    this.#topics = new LocalTopics(engine, this.#status, this, settings.unusedTopicTimeout, this.#fail)
     this.#sessions = new LiveSessions(this, settings.liveInterval)
     this.#publisher = new Publisher(engine)
     const { presence } = engine
-    this.#presence = presence && new LocalPresence(presence, settings, (error) => { observer.failed(error) })
+    this.#presence = presence && new LocalPresence(presence, settings, this.#fail)
     this.#members = new TopicMembers(presence, rules, observer)
   }
 
@@ -102,6 +105,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     await this.#publisher.settled()
     this.#presence?.stop()
     this.#topics.clear()
+    this.#status.release()
     await this.#engine.close()
   }
 
@@ -127,6 +131,17 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     return readTopic(name, this.#settings.maxTopicLength)
   }
 
+  /**
+   * Reads the names of the topics that a socket is to follow, each once.
+   * @throws TopicInvalid, TooManyTopics
+   */
+  readNames (names: readonly string[]): string[] {
+    const { maxTopics } = this.#settings
+    const topics = new Set(names.map((name) => this.readName(name)))
+    if (topics.size > maxTopics) throw new TooManyTopics(maxTopics)
+    return [...topics]
+  }
+
   // Publishing
 
   /**
@@ -139,16 +154,19 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     topic: string, data: Buffer, isBinary: boolean, kind = '', except?: WireSocket, id?: string, isCompressible = true
   ): Promise<Accepted> {
     const message = { data, isBinary, kind, isCompressible }
-    return this.#publisher.publish(topic, message, this.rules.find(topic).retention, except, id)
+    // The message does not come back to a process without followers, so the exclusion would stay.
+    const excluded = except !== undefined && this.isSubscribed(except, topic) ? except : undefined
+    return this.#publisher.publish(topic, message, this.rules.find(topic).retention, excluded, id)
   }
 
   // Following
 
   /** Makes an open socket follow its initial topics. */
-  attach (socket: WireSocket, { topics, member, live }: Attachment): void {
+  attach (socket: WireSocket, { topics, member, hasPresence = false, live }: Attachment): void {
     if (live !== undefined) this.#sessions.open(socket, live)
     for (const topic of topics) {
-      this.subscribe(socket, topic).catch((error: unknown) => { this.#observer.failed(error) })
+      if (hasPresence) this.#topics.follow(topic).hasPresence = true
+      this.subscribe(socket, topic).catch(this.#fail)
       if (member !== undefined) this.#presence?.join(socket, topic, member)
     }
   }
@@ -169,12 +187,13 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   subscribe (socket: WireSocket, name: string): Promise<void> {
     // A closed socket has already been detached, so nothing would remove it again.
     if (socket.readyState === socket.CLOSED) return Promise.resolve()
+    const known = this.#topics.get(name)
+    if (known !== undefined && this.#followed.has(socket, known)) return known.ready
+    const { maxTopics } = this.#settings
+    // Before follow(), which subscribes to the topic at the engine.
+    if (this.#followed.count(socket) >= maxTopics) return Promise.reject(new TooManyTopics(maxTopics))
     const topic = this.#topics.follow(name)
-    try {
-      if (!this.#followed.add(socket, topic, this.#settings.maxTopics)) return topic.ready
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    this.#followed.add(socket, topic)
     const session = this.#sessions.get(socket)
     if (session !== undefined) return session.follow(topic)
     topic.sockets.add(socket)
@@ -185,7 +204,10 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     const topic = this.#topics.get(name)
     if (topic === undefined || !this.#followed.delete(socket, topic)) return
     topic.delete(socket)
-    if (this.#sessions.get(socket) !== undefined) socket.send(prepareFrame({ type: 'unsubscribed', topic: name }))
+    const session = this.#sessions.get(socket)
+    if (session === undefined) return
+    session.unfollow(topic)
+    socket.send(prepareFrame({ type: 'unsubscribed', topic: name }))
   }
 
   isSubscribed (socket: WireSocket, name: string): boolean {
@@ -197,15 +219,23 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
     return this.#followed.of(socket).map(({ name }) => name)
   }
 
-  /** Follows a topic in server code. Resolves when the subscription is active, with a function that ends it. */
+  /**
+   * Follows a topic in server code. Resolves when the subscription is active, with a function that ends it.
+   * @throws EngineClosed
+   */
   async listen (name: string, listener: TopicListener): Promise<() => void> {
+    if (this.#status.isClosed) throw new EngineClosed(this.#engine.name)
     const topic = this.#topics.follow(name)
     const listeners = topic.listeners ??= new Set()
-    listeners.add(listener)
+    // Each subscription ends by itself, also of a function that listens twice.
+    const own: TopicListener = listeners.has(listener) ? (data, message) => listener(data, message) : listener
+    listeners.add(own)
     await topic.ready
+    if (this.#status.isClosed) throw new EngineClosed(this.#engine.name)
     return () => {
-      listeners.delete(listener)
-      if (listeners.size === 0) topic.listeners = undefined
+      listeners.delete(own)
+      // The topic may have other listeners since.
+      if (listeners.size === 0 && topic.listeners === listeners) topic.listeners = undefined
     }
   }
 
@@ -232,7 +262,7 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   message ({ topic: name }: Feed, message: TopicMessage): void {
     const topic = this.#topics.get(name)
     if (topic === undefined || !this.#ids.add(name, message.id, message.cursor)) return
-    this.#delivered += topic.deliver(message, this.#publisher.takeExcluded(message.id))
+    this.#delivered += topic.deliver(message, this.#publisher.takeExcluded(name, message.id))
     if (topic.listeners !== undefined) this.#callListeners(topic.listeners, message)
   }
 
@@ -249,9 +279,10 @@ export class TopicHub implements FeedOwner, LiveSessionOwner {
   #callListeners (listeners: Iterable<TopicListener>, message: TopicMessage): void {
     for (const listener of listeners) {
       try {
-        listener(message.data, message)
+        const result: unknown = listener(message.data, message)
+        if (isThenable(result)) result.then(undefined, this.#fail)
       } catch (error) {
-        this.#observer.failed(error)
+        this.#fail(error)
       }
     }
   }

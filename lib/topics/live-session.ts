@@ -9,7 +9,6 @@ export interface LiveSessionOwner {
   read (topic: string, after: string, limit: number): Promise<HistoryPage>
   /** Returns undefined if the topic has no presence. */
   members (topic: LocalTopic): Promise<readonly LiveMember[]> | undefined
-  isSubscribed (socket: WireSocket, topic: string): boolean
   /** Whether a client that had all messages up to `known` had this one, under another cursor. */
   isRepeated (topic: string, message: TopicMessage, known: string): boolean
   /** Reports an error of the engine, and resolves when the operation may be retried. */
@@ -17,6 +16,12 @@ export interface LiveSessionOwner {
 }
 
 const PAGE_LENGTH = 200
+
+/** A topic that is brought up to date. */
+interface CatchUp {
+  /** Whether the client has sent another cursor meanwhile. */
+  isOutdated: boolean
+}
 
 // How often a session retries if this process is behind the client, or if members join and leave meanwhile.
 const MAX_TRIES = 5
@@ -31,8 +36,9 @@ export class LiveSession {
   readonly #owner: LiveSessionOwner
   readonly #resumed: Promise<void>
   #resume!: () => void
+  #hasResumed = false
   readonly #cursors = new Map<string, string>()
-  readonly #following = new Set<LocalTopic>()
+  readonly #catchUps = new Map<LocalTopic, CatchUp>()
 
   constructor (socket: WireSocket, owner: LiveSessionOwner) {
     this.#socket = socket
@@ -46,39 +52,72 @@ export class LiveSession {
    * @param followed the topics that the socket follows
    */
   resume (cursors: ReadonlyMap<string, string>, followed: readonly LocalTopic[]): void {
-    for (const [topic, cursor] of cursors) this.#cursors.set(topic, cursor)
-    this.#resume()
-    for (const topic of followed) if (cursors.has(topic.name)) this.follow(topic)
+    if (!this.#hasResumed) {
+      // Also those of other topics, to which the socket may be subscribed later. Those of later frames are not kept,
+      // because a client could send them without end.
+      for (const [topic, cursor] of cursors) this.#cursors.set(topic, cursor)
+      this.#hasResumed = true
+      this.#resume()
+      return
+    }
+    for (const topic of followed) {
+      const cursor = cursors.get(topic.name)
+      if (cursor === undefined) continue
+      this.#cursors.set(topic.name, cursor)
+      const catchUp = this.#catchUps.get(topic)
+      if (catchUp === undefined) this.follow(topic)
+      else catchUp.isOutdated = true
+    }
   }
 
   /** Brings the socket up to date with a topic. Resolves when it is, or when it no longer follows the topic. */
   async follow (topic: LocalTopic): Promise<void> {
-    if (this.#following.has(topic)) return
-    this.#following.add(topic)
+    const catchUp: CatchUp = { isOutdated: false }
+    this.#catchUps.set(topic, catchUp)
     topic.delete(this.#socket)
     topic.resuming++
-    try {
-      await this.#resumed
-      await topic.ready
+    await this.#resumed
+    await topic.ready
+    do {
+      catchUp.isOutdated = false
       const cursor = this.#cursors.get(topic.name)
       this.#cursors.delete(topic.name)
-      // A retry starts from the same cursor. The client drops messages that it has.
-      while (this.#isFollowing(topic)) {
-        try {
-          await this.#catchUp(topic, cursor)
-          return
-        } catch (error) {
-          await this.#owner.retry(error)
-        }
+      await this.#tryCatchUp(topic, catchUp, cursor)
+    } while (catchUp.isOutdated && this.#catchUps.get(topic) === catchUp)
+    if (this.#catchUps.get(topic) === catchUp) this.#end(topic)
+  }
+
+  /** Called when the socket no longer follows a topic. */
+  unfollow (topic: LocalTopic): void {
+    this.#cursors.delete(topic.name)
+    this.#end(topic)
+  }
+
+  #end (topic: LocalTopic): void {
+    if (this.#catchUps.delete(topic)) topic.resuming--
+  }
+
+  /** Called when the socket has closed. */
+  close (): void {
+    for (const topic of this.#catchUps.keys()) this.#end(topic)
+    // A client may leave without a `resume`.
+    this.#resume()
+  }
+
+  // A retry starts from the same cursor. The client drops messages that it has.
+  async #tryCatchUp (topic: LocalTopic, catchUp: CatchUp, cursor: string | undefined): Promise<void> {
+    while (this.#isCurrent(topic, catchUp)) {
+      try {
+        await this.#catchUp(topic, catchUp, cursor)
+        return
+      } catch (error) {
+        await this.#owner.retry(error)
       }
-    } finally {
-      topic.resuming--
-      this.#following.delete(topic)
     }
   }
 
   // There must be no await between `feed.since()` and `addLive()`: a message that arrives then would be missed.
-  async #catchUp (topic: LocalTopic, cursor: string | undefined): Promise<void> {
+  async #catchUp (topic: LocalTopic, catchUp: CatchUp, cursor: string | undefined): Promise<void> {
     const { feed } = topic
     const socket = this.#socket
     // `at` is the cursor up to which the history was read, `sent` the last cursor that the client has.
@@ -90,7 +129,7 @@ export class LiveSession {
     for (;;) {
       const version = topic.presenceVersion
       const members = isAnnounced ? undefined : await this.#owner.members(topic)
-      if (!this.#isFollowing(topic)) return
+      if (!this.#isCurrent(topic, catchUp)) return
       // A member joined or left while the list was read.
       if (version !== topic.presenceVersion && tries++ < MAX_TRIES) continue
       // Without a cursor, the client starts with the next message.
@@ -106,7 +145,7 @@ export class LiveSession {
         return
       }
       const page = await this.#owner.read(topic.name, at, PAGE_LENGTH)
-      if (!this.#isFollowing(topic)) return
+      if (!this.#isCurrent(topic, catchUp)) return
       if (page.isGap) {
         at = sent = page.messages[0]?.prev ?? page.head
         if (isAnnounced) socket.send(prepareFrame({ type: 'gap', topic: topic.name, cursor: at }))
@@ -145,8 +184,9 @@ export class LiveSession {
     return deliveries
   }
 
-  #isFollowing (topic: LocalTopic): boolean {
-    return this.#socket.readyState === this.#socket.OPEN && this.#owner.isSubscribed(this.#socket, topic.name)
+  /** Whether the socket still waits for this, and not for another cursor or another subscription. */
+  #isCurrent (topic: LocalTopic, catchUp: CatchUp): boolean {
+    return !catchUp.isOutdated && this.#catchUps.get(topic) === catchUp && this.#socket.readyState === this.#socket.OPEN
   }
 
   #announce (topic: LocalTopic, cursor: string, isGap: boolean, members: readonly LiveMember[] | undefined): void {
@@ -159,7 +199,7 @@ export class LiveSession {
     const last = deliveries.at(-1)
     if (last === undefined) return undefined
     for (const delivery of deliveries) if (delivery !== last) this.#socket.send(delivery.live)
-    // If the socket has closed, `sent()` rejects, and the caller checks #isFollowing().
+    // If the socket has closed, #isCurrent() notices.
     await this.#socket.sent(last.live).catch(() => {})
     return last.message.cursor
   }

@@ -33,7 +33,10 @@ export class LiveSessions {
   }
 
   close (socket: WireSocket): void {
+    const session = this.#sessions.get(socket)
+    if (session === undefined) return
     this.#sessions.delete(socket)
+    session.close()
     if (this.#sessions.size === 0) this.stop()
   }
 

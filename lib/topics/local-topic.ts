@@ -34,6 +34,8 @@ export class LocalTopic {
   resuming = 0
   /** The members, known once a live socket of this process has asked for them. */
   members: Map<string, LiveMember> | undefined
+  /** Whether a route whose sockets follow the topic has presence. */
+  hasPresence = false
   /** Incremented at each join and leave, to detect that a list of members is outdated. */
   presenceVersion = 0
   /** Whether the topic had no followers at the last check. */

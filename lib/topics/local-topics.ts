@@ -60,7 +60,7 @@ export class LocalTopics {
       } catch (error) {
         if (this.#status.isClosed) return ''
         await this.#status.retry(error)
-        if (!isWanted()) return ''
+        if (!isWanted() || this.#status.isClosed) return ''
       }
     }
   }

@@ -22,15 +22,14 @@ export class TopicMembers {
     this.#observer = observer
   }
 
-  /** Reads the members of a topic. Returns undefined if the topic has no presence. */
+  /** Reads the members of a topic. Returns undefined if the engine has no presence. */
   read (name: string): Promise<LiveMember[]> | undefined {
-    const presence = this.#presence
-    if (presence === undefined || !this.#rules.find(name).hasPresence) return undefined
-    return presence.members(name).then((members) => members.map(({ info }) => JSON.parse(info) as LiveMember))
+    return this.#presence?.members(name).then((members) => members.map(({ info }) => JSON.parse(info) as LiveMember))
   }
 
-  /** Does the same, and remembers the members for `refresh()`. */
+  /** Does the same, and remembers the members for `refresh()`. Returns undefined if the topic has no presence. */
   readAndRemember (topic: LocalTopic): Promise<LiveMember[]> | undefined {
+    if (!topic.hasPresence && !this.#rules.find(topic.name).hasPresence) return undefined
     return this.read(topic.name)?.then((members) => {
       topic.members = new Map(members.map((member) => [member.id, member]))
       return members

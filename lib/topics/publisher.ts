@@ -9,7 +9,7 @@ const MAX_EXCLUSIONS = 10_000
 export class Publisher {
   published = 0
   readonly #engine: Engine
-  /** By message id. */
+  /** By message id; by topic and id, if the application has chosen the id, which is unique in the topic only. */
   readonly #excluded = new Map<string, WireSocket>()
   readonly #idPrefix = randomBytes(12).toString('base64url')
   #lastId = 0
@@ -28,13 +28,14 @@ export class Publisher {
     topic: string, message: Omit<Publication, 'id'>, retention: Retention, except?: WireSocket, id = this.#nextId()
   ): Promise<Accepted> {
     // Before publishing, because an engine may deliver the message at once.
-    if (except !== undefined) this.#exclude(id, except)
+    const key = except === undefined ? '' : this.#keyOf(topic, id)
+    if (except !== undefined) this.#exclude(key, except)
     const { data, isBinary, kind, isCompressible = true } = message
     const publishing = this.#send(topic, { id, data, isBinary, kind, isCompressible }, retention)
     this.#pending++
     if (except === undefined) return publishing.then(this.#accepted, this.#rejected)
     return publishing.then(this.#accepted, (error: unknown) => {
-      this.#excluded.delete(id)
+      this.#excluded.delete(key)
       return this.#rejected(error)
     })
   }
@@ -65,11 +66,16 @@ export class Publisher {
   }
 
   /** Returns the socket that must not receive a message, and forgets it. */
-  takeExcluded (id: string): WireSocket | undefined {
+  takeExcluded (topic: string, id: string): WireSocket | undefined {
     if (this.#excluded.size === 0) return undefined
-    const socket = this.#excluded.get(id)
-    if (socket !== undefined) this.#excluded.delete(id)
+    const key = this.#keyOf(topic, id)
+    const socket = this.#excluded.get(key)
+    if (socket !== undefined) this.#excluded.delete(key)
     return socket
+  }
+
+  #keyOf (topic: string, id: string): string {
+    return id.startsWith(this.#idPrefix) ? id : `${topic}\n${id}`
   }
 
   /** Resolves when no publish is pending. */
@@ -82,11 +88,11 @@ export class Publisher {
     return `${this.#idPrefix}-${(++this.#lastId).toString(36)}`
   }
 
-  #exclude (id: string, socket: WireSocket): void {
+  #exclude (key: string, socket: WireSocket): void {
     if (this.#excluded.size >= MAX_EXCLUSIONS) {
       const [oldest] = this.#excluded.keys()
       this.#excluded.delete(oldest as string)
     }
-    this.#excluded.set(id, socket)
+    this.#excluded.set(key, socket)
   }
 }

@@ -8,7 +8,7 @@ const NO_SOCKETS: readonly WireSocket[] = []
 /** The sockets of a topic: an array, or a Set if there are many. */
 export class SocketSet {
   #sockets: readonly WireSocket[] | Set<WireSocket> = NO_SOCKETS
-  /** Whether the array may be in use by `lend()`, so that it must not change. */
+  /** Whether the sockets may be in use by `lend()`. An array must not change then, and a Set must not grow. */
   #isLent = true
 
   get size (): number {
@@ -24,10 +24,11 @@ export class SocketSet {
   /** Adds a socket that is not in the set. */
   add (socket: WireSocket): void {
     const sockets = this.#sockets
-    if (sockets instanceof Set) {
-      sockets.add(socket)
-    } else if (sockets.length === LIST_LENGTH) {
+    if (sockets instanceof Set ? this.#isLent : sockets.length === LIST_LENGTH) {
       this.#sockets = new Set(sockets).add(socket)
+      this.#isLent = false
+    } else if (sockets instanceof Set) {
+      sockets.add(socket)
     } else if (this.#isLent) {
       this.#sockets = [...sockets, socket]
       this.#isLent = false

@@ -4,14 +4,16 @@ import { isAnyArrayBuffer } from 'node:util/types'
 import type { Accepted, EngineState, Retention, TopicMessage } from '../engine/engine.js'
 import { InvalidText, TopicDataInvalid } from '../errors.js'
 import type { WireSocket } from '../socket/socket.js'
+import { MAX_DELAY } from '../socket/deadlines.js'
 import type { PublishOptions } from '../socket/topics.js'
+import { checkCount, checkObject, checkText, fail } from './arguments.js'
 import type { LiveMember } from './frames.js'
 import type { TopicHub } from './hub.js'
 import type { TopicListener } from './local-topic.js'
 
 /** How much history of a topic is kept. */
 export interface HistoryOptions {
-  /** The maximum number of messages. Default 100. */
+  /** The maximum number of messages, up to 1,000,000; 0 keeps none. Default 100. */
   size?: number | undefined
   /** How long the history is kept after the last message, in milliseconds. Default 60,000. */
   ttl?: number | undefined
@@ -26,7 +28,7 @@ export interface TopicDefinition {
 export interface ReadHistoryOptions {
   /** The cursor after which to start. Default: return the last `limit` messages. */
   after?: string | undefined
-  /** The maximum number of messages. Default 100. */
+  /** The maximum number of messages, from 1 to 1,000,000. Default 100. */
   limit?: number | undefined
 }
 
@@ -51,6 +53,9 @@ export interface TopicEvents {
 const NO_OPTIONS = {}
 
 const DEFAULT_LIMIT = 100
+
+/** The largest history, in messages. */
+export const MAX_HISTORY = 1_000_000
 
 export const DEFAULT_RETENTION: Retention = { size: 100, ttl: 60_000 }
 
@@ -85,7 +90,8 @@ export class Topics extends EventEmitter<TopicEvents> {
    * Publishes a message to all followers of a topic, in all processes. Resolves when the engine has accepted it.
    * @param data a string, bytes, or a value, which is serialized by `schema.send` of the route whose URL is the topic,
    *   or else as JSON
-   * @throws TopicInvalid, InvalidText, and errors of the serializer and the engine, as rejections
+   * @throws TopicInvalid, TopicArgumentInvalid, TopicDataInvalid, InvalidText, and errors of the serializer and the
+   *   engine, as rejections
    */
   publish (topic: string, data: unknown, options: PublishOptions = NO_OPTIONS): Promise<Accepted> {
     return this.#publish(topic, data, options, undefined)
@@ -121,6 +127,8 @@ export class Topics extends EventEmitter<TopicEvents> {
       this.#firstPublish = undefined
     }
     const { binary, kind, id, compress } = options
+    if (id !== undefined) checkText('publish', 'options.id', id)
+    if (kind !== undefined && typeof kind !== 'string') fail('publish', 'options.kind', 'a string', kind)
     const { write } = this.#hub.rules.find(topic)
     if (binary !== undefined || (write === undefined && isPayload(data))) {
       const payload = copyOf(data)
@@ -131,20 +139,24 @@ export class Topics extends EventEmitter<TopicEvents> {
   }
 
   /**
-   * Follows a topic in server code. Resolves when the subscription is active, with a function that ends it.
-   * @throws TopicInvalid
+   * Follows a topic in server code. Resolves when the subscription is active, with a function that ends it. What the
+   * listener throws, or rejects with, is logged.
+   * @throws TopicInvalid, TopicArgumentInvalid, and EngineClosed if the application closes
    */
   async subscribe (topic: string, listener: TopicListener): Promise<() => void> {
+    if (typeof listener !== 'function') fail('subscribe', 'listener', 'a function', listener)
     return this.#hub.listen(this.#hub.readName(topic), listener)
   }
 
   /**
    * Reads messages from the history of a topic.
-   * @throws TopicInvalid
+   * @throws TopicInvalid, TopicArgumentInvalid
    */
-  async history (
-    topic: string, { after, limit = DEFAULT_LIMIT }: ReadHistoryOptions = NO_OPTIONS
-  ): Promise<TopicHistory> {
+  async history (topic: string, options: ReadHistoryOptions = NO_OPTIONS): Promise<TopicHistory> {
+    checkObject('history', 'options', options, ['after', 'limit'])
+    const { after, limit = DEFAULT_LIMIT } = options
+    if (after !== undefined && typeof after !== 'string') fail('history', 'options.after', 'a cursor', after)
+    checkCount('history', 'options.limit', limit, 1, MAX_HISTORY)
     const { messages, isGap, head } = await this.#hub.read(this.#hub.readName(topic), after, limit)
     return { messages, isGap, cursor: head }
   }
@@ -160,8 +172,16 @@ export class Topics extends EventEmitter<TopicEvents> {
   /**
    * Sets the history and the presence of topics without a route.
    * @param pattern a URL pattern such as '/rooms/:id', or an exact name that does not begin with '/'
+   * @throws TopicArgumentInvalid
    */
-  define (pattern: string, { history = NO_OPTIONS, presence = false }: TopicDefinition): void {
+  define (pattern: string, definition: TopicDefinition): void {
+    checkText('define', 'pattern', pattern ?? null)
+    checkObject('define', 'definition', definition ?? null, ['history', 'presence'])
+    const { history = NO_OPTIONS as HistoryOptions, presence = false } = definition
+    checkObject('define', 'definition.history', history, ['size', 'ttl'])
+    checkCount('define', 'definition.history.size', history.size, 0, MAX_HISTORY)
+    checkCount('define', 'definition.history.ttl', history.ttl, 1, MAX_DELAY)
+    if (typeof presence !== 'boolean') fail('define', 'definition.presence', 'true or false', presence)
     this.#hub.rules.define(pattern, { retention: retentionOf(history), hasPresence: presence })
   }
 }
@@ -185,7 +205,16 @@ function copyOf (data: unknown): Buffer {
 }
 
 function writeJson (value: unknown): string {
-  const text: unknown = JSON.stringify(value)
+  const text = stringify(value)
   if (typeof text !== 'string') throw new TopicDataInvalid(typeof value)
   return text
+}
+
+function stringify (value: unknown): unknown {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    // A value with a circle, or a bigint.
+    throw new TopicDataInvalid(typeof value, { cause: error })
+  }
 }

@@ -4,6 +4,9 @@ import t from 'tap'
 import WebSocket from 'ws'
 import { LiveSocket, type LiveSocketOptions } from '../../client/live-socket.mjs'
 import type { WireSocket } from '../../index.js'
+import { memoryEngine } from '../../lib/engine/memory.js'
+import { natsEngine } from '../../lib/engine/nats.js'
+import { redisEngine } from '../../lib/engine/redis.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { stayAwake } from '../fixtures/awake.js'
 import { ScriptedEngine, ScriptedPresence } from '../fixtures/scripted-engine.js'
@@ -95,6 +98,68 @@ t.test('the handshake is refused if a topic cannot be followed', async (t) => {
   t.equal(await statusOf(app.injectWS('/nobody')), 500)
   // Of two errors the first is the answer, and the other one does not end the process.
   t.equal(await statusOf(app.injectWS('/both')), 403)
+})
+
+t.test('the handshake is refused if the functions of a route return no topics or members, or too many', async (t) => {
+  const app = await createApp(t, { topics: { maxTopics: 2 } })
+  let topic: unknown = []
+  let member: unknown
+  app.ws('/a', { topic: () => topic as string, presence: () => member as undefined }, () => {})
+  const codeOf = (): Promise<unknown> => app.injectWS('/a').then(
+    () => 'accepted', ({ body }: { body: string }) => (JSON.parse(body) as { code: string }).code
+  )
+  t.equal(await codeOf(), 'accepted')
+  for (topic of [undefined, null, 7, [7], [['a']], new Set(['a'])]) t.equal(await codeOf(), 'FST_WIRE_TOPIC_NAMES')
+  topic = ['a', 'b', 'c']
+  t.equal(await codeOf(), 'FST_WIRE_TOPICS')
+  topic = ['a', 'b', 'a']
+  t.equal(await codeOf(), 'accepted')
+  const circle: { id: string, self?: unknown } = { id: 'ada' }
+  circle.self = circle
+  for (member of [null, 7, {}, { id: '\ud800' }, { id: 'ada', toJSON () {} }, circle]) {
+    t.equal(await codeOf(), 'FST_WIRE_MEMBER')
+  }
+})
+
+t.test('a route cannot be declared with more topics than a socket may follow', async (t) => {
+  const app = await createApp(t, { topics: { maxTopics: 2 } })
+  t.throws(() => app.ws('/', { topic: ['a', 'b', 'c'] }, () => {}), { code: 'FST_WIRE_TOPICS' })
+})
+
+t.test('a route whose topic rejects and whose presence throws answers 500, and leaves no unhandled rejection',
+  async (t) => {
+    const unhandled: unknown[] = []
+    const note = (error: unknown): void => { unhandled.push(error) }
+    process.on('unhandledRejection', note)
+    t.teardown(() => process.off('unhandledRejection', note))
+    const app = await createApp(t)
+    const user = undefined as unknown as { id: string }
+    app.ws('/a', { topic: async () => user.id, presence: () => ({ id: user.id }) }, () => {})
+    t.equal(await statusOf(app.injectWS('/a')), 500)
+    await new Promise(setImmediate)
+    t.same(unhandled, [])
+  })
+
+t.test('a promise of any implementation may name the topics and the member', async (t) => {
+  const app = await createApp(t)
+  const thenable = <T>(value: T): Promise<T> => ({ then: (resolve: (value: T) => void) => { resolve(value) } }) as never
+  app.ws('/a', { topic: () => thenable('a'), presence: () => thenable({ id: 'ada' }) }, () => {})
+  app.ws('/b', { topic: 'b', presence: () => thenable({ id: 'ada' }) }, () => {})
+  await app.injectWS('/a')
+  await app.injectWS('/b')
+  for (const topic of ['a', 'b']) t.same(await app.topics.members(topic), [{ id: 'ada' }])
+})
+
+t.test('an engine serves one registration at a time, and one over Redis or NATS no other later', async (t) => {
+  const engine = memoryEngine()
+  const app = await createApp(t, { engine })
+  await t.rejects(createApp(t, { engine }), { code: 'FST_WIRE_ENGINE_USED', message: /memory engine/ })
+  await app.close()
+  await createApp(t, { engine })
+  for (const closed of [redisEngine(), natsEngine()]) {
+    await closed.close()
+    await t.rejects(createApp(t, { engine: closed }), { code: 'FST_WIRE_ENGINE_USED' })
+  }
 })
 
 t.test('a handler follows and leaves topics', async (t) => {
@@ -255,12 +320,43 @@ t.test('a member joins once, and leaves when its last socket closes', async (t) 
   t.equal(page.seen.filter((text) => text === 'join ben').length, 1)
 })
 
+t.test('topics that a function chooses have the members of their route, and the history of the plugin', async (t) => {
+  const app = await createApp(t, { history: { size: 1 } })
+  app.ws('/of/:user', {
+    topic: (request) => (request.params as { user: string }).user,
+    presence: (request) => (request.query as { name?: string }).name === undefined ? undefined : { id: 'ben' }
+  }, () => {})
+  app.ws('/late', (socket) => { socket.on('message', () => { socket.subscribe('ada').catch(t.fail) }) })
+  const port = await listen(app)
+  const page = new LivePage(`ws://127.0.0.1:${port}/of/ada`)
+  const members: unknown[] = []
+  page.socket.onsubscribed = (event) => { members.push(event.members) }
+  await page.until('subscribed')
+  await app.injectWS('/of/ada?name=ben')
+  await page.until('join ben')
+  t.same(members, [[]], 'also for a socket that is no member')
+  t.same(await app.topics.members('ada'), [{ id: 'ben' }])
+  for (const text of ['one', 'two']) await app.topics.publish('ada', text)
+  t.match((await app.topics.history('ada')).messages.map(({ data }) => String(data)), ['two'])
+})
+
 t.test('a member id may be a number, which equals the same id as a string', async (t) => {
   const app = await createApp(t)
-  app.ws('/a', { topic: true, presence: ({ query }) => ({ ...query as object, id: 7 as unknown as string }) }, () => {})
+  app.ws('/a', { topic: true, presence: ({ query }) => ({ ...query as object, id: 7 }) }, () => {})
   app.ws('/b', { topic: '/a', presence: () => ({ id: '7' }) }, () => {})
   await app.injectWS('/a?name=ada')
   await app.injectWS('/b')
+  t.same(await app.topics.members('/a'), [{ id: '7', name: 'ada' }])
+})
+
+t.test('a member has its id, also if its class inherits it', async (t) => {
+  class User {
+    readonly name = 'ada'
+    get id (): number { return 7 }
+  }
+  const app = await createApp(t)
+  app.ws('/a', { topic: true, presence: () => new User() }, () => {})
+  await app.injectWS('/a')
   t.same(await app.topics.members('/a'), [{ id: '7', name: 'ada' }])
 })
 

@@ -124,6 +124,16 @@ t.test('reconnecting', async (t) => {
     t.same(bench.events.slice(-2), ['error', 'close 1006'])
   })
 
+  t.test('ends the socket if the option `reconnect` throws', async (t) => {
+    stopClock(t)
+    const bench = createBench(t, { reconnect: () => { throw new Error('of the application') } })
+    bench.ws.greet()
+    t.throws(() => { bench.ws.end() }, { message: 'of the application' })
+    t.equal(bench.socket.readyState, LiveSocket.CLOSED)
+    t.same(bench.events, ['open', 'error', 'close 1006'])
+    bench.socket.close()
+  })
+
   t.test('continues after an attempt that takes too long', async (t) => {
     const tick = stopClock(t)
     const bench = createBench(t, { connectTimeout: 3000 })

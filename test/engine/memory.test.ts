@@ -57,6 +57,25 @@ t.test('the memory engine can be closed while it delivers', async (t) => {
   t.equal(delivered, 1)
 })
 
+t.test('a listener that throws does not keep later messages from being delivered', async (t) => {
+  const engine = memoryEngine()
+  const delivered: string[] = []
+  await engine.open({
+    state () {},
+    joined () {},
+    left () {},
+    message (_topic, { data }) {
+      delivered.push(String(data))
+      if (delivered.length === 1) throw new Error('of the listener')
+    }
+  })
+  t.teardown(() => engine.close())
+  await engine.subscribe('t')
+  t.throws(() => engine.publish('t', publication('a'), KEEP), { message: 'of the listener' })
+  await engine.publish('t', publication('b'), KEEP)
+  t.same(delivered, ['a', 'b'])
+})
+
 t.test('histories are bounded by maxBytes: the least recently used topics lose theirs first', async (t) => {
   const engine = memoryEngine({ maxBytes: 20_000 })
   await open(t, engine)

@@ -16,16 +16,26 @@ function controlPings (t: Test): () => void {
   return () => { ping() }
 }
 
-t.test('a connection that does not answer a ping is replaced, one that is reconnecting is not', async (t) => {
-  const look = controlPings(t)
+/** Opens a link over two fake connections, and collects the names of its events. */
+async function openLink (t: Test) {
   const [commands, subscriber] = [new FakeRedis(goodReply), new FakeRedis(goodReply)]
   const seen: string[] = []
-  const events = Object.fromEntries(
-    [
-      'connected', 'disconnected', 'ready', 'down', 'restored'
-    ].map((name) => [name, () => { seen.push(name) }])) as unknown as LinkEvents
+  const note = (name: keyof LinkEvents) => (): void => { seen.push(name) }
   const link = new ServerLink(commands as unknown as NodeRedisClient, subscriber as unknown as NodeRedisClient, 1_000)
-  await link.open(events)
+  await link.open({
+    connected: note('connected'),
+    disconnected: note('disconnected'),
+    ready: note('ready'),
+    down: note('down'),
+    restored: note('restored')
+  })
+  t.teardown(() => { link.close() })
+  return { commands, subscriber, seen }
+}
+
+t.test('a connection that does not answer a ping is replaced, one that is reconnecting is not', async (t) => {
+  const look = controlPings(t)
+  const { commands, subscriber, seen } = await openLink(t)
   commands.isSilent = true
   look()
   await turn()
@@ -42,35 +52,23 @@ t.test('a connection that does not answer a ping is replaced, one that is reconn
   t.equal(commands.destroyed, 1)
   t.equal(subscriber.destroyed, 0)
   t.strictSame(seen.slice(2, 4), ['disconnected', 'down'])
-  link.close()
 })
 
 t.test('an answer that came while this process was busy counts', async (t) => {
   const look = controlPings(t)
-  const [commands, subscriber] = [new FakeRedis(goodReply), new FakeRedis(goodReply)]
+  const { commands } = await openLink(t)
   let answer = (): void => {}
   commands.ping = () => new Promise((resolve) => { answer = () => { resolve('PONG') } })
-  const link = new ServerLink(commands as unknown as NodeRedisClient, subscriber as unknown as NodeRedisClient, 1_000)
-  const ignore = (): void => {}
-  await link.open({ connected: ignore, disconnected: ignore, ready: ignore, down: ignore, restored: ignore })
   look()
   await turn()
   look()
   answer()
   await turn()
   t.equal(commands.destroyed, 0)
-  link.close()
 })
 
 t.test('a connection that was kept after an error is made anew', async (t) => {
-  const [commands, subscriber] = [new FakeRedis(goodReply), new FakeRedis(goodReply)]
-  const seen: string[] = []
-  const events = Object.fromEntries(
-    [
-      'connected', 'disconnected', 'ready', 'down', 'restored'
-    ].map((name) => [name, () => { seen.push(name) }])) as unknown as LinkEvents
-  const link = new ServerLink(commands as unknown as NodeRedisClient, subscriber as unknown as NodeRedisClient, 1_000)
-  await link.open(events)
+  const { commands, subscriber, seen } = await openLink(t)
   subscriber.emit('error', new TypeError('a reply that nobody waits for'))
   await turn()
   t.equal(subscriber.destroyed, 1)
@@ -80,5 +78,4 @@ t.test('a connection that was kept after an error is made anew', async (t) => {
   subscriber.emit('error', new Error('lost'))
   t.equal(subscriber.destroyed, 1, 'the client connects again by itself')
   t.strictSame(seen.slice(4), ['down'])
-  link.close()
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import {
-  checkMessageOptions, checkRouteOptions, readDeclaration, misspeltRouteOptions
+  checkMessageOptions, checkRouteOptions, checkTopicOptions, readDeclaration, misspeltRouteOptions
 } from '../../lib/options/route.js'
 
 const handler = (): void => {}
@@ -95,4 +95,19 @@ t.test('options for messages require a schema for them', async (t) => {
       code: 'FST_WIRE_OPTION', message: new RegExp(`"schema.${part}"`)
     })
   }
+})
+
+t.test('options about topics are refused where they would have no effect', async (t) => {
+  const presence = (): undefined => undefined
+  for (const topic of [true, 'news', ['a', 'b']]) {
+    t.doesNotThrow(() => { checkTopicOptions({ history: {}, presence }, topic) })
+  }
+  t.doesNotThrow(() => { checkTopicOptions({ presence }, () => 'news') })
+  t.doesNotThrow(() => { checkTopicOptions({}, undefined) })
+  for (const own of [{ history: {} }, { presence }]) {
+    t.throws(() => { checkTopicOptions(own, undefined) }, { code: 'FST_WIRE_ROUTE_OPTION', message: /option topic/ })
+  }
+  t.throws(() => { checkTopicOptions({ history: {} }, () => 'news') }, {
+    code: 'FST_WIRE_ROUTE_OPTION', message: /app\.topics\.define\(\)/
+  })
 })

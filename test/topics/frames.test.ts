@@ -101,6 +101,9 @@ t.test('a malformed frame decodes as undefined', async (t) => {
     readClientFrame(encodeFrame({ type: 'hello', heartbeat: 1 })), undefined, 'a frame of the server, from a client'
   )
   t.equal(
+    readClientFrame('\0{"type":["ping"]}'), undefined, 'a list, which as a key is its only string'
+  )
+  t.equal(
     readServerFrame(encodeFrame({ type: 'resume', topics: {} })), undefined, 'a frame of a client, from the server'
   )
 })

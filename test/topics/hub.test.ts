@@ -13,10 +13,10 @@ const RULES = { retention: { size: 10, ttl: 1_000 }, hasPresence: true }
 interface SetUp {
   settings?: Partial<HubSettings>
   presence?: EnginePresence
+  engine?: ScriptedEngine
 }
 
-async function setUp ({ settings, presence }: SetUp = {}) {
-  const engine = new ScriptedEngine(presence)
+async function setUp ({ settings, presence, engine = new ScriptedEngine(presence) }: SetUp = {}) {
   const reports: string[] = []
   const hub = new TopicHub(engine, new TopicRuleBook(RULES), {
     maxTopics: 3,
@@ -164,6 +164,21 @@ t.test('a socket cannot follow more topics than the limit', async (t) => {
   await t.rejects(strict.subscribe(other, '/b'), { code: 'FST_WIRE_TOPICS' })
 })
 
+t.test('a topic that a socket may not follow anymore is not subscribed to', async (t) => {
+  const { hub, engine } = await setUp({ settings: { maxTopics: 1 } })
+  const { socket } = createMemorySocket()
+  await hub.subscribe(socket, '/a')
+  await t.rejects(hub.subscribe(socket, '/b'), { code: 'FST_WIRE_TOPICS' })
+  t.same(engine.calls, ['subscribe /a'])
+  t.equal(hub.counts.topics, 1)
+})
+
+t.test('a socket follows each initial topic once, and no more than the limit', async (t) => {
+  const { hub } = await setUp()
+  t.same(hub.readNames(['/a', '/a?b', '/%61', '/c']), ['/a', '/c'])
+  t.throws(() => hub.readNames(['/a', '/b', '/c', '/d']), { code: 'FST_WIRE_TOPICS' })
+})
+
 t.test('the names of topics are read with their limit', async (t) => {
   const { hub } = await setUp()
   t.equal(hub.readName('/a?b'), '/a')
@@ -251,6 +266,59 @@ t.test('server code follows a topic until it unsubscribes', async (t) => {
   t.same(seen, ['one'])
   t.match(reports, ['ready', 'failed of the listener', 'failed of the listener'])
 })
+
+t.test('each subscription of server code ends by itself, and once', async (t) => {
+  const { hub } = await setUp()
+  const seen: string[] = []
+  const listener = (data: Buffer): void => { seen.push(String(data)) }
+  const stop = await hub.listen('/a', listener)
+  const stopSecond = await hub.listen('/a', listener)
+  await publish(hub, '/a', 'twice')
+  stop()
+  await publish(hub, '/a', 'once')
+  stopSecond()
+  await hub.listen('/a', listener)
+  stop()
+  stopSecond()
+  await publish(hub, '/a', 'still')
+  t.same(seen, ['twice', 'twice', 'once', 'still'])
+})
+
+t.test('what a listener of server code rejects with is reported', async (t) => {
+  const { hub, reports } = await setUp()
+  await hub.listen('/a', async () => { throw new Error('of the listener') })
+  await publish(hub, '/a', 'one')
+  await turn()
+  t.same(reports, ['ready', 'failed of the listener'])
+})
+
+t.test('server code follows no topic of a hub that is closed, or that closes meanwhile', async (t) => {
+  const { hub, engine } = await setUp()
+  engine.events.state('down')
+  engine.subscribe = async () => { throw new Error('no connection') }
+  const waiting = hub.listen('/a', () => {})
+  await turn()
+  hub.close()
+  await t.rejects(waiting, { code: 'FST_WIRE_ENGINE_CLOSED' })
+  await t.rejects(hub.listen('/a', () => {}), { code: 'FST_WIRE_ENGINE_CLOSED' })
+  t.equal(hub.counts.topics, 0)
+})
+
+t.test('a socket that publishes is excluded from its message, not from one with the same id in another topic',
+  async (t) => {
+    const { hub, engine } = await setUp()
+    const [first, second] = [createMemorySocket(), createMemorySocket()]
+    for (const { socket } of [first, second]) hub.attach(socket, { topics: ['/a', '/b'] })
+    await turn()
+    engine.isPrompt = false
+    await hub.publish('/a', Buffer.from('a'), false, '', first.socket, 'same id')
+    await hub.publish('/b', Buffer.from('b'), false, '', second.socket, 'same id')
+    for (const topic of ['/a', '/b']) {
+      for (const message of (await engine.read(topic, undefined, 1)).messages) engine.deliver(topic, message)
+    }
+    await turn()
+    t.same([first, second].map(textsOf), [['b'], ['a']])
+  })
 
 t.test('a live socket is greeted, sends its cursor, and receives missed and new messages', async (t) => {
   const { hub, engine } = await setUp()
@@ -421,6 +489,91 @@ t.test('a live socket that leaves while it reads receives nothing more', async (
   }
 })
 
+t.test('a topic is free once a live client has left without a resume', async (t) => {
+  const { hub } = await setUp()
+  for (const leave of ['detach', 'unsubscribe'] as const) {
+    const client = live(hub)
+    hub.attach(client.socket, { topics: ['/a'], live: '' })
+    await turn()
+    t.equal(hub.counts.subscriptions, 1)
+    if (leave === 'detach') hub.detach(client.socket)
+    else hub.unsubscribe(client.socket, '/a')
+    t.equal(hub.counts.subscriptions, 0, leave)
+    hub.detach(client.socket)
+    await turn()
+    t.equal(hub.counts.subscriptions, 0, leave)
+  }
+})
+
+t.test('subscribe() of a live client that leaves without a resume resolves', async () => {
+  const { hub } = await setUp()
+  const client = live(hub)
+  hub.attach(client.socket, { topics: [], live: '' })
+  const subscribed = hub.subscribe(client.socket, '/a')
+  hub.detach(client.socket)
+  await subscribed
+})
+
+t.test('a live client that misses messages while it is brought up to date may resume at once', async (t) => {
+  const { hub, engine } = await setUp()
+  for (const text of ['one', 'two', 'three', 'four']) engine.acceptText('/a', text)
+  const client = live(hub)
+  const { read } = engine
+  let isFirst = true
+  engine.read = async function (...args) {
+    if (isFirst) client.send({ type: 'resume', topics: { '/a': 'c3' } })
+    isFirst = false
+    return read.apply(this, args)
+  }
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
+  client.send({ type: 'resume', topics: { '/a': 'c1' } })
+  await turn()
+  t.match(client.frames().slice(1), [
+    { type: 'subscribed', cursor: 'c3', isGap: false }, { type: 'message', cursor: 'c4', prev: 'c3' }
+  ])
+  await publish(hub, '/a', 'five')
+  await turn()
+  t.equal(client.frames().at(-1)?.['cursor'], 'c5')
+  t.equal(hub.counts.subscriptions, 1)
+})
+
+t.test('a live socket that leaves and follows again while it reads is greeted anew', async (t) => {
+  const { hub, engine } = await setUp()
+  for (const text of ['one', 'two']) engine.acceptText('/a', text)
+  const client = live(hub)
+  const { read } = engine
+  let isFirst = true
+  engine.read = async function (...args) {
+    if (isFirst) {
+      isFirst = false
+      hub.unsubscribe(client.socket, '/a')
+      hub.subscribe(client.socket, '/a')
+    }
+    return read.apply(this, args)
+  }
+  hub.attach(client.socket, { topics: ['/a'], live: '' })
+  client.send({ type: 'resume', topics: { '/a': 'c1' } })
+  await turn()
+  t.match(client.frames().slice(1), [
+    { type: 'unsubscribed', topic: '/a' }, { type: 'subscribed', cursor: 'c2', isGap: false }
+  ])
+  t.equal(client.frames().length, 3)
+  t.equal(hub.counts.subscriptions, 1)
+})
+
+t.test('the first resume is remembered for later subscriptions, and no other', async (t) => {
+  const { hub, engine } = await setUp()
+  for (const topic of ['/a', '/b']) for (const text of ['one', 'two']) engine.acceptText(topic, text)
+  const client = live(hub)
+  hub.attach(client.socket, { topics: [], live: '' })
+  client.send({ type: 'resume', topics: { '/a': 'c1' } })
+  client.send({ type: 'resume', topics: { '/b': 'c3' } })
+  await hub.subscribe(client.socket, '/a')
+  await hub.subscribe(client.socket, '/b')
+  await turn()
+  t.match(client.of('subscribed'), [{ topic: '/a', cursor: 'c1' }, { topic: '/b', cursor: 'c4' }])
+})
+
 t.test('frames of a live client are handled, and forbidden frames close its socket', async (t) => {
   const { hub } = await setUp()
   const client = live(hub)
@@ -492,6 +645,30 @@ t.test('a failed subscription is retried when the engine is ready again', async 
   await publish(hub, '/a', 'hello')
   await turn()
   t.same(textsOf(peer), ['hello'])
+})
+
+t.test('an engine that is down from the start is reported', async (t) => {
+  const engine = new ScriptedEngine()
+  engine.open = async (events) => { events.state('down', new Error('no connection')) }
+  const { hub, reports } = await setUp({ engine })
+  t.equal(hub.state, 'down')
+  t.same(reports, ['down no connection'])
+})
+
+t.test('what fails while the engine is down is reported once', async (t) => {
+  const { hub, engine, reports } = await setUp()
+  const failure = new Error('no connection')
+  for (let i = 0; i < 2; i++) {
+    engine.events.state('down')
+    engine.failure = failure
+    for (let j = 0; j < 3; j++) hub.attach(createMemorySocket().socket, { topics: [`/${i}${j}`] })
+    await turn()
+    engine.failure = undefined
+    engine.events.state('ready')
+    await turn()
+  }
+  t.same(reports.filter((report) => report.startsWith('failed')), ['failed no connection', 'failed no connection'])
+  t.equal(hub.counts.subscriptions, 6)
 })
 
 t.test('a history that cannot be read is read again when the engine is ready', async (t) => {

@@ -29,18 +29,18 @@ t.test('each message has its own id, or a given one', async (t) => {
 
 t.test('takeExcluded() returns the excluded socket of a message id once', async (t) => {
   const { ids, publisher, socket } = await setUp()
-  t.equal(publisher.takeExcluded('nothing'), undefined)
+  t.equal(publisher.takeExcluded('/a', 'nothing'), undefined)
   await publisher.publish('/a', HELLO, RETENTION, socket)
-  t.equal(publisher.takeExcluded('another'), undefined)
-  t.equal(publisher.takeExcluded(ids[0]!), socket)
-  t.equal(publisher.takeExcluded(ids[0]!), undefined)
+  t.equal(publisher.takeExcluded('/a', 'another'), undefined)
+  t.equal(publisher.takeExcluded('/a', ids[0]!), socket)
+  t.equal(publisher.takeExcluded('/a', ids[0]!), undefined)
 })
 
 t.test('a message that is not accepted excludes no socket, and publish() rejects with the error', async (t) => {
   const { engine, publisher, socket } = await setUp()
   engine.failure = new Error('down')
   await t.rejects(publisher.publish('/a', HELLO, RETENTION, socket, 'x'), { message: 'down' })
-  t.equal(publisher.takeExcluded('x'), undefined)
+  t.equal(publisher.takeExcluded('/a', 'x'), undefined)
   t.equal(publisher.published, 0)
 })
 
@@ -48,7 +48,7 @@ t.test('an engine that throws, or returns no promise, is treated like any other'
   const { engine, publisher, socket } = await setUp()
   engine.publish = () => { throw new Error('broken') }
   await t.rejects(publisher.publish('/a', HELLO, RETENTION, socket, 'x'), { message: 'broken' })
-  t.equal(publisher.takeExcluded('x'), undefined)
+  t.equal(publisher.takeExcluded('/a', 'x'), undefined)
   engine.publish = () => ({ cursor: 'c' }) as unknown as Promise<{ cursor: string }>
   t.same(await publisher.publish('/a', HELLO, RETENTION), { cursor: 'c' })
   await publisher.settled()
@@ -58,8 +58,8 @@ t.test('the number of exclusions for messages that never come back is bounded', 
   const { engine, publisher, socket } = await setUp()
   engine.publish = async () => ({ cursor: 'c' })
   for (let i = 0; i <= 10_000; i++) await publisher.publish('/a', HELLO, RETENTION, socket, `x${i}`)
-  t.equal(publisher.takeExcluded('x0'), undefined)
-  t.equal(publisher.takeExcluded('x1'), socket)
+  t.equal(publisher.takeExcluded('/a', 'x0'), undefined)
+  t.equal(publisher.takeExcluded('/a', 'x1'), socket)
 })
 
 t.test('settled() waits for pending messages', async (t) => {

@@ -46,6 +46,23 @@ t.test('sockets that leave during an iteration are not current, and all others a
   }
 })
 
+t.test('a socket that leaves and returns during an iteration is not visited again', async (t) => {
+  for (const size of SIZES) {
+    const set = new SocketSet()
+    for (const socket of SOCKETS.slice(0, size)) set.add(socket)
+    const visited: unknown[] = []
+    const lent = set.lend()
+    for (const socket of lent) {
+      if (!set.isCurrent(lent, socket)) continue
+      visited.push(socket)
+      set.delete(socket)
+      set.add(socket)
+    }
+    t.equal(visited.length, size)
+    t.equal(set.size, size)
+  }
+})
+
 t.test('a socket that joins during an iteration is in the set afterwards', async (t) => {
   const set = new SocketSet()
   for (const socket of SOCKETS.slice(0, 15)) set.add(socket)

@@ -51,7 +51,7 @@ t.test('a publisher may turn off compression for a message', async (t) => {
 
 t.test('unsupported values are refused', async (t) => {
   const { topics } = await setUp()
-  await t.rejects(topics.publish('/a', undefined), { code: 'FST_WIRE_TOPIC_DATA', message: /A undefined cannot/ })
+  await t.rejects(topics.publish('/a', undefined), { code: 'FST_WIRE_TOPIC_DATA', message: /type undefined cannot/ })
   await t.rejects(topics.publish('/a', () => {}), { code: 'FST_WIRE_TOPIC_DATA' })
   await t.rejects(topics.publish('/a', { x: 1 }, { binary: false }), { code: 'FST_WIRE_TOPIC_DATA' })
   await t.rejects(topics.publish('', 'x'), { code: 'FST_WIRE_TOPIC' })
@@ -113,17 +113,45 @@ t.test('history() reads from a cursor, or the newest messages', async (t) => {
 
 t.test('topics without a route are defined by a pattern', async (t) => {
   const { topics, engine, presence } = await setUp()
-  t.same(await topics.members('/rooms/7'), [])
   presence.all.set('/rooms/7 ada', { id: 'ada', info: '{"id":"ada"}' })
   topics.define('/rooms/:id', { history: { size: 5 }, presence: true })
   await topics.publish('/rooms/7', 'x')
   t.same(engine.retentions.at(-1), { size: 5, ttl: 60_000 })
   t.same(await topics.members('/rooms/7'), [{ id: 'ada' }])
   topics.define('/rooms/:id', {})
-  t.same(await topics.members('/rooms/7'), [])
+  await topics.publish('/rooms/7', 'x')
+  t.same(engine.retentions.at(-1), DEFAULT_RETENTION)
   t.same(retentionOf({ ttl: 5 }), { size: 100, ttl: 5 })
   t.same(retentionOf(), DEFAULT_RETENTION)
   t.equal(topics.state, 'ready')
+})
+
+t.test('invalid arguments are refused with the valid values', async (t) => {
+  const { topics } = await setUp()
+  const code = 'FST_WIRE_TOPIC_ARGUMENT'
+  for (const id of ['', 7, null]) await t.rejects(topics.publish('/a', 'x', { id: id as never }), { code })
+  await t.rejects(topics.publish('/a', 'x', { kind: 7 as never }), {
+    code, message: 'The argument options.kind of app.topics.publish() must be a string, not 7'
+  })
+  await t.rejects(topics.subscribe('/a', undefined as never), { code })
+  for (const limit of [0, -1, 1.5, NaN, Infinity, '2' as never]) {
+    await t.rejects(topics.history('/a', { limit }), { code, message: /whole number from 1 to 1000000/ })
+  }
+  for (const after of [null, 7]) await t.rejects(topics.history('/a', { after: after as never }), { code })
+  await t.rejects(topics.history('/a', null as never), { code })
+  await t.rejects(topics.history('/a', { affter: '' } as never), { code, message: /an object with "after", "limit"/ })
+  for (const pattern of [undefined, '', 7]) t.throws(() => { topics.define(pattern as never, {}) }, { code })
+  for (const definition of [
+    undefined, null, 7, { histroy: {} }, { history: 7 }, { history: { size: -1 } }, { history: { ttl: 0 } },
+    { history: { length: 1 } }, { presence: () => ({ id: 'ada' }) }
+  ]) t.throws(() => { topics.define('/x', definition as never) }, { code })
+})
+
+t.test('a value that JSON cannot represent is refused with the reason', async (t) => {
+  const { topics } = await setUp()
+  await t.rejects(topics.publish('/a', { x: 1n }), {
+    code: 'FST_WIRE_TOPIC_DATA', cause: { message: /BigInt/ }
+  })
 })
 
 t.test('the first published message is reported once, unless its topic is invalid', async (t) => {
