@@ -1,18 +1,18 @@
-// Starting a process takes longer than most tests, so those that can live together run in one: its test files by name,
-// or a folder, which stands for those of its files that no other process names. Each has a file in test/processes/;
-// `npm test` runs those that end in .test.ts.
+// The test files of each process. Starting a process takes longer than most tests, so tests that do not disturb each
+// other share one. An entry is a test file, or a folder, which stands for its files that no other process lists. Each
+// process has a file in test/processes/. `npm test` runs those that end in .test.ts.
 import { readdirSync } from 'node:fs'
 
 export const PROCESSES = {
   application: ['.', 'inject', 'options', 'routes', 'server', 'upgrade'],
   behaviour: ['behaviour'],
   'without-direct-io': ['behaviour/without-direct-io'],
-  // With one Chromium.
+  // These share one Chromium.
   clients: ['examples', 'peers'],
   engine: ['engine'],
   hostile: ['fuzz', 'hostile'],
   neighbours: ['conformance', 'docs', 'drop-in', 'packages'],
-  // With processes of their own.
+  // These start processes.
   runners: ['bench', 'packages/bundlers', 'packages/cluster', 'packages/jest', 'packages/runtimes'],
   socket: ['client', 'codec', 'deflate', 'handshake', 'protocol', 'socket', 'topics', 'transport'],
   // Only checks types: `npm run types` runs it.
@@ -21,7 +21,7 @@ export const PROCESSES = {
 
 const named = Object.values(PROCESSES).flat()
 
-/** @returns the test files of a process, as `test/socket/socket.test.ts` */
+/** @returns the paths of the test files of a process, like `test/socket/socket.test.ts` */
 export function filesOf (name) {
   return PROCESSES[name].flatMap((entry) => {
     const folder = readdirSync(new URL(`./${entry.slice(0, entry.lastIndexOf('/') + 1)}`, import.meta.url))

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
+import { MUTANTS } from './mutants/mutants.js'
 // @ts-expect-error -- JavaScript, which the configuration of tap loads
 import { filesOf, PROCESSES } from './processes.js'
 
@@ -25,4 +26,11 @@ t.test('every process is started', async (t) => {
   }
   t.match(scripts.types, / && npm run --silent test:file -- test\/processes\/types\.ts$/)
   t.match(readFileSync(new URL('../.ci/run', TEST), 'utf8'), /^npm run types$/m)
+})
+
+t.test('the code that each mutant replaces exists once', async (t) => {
+  for (const { name, file, from, test } of MUTANTS) {
+    t.equal(readFileSync(new URL(`../${file}`, TEST), 'utf8').split(from).length - 1, 1, name)
+    t.ok(existsSync(new URL(`../${test}`, TEST)), test)
+  }
 })

@@ -13,14 +13,11 @@ import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { createDeflater, DEFLATE_SYNC_UP_TO, type Deflater } from '../../lib/deflate/deflate.js'
 import { createInflater, INFLATE_SYNC_OUTPUT, INFLATE_SYNC_UP_TO, type Inflater } from '../../lib/deflate/inflate.js'
 import { agreed, SETTINGS } from '../../test/fixtures/deflate.js'
+import { createRandom } from '../../test/fixtures/sink.js'
 
 const SIZES = [128, 512, 1024, 4096, 16_384, 65_536, 262_144]
 
-let state = 1
-function random (limit: number): number {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-  return Math.floor(state / 0x1_0000_0000 * limit)
-}
+const random = createRandom(1)
 
 const WORDS = 'lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore magna aliqua price order user status'.split(' ')
 const word = (): string => WORDS[random(WORDS.length)] as string

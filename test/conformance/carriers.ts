@@ -11,17 +11,17 @@ import { upgradeHead } from '../fixtures/client.js'
 import { createHttp2App, Http2Client, listenHttp2 } from '../fixtures/http2.js'
 import { LONGEST } from './hixie.js'
 
-/** A server that echoes, and what leads to it. */
+/** A server that echoes, and the ways to connect to it. */
 export interface Carrier {
-  /** Opens a socket: the stream behind the handshake, and what the server answered to the offer of extensions. */
+  /** Opens a WebSocket. Resolves with its stream, and the extensions in the answer of the server. */
   open (offer: string | undefined): Promise<{ readonly stream: Duplex, readonly extensions: string }>
-  /** A stream to the server before any handshake; HTTP/2 has none. */
+  /** Opens a stream to the server without a handshake. HTTP/2 has none. */
   readonly connect: (() => Promise<Duplex>) | undefined
 }
 
 type Scope = Pick<Test, 'teardown'>
 
-// Without heartbeat, because the cases expect no other frame. A thousand messages can take longer than its interval.
+// Without the heartbeat, because the cases expect no ping. A thousand messages can take longer than its interval.
 const OPTIONS: WireOptions = {
   maxPayload: 16_777_216 + 1_024, perMessageDeflate: { threshold: 0 }, origin: true, heartbeat: false
 }
@@ -33,7 +33,7 @@ const echo = (socket: WireSocket): void => {
   socket.on('message', (data, isBinary) => { socket.send(data, { binary: isBinary }) })
 }
 
-/** A route for the hixie drafts, which closes where it is asked to. */
+/** Adds a route for the hixie drafts, which closes on request. */
 const addOldRoute = (app: FastifyInstance): void => {
   app.ws('/old', { maxPayload: LONGEST }, (socket) => {
     socket.on('message', (data) => {
@@ -43,7 +43,7 @@ const addOldRoute = (app: FastifyInstance): void => {
   })
 }
 
-/** Reads a head byte by byte, so that what follows it stays in the stream. */
+/** Reads a head byte by byte, so that the bytes after it stay in the stream. */
 export async function readHead (stream: Duplex): Promise<string> {
   let head = ''
   while (!head.endsWith('\r\n\r\n')) {
@@ -55,7 +55,7 @@ export async function readHead (stream: Duplex): Promise<string> {
   return head
 }
 
-/** A server of HTTP/1.1, and how to connect to it. */
+/** Starts a server for HTTP/1.1. @param connected the event of the stream after which it can be used */
 async function http1 (
   t: Scope, options: WireOptions, dial: (port: number) => Socket, connected: string, server: object = {}
 ): Promise<Carrier> {
@@ -107,7 +107,7 @@ async function http2 (t: Scope): Promise<Carrier> {
   }
 }
 
-/** Each way in which a conversation can reach the server. */
+/** Every transport that can carry a conversation. */
 export const CARRIERS = {
   TCP: (t: Scope) => tcp(t, OPTIONS),
   TLS: tls,

@@ -1,7 +1,7 @@
 import { BINARY, CONTINUATION, PING, PONG, TEXT } from '../../lib/codec/opcode.js'
 import { clientFrame } from '../fixtures/frames.js'
 
-/** A message, or a control frame, as it is before it is cut into frames. */
+/** A message or control frame, before it is split into frames. */
 export interface Message {
   readonly opcode: number
   readonly payload: Buffer
@@ -9,18 +9,18 @@ export interface Message {
 
 /** One step of a conversation. */
 export type Step =
-  /** Bytes as they are: a chop, behind which the event loop turns once. */
+  /** Bytes to send unchanged, in one chop. The event loop turns once after it. */
   | { readonly send: Buffer }
-  /** A message, compressed if that was agreed on, in frames of at most `fragment` bytes. */
+  /** A message to send in frames of at most `fragment` bytes, compressed if both sides agreed on it. */
   | { readonly say: Message, readonly fragment: number }
-  /** What the server must send next. */
+  /** The message that the server must send next. */
   | { readonly receive: Message }
 
 /** How a conversation ends. */
 export type Ending =
-  /** The client closes with 1000, and gets that back. */
+  /** The client closes with 1000, and the server answers with the same. */
   | 'closes'
-  /** The client has sent a close frame: its payload comes back. */
+  /** The client has sent a close frame, which the server answers with this payload. */
   | { readonly answers: Buffer }
   /** The server fails the connection with this code, however long the client waits. */
   | { readonly fails: number }
@@ -28,12 +28,12 @@ export type Ending =
 export interface Case {
   /** The number that the case has in the catalogue of Autobahn. */
   readonly id: string
-  /** The section that decides. */
+  /** The section that defines the result. */
   readonly rfc: string
-  readonly does: string
+  readonly description: string
   /** The value of Sec-WebSocket-Extensions to offer. */
   readonly offer?: string
-  /** Whether RFC 6455 leaves open what happens. What we do is checked all the same. */
+  /** Whether RFC 6455 does not define the result. Our result is checked all the same. */
   readonly isInformational?: boolean
   readonly script: () => Iterable<Step>
   readonly ending: Ending
@@ -52,14 +52,14 @@ export const continuation = (payload: string | Buffer, fin = true): Buffer => cl
 export const pingFrame = (payload: string | Buffer = NOTHING, fin = true): Buffer => clientFrame(PING, payload, { fin })
 export const pongFrame = (payload: string | Buffer = NOTHING, fin = true): Buffer => clientFrame(PONG, payload, { fin })
 
-/** A frame whose first byte is this one. */
+/** Encodes a frame with the given first byte. */
 export function oddFrame (first: number, payload: string | Buffer = NOTHING): Buffer {
   const frame = clientFrame(0, payload)
   frame[0] = first
   return frame
 }
 
-/** How the frames of a case are cut into chops: all in one, one for each, or one for each octet. */
+/** How the frames of a case are split into chops. */
 export type Chopping = 'one chop' | 'frame by frame' | 'octet by octet'
 export const CHOPPINGS: readonly Chopping[] = ['one chop', 'frame by frame', 'octet by octet']
 
@@ -73,7 +73,7 @@ export function chopBy (bytes: Buffer, size: number): Buffer[] {
   return Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
 }
 
-/** Sends all these chops, and then receives all these messages. */
+/** A script that sends all chops, and then receives all messages. */
 export const exchange = (chops: readonly Buffer[], received: readonly Message[] = []) => (): Step[] => [
   ...chops.map((send) => ({ send })), ...received.map((receive) => ({ receive }))
 ]

@@ -1,5 +1,5 @@
-// The cases of Autobahn over a real socket: most of them over TCP, some over all that can carry a conversation. `npm
-// run conformance` runs each of them over each carrier.
+// The cases of Autobahn over real connections: most of them over TCP, and a sample over each other carrier. `npm run
+// conformance` runs all cases over every carrier.
 import t from 'tap'
 import { CARRIERS, type CarrierName } from './carriers.js'
 import type { Case } from './case.js'
@@ -22,16 +22,16 @@ const run = (name: CarrierName, cases: readonly Case[]): void => {
     const failed: string[] = []
     for (const one of cases) {
       const fault = await judge(carrier, one)
-      if (fault !== undefined) failed.push(`${one.id} ${one.does}: ${fault}`)
+      if (fault !== undefined) failed.push(`${one.id} ${one.description}: ${fault}`)
     }
     t.same(failed, [])
   })
 }
 
-/** Small cases, of which a few hundred take a second. */
+/** Small cases: a few hundred of them take a second. */
 const isQuick = (one: Case): boolean => [1, 2, 3, 4, 5, 6, 7, 10].includes(sectionOf(one))
 const isOneOfMany = (count: number) => (_one: Case, i: number): boolean => i % count === 0
-/** Of the others one of each section, of which none sends more than a few megabytes. */
+/** One other case of each section. None sends more than a few megabytes. */
 const isSample = ({ id }: Case): boolean =>
   /^(9\.[12]\.2|9\.[34]\.5|9\.[56]\.6|12\.\d\.(4|13)|13\.\d\.(5|15))$/.test(id)
 

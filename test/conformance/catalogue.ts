@@ -9,7 +9,7 @@ import { UTF8 } from './utf8.js'
 
 export const sectionOf = ({ id }: Case): number => Number(id.split('.')[0])
 
-/** The sections, and how many cases each has in the catalogue. */
+/** The sections, and the number of cases of each in the catalogue. */
 export const SECTIONS: ReadonlyArray<readonly [section: number, name: string, cases: number]> = [
   [1, 'framing', 16],
   [2, 'pings and pongs', 11],
@@ -24,7 +24,7 @@ export const SECTIONS: ReadonlyArray<readonly [section: number, name: string, ca
   [13, 'compression with different parameters', 126]
 ]
 
-/** All cases. @param messages how many messages each case of sections 12 and 13 sends */
+/** Returns all cases. @param messages the number of messages of each case of sections 12 and 13 */
 export function catalogue (messages = MESSAGES): readonly Case[] {
   const all = [...FRAMING, ...UTF8, ...CLOSING, ...LARGE, ...compression(messages)]
   return SECTIONS.flatMap(([section]) => all.filter((one) => sectionOf(one) === section))

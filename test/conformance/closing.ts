@@ -14,19 +14,19 @@ const CLOSED = closeFrame(NORMAL)
 const LONG = Buffer.alloc(262_144, '*')
 const HELLO = textFrame('Hello World!')
 
-/** 7.1: after a close frame nothing counts. */
+/** 7.1: the server ignores frames after a close frame. */
 const after: Case[] = [
   {
     id: '7.1.1',
     rfc: '§7.1.2',
-    does: 'a text, then a close',
+    description: 'a text, then a close',
     script: exchange([HELLO, CLOSED], [text('Hello World!')]),
     ending: { answers: NORMAL }
   },
   {
     id: '7.1.2',
     rfc: '§5.5.1',
-    does: 'two closes',
+    description: 'two closes',
     script: exchange([
       Buffer.concat([CLOSED, CLOSED])
     ]),
@@ -35,7 +35,7 @@ const after: Case[] = [
   {
     id: '7.1.3',
     rfc: '§5.5.1',
-    does: 'a close, then a ping',
+    description: 'a close, then a ping',
     script: exchange([
       Buffer.concat([CLOSED, pingFrame()])
     ]),
@@ -44,7 +44,7 @@ const after: Case[] = [
   {
     id: '7.1.4',
     rfc: '§5.5.1',
-    does: 'a close, then a text',
+    description: 'a close, then a text',
     script: exchange([
       Buffer.concat([CLOSED, HELLO])
     ]),
@@ -53,24 +53,24 @@ const after: Case[] = [
   {
     id: '7.1.5',
     rfc: '§5.5.1',
-    does: 'a fragment, a close, and the last fragment',
+    description: 'a fragment, a close, and the last fragment',
     script: exchange([Buffer.concat([textFrame('fragment1', false), CLOSED, continuation('fragment2')])]),
     ending: { answers: NORMAL }
   },
   {
     id: '7.1.6',
     rfc: '§5.5.1',
-    does: 'a text of 256 KiB, a close, and a ping',
+    description: 'a text of 256 KiB, a close, and a ping',
     isInformational: true,
     script: exchange([Buffer.concat([textFrame(LONG), CLOSED, pingFrame()])], [text(LONG)]),
     ending: { answers: NORMAL }
   }
 ]
 
-const answered = (id: string, rfc: string, does: string, payload: Buffer): Case =>
-  ({ id, rfc, does, script: exchange([closeFrame(payload)]), ending: { answers: payload } })
-const refused = (id: string, rfc: string, does: string, payload: Buffer, fails = 1002): Case =>
-  ({ id, rfc, does, script: exchange([closeFrame(payload)]), ending: { fails } })
+const answered = (id: string, rfc: string, description: string, payload: Buffer): Case =>
+  ({ id, rfc, description, script: exchange([closeFrame(payload)]), ending: { answers: payload } })
+const refused = (id: string, rfc: string, description: string, payload: Buffer, fails = 1002): Case =>
+  ({ id, rfc, description, script: exchange([closeFrame(payload)]), ending: { fails } })
 
 /** 7.3 and 7.5: the payload of a close. */
 const payloads: Case[] = [
@@ -81,7 +81,7 @@ const payloads: Case[] = [
   answered('7.3.5', '§5.5', 'a close with a reason of 123 bytes', closePayload(1000, '*'.repeat(123))),
   refused('7.3.6', '§5.5', 'a close with a reason of 124 bytes', closePayload(1000, '*'.repeat(124))),
   refused(
-    '7.5.1', '§8.1', 'a close with a reason that is no text',
+    '7.5.1', '§8.1', 'a close with a reason that is not valid UTF-8',
     closePayload(1000, Buffer.from('cebae1bdb9cf83cebcceb5eda080656469746564', 'hex')), 1007
   )
 ]
@@ -93,7 +93,7 @@ const INVALID = [0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999]
 const codes: Case[] = [
   ...VALID.map((code, i) => answered(`7.7.${i + 1}`, '§7.4.1', `a close with ${code}`, codeOf(code))),
   ...INVALID.map((code, i) => refused(`7.9.${i + 1}`, '§7.4.2', `a close with ${code}`, codeOf(code))),
-  // RFC 6455 says nothing of codes over 4999. We take them for an error of the protocol.
+  // RFC 6455 does not mention codes over 4999. We treat them as protocol errors.
   ...[5000, 65_535].map((code, i): Case => ({
     ...refused(`7.13.${i + 1}`, '§7.4.2', `a close with ${code}`, codeOf(code)), isInformational: true
   }))

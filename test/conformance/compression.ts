@@ -5,10 +5,10 @@ import { json, randomBytes } from '../fixtures/deflate.js'
 import { createRandom } from '../fixtures/sink.js'
 import type { Case, Message, Step } from './case.js'
 
-/** What the catalogue sends. */
+/** The number of messages of each case in the catalogue. */
 export const MESSAGES = 1_000
 
-/** Bytes of a message, and the longest fragment: 18 rows, the third number of a case. */
+/** Message sizes, each with a fragment size. The third number in the id of a case is an index of this list. */
 const SIZES: ReadonlyArray<readonly [size: number, fragment: number]> = [
   ...[16, 64, 256, 1_024, 4_096, 8_192, 16_384, 32_768, 65_536, 131_072].map((size) => [size, Infinity] as const),
   ...[8_192, 16_384, 32_768, 65_536, 131_072].map((size) => [size, 256] as const),
@@ -39,7 +39,7 @@ function markup (length: number): Buffer {
   return Buffer.from(all.slice(0, length))
 }
 
-/** Neighbours of a pixel look like it. */
+/** Neighbouring pixels differ little. */
 function bitmap (length: number): Buffer {
   const random = createRandom(5)
   const pixels = Buffer.alloc(length)
@@ -47,7 +47,7 @@ function bitmap (length: number): Buffer {
   return pixels
 }
 
-/** The kinds and lengths of the catalogue's files, 12.1 to 12.5; their contents are made here. */
+/** 12.1 to 12.5: data of the same kinds and lengths as the files of the catalogue. */
 const SOURCES: readonly Source[] = [
   { name: 'JSON', opcode: TEXT, create: () => json(194_056) },
   { name: 'a bitmap', opcode: BINARY, create: () => bitmap(263_222) },
@@ -74,32 +74,32 @@ function * exchanges (source: Source, size: number, fragment: number, count: num
   }
 }
 
-/** What every offer of the catalogue says: that the client can be asked for either. */
-const ABLE = 'permessage-deflate; client_no_context_takeover; client_max_window_bits'
+/** The part that all offers of the catalogue share: the client accepts both restrictions. */
+const CLIENT_OFFER = 'permessage-deflate; client_no_context_takeover; client_max_window_bits'
 
 const offerOf = (noContextTakeover: boolean, windowBits: number): string =>
-  `${ABLE}${noContextTakeover ? '; server_no_context_takeover' : ''}${windowBits === 0 ? '' : `; server_max_window_bits=${windowBits}`}`
+  `${CLIENT_OFFER}${noContextTakeover ? '; server_no_context_takeover' : ''}${windowBits === 0 ? '' : `; server_max_window_bits=${windowBits}`}`
 
-/** 13.1 to 13.7: whether the client asks for no context takeover, and for which window; 0 for none. */
+/** 13.1 to 13.7: whether the client asks for no context takeover, and the window it asks for, or 0 for none. */
 const OFFERS: ReadonlyArray<ReadonlyArray<readonly [noContextTakeover: boolean, windowBits: number]>> = [
   [[false, 0]], [[true, 0]], [[false, 9]], [[false, 15]], [[true, 9]], [[true, 15]], [[true, 9], [true, 0], [false, 0]]
 ]
 
 const rows = (
-  section: string, rfc: string, does: string, source: Source, offer: string, count: number
+  section: string, rfc: string, description: string, source: Source, offer: string, count: number
 ): Case[] => SIZES.map(([size, fragment], i) => ({
   id: `${section}.${i + 1}`,
   rfc,
-  does: `${does}, ${size} bytes each${fragment === Infinity ? '' : ` in fragments of ${fragment}`}`,
+  description: `${description}, ${size} bytes each${fragment === Infinity ? '' : ` in fragments of ${fragment}`}`,
   offer,
   script: () => exchanges(source, size, fragment, count),
   ending: 'closes'
 }))
 
-/** @param count how many messages each case sends: 1000 in the catalogue */
+/** @param count the number of messages of each case, which is 1000 in the catalogue */
 export const compression = (count: number): readonly Case[] => [
   ...SOURCES.flatMap((source, i) => rows(
-    `12.${i + 1}`, 'RFC 7692 §7.2', `${count} messages of ${source.name}`, source, ABLE, count
+    `12.${i + 1}`, 'RFC 7692 §7.2', `${count} messages of ${source.name}`, source, CLIENT_OFFER, count
   )),
   ...OFFERS.flatMap((offers, i) => {
     const offer = offers.map(([noContextTakeover, windowBits]) => offerOf(noContextTakeover, windowBits)).join(', ')

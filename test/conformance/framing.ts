@@ -18,7 +18,7 @@ const messages: Case[] = ([
     return {
       id: `1.${part}.${i + 1}`,
       rfc: '§5.2',
-      does: `${kind} of ${size} bytes`,
+      description: `${kind} of ${size} bytes`,
       script: exchange([frame(payload)], [message(payload)]),
       ending: 'closes'
     }
@@ -26,7 +26,7 @@ const messages: Case[] = ([
   {
     id: `1.${part}.8`,
     rfc: '§5.2',
-    does: `${kind} of 65536 bytes in chops of 997`,
+    description: `${kind} of 65536 bytes in chops of 997`,
     script: exchange(chopBy(frame(Buffer.alloc(65_536, '*')), 997), [message(Buffer.alloc(65_536, '*'))]),
     ending: 'closes'
   }
@@ -40,35 +40,35 @@ const pings: Case[] = [
   {
     id: '2.1',
     rfc: '§5.5.2',
-    does: 'a ping without payload',
+    description: 'a ping without payload',
     script: exchange([pingFrame()], [pong()]),
     ending: 'closes'
   },
   {
     id: '2.2',
     rfc: '§5.5.2',
-    does: 'a ping with text',
+    description: 'a ping with text',
     script: exchange([pingFrame('Hello, world!')], [pong('Hello, world!')]),
     ending: 'closes'
   },
   {
     id: '2.3',
     rfc: '§5.5.2',
-    does: 'a ping with bytes that are no text',
+    description: 'a ping with bytes that are not UTF-8',
     script: exchange([pingFrame(NOT_TEXT)], [pong(NOT_TEXT)]),
     ending: 'closes'
   },
   {
     id: '2.4',
     rfc: '§5.5',
-    does: 'a ping of 125 bytes',
+    description: 'a ping of 125 bytes',
     script: exchange([pingFrame(LONGEST)], [pong(LONGEST)]),
     ending: 'closes'
   },
   {
     id: '2.5',
     rfc: '§5.5',
-    does: 'a ping of 126 bytes',
+    description: 'a ping of 126 bytes',
     script: exchange([
       pingFrame(Buffer.alloc(126, 0xfe))
     ]),
@@ -77,36 +77,36 @@ const pings: Case[] = [
   {
     id: '2.6',
     rfc: '§5.5',
-    does: 'a ping of 125 bytes, octet by octet',
+    description: 'a ping of 125 bytes, octet by octet',
     script: exchange(chopBy(pingFrame(LONGEST), 1), [pong(LONGEST)]),
     ending: 'closes'
   },
-  { id: '2.7', rfc: '§5.5.3', does: 'a pong that nobody asked for', script: exchange([pongFrame()]), ending: 'closes' },
+  { id: '2.7', rfc: '§5.5.3', description: 'an unsolicited pong', script: exchange([pongFrame()]), ending: 'closes' },
   {
     id: '2.8',
     rfc: '§5.5.3',
-    does: 'a pong that nobody asked for, with payload',
+    description: 'an unsolicited pong with payload',
     script: exchange([pongFrame('unsolicited')]),
     ending: 'closes'
   },
   {
     id: '2.9',
     rfc: '§5.5.3',
-    does: 'such a pong, and a ping',
+    description: 'an unsolicited pong, then a ping',
     script: exchange([pongFrame('unsolicited'), pingFrame('ping')], [pong('ping')]),
     ending: 'closes'
   },
   {
     id: '2.10',
     rfc: '§5.5.2',
-    does: 'ten pings',
+    description: 'ten pings',
     script: exchange(TEN.map((payload) => pingFrame(payload)), TEN.map(pong)),
     ending: 'closes'
   },
   {
     id: '2.11',
     rfc: '§5.5.2',
-    does: 'ten pings, octet by octet',
+    description: 'ten pings, octet by octet',
     script: exchange(chop(TEN.map((payload) => pingFrame(payload)), 'octet by octet'), TEN.map(pong)),
     ending: 'closes'
   }
@@ -115,19 +115,19 @@ const pings: Case[] = [
 const HELLO = textFrame('Hello, world!')
 const ECHO = text('Hello, world!')
 
-/** What stands behind a legal text and before a ping: the text comes back, the ping finds nobody. */
-const behindText = (id: string, rfc: string, does: string, bad: Buffer, chopping: Chopping): Case => ({
+/** An illegal frame between a text and a ping. The text is echoed, and the ping is not answered. */
+const behindText = (id: string, rfc: string, description: string, bad: Buffer, chopping: Chopping): Case => ({
   id,
   rfc,
-  does: `${does}, between a text and a ping, ${chopping}`,
+  description: `${description}, between a text and a ping, ${chopping}`,
   script: exchange(chop([HELLO, bad, pingFrame()], chopping), [ECHO]),
   ending: FAILS
 })
-const alone = (id: string, rfc: string, does: string, bad: Buffer): Case => ({
-  id, rfc, does, script: exchange([bad]), ending: FAILS
+const alone = (id: string, rfc: string, description: string, bad: Buffer): Case => ({
+  id, rfc, description, script: exchange([bad]), ending: FAILS
 })
 
-/** 3: RFC 6455 §5.2: a reserved bit to which no extension gives a meaning. */
+/** 3: RFC 6455 §5.2: a reserved bit that no extension defines. */
 const reservedBits: Case[] = [
   alone('3.1', '§5.2', 'RSV 1 of a text', oddFrame(0x91, 'Hello, world!')),
   behindText('3.2', '§5.2', 'RSV 2 of a text', oddFrame(0xa1, 'Hello, world!'), 'one chop'),
@@ -153,24 +153,28 @@ const TWO = [textFrame('fragment1', false), continuation('fragment2')]
 const JOINED = text('fragment1fragment2')
 const [FIRST, LAST] = TWO as [Buffer, Buffer]
 
-/** The same frames in each way of cutting them. */
+/** A case for each chopping of the same frames. */
 const chopped = (
-  from: number, does: string, rfc: string, frames: readonly Buffer[], received: Parameters<typeof exchange>[1],
+  from: number, description: string, rfc: string, frames: readonly Buffer[], received: Parameters<typeof exchange>[1],
   ending: Case['ending']
 ): Case[] =>
   CHOPPINGS.map((chopping, i) => ({
-    id: `5.${from + i}`, rfc, does: `${does}, ${chopping}`, script: exchange(chop(frames, chopping), received), ending
+    id: `5.${from + i}`,
+    rfc,
+    description: `${description}, ${chopping}`,
+    script: exchange(chop(frames, chopping), received),
+    ending
   }))
 
 const FIVE = Array.from({ length: 5 }, (_, i) => i === 0
   ? textFrame(`fragment${i + 1}`, false)
   : continuation(`fragment${i + 1}`, i === 4)) as [Buffer, Buffer, Buffer, Buffer, Buffer]
 
-/** 5.19 and 5.20: what a client may do between the fragments of a message, and how long it may take. */
+/** 5.19 and 5.20: a client may wait and send pings between the fragments of a message. */
 const slowly = (id: string, chopping: Chopping): Case => ({
   id,
   rfc: '§5.4',
-  does: `a text in five fragments with pings between them, each answered before the next fragment, ${chopping}`,
+  description: `a text in five fragments with pings between them, each answered before the next fragment, ${chopping}`,
   script: () => [
     ...exchange(chop([FIVE[0], FIVE[1], pingFrame('one')], chopping), [pong('one')])(),
     ...exchange(chop([FIVE[2], FIVE[3], pingFrame('two')], chopping), [pong('two')])(),
@@ -184,7 +188,7 @@ const fragments: Case[] = [
   {
     id: '5.1',
     rfc: '§5.5',
-    does: 'a ping in two fragments',
+    description: 'a ping in two fragments',
     script: exchange([
       pingFrame('one', false), continuation('two')
     ]),
@@ -193,7 +197,7 @@ const fragments: Case[] = [
   {
     id: '5.2',
     rfc: '§5.5',
-    does: 'a pong in two fragments',
+    description: 'a pong in two fragments',
     script: exchange([
       pongFrame('one', false), continuation('two')
     ]),
@@ -214,21 +218,21 @@ const fragments: Case[] = [
   {
     id: '5.15',
     rfc: '§5.4',
-    does: 'a text in two fragments, then a continuation of nothing without FIN, then a text, one chop',
+    description: 'a text in two fragments, then a continuation of nothing without FIN, then a text, one chop',
     script: exchange(chop([...TWO, continuation('of nothing', false), HELLO], 'one chop'), [JOINED]),
     ending: FAILS
   },
   ...[false, true].map((fin, i): Case => ({
     id: `5.${16 + i}`,
     rfc: '§5.4',
-    does: `twice a continuation of nothing ${fin ? 'with' : 'without'} FIN, then a text in two fragments`,
+    description: `a continuation of nothing ${fin ? 'with' : 'without'} FIN, then a text in two fragments, all twice`,
     script: exchange([continuation('of nothing', fin), ...TWO, continuation('of nothing', fin), ...TWO]),
     ending: FAILS
   })),
   {
     id: '5.18',
     rfc: '§5.4',
-    does: 'two fragments that both say text',
+    description: 'two fragments that both have the opcode of text',
     script: exchange(chop([FIRST, textFrame('fragment2')], 'one chop')),
     ending: FAILS
   },
@@ -238,11 +242,11 @@ const fragments: Case[] = [
 
 const LONG = Buffer.alloc(65_536, '*')
 
-/** 10: a sender that cuts what it sends by itself. */
+/** 10: a sender that fragments its messages. */
 const automatic: Case[] = [{
   id: '10.1.1',
   rfc: '§5.4',
-  does: 'a text of 65536 bytes in fragments of 1300',
+  description: 'a text of 65536 bytes in fragments of 1300',
   script: () => [{ say: text(LONG), fragment: 1_300 }, { receive: text(LONG) }],
   ending: 'closes'
 }]

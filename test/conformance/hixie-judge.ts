@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { turn } from '../fixtures/memory.js'
 import type { HixieCase } from './hixie.js'
 
-/** Holds one conversation over a stream on which nothing was sent. @returns what was wrong, or undefined */
+/** Runs one case over a new stream. @returns a description of the failure, or undefined */
 export async function judgeHixie (
   stream: Duplex, { head, chops, expects, ends = false }: HixieCase
 ): Promise<string | undefined> {
@@ -12,7 +12,7 @@ export async function judgeHixie (
   stream.on('end', () => { got.hasEnded = true })
   stream.on('close', () => { got.hasEnded = true })
   stream.on('error', () => {})
-  // An end that is not expected is waited for where there may be one: behind a refusal.
+  // Only after a refusal may the connection end or not.
   const isDone = (): boolean => got.hasEnded || (!ends && !('status' in expects) && got.bytes.length >= expects.length)
   try {
     const [first = Buffer.alloc(0), ...others] = chops
@@ -27,13 +27,15 @@ export async function judgeHixie (
       const status = Number(received.toString('latin1').split(' ')[1])
       return status === expects.status
         ? undefined
-        : `it was answered with ${received.toString('latin1').split('\r\n')[0] as string}, and not with ${expects.status}`
+        : `the answer was ${received.toString('latin1').split('\r\n')[0] as string}, and not ${expects.status}`
     }
     if (hasEnded !== ends) return `the connection ${hasEnded ? 'ended' : 'did not end'}`
     return received.equals(expects)
       ? undefined
-      : `${JSON.stringify(received.toString('latin1'))} came, and not ${JSON.stringify(expects.toString('latin1'))}`
+      : `received ${show(received)} instead of ${show(expects)}`
   } finally {
     stream.destroy()
   }
 }
+
+const show = (bytes: Buffer): string => JSON.stringify(bytes.toString('latin1'))

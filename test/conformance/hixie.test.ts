@@ -9,7 +9,7 @@ const run = (name: CarrierName): void => {
     const failed: string[] = []
     for (const one of HIXIE) {
       const fault = await judgeHixie(await connect!(), name === 'TLS' ? overTls(one) : one)
-      if (fault !== undefined) failed.push(`${one.id} ${one.does}: ${fault}`)
+      if (fault !== undefined) failed.push(`${one.id} ${one.description}: ${fault}`)
     }
     t.same(failed, [])
   })

@@ -4,15 +4,15 @@ import { readFileSync } from 'node:fs'
 
 export interface HixieCase {
   readonly id: string
-  /** The section that decides; those of hixie-76 are sections of hybi-00. */
+  /** The section that defines the result. Those of hixie-76 are sections of hybi-00. */
   readonly draft: string
-  readonly does: string
+  readonly description: string
   readonly head: string
-  /** What is sent behind the head, in chops; the first of them leaves with the head. */
+  /** The bytes after the head. The first chop is sent together with the head. */
   readonly chops: readonly Buffer[]
-  /** All that the server sends, or the status with which it refuses. */
+  /** All bytes that the server sends, or the status of its refusal. */
   readonly expects: Buffer | { readonly status: number }
-  /** Whether the server ends the connection behind that. */
+  /** Whether the server ends the connection after them. */
   readonly ends?: boolean
 }
 
@@ -82,18 +82,18 @@ const handshakes: HixieCase[] = [
   ...([
     ['H75.1.1', 'the smallest handshake', {}, {}],
     ['H75.1.2', 'an origin of null', { origin: 'null' }, { origin: 'null' }],
-    ['H75.1.3', 'an origin that is no URL', { origin: 'random123' }, { origin: 'random123' }],
+    ['H75.1.3', 'an origin that is not a URL', { origin: 'random123' }, { origin: 'random123' }],
     ['H75.1.4', 'a path with a query', { path: '/old?a=b&c' }, { path: '/old?a=b&c' }],
-    ['H75.1.5', 'a port of its own', { host: 'example.com:8080' }, { host: 'example.com:8080' }],
-    ['H75.1.6', 'the port of the scheme, which the location leaves out', { host: 'example.com:80' }, {}],
+    ['H75.1.5', 'an explicit port', { host: 'example.com:8080' }, { host: 'example.com:8080' }],
+    ['H75.1.6', 'the default port, which the location omits', { host: 'example.com:80' }, {}],
     ['H75.1.7', 'a subprotocol', { more: ['WebSocket-Protocol: sample'] }, { more: ['WebSocket-Protocol: sample'] }]
-  ] as const).map(([id, does, asked, answered]): HixieCase => ({
-    id, draft: '75 §4', does, head: head75(asked), chops: [], expects: answer75(answered)
+  ] as const).map(([id, description, asked, answered]): HixieCase => ({
+    id, draft: '75 §4', description, head: head75(asked), chops: [], expects: answer75(answered)
   })),
   {
     id: 'H75.1.8',
     draft: '75 §4',
-    does: 'no origin',
+    description: 'no origin',
     head: head75().replace(/Origin: .*\r\n/, ''),
     chops: [],
     expects: { status: 400 }
@@ -101,7 +101,7 @@ const handshakes: HixieCase[] = [
   {
     id: 'H75.1.9',
     draft: '75 §4',
-    does: 'no host',
+    description: 'no host',
     head: head75().replace(/Host: .*\r\n/, ''),
     chops: [],
     expects: { status: 400 }
@@ -110,19 +110,19 @@ const handshakes: HixieCase[] = [
     ['H76.1.1', 'the smallest handshake', {}, {}],
     ['H76.1.2', 'an origin of null', { origin: 'null' }, { origin: 'null' }],
     ['H76.1.3', 'a path with a query', { path: '/old?a=b&c' }, { path: '/old?a=b&c' }],
-    ['H76.1.4', 'a port of its own', { host: 'example.com:8080' }, { host: 'example.com:8080' }],
+    ['H76.1.4', 'an explicit port', { host: 'example.com:8080' }, { host: 'example.com:8080' }],
     [
       'H76.1.5', 'a subprotocol', { more: ['Sec-WebSocket-Protocol: sample'] },
       { more: ['Sec-WebSocket-Protocol: sample'] }
     ],
     ['H76.1.6', 'a Content-Length, which some clients send', { more: ['Content-Length: 8'] }, {}]
-  ] as const).map(([id, does, asked, answered]): HixieCase => ({
-    id, draft: '76 §5.2', does, head: head76(asked), chops: [KEY3], expects: answer76(answered)
+  ] as const).map(([id, description, asked, answered]): HixieCase => ({
+    id, draft: '76 §5.2', description, head: head76(asked), chops: [KEY3], expects: answer76(answered)
   })),
   {
     id: 'H76.1.7',
     draft: '76 §5.2',
-    does: 'the eight bytes octet by octet',
+    description: 'the eight bytes octet by octet',
     head: head76(),
     chops: [Buffer.alloc(0), ...octets(KEY3)],
     expects: answer76()
@@ -130,7 +130,7 @@ const handshakes: HixieCase[] = [
   {
     id: 'H76.1.8',
     draft: '76 §5.2',
-    does: 'the eight bytes and a text with the head',
+    description: 'the eight bytes and a text with the head',
     head: head76(),
     chops: [Buffer.concat([KEY3, text('early')])],
     expects: Buffer.concat([answer76(), text('early')])
@@ -138,7 +138,7 @@ const handshakes: HixieCase[] = [
   {
     id: 'H76.1.9',
     draft: '76 §5.1',
-    does: 'no second key',
+    description: 'no second key',
     head: head76({}, { key1: KEYS.key1 }),
     chops: [KEY3],
     expects: { status: 400 }
@@ -146,7 +146,7 @@ const handshakes: HixieCase[] = [
   {
     id: 'H76.1.10',
     draft: '76 §5.1',
-    does: 'no origin',
+    description: 'no origin',
     head: head76().replace(/Origin: .*\r\n/, ''),
     chops: [KEY3],
     expects: { status: 400 }
@@ -158,19 +158,24 @@ const handshakes: HixieCase[] = [
         {
           id: `H76.2.${i + 1}`,
           draft: '76 §5.2',
-          does: name,
+          description: name,
           head: head76({}, { key1, key2 }),
           chops: [Buffer.from(key3, 'hex')],
           expects: answer76({}, digest)
         }
       ]),
   ...vectors.refuse.map(({ name, ...keys }, i): HixieCase => ({
-    id: `H76.3.${i + 1}`, draft: '76 §5.2', does: name, head: head76({}, keys), chops: [KEY3], expects: { status: 400 }
+    id: `H76.3.${i + 1}`,
+    draft: '76 §5.2',
+    description: name,
+    head: head76({}, keys),
+    chops: [KEY3],
+    expects: { status: 400 }
   }))
 ]
 
-/** Frames of both drafts: what is sent, and what comes back of it. `ends` where the server ends the connection. */
-type FrameCase = readonly [does: string, chops: readonly Buffer[], echoes: readonly Buffer[], ends?: boolean]
+/** Frames of both drafts, and the echoes. `ends` if the server ends the connection. */
+type FrameCase = readonly [description: string, chops: readonly Buffer[], echoes: readonly Buffer[], ends?: boolean]
 
 const FRAMES: readonly FrameCase[] = [
   ['a text', [text('hello')], [text('hello')]],
@@ -180,13 +185,16 @@ const FRAMES: readonly FrameCase[] = [
     text('one'), text('two'), text('three')
   ])], [text('one'), text('two'), text('three')]],
   ['a text cut in the middle of a character', [text('€').subarray(0, 2), text('€').subarray(2)], [text('€')]],
-  ['octets that are no text, which become U+FFFD', [text(hex('61 80 62'))], [text('a\ufffdb')]],
-  ['a type below 0x80, discarded up to 0xFF', [Buffer.concat([hex('01 6162 ff'), text('next')])], [text('next')]],
+  ['octets that are not UTF-8, which become U+FFFD', [text(hex('61 80 62'))], [text('a\ufffdb')]],
   [
-    'a type of 0x7F, discarded in pieces', [hex('7f 61'), hex('62'), Buffer.concat([hex('ff'), text('next')])],
+    'a frame with a type below 0x80, discarded up to 0xFF', [Buffer.concat([hex('01 6162 ff'), text('next')])],
     [text('next')]
   ],
-  ['a type of 0x80 with a length, skipped', [Buffer.concat([hex('80 03 616263'), text('next')])], [text('next')]],
+  [
+    'a frame of type 0x7F, discarded in pieces', [hex('7f 61'), hex('62'), Buffer.concat([hex('ff'), text('next')])],
+    [text('next')]
+  ],
+  ['a frame of type 0x80 with a length, skipped', [Buffer.concat([hex('80 03 616263'), text('next')])], [text('next')]],
   ['a length in two groups of seven bits', [Buffer.concat([
     hex('80 8101'), Buffer.alloc(129, 'x'), text('next')
   ])], [text('next')]],
@@ -195,7 +203,7 @@ const FRAMES: readonly FrameCase[] = [
     hex('80 04 ff00ff00'), text('next')
   ])], [text('next')]],
   ['a frame with a length octet by octet', octets(Buffer.concat([hex('ab 02 6162'), text('next')])), [text('next')]],
-  ['a length of 0 and another type than 0xFF', [Buffer.concat([hex('80 00'), text('next')])], [text('next')]],
+  ['a length of 0 and a type other than 0xFF', [Buffer.concat([hex('80 00'), text('next')])], [text('next')]],
   ['the longest text', [text('x'.repeat(LONGEST))], [text('x'.repeat(LONGEST))]],
   ['a text that is too long', [text('x'.repeat(LONGEST + 1))], [], true],
   ['a text that is too long and never ends', [Buffer.concat([Buffer.of(0), Buffer.alloc(LONGEST + 1, 'x')])], [], true],
@@ -203,11 +211,11 @@ const FRAMES: readonly FrameCase[] = [
   ['a length that never ends', [Buffer.concat([Buffer.of(0x80), Buffer.alloc(10, 0x80)])], [], true]
 ]
 
-const frames: HixieCase[] = FRAMES.flatMap(([does, chops, echoes, ends = false], i): HixieCase[] => [
+const frames: HixieCase[] = FRAMES.flatMap(([description, chops, echoes, ends = false], i): HixieCase[] => [
   {
     id: `H75.4.${i + 1}`,
     draft: '75 §4',
-    does,
+    description,
     head: head75(),
     chops: [Buffer.alloc(0), ...chops],
     expects: Buffer.concat([answer75(), ...echoes]),
@@ -216,10 +224,10 @@ const frames: HixieCase[] = FRAMES.flatMap(([does, chops, echoes, ends = false],
   {
     id: `H76.4.${i + 1}`,
     draft: '76 §5.3',
-    does,
+    description,
     head: head76(),
     chops: [KEY3, ...chops],
-    // A fault of the peer is answered by the closing handshake, where there is one.
+    // The server answers a protocol error with a close frame, which hixie-75 does not have.
     expects: Buffer.concat([answer76(), ...echoes, ...(ends ? [CLOSE] : [])]),
     ends
   }
@@ -229,7 +237,7 @@ const closes: HixieCase[] = [
   {
     id: 'H76.5.1',
     draft: '76 §6',
-    does: 'a close is answered, and the connection ends',
+    description: 'a close is answered, and the connection ends',
     head: head76(),
     chops: [KEY3, CLOSE],
     expects: Buffer.concat([answer76(), CLOSE]),
@@ -238,7 +246,7 @@ const closes: HixieCase[] = [
   {
     id: 'H76.5.2',
     draft: '76 §6',
-    does: 'a close octet by octet',
+    description: 'a close octet by octet',
     head: head76(),
     chops: [KEY3, ...octets(CLOSE)],
     expects: Buffer.concat([answer76(), CLOSE]),
@@ -247,7 +255,7 @@ const closes: HixieCase[] = [
   {
     id: 'H76.5.3',
     draft: '76 §6',
-    does: 'a text behind a close counts for nothing',
+    description: 'a text after a close is ignored',
     head: head76(),
     chops: [KEY3, Buffer.concat([CLOSE, text('late')])],
     expects: Buffer.concat([answer76(), CLOSE]),
@@ -256,7 +264,7 @@ const closes: HixieCase[] = [
   {
     id: 'H76.5.4',
     draft: '76 §6',
-    does: 'a text before a close is answered first',
+    description: 'a text before a close is answered first',
     head: head76(),
     chops: [KEY3, Buffer.concat([text('last'), CLOSE])],
     expects: Buffer.concat([answer76(), text('last'), CLOSE]),
@@ -265,7 +273,7 @@ const closes: HixieCase[] = [
   {
     id: 'H76.5.5',
     draft: '76 §6',
-    does: 'the server closes, and the client answers',
+    description: 'the server closes, and the client answers',
     head: head76(),
     chops: [KEY3, Buffer.concat([text('close me'), CLOSE])],
     expects: Buffer.concat([answer76(), CLOSE]),
@@ -274,7 +282,7 @@ const closes: HixieCase[] = [
   {
     id: 'H75.5.1',
     draft: '75 §4',
-    does: 'the server closes, by the end of the connection',
+    description: 'the server closes by ending the connection',
     head: head75(),
     chops: [Buffer.alloc(0), text('close me')],
     expects: answer75(),
@@ -283,7 +291,7 @@ const closes: HixieCase[] = [
   {
     id: 'H75.5.2',
     draft: '75 §4',
-    does: 'a type of 0xFF with the length 0 is skipped',
+    description: 'a frame of type 0xFF with length 0 is skipped',
     head: head75(),
     chops: [Buffer.alloc(0), Buffer.concat([CLOSE, text('next')])],
     expects: Buffer.concat([answer75(), text('next')])
@@ -293,8 +301,7 @@ const closes: HixieCase[] = [
 export const HIXIE: readonly HixieCase[] = [...handshakes, ...frames, ...closes]
 
 /**
- * The same conversation with a server that is reached by TLS: the location has another scheme, and another port may be
- * left out.
+ * Returns the same conversation over TLS: the location has another scheme, and the default port is another.
  */
 export function overTls (one: HixieCase): HixieCase {
   const { expects } = one

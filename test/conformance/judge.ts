@@ -6,7 +6,7 @@ import { StrictPeer } from './peer.js'
 
 const NORMAL = Buffer.from('03e8', 'hex')
 
-/** Holds one conversation. @returns what was wrong, or undefined */
+/** Runs one case. @returns a description of the failure, or undefined */
 export async function judge (carrier: Carrier, one: Case): Promise<string | undefined> {
   try {
     await converse(carrier, one)
@@ -38,7 +38,7 @@ async function converse (carrier: Carrier, { offer, script, ending }: Case): Pro
         ])
     expect(await peer.receive(), { opcode: CLOSE, payload })
     const rest = await peer.readEnd()
-    if (rest.length > 0) throw new Error(`${rest.length} bytes came behind the close frame`)
+    if (rest.length > 0) throw new Error(`${rest.length} bytes arrived after the close frame`)
   } finally {
     peer.close()
   }
@@ -46,7 +46,7 @@ async function converse (carrier: Carrier, { offer, script, ending }: Case): Pro
 
 function expect (received: Message, expected: Message): void {
   if (received.opcode !== expected.opcode || !received.payload.equals(expected.payload)) {
-    throw new Error(`${show(received)} came, and not ${show(expected)}`)
+    throw new Error(`received ${show(received)} instead of ${show(expected)}`)
   }
 }
 

@@ -1,4 +1,4 @@
-// Section 9 of the catalogue: messages that are large, and many.
+// Section 9 of the catalogue: large messages, and many messages.
 import { BINARY, TEXT } from '../../lib/codec/opcode.js'
 import { clientFrame } from '../fixtures/frames.js'
 import { chopBy, type Case, type Message, type Step } from './case.js'
@@ -9,25 +9,25 @@ const KINDS = [['text', TEXT], ['binary', BINARY]] as const
 
 const message = (opcode: number, size: number): Message => ({ opcode, payload: Buffer.alloc(size, '*') })
 
-/** A case for each size, for both kinds: `9.first` is of text, the section behind it of binary data. */
+/** A case for each size and kind: `9.first` has the cases of text, the next section those of binary data. */
 const bothKinds = (
-  first: number, sizes: readonly number[], does: (kind: string, size: number) => string,
+  first: number, sizes: readonly number[], description: (kind: string, size: number) => string,
   script: (opcode: number, size: number) => Iterable<Step>
 ): Case[] =>
   KINDS.flatMap(([kind, opcode], part) => sizes.map((size, i): Case => ({
     id: `9.${first + part}.${i + 1}`,
     rfc: '§5.2',
-    does: does(kind, size),
+    description: description(kind, size),
     script: () => script(opcode, size),
     ending: 'closes'
   })))
 
-const MOST_MESSAGES = 1_000
+const MESSAGES = 1_000
 
 /** Each message waits for the echo of the one before it. */
 function * roundTrips (opcode: number, size: number): Generator<Step> {
   const said = message(opcode, size)
-  for (let i = 0; i < MOST_MESSAGES; i++) {
+  for (let i = 0; i < MESSAGES; i++) {
     yield { say: said, fragment: Infinity }
     yield { receive: said }
   }
@@ -51,6 +51,6 @@ export const LARGE: readonly Case[] = [
   ]),
   ...bothKinds(
     7, [0, 16, 64, 256, KIB, 4 * KIB],
-    (kind, size) => `${MOST_MESSAGES} messages of ${kind}, ${size} bytes each, one at a time`, roundTrips
+    (kind, size) => `${MESSAGES} messages of ${kind}, ${size} bytes each, one at a time`, roundTrips
   )
 ]

@@ -1,4 +1,4 @@
-// docs/conformance.md names code, tests and cases: each of them exists.
+// Checks that the code, tests and cases that docs/conformance.md names exist.
 import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { catalogue } from './catalogue.js'

@@ -7,10 +7,10 @@ import type { Message } from './case.js'
 
 const TAIL = Buffer.from('0000ffff', 'hex')
 
-/** How long a peer waits for a server that says nothing. No case that holds takes as long. */
-const SILENCE = 60_000
+/** How long a peer waits for a silent server. No case that passes takes as long. */
+const TIMEOUT = 60_000
 
-/** Node's zlib as a client uses it: a message in, a message out. */
+/** Compresses or decompresses messages of a client with Node's zlib. */
 class ClientZlib {
   readonly #stream: DeflateRaw | InflateRaw
   readonly #keepsContext: boolean
@@ -53,8 +53,7 @@ interface Frame {
 }
 
 /**
- * A client over any stream that holds the server to the letter: what a server may not send is an error, and so is what
- * comes behind a close frame.
+ * A client over any stream that accepts nothing illegal: a frame that a server must not send is an error.
  */
 export class StrictPeer {
   readonly #stream: Duplex
@@ -66,7 +65,7 @@ export class StrictPeer {
   #failure: Error | undefined
   #wake: () => void = () => {}
 
-  /** @param extensions what the server answered, '' for none */
+  /** @param extensions in the answer of the server, '' for none */
   constructor (stream: Duplex, extensions: string) {
     this.#stream = stream
     stream.on('data', (bytes: Buffer) => {
@@ -84,14 +83,14 @@ export class StrictPeer {
     })
     if (extensions === '') return
     const agreed = readAnswer(extensions)
-    // Each side is held to what was agreed on: zlib refuses a distance that a smaller window has not.
+    // The windows are those that both sides agreed on. zlib rejects a distance beyond its window.
     this.#deflate = new ClientZlib(createDeflateRaw({
       windowBits: agreed.clientWindowBits, level: 1
     }), agreed.clientTakesOver)
     this.#inflate = new ClientZlib(createInflateRaw({ windowBits: agreed.serverWindowBits }), agreed.serverTakesOver)
   }
 
-  /** Sends bytes as they are, and lets the event loop turn. */
+  /** Sends bytes unchanged, and lets the event loop turn. */
   async send (bytes: Buffer): Promise<void> {
     if (!this.#stream.write(bytes) && !this.#hasEnded && this.#failure === undefined) await this.#drained()
     await turn()
@@ -107,7 +106,7 @@ export class StrictPeer {
     })
   }
 
-  /** Sends a message in frames of at most so many bytes. */
+  /** Sends a message in frames of at most `fragment` bytes. */
   async say ({ opcode, payload }: Message, fragment: number): Promise<void> {
     const isCompressed = this.#deflate !== undefined
     const all = this.#deflate === undefined ? payload : (await this.#deflate.run(payload)).subarray(0, -TAIL.length)
@@ -122,26 +121,26 @@ export class StrictPeer {
     await this.send(frames.length === 1 ? frames[0] as Buffer : Buffer.concat(frames))
   }
 
-  /** The next message or control frame, whole. */
+  /** Returns the next complete message or control frame. */
   async receive (): Promise<Message> {
     const first = await this.#readFrame()
     if (isControl(first.opcode)) return first
-    if (first.opcode === CONTINUATION) throw new Error('a continuation of nothing came')
+    if (first.opcode === CONTINUATION) throw new Error('a continuation of nothing arrived')
     const pieces = [first.payload]
     for (let last = first; !last.fin;) {
       last = await this.#readFrame()
       if (last.opcode !== CONTINUATION || last.isCompressed) {
-        throw new Error(`a frame with the opcode ${last.opcode} came within a message`)
+        throw new Error(`a frame with the opcode ${last.opcode} arrived within a message`)
       }
       pieces.push(last.payload)
     }
     const joined = Buffer.concat(pieces)
     if (!first.isCompressed) return { opcode: first.opcode, payload: joined }
-    if (this.#inflate === undefined) throw new Error('a compressed message came')
+    if (this.#inflate === undefined) throw new Error('a compressed message arrived')
     return { opcode: first.opcode, payload: await this.#inflate.run(joined, TAIL) }
   }
 
-  /** What comes until the server ends its side of the stream. */
+  /** Returns the bytes that arrive until the server ends the stream. */
   async readEnd (): Promise<Buffer> {
     await this.#until(() => this.#hasEnded)
     return Buffer.concat(this.#pieces)
@@ -185,7 +184,7 @@ export class StrictPeer {
       if (this.#failure !== undefined) throw this.#failure
       if (this.#hasEnded) throw new Error('the stream ended')
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => { reject(new Error(`nothing came in ${SILENCE} ms`)) }, SILENCE)
+        const timer = setTimeout(() => { reject(new Error(`nothing arrived within ${TIMEOUT} ms`)) }, TIMEOUT)
         this.#wake = () => {
           clearTimeout(timer)
           resolve()

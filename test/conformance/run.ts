@@ -11,7 +11,7 @@ const USAGE = `Usage: npm run conformance -- [--carrier NAME] [--section N] [--m
 
   --carrier   ${Object.keys(CARRIERS).join(', ')}; all of them by default
   --section   one section of the catalogue, or "hixie"; all of them by default
-  --messages  how many messages each case of sections 12 and 13 sends; ${MESSAGES} by default, as in the catalogue
+  --messages  the number of messages of each case of sections 12 and 13; ${MESSAGES} by default, as in the catalogue
 `
 
 const { values } = parseArgs({
@@ -36,14 +36,14 @@ interface Tally { ok: number, failed: number, informational: number }
 
 const total: Tally = { ok: 0, failed: 0, informational: 0 }
 
-function report (what: string, { ok, failed, informational }: Tally, since: number): void {
+function report (title: string, { ok, failed, informational }: Tally, since: number): void {
   total.ok += ok
   total.failed += failed
   total.informational += informational
   const counts = [
     `${ok} OK`, `${failed} failed`, ...(informational > 0 ? [`${informational} informational`] : [])
   ].join(', ')
-  console.log(`  ${what.padEnd(46)} ${counts}  (${((performance.now() - since) / 1_000).toFixed(1)} s)`)
+  console.log(`  ${title.padEnd(46)} ${counts}  (${((performance.now() - since) / 1_000).toFixed(1)} s)`)
 }
 
 for (const name of names) {
@@ -51,7 +51,7 @@ for (const name of names) {
   const finish: Array<() => unknown> = []
   const carrier = await CARRIERS[name]({ teardown: (task) => { finish.push(task as () => unknown) } })
   for (const [section, title] of SECTIONS) {
-    // What the contexts of zlib are for is in two sections.
+    // Only the cases of sections 12 and 13 compress.
     if (!isChosen(String(section)) || (name.includes('zlib') && section < 12)) continue
     const since = performance.now()
     const tally: Tally = { ok: 0, failed: 0, informational: 0 }
@@ -59,7 +59,7 @@ for (const name of names) {
       const fault = await judge(carrier, one)
       if (fault !== undefined) {
         tally.failed++
-        console.log(`  ${one.id} FAILED: ${one.does} (${one.rfc}): ${fault}`)
+        console.log(`  ${one.id} FAILED: ${one.description} (${one.rfc}): ${fault}`)
       } else if (one.isInformational === true) {
         tally.informational++
       } else {
@@ -77,7 +77,7 @@ for (const name of names) {
         tally.ok++
       } else {
         tally.failed++
-        console.log(`  ${one.id} FAILED: ${one.does} (${one.draft}): ${fault}`)
+        console.log(`  ${one.id} FAILED: ${one.description} (${one.draft}): ${fault}`)
       }
     }
     report('hixie-75 and hixie-76', tally, since)

@@ -1,4 +1,4 @@
-// Section 6 of the catalogue: what is text and what is not (RFC 6455 §8.1, RFC 3629). The sequences of 6.5 and the
+// Section 6 of the catalogue: valid and invalid UTF-8 (RFC 6455 §8.1, RFC 3629). The sequences of 6.5 and the
 // following sections are those of Markus Kuhn's test for decoders of UTF-8, with the limit of RFC 3629 at U+10FFFF.
 import { continuation, exchange, NOTHING, text, textFrame, type Case } from './case.js'
 
@@ -7,20 +7,20 @@ const FAILS = { fails: 1007 } as const
 
 const VALID = Buffer.from('Hello-µ@ßöäüàá-UTF-8!!')
 const KOSME = hex('ceba e1bdb9 cf83 cebc ceb5')
-/** Greek, a surrogate, and ASCII behind it. */
+/** Greek, a surrogate, and ASCII. */
 const INVALID = Buffer.concat([KOSME, hex('eda080'), Buffer.from('edited')])
 
-/** Each octet a frame of its own. */
+/** Splits a text into frames of one octet. */
 const inOctets = (payload: Buffer): Buffer[] =>
   Array.from(payload, (_, i) => i === 0
     ? textFrame(payload.subarray(0, 1), payload.length === 1)
     : continuation(payload.subarray(i, i + 1), i === payload.length - 1))
 
-const valid = (id: string, does: string, frames: readonly Buffer[], payload: Buffer): Case => ({
-  id, rfc: '§8.1', does, script: exchange(frames, [text(payload)]), ending: 'closes'
+const valid = (id: string, description: string, frames: readonly Buffer[], payload: Buffer): Case => ({
+  id, rfc: '§8.1', description, script: exchange(frames, [text(payload)]), ending: 'closes'
 })
-const invalid = (id: string, does: string, frames: readonly Buffer[]): Case => ({
-  id, rfc: '§8.1', does, script: exchange(frames), ending: FAILS
+const invalid = (id: string, description: string, frames: readonly Buffer[]): Case => ({
+  id, rfc: '§8.1', description, script: exchange(frames), ending: FAILS
 })
 
 const messages: Case[] = [
@@ -41,23 +41,23 @@ const messages: Case[] = [
   invalid('6.3.2', 'the same in fragments of an octet', inOctets(INVALID))
 ]
 
-// 6.4: the connection fails at the octet with which the text can no longer become valid. What the catalogue sends
-// behind that octet is never sent here, so a server that waits for it fails the case.
+// 6.4: the connection fails at the octet after which the text cannot become valid. The cases do not send the octets
+// that the catalogue sends after it, so a server that waits for them does not pass.
 const BEYOND = hex('f4908080')
 const whole = textFrame(Buffer.concat([KOSME, BEYOND, Buffer.from('edited')]))
 const HEAD = 6
 
 const failsFast: Case[] = [
-  invalid('6.4.1', 'a fragment that is no text, the message not over', [
+  invalid('6.4.1', 'an invalid fragment of an incomplete message', [
     textFrame(KOSME, false), continuation(BEYOND, false)
   ]),
-  invalid('6.4.2', 'a fragment that begins like text, and one whose first octet cannot follow', [
+  invalid('6.4.2', 'a fragment that ends within a character, and an octet that cannot follow', [
     textFrame(Buffer.concat([KOSME, BEYOND.subarray(0, 1)]), false), continuation(BEYOND.subarray(1, 2), false)
   ]),
-  invalid('6.4.3', 'the same as 6.4.1 within one frame that is not over', [
+  invalid('6.4.3', 'the same as 6.4.1 within an incomplete frame', [
     whole.subarray(0, HEAD + KOSME.length), whole.subarray(HEAD + KOSME.length, HEAD + KOSME.length + 4)
   ]),
-  invalid('6.4.4', 'the same as 6.4.2 within one frame that is not over', [
+  invalid('6.4.4', 'the same as 6.4.2 within an incomplete frame', [
     whole.subarray(0, HEAD + KOSME.length + 1), whole.subarray(HEAD + KOSME.length + 1, HEAD + KOSME.length + 2)
   ])
 ]
@@ -73,7 +73,7 @@ const PLANES = [
 
 /** 6.5 to 6.23: sequences in hex. */
 type Sequences = readonly [
-  section: string, does: string, sequences: readonly string[], isValid: boolean | readonly boolean[]
+  section: string, description: string, sequences: readonly string[], isValid: boolean | readonly boolean[]
 ]
 
 const SEQUENCES: readonly Sequences[] = [
@@ -96,18 +96,18 @@ const SEQUENCES: readonly Sequences[] = [
     ['80', 'bf', '80bf', '80bf80', '80bf80bf', '80bf80bf80', '80bf80bf80bf', CONTINUATIONS], false
   ],
   [
-    '6.13', 'start octets, a space behind each',
+    '6.13', 'start octets, each followed by a space',
     [lonely(0xc0, 0xdf), lonely(0xe0, 0xef), lonely(0xf0, 0xf7), lonely(0xf8, 0xfb), lonely(0xfc, 0xfd)], false
   ],
   ['6.14', 'a sequence without its last octet', INCOMPLETE, false],
-  ['6.15', 'all of these behind each other', [INCOMPLETE.join('')], false],
-  ['6.16', 'octets that no text has', ['fe', 'ff', 'fefeffff'], false],
-  ['6.17', 'a slash that is overlong', ['c0af', 'e080af', 'f08080af', 'f8808080af', 'fc80808080af'], false],
+  ['6.15', 'all sequences of 6.14 in one text', [INCOMPLETE.join('')], false],
+  ['6.16', 'octets that never occur in UTF-8', ['fe', 'ff', 'fefeffff'], false],
+  ['6.17', 'an overlong slash', ['c0af', 'e080af', 'f08080af', 'f8808080af', 'fc80808080af'], false],
   [
     '6.18', 'the last overlong sequence of its length', ['c1bf', 'e09fbf', 'f08fbfbf', 'f887bfbfbf', 'fc83bfbfbfbf'],
     false
   ],
-  ['6.19', 'a NUL that is overlong', ['c080', 'e08080', 'f0808080', 'f880808080', 'fc8080808080'], false],
+  ['6.19', 'an overlong NUL', ['c080', 'e08080', 'f0808080', 'f880808080', 'fc8080808080'], false],
   ['6.20', 'a surrogate', ['eda080', 'edadbf', 'edae80', 'edafbf', 'edb080', 'edbe80', 'edbfbf'], false],
   ['6.21', 'a pair of surrogates', [
     'eda080edb080', 'eda080edbfbf', 'edadbfedb080', 'edadbfedbfbf', 'edae80edb080', 'edae80edbfbf',
@@ -120,13 +120,13 @@ const SEQUENCES: readonly Sequences[] = [
   ['6.23', 'a special, which is valid', ['b9', 'ba', 'bb', 'bc', 'bd', 'be', 'bf'].map((last) => `efbf${last}`), true]
 ]
 
-const sequences: Case[] = SEQUENCES.flatMap(([section, does, all, isValid]) => all.map((digits, i): Case => {
+const sequences: Case[] = SEQUENCES.flatMap(([section, description, all, isValid]) => all.map((digits, i): Case => {
   const payload = hex(digits)
   const id = `${section}.${i + 1}`
-  const what = `${does}: ${digits.length > 40 ? `${digits.slice(0, 40)}…` : digits}`
+  const title = `${description}: ${digits.length > 40 ? `${digits.slice(0, 40)}…` : digits}`
   return (typeof isValid === 'boolean' ? isValid : isValid[i]) === true
-    ? valid(id, what, [textFrame(payload)], payload)
-    : invalid(id, what, [textFrame(payload)])
+    ? valid(id, title, [textFrame(payload)], payload)
+    : invalid(id, title, [textFrame(payload)])
 }))
 
 export const UTF8: readonly Case[] = [...messages, ...failsFast, ...sequences]

@@ -6,18 +6,19 @@ import type { Engine, Retention, TopicMessage } from '../../lib/engine/engine.js
 export type * from '../../lib/engine/engine.js'
 
 /**
- * What every engine does, as tests. They run in any runner whose `test(name, body)` takes an asynchronous function:
+ * Options of engineContract(), the tests that every engine must pass. They run in any runner whose `test(name, body)`
+ * takes an asynchronous function:
  *
  *   import test from 'node:test'
  *   import { engineContract } from 'fastify-wire/engine-test'
  *   engineContract(test, { engine: () => myEngine({ url }) })
  */
 export interface ContractOptions {
-  /** An engine as a process has it. All of them share one server, and its data. */
+  /** Creates the engine of one process. All engines share one server and its data. */
   readonly engine: () => Engine
   /** Whether engines of several processes share topics. Default: true. */
   readonly isShared?: boolean
-  /** An engine whose server does not answer, with a `publishTimeout` of 200 ms, for engines that have a server. */
+  /** Creates an engine whose server does not answer, with a `publishTimeout` of 200 ms. For engines with a server. */
   readonly unreachable?: () => Engine
 }
 
@@ -25,7 +26,7 @@ export type TestFunction = (name: string, body: () => Promise<void>) => unknown
 
 const KEEP: Retention = { size: 100, ttl: 60_000 }
 
-/** Names that are patterns, separators or keys somewhere, and must be nothing but names here. */
+/** Names that are patterns, separators or keys elsewhere, and must be plain names here. */
 const NAMES = [
   '/rooms/7', '*', '>', '/rooms/*', '/rooms/?', '/rooms/[0-9]', 'rooms.*', 'rooms.>', 'a b', 'a\r\nPING\r\n',
   'a\0b', '{a}', '}{', '{}x', '}',
@@ -37,7 +38,7 @@ const NAMES = [
 export function engineContract (test: TestFunction, options: ContractOptions): void {
   const { engine, isShared = true, unreachable } = options
 
-  /** Runs `body` with as many processes as it asks for, and closes them. */
+  /** Runs `body` with `count` processes, and closes them. */
   const processes = async (count: number, body: (all: Process[]) => Promise<void>): Promise<void> => {
     const all: Process[] = []
     try {
@@ -191,7 +192,7 @@ export function engineContract (test: TestFunction, options: ContractOptions): v
     const { messages, isGap } = await second.engine.read(topic, before, 1000)
     await publishing
     assert.equal(isGap, false)
-    // What was delivered behind the head, after what was read up to it.
+    // The messages read up to the head, and then those delivered after it.
     const read = texts(messages.slice(0, messages.findIndex(({ cursor }) => cursor === head) + 1))
     const live = (): readonly TopicMessage[] => second.events.delivered(topic)
     const behind = (): string[] => {
@@ -474,7 +475,7 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
       await gone.engine.presence!.join(topic, ann, 500)
       await gone.engine.presence!.join(topic, bob, 500)
       await left.engine.presence!.join(topic, bob, 500)
-      // Without a word, as a process that is killed: close() lets go of nobody.
+      // The process leaves without notice, as if it were killed: close() does not remove its members.
       await gone.engine.close()
       assert.deepEqual(await left.events.presence(topic, 3), [
         `+${ann.id}${ann.info}`, `+${bob.id}${bob.info}`, `-${ann.id}${ann.info}`
@@ -493,7 +494,7 @@ function presenceContract ({ test, one, two, start, engine: make, isShared }: Pr
     try {
       await watching.engine.subscribe(topic)
       await living.engine.presence!.join(topic, ann, 1500)
-      // Another process that goes shows that the time was over.
+      // The member of a process that has closed leaves, which shows that more time than a lease has passed.
       const gone = await start(make())
       await gone.engine.presence!.join(topic, bob, 2500)
       await gone.engine.close()

@@ -8,9 +8,9 @@ import type { LocalServer } from '../fixtures/local-server.js'
 import type { Engine, HistoryPage } from '../../lib/engine/engine.js'
 
 export interface FaultOptions {
-  /** Starts a server of its own. */
+  /** Starts a server for one test. */
   start (persists: boolean): Promise<LocalServer>
-  /** @param url where the server is, or a proxy in front of it */
+  /** @param url of the server, or of a proxy in front of it */
   engine (url: string): Engine
 }
 
@@ -22,11 +22,11 @@ interface Load {
   readonly proxy: TcpProxy
   readonly followers: readonly Follower[]
   readonly acknowledged: string[]
-  /** Resolves when `count` more messages were acknowledged. */
+  /** Resolves once `count` more messages are acknowledged. */
   more (count: number): Promise<void>
 }
 
-/** What becomes of messages when something breaks while they are published, read by two processes. */
+/** Tests that break something while messages are published, and check the messages that two processes receive. */
 export function engineFaults (test: TestFunction, { start, engine }: FaultOptions): void {
   const underLoad = async (persists: boolean, fault: (load: Load) => Promise<void>): Promise<Load> => {
     const server = await start(persists)
@@ -58,7 +58,7 @@ export function engineFaults (test: TestFunction, { start, engine }: FaultOption
       await publisher.open(new Recorder())
       await Promise.all(followers.map((follower) => follower.start()))
       let count = 0
-      // Ten writers, each with one message under way.
+      // Ten publishers, each with one pending message.
       const writers = Promise.all(Array.from({ length: 10 }, async () => {
         while (!end.signal.aborted) {
           const text = String(count++)
@@ -141,7 +141,7 @@ export function engineFaults (test: TestFunction, { start, engine }: FaultOption
         const restore = await server.backUp()
         const cursors = await publish('c', 'd', 'e')
         await restore()
-        // With as many messages as were lost, the server has assigned the sequences of all cursors again.
+        // After as many messages as were lost, the server has used the sequence numbers of all cursors again.
         for (const text of ['f', 'g', 'h', 'i']) {
           await publish(text)
           for (const cursor of cursors) {

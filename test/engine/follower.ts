@@ -1,8 +1,8 @@
 import type { Engine, EngineEvents, EngineState, TopicMessage } from '../../lib/engine/engine.js'
 
 /**
- * Follows one topic as a process with subscribers does: delivers what continues the chain, reads the history where it
- * does not, and whenever the engine is back.
+ * Follows one topic like a process with subscribers: it delivers messages that continue the chain, and reads the
+ * history if one does not, or if the engine is ready again.
  */
 export class Follower implements EngineEvents {
   readonly received: string[] = []
@@ -29,7 +29,7 @@ export class Follower implements EngineEvents {
   }
 
   message (_topic: string, message: TopicMessage): void {
-    // What comes before the first cursor is known, or while history is read, is in the history.
+    // Messages that arrive before the first cursor is known, or while the history is read, are in the history.
     if (!this.#isSubscribed) return
     if (this.#isReading || message.prev !== this.#last) this.#catchUp()
     else this.#deliver(message)
@@ -48,7 +48,7 @@ export class Follower implements EngineEvents {
 
   #deliver (message: TopicMessage): void {
     this.#last = message.cursor
-    // After a server has lost its data, what was in flight may be published anew, under another cursor.
+    // After a server has lost its data, unanswered messages may be published again, under other cursors.
     if (this.#ids.has(message.id)) return
     this.#ids.add(message.id)
     this.received.push(message.data.toString())
@@ -68,7 +68,7 @@ export class Follower implements EngineEvents {
     })
   }
 
-  /** Fails while the engine is down: its next 'ready' begins again, also one that comes before this has failed. */
+  /** Fails while the engine is down. The next 'ready' reads again, even if it arrives before this has failed. */
   async #read (): Promise<void> {
     do {
       this.#readAgain = false

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { EngineEvents, EngineState, Member, Publication, TopicMessage } from '../../lib/engine/engine.js'
 
-/** Keeps what an engine reports, and waits for it. */
+/** Records the events of an engine, and waits for them. */
 export class Recorder implements EngineEvents {
   readonly states: EngineState[] = []
   readonly #messages = new Map<string, TopicMessage[]>()
@@ -21,19 +21,19 @@ export class Recorder implements EngineEvents {
   }
 
   joined (topic: string, member: Member): void {
-    this.#notePresence(topic, `+${member.id}${member.info}`)
+    this.#recordPresence(topic, `+${member.id}${member.info}`)
   }
 
   left (topic: string, member: Member): void {
-    this.#notePresence(topic, `-${member.id}${member.info}`)
+    this.#recordPresence(topic, `-${member.id}${member.info}`)
   }
 
-  /** What was delivered of a topic so far. */
+  /** The messages of a topic that were delivered so far. */
   delivered (topic: string): TopicMessage[] {
     return this.#messages.get(topic) ?? []
   }
 
-  /** All messages of a topic, when there are `count` of them at least. */
+  /** Resolves with all messages of a topic once there are at least `count`. */
   async messages (topic: string, count: number): Promise<TopicMessage[]> {
     await this.when(
       () => this.delivered(topic).length >= count, () => `${this.delivered(topic).length} of ${count} messages`
@@ -41,14 +41,14 @@ export class Recorder implements EngineEvents {
     return this.delivered(topic).slice()
   }
 
-  /** All joins and leaves of a topic, when there are `count` of them at least. */
+  /** Resolves with all joins and leaves of a topic once there are at least `count`. */
   async presence (topic: string, count: number): Promise<string[]> {
     const list = (): string[] => this.#presence.get(topic) ?? []
     await this.when(() => list().length >= count, () => `${list().length} of ${count} joins and leaves`)
     return list().slice()
   }
 
-  /** Resolves when the engine has reported `state` `count` times. */
+  /** Resolves once the engine has reported `state` `count` times. */
   async reported (state: EngineState, count: number): Promise<void> {
     await this.when(
       () => this.states.filter((each) => each === state).length >= count, () => `states: ${this.states.join()}`
@@ -60,7 +60,7 @@ export class Recorder implements EngineEvents {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(check)
-        reject(new Error(`nothing more came: ${describe()}`))
+        reject(new Error(`nothing more arrived: ${describe()}`))
       }, timeout)
       const check = (): void => {
         if (!condition()) return
@@ -72,7 +72,7 @@ export class Recorder implements EngineEvents {
     })
   }
 
-  #notePresence (topic: string, text: string): void {
+  #recordPresence (topic: string, text: string): void {
     const list = this.#presence.get(topic)
     if (list === undefined) this.#presence.set(topic, [text])
     else list.push(text)
@@ -84,7 +84,7 @@ export class Recorder implements EngineEvents {
   }
 }
 
-/** A text, or bytes, as they are published. */
+/** Creates a publication of text or bytes. */
 export function publication (
   data: string | Buffer, { id = randomUUID(), kind = '', isCompressible }: Partial<Publication> = {}
 ): Publication {
@@ -93,10 +93,10 @@ export function publication (
 
 export const texts = (messages: readonly TopicMessage[]): string[] => messages.map(({ data }) => data.toString())
 
-/** For what nothing reports: asks again until it is so. */
+/** Polls a condition of which no event informs. */
 export async function until (condition: () => Promise<boolean>, timeout = 60_000): Promise<void> {
   for (const end = Date.now() + timeout; !await condition();) {
-    if (Date.now() > end) throw new Error('it did not become so in time')
+    if (Date.now() > end) throw new Error(`the condition did not hold within ${timeout} ms`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }

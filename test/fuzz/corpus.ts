@@ -4,13 +4,13 @@ import type { TargetName } from './targets.js'
 
 const folderOf = (name: TargetName): URL => new URL(`corpus/${name}/`, import.meta.url)
 
-/** The inputs that are kept of a target, in the order of their names. */
+/** Returns the saved inputs of a target, in the order of their names. */
 export function readCorpus (name: TargetName): Buffer[] {
   const folder = folderOf(name)
   return existsSync(folder) ? readdirSync(folder).sort().map((file) => readFileSync(new URL(file, folder))) : []
 }
 
-/** Keeps an input under a name that its content gives it. */
+/** Saves an input in a file that is named after the hash of its content. */
 export function saveInput (name: TargetName, input: Buffer): string {
   const folder = folderOf(name)
   mkdirSync(folder, { recursive: true })

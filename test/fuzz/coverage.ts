@@ -11,7 +11,7 @@ interface ScriptCoverage {
   readonly functions: ReadonlyArray<{ readonly ranges: readonly Range[] }>
 }
 
-/** Which blocks of lib/ have run, as V8 counts them. */
+/** The blocks of lib/ that have run, from the coverage of V8. */
 export class Coverage {
   readonly #session = new Session()
   readonly #seen = new Set<string>()
@@ -26,10 +26,10 @@ export class Coverage {
     return this.#seen.size
   }
 
-  /** The blocks that ran since the last call. */
+  /** Returns the blocks that have run since the last call. */
   #collect (): string[] {
     const ran: string[] = []
-    // The session is of this thread, and answers at once.
+    // The session belongs to this thread, and answers synchronously.
     this.#session.post('Profiler.takePreciseCoverage', (_error, { result }: { result: readonly ScriptCoverage[] }) => {
       for (const { url, functions } of result) {
         if (!url.includes('/lib/') || url.includes('/node_modules/')) continue
@@ -43,7 +43,7 @@ export class Coverage {
     return ran
   }
 
-  /** Notes what ran since the last call. @returns the blocks that ran for the first time */
+  /** Records the blocks that have run since the last call. @returns those that ran for the first time */
   take (): Set<string> {
     const fresh = new Set(this.#collect().filter((block) => !this.#seen.has(block)))
     for (const block of fresh) this.#seen.add(block)
@@ -51,8 +51,7 @@ export class Coverage {
   }
 
   /**
-   * Runs these inputs, and the halves in which one of the blocks runs, to the last. @returns those inputs; their blocks
-   * are taken from the set
+   * Finds the inputs that run one of the blocks, by running halves of the list. Removes their blocks from the set.
    */
   pick (inputs: readonly Buffer[], run: (input: Buffer) => void, blocks: Set<string>): readonly Buffer[] {
     if (blocks.size === 0) return []

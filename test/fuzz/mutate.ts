@@ -1,9 +1,9 @@
 type Random = (limit: number) => number
 
-/** Values at which something changes: lengths, bits, types. */
+/** Boundary values of lengths, bits and types. */
 const BYTES = [0x00, 0x01, 0x02, 0x7d, 0x7e, 0x7f, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8a, 0xc1, 0xfe, 0xff] as const
 
-/** What targets compare with: mutations rarely make these by themselves. */
+/** Words that the targets look for, and that random changes rarely produce. */
 const WORDS = [
   Buffer.from('8100', 'hex'), Buffer.from('8180000000 00'.replace(' ', ''), 'hex'),
   Buffer.from('018000000000', 'hex'), Buffer.from('808000000000', 'hex'), Buffer.from('c1810000000001', 'hex'),
@@ -16,7 +16,7 @@ const WORDS = [
     '"heartbeat":1', '"member":{}', '}\n', '\n'].map((word) => Buffer.from(word))
 ]
 
-/** One change, or a few of them. `other` is another input of the corpus. */
+/** Changes an input in one to four places. @param other another input of the corpus */
 export function mutate (input: Buffer, other: Buffer, random: Random, longest: number): Buffer {
   let bytes = input
   for (let i = 1 + random(4); i > 0; i--) bytes = change(bytes, other, random)

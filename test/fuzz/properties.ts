@@ -1,27 +1,27 @@
 import fc from 'fast-check'
 
 /**
- * The same in every run, so that a failure comes back; `FUZZ_SEED` and `FUZZ_RUNS` for others. What fails is printed
- * with its seed.
+ * Equal in all runs, so that failures are reproducible, unless `FUZZ_SEED` is set. `FUZZ_RUNS` multiplies the number of
+ * values. A failure is printed with its seed.
  */
 const seed = Number(process.env['FUZZ_SEED'] ?? 6_455)
 const factor = Number(process.env['FUZZ_RUNS'] ?? 1)
 
-/** Holds a property against so many random values. */
+/** Checks a property with `runs` random values. */
 export function holds<Ts extends [unknown, ...unknown[]]> (
   runs: number, property: fc.IProperty<Ts> | fc.IAsyncProperty<Ts>
 ): Promise<void> | void {
   return fc.assert(property as fc.IAsyncProperty<Ts>, { seed, numRuns: Math.ceil(runs * factor), endOnFailure: false })
 }
 
-/** Bytes, as a Buffer. */
+/** Random bytes. */
 export const bytes = (maxLength: number): fc.Arbitrary<Buffer> =>
   fc.uint8Array({ maxLength }).map((array) => Buffer.from(array))
 
-/** Where a stream is cut. */
+/** The lengths of the pieces into which a stream is split. */
 export const cuts: fc.Arbitrary<number[]> = fc.array(fc.nat({ max: 64 }), { maxLength: 40 })
 
-/** The same bytes in pieces: these long, and the rest in one. */
+/** Splits bytes into pieces of these lengths, and the rest. */
 export function cut (all: Buffer, lengths: readonly number[]): Buffer[] {
   const pieces: Buffer[] = []
   let at = 0
@@ -36,11 +36,11 @@ export interface RawFrame {
   readonly first: number
   readonly isMasked: boolean
   readonly payload: Buffer
-  /** 0 for the shortest form; 2 or 8 for a length of so many bytes, whether it needs them or not. */
+  /** The size of the extended length in bytes, even if a smaller one suffices; 0 for the shortest form. */
   readonly form: 0 | 2 | 8
 }
 
-/** A frame as it goes over the wire, legal or not. */
+/** Encodes a frame, legal or not. */
 export function encodeRaw ({ first, isMasked, payload, form }: RawFrame): Buffer {
   const { length } = payload
   const size = form === 8 || length > 0xffff ? 8 : form === 2 || length > 125 ? 2 : 0
@@ -63,7 +63,7 @@ const often = <T, U>(usual: T, rare: fc.Arbitrary<U>): fc.Arbitrary<T | U> => fc
   { weight: 19, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: rare }
 )
 
-/** Frames of a client, most of them legal: whole messages, fragments, control frames. */
+/** Frames of a client, most of them legal: complete messages, fragments, control frames. */
 export const frame: fc.Arbitrary<RawFrame> = fc.record({
   first: fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom(0x81, 0x82) },
@@ -80,7 +80,7 @@ export const frame: fc.Arbitrary<RawFrame> = fc.record({
   form: often(0 as const, fc.constantFrom(2 as const, 8 as const))
 })
 
-/** A stream of a client. */
+/** A stream of frames of a client. */
 export const stream: fc.Arbitrary<Buffer> = fc.array(
   frame, { maxLength: 14 }
 ).map((frames) => Buffer.concat(frames.map(encodeRaw)))

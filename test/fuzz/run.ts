@@ -1,5 +1,5 @@
-// `npm run fuzz`: changes inputs of the corpus, and keeps those that run a block of lib/ which none before has run. V8
-// counts the blocks, so no native code is needed, and the same inputs run on every version of Node.js.
+// `npm run fuzz`: changes inputs of the corpus, and keeps those that run a block of lib/ for the first time. V8 counts
+// the blocks, so no native code is needed.
 import { parseArgs } from 'node:util'
 import { createRandom } from '../fixtures/sink.js'
 import { readCorpus, saveInput } from './corpus.js'
@@ -7,18 +7,18 @@ import { Coverage } from './coverage.js'
 import { mutate } from './mutate.js'
 import type { TargetName } from './targets.js'
 
-// Before lib/ is loaded: V8 counts the blocks of what is compiled from now on.
+// Created before lib/ is loaded: V8 counts the blocks of the code that is compiled from now on.
 const coverage = new Coverage()
 const { TARGETS } = await import('./targets.js')
 
 const USAGE = `Usage: npm run fuzz -- [--minutes N | --seconds N | --executions N] [--target NAME] [--seed N] [--save]
 
-  --target      ${Object.keys(TARGETS).join(', ')}; all of them by default, each for its part of the time
-  --seed        where the random numbers begin; the clock by default
-  --save        adds the inputs that reach something new to test/fuzz/corpus/
+  --target      ${Object.keys(TARGETS).join(', ')}; all of them by default, each for an equal part of the time
+  --seed        the seed of the random numbers; from the clock by default
+  --save        adds the inputs that run new blocks to test/fuzz/corpus/
 `
 
-// So many runs between two looks at the coverage, which takes milliseconds: more and more while nothing new is found.
+// The number of runs between two readings of the coverage, which take milliseconds. It grows while no new block runs.
 const SMALLEST_BATCH = 128
 const LARGEST_BATCH = 8_192
 const LONGEST = 512
@@ -50,7 +50,7 @@ for (const name of names) total += await fuzz(name)
 coverage.stop()
 console.log(`${total} executions, no failure`)
 
-/** @returns how often the target ran */
+/** @returns the number of executions of the target */
 async function fuzz (name: TargetName): Promise<number> {
   const run = (input: Buffer): void => {
     try {
@@ -77,7 +77,7 @@ async function fuzz (name: TargetName): Promise<number> {
       () => mutate(corpus[random(corpus.length)] as Buffer, corpus[random(corpus.length)] as Buffer, random, LONGEST)
     )
     for (const input of batch) run(input)
-    // What the runs have scheduled is done, and its memory is free, before the next batch.
+    // Scheduled work is done, and its memory is free, before the next batch.
     await new Promise((resolve) => { setImmediate(resolve) })
     count += batch.length
     const fresh = coverage.take()
@@ -88,7 +88,7 @@ async function fuzz (name: TargetName): Promise<number> {
     }
   }
   console.log(
-    `${name}: ${count} executions, ${before.blocks} blocks by the corpus of ${before.inputs} inputs, ${coverage.size} in the end by ${corpus.length}`
+    `${name}: ${count} executions, from ${before.inputs} inputs and ${before.blocks} blocks to ${corpus.length} and ${coverage.size}`
   )
   return count
 }

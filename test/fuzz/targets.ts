@@ -16,11 +16,11 @@ import { agreed, SETTINGS } from '../fixtures/deflate.js'
 import { createRandom, feed, RecordingSink } from '../fixtures/sink.js'
 import { cut } from './properties.js'
 
-/** Code that is given arbitrary bytes. It throws where something holds no longer that has to. */
+/** Runs code with arbitrary bytes, and throws if a property does not hold. */
 export type Target = (input: Buffer) => void
 
-function claim (holds: boolean, what: string): asserts holds {
-  if (!holds) throw new Error(what)
+function claim (holds: boolean, failure: string): asserts holds {
+  if (!holds) throw new Error(failure)
 }
 
 export const LIMITS = { maxPayload: 4_096, maxFragments: 64 } as const
@@ -65,19 +65,19 @@ export function countAllocations (run: () => void): Allocated {
   return counted
 }
 
-/** @param pieces what comes, in chunks */
+/** Runs a conversation. @param pieces the chunks that the client sends */
 function converse (kind: typeof KINDS[number], pieces: readonly Buffer[]): unknown {
   const sink = new CheckingSink()
   const protocol = createProtocol(kind, sink)
-  // A chunk of its own each time: payload is unmasked in place.
+  // Copied, because payload is unmasked in place.
   for (const piece of pieces) feed(protocol, Buffer.from(piece))
   protocol.receiveEnd()
   claim(protocol.state === 'closed', 'the end of the stream did not end the conversation')
-  claim(sink.events.filter(([kind]) => kind === 'end').length === 1, 'the end was not told once')
+  claim(sink.events.filter(([kind]) => kind === 'end').length === 1, 'the end was not reported once')
   return [sink.events, sink.written.toString('hex'), protocol.closeCode, protocol.closeReason.toString('hex')]
 }
 
-/** A conversation: the first byte says of which kind, the second how the others are cut. */
+/** A conversation. The first byte selects its kind, and the second how the others are split. */
 const protocol: Target = (input) => {
   const kind = KINDS[(input[0] ?? 0) % KINDS.length] as typeof KINDS[number]
   const random = createRandom(input[1] ?? 0)
@@ -85,22 +85,22 @@ const protocol: Target = (input) => {
   let whole: unknown
   const { largest, total } = countAllocations(() => { whole = converse(kind, [rest]) })
   const pieces = cut(rest, Array.from({ length: 20 }, () => random(1 + Math.ceil(rest.length / 6))))
-  claim(isDeepStrictEqual(converse(kind, pieces), whole), `in ${pieces.length} pieces something else happened`)
+  claim(isDeepStrictEqual(converse(kind, pieces), whole), `the result differs in ${pieces.length} pieces`)
   claim(isDeepStrictEqual(converse(kind, [
     ...Array.from(rest.subarray(0, 128), (byte) => Buffer.of(byte)), rest.subarray(128)
-  ]), whole), 'byte by byte something else happened')
-  // Eight times what has arrived, or a pool; a chunk of zlib where there is compression.
+  ]), whole), 'the result differs byte by byte')
+  // Eight times the bytes received, or a pool, or a chunk of zlib if there is compression.
   claim(
     largest <= Math.max(kind.startsWith('13 ') ? 65_536 : 16_384, 8 * input.length),
     `${largest} bytes were allocated at once for ${input.length}`
   )
-  // An empty message in two fragments costs a kilobyte, for a short time: it has 12 bytes.
+  // An empty message in two fragments has 12 bytes, and costs a kilobyte for a short time.
   claim(total <= 262_144 + 256 * input.length, `${total} bytes were allocated for ${input.length}`)
 }
 
 const ORIGINS = readOrigins(['same-origin', 'https://a.example', /^https:\/\/[\w-]+\.example$/]) as OriginList
 
-/** The head of a request as text, its lines ended by LF. What Node's parser never lets through is left out. */
+/** The head of a request as text, with LF as the line break. Characters that Node's parser rejects are removed. */
 const handshake: Target = (input) => {
   const [first = '', ...lines] = input.toString('latin1').replace(/[\r\0]/g, '').split('\n')
   const [method = '', url = '', version = '1.1'] = first.split(' ')
@@ -115,10 +115,10 @@ const handshake: Target = (input) => {
   const request = { method, url, httpVersion: version, headers, secure: input.length % 2 === 0, host: headers.host }
   refusing(() => {
     const read = readHandshake(request, VERSIONS)
-    claim(read.bodyLength === 0 || read.bodyLength === 8, 'a handshake has another body')
+    claim(read.bodyLength === 0 || read.bodyLength === 8, 'a handshake has a body of another length')
     const answer = read.answer(chooseProtocol(read.offered, undefined), Buffer.alloc(read.bodyLength))
-    claim(answer.headers.length % 2 === 0, 'the answer is no list of pairs')
-    claim(answer.headers.every((part) => !/[\r\n]/.test(part)), 'the answer has a line that nobody wrote')
+    claim(answer.headers.length % 2 === 0, 'the answer is not a list of pairs')
+    claim(answer.headers.every((part) => !/[\r\n]/.test(part)), 'the answer contains a line break')
     if (read.origin !== undefined) isListed(ORIGINS, read.origin, request.secure, String(request.host))
   })
   refusing(() => {
@@ -134,16 +134,15 @@ const handshake: Target = (input) => {
         })
         if (found === undefined) continue
         const { serverMaxWindowBits, clientMaxWindowBits } = found.parameters
-        claim(serverMaxWindowBits >= 9 && serverMaxWindowBits <= windowBits, 'the window of the server is not one')
-        claim(clientMaxWindowBits >= 8 && clientMaxWindowBits <= 15, 'the window of the client is not one')
-        // Our own grammar reads it.
-        claim(readExtensions({ 'sec-websocket-extensions': found.answer }).length === 1, 'the answer is no extension')
+        claim(serverMaxWindowBits >= 9 && serverMaxWindowBits <= windowBits, 'the window of the server is out of range')
+        claim(clientMaxWindowBits >= 8 && clientMaxWindowBits <= 15, 'the window of the client is out of range')
+        claim(readExtensions({ 'sec-websocket-extensions': found.answer }).length === 1, 'the answer is not readable')
       }
     }
   })
 }
 
-/** Only refusals may be thrown, which have a code and a status. */
+/** Runs code that may throw only refusals, which have a code and a status. */
 function refusing (run: () => void): void {
   try {
     run()
@@ -164,8 +163,8 @@ const live: Target = (input) => {
         ? read(encodeFrame(frame.head as PayloadFrame, frame.payload))
         : read(encodeFrame(frame.head))
       claim(again !== undefined, 'a frame that was read cannot be read when it is encoded again')
-      claim(isDeepStrictEqual(again.head, frame.head), 'its head is another')
-      claim(Buffer.from(again.payload as string).equals(Buffer.from(frame.payload as string)), 'its payload is another')
+      claim(isDeepStrictEqual(again.head, frame.head), 'its head differs')
+      claim(Buffer.from(again.payload as string).equals(Buffer.from(frame.payload as string)), 'its payload differs')
     }
   }
 }

@@ -108,7 +108,7 @@ t.test('endless fragments close with 1008, empty or not, and allocate no more th
     const client = await connect(t, port)
     client.write(clientFrame(2, payload, { fin: false }))
     client.write(Buffer.concat(Array<Buffer>(4_000).fill(clientFrame(0, payload, { fin: false }))))
-    await honest.talkUntil(allClosed(closes.length + 1))
+    await honest.echoUntil(allClosed(closes.length + 1))
     await expectClose(t, client, code, name)
     client.socket.destroy()
   }
@@ -132,7 +132,7 @@ t.test('floods of control frames and fragments leave time for other sockets in e
     client.socket.on('data', () => { client.received = Buffer.alloc(0) })
     honest.most = 0
     client.write(Buffer.concat([first, ...Array<Buffer>(6_000).fill(flood), closeFrame(1000)]))
-    const most = await honest.talkUntil(allClosed(closes.length + 1))
+    const most = await honest.echoUntil(allClosed(closes.length + 1))
     t.ok(most <= MOST_TURNS, `${name}: ${most} turns`)
     t.equal(closes.at(-1), 1000, name)
   }
@@ -149,7 +149,7 @@ t.test('a decompression bomb is refused at the limit', async (t) => {
   for (let round = 0; round < 3; round++) {
     const client = await connect(t, port, DEFLATE)
     client.write(clientFrame(2, bombs[0], { isCompressed: true }))
-    await honest.talkUntil(allClosed(closes.length + 1))
+    await honest.echoUntil(allClosed(closes.length + 1))
     await expectClose(t, client, 1009, `bomb ${round}`)
     client.socket.destroy()
   }
@@ -159,7 +159,7 @@ t.test('a decompression bomb is refused at the limit', async (t) => {
   t.same(messages, [])
   const client = await connect(t, port, DEFLATE)
   client.write(Buffer.concat([clientFrame(2, bombs[1], { isCompressed: true }), closeFrame(1000)]))
-  await honest.talkUntil(allClosed(closes.length + 1))
+  await honest.echoUntil(allClosed(closes.length + 1))
   t.same(messages, [0])
   t.ok(honest.most <= MOST_TURNS, `${honest.most} turns`)
 })

@@ -7,21 +7,21 @@ const collect = runInNewContext('gc') as () => void
 
 const held = async (): Promise<number> => {
   collect()
-  // The memory of a buffer is freed a turn after the buffer itself.
+  // The memory of a buffer is freed one turn after the buffer itself is collected.
   await turn()
   return process.memoryUsage().arrayBuffers
 }
 
-/** Bytes of buffers that the process holds once garbage is collected. */
+/** Returns the bytes of all buffers that the process holds after a garbage collection. */
 export async function heldBytes (): Promise<number> {
-  // What the first collection leaves to finalizers, the second one frees.
+  // The second collection frees the buffers that the first one left to finalizers.
   await held()
   return await held()
 }
 
 /**
- * How many bytes more than `before` the process holds once garbage is collected: a collection takes long, so it is
- * repeated only while these are not less than the limit.
+ * Returns the number of bytes that the process holds in addition to `before`, after a garbage collection. A collection
+ * takes long, so it is repeated only while the number is not below the limit.
  */
 export async function heldSince (before: number, limit: number): Promise<number> {
   let since = Infinity

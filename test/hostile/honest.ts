@@ -4,7 +4,8 @@ import { RawClient, text } from '../fixtures/client.js'
 import { turn } from '../fixtures/memory.js'
 
 /**
- * What an honest peer waits for, at most, in turns of the event loop: its message in, and the echo out, are one each.
+ * The longest time that an honest peer may wait for an echo, in turns of the event loop. It takes at least two: one for
+ * its message, and one for the echo.
  */
 export const MOST_TURNS = 16
 
@@ -14,8 +15,8 @@ export function addHonestRoute (app: FastifyInstance): void {
 }
 
 /**
- * A peer that does nothing wrong, beside those that do. What it waits is counted in turns, which do not depend on the
- * machine.
+ * A peer that follows the protocol while others do not. Its waiting time is counted in turns of the event loop, which
+ * do not depend on the machine.
  */
 export class HonestPeer {
   readonly #client: RawClient
@@ -33,14 +34,14 @@ export class HonestPeer {
     return new HonestPeer(client)
   }
 
-  /** Sends a message and waits for its echo. @returns the turns that took */
+  /** Sends a message and waits for its echo. @returns the number of turns until it arrived */
   async echo (): Promise<number> {
     const message = `message ${this.echoes++}`
     this.#client.write(text(message))
     let turns = 0
     const state = { isDone: false }
     const done = this.#client.readText().then((echo) => {
-      if (echo !== message) throw new Error(`${echo} came, and not ${message}`)
+      if (echo !== message) throw new Error(`received ${echo} instead of ${message}`)
       state.isDone = true
     })
     for (; !state.isDone && turns < 10_000; turns++) await turn()
@@ -49,8 +50,8 @@ export class HonestPeer {
     return turns
   }
 
-  /** Talks until something is over. @returns the most turns that an echo took */
-  async talkUntil (over: Promise<unknown>): Promise<number> {
+  /** Sends messages until a promise settles. @returns the largest number of turns of an echo */
+  async echoUntil (over: Promise<unknown>): Promise<number> {
     const state = { isOver: false }
     const end = (): void => { state.isOver = true }
     over.then(end, end)

@@ -1,5 +1,5 @@
-// Node.js loads the TypeScript of this project as it is: types are blanked out, and `./x.js` means `./x.ts` where that
-// file exists, as `./x.mjs` means `./x.mts`.
+// Hooks with which Node.js loads the TypeScript of this project: types are blanked out, and `./x.js` means `./x.ts` if
+// that file exists, as `./x.mjs` means `./x.mts`.
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stripped } from './stripped.js'
@@ -14,7 +14,7 @@ function source (specifier, { parentURL }) {
   return isOurs(url.href) && existsSync(fileURLToPath(url)) ? url.href : specifier
 }
 
-// A module under t.mockImport(): tap knows what it replaces by the names in the source.
+// Whether a module was loaded by t.mockImport(). tap knows the modules that it replaces by their names in the source.
 const isMocked = ({ parentURL }) => parentURL?.includes('?tapmock=')
 
 const isStripped = (url) => isOurs(url) && /\.m?ts($|\?)/.test(url)
@@ -37,14 +37,14 @@ export const sync = {
     : next(url, context)
 }
 
-// The asynchronous hooks of tap ask the main thread about each module, which takes longer than loading most of them.
-// What needs no hook of theirs is answered here: files by a relative name, and their text.
+// For each module, the asynchronous hooks of tap wait for the main thread, which takes longer than loading most
+// modules. Files with a relative name do not need those hooks, and are resolved and loaded here.
 
 const isFile = (url) => statSync(fileURLToPath(url), { throwIfNoEntry: false })?.isFile() === true
 
 const types = new Map()
 
-/** What the files of a directory that end in .js are, as the next package.json above says. */
+/** Returns the module type of the .js files of a directory, from the nearest package.json. */
 function typeOf (directory) {
   let type = types.get(directory.href)
   if (type !== undefined) return type

@@ -4,12 +4,12 @@ import { sync } from './hooks.js'
 
 const [major, minor] = process.versions.node.split('.').map(Number)
 
-// Where tap's own hooks are asynchronous, which run after all synchronous ones, ours must be as well.
+// Asynchronous hooks run after all synchronous ones. If those of tap are asynchronous, ours must be as well.
 if (major > 25 || (major === 24 && minor >= 13)) module.registerHooks(sync)
 else module.register('./hooks.js', import.meta.url)
 
-// tap would load itself into every process that a test starts: compilers, bundlers, other test runners.
+// Without this, tap loads itself into every process that a test starts: compilers, bundlers, other test runners.
 globalThis[Symbol.for('process-on-spawn@*:singletonId')]?.listeners.splice(0)
 
-// A file that is run alone has the time that it has under tap, which .taprc says.
+// A file that runs alone has the same timeout as in .taprc.
 process.env.TAP_TIMEOUT ??= '600'

@@ -1,4 +1,4 @@
-// Strips every file in one process, so that the processes of the tests need not load the compiler.
+// Strips all files in one process, so that the processes of the tests do not load the compiler.
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stripped } from './stripped.js'

@@ -1,6 +1,6 @@
-// The text of a TypeScript file with its types blanked out. Every character stays in its place, so coverage and stack
-// traces need no source map. The text is kept under a hash of the original: a file is stripped once, however many
-// processes load it.
+// Returns the text of a TypeScript file with its types blanked out. Every character stays in its place, so coverage and
+// stack traces need no source map. The result is cached under a hash of the original: each file is stripped once, even
+// if many processes load it.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -27,7 +27,7 @@ export function stripped (text, path) {
 }
 
 function strip (text, path) {
-  // It loads the compiler, which takes longer than most tests.
+  // Loaded only here, because it loads the compiler, which takes longer than most tests.
   const { default: blankSpace } = require('ts-blank-space')
   return blankSpace(text, (node) => {
     const line = text.slice(0, node.end).split('\n').length

@@ -14,8 +14,8 @@ const chosen = MUTANTS.filter(({ name }) => process.argv.slice(2).every((word) =
 const copy = mkdtempSync(join(tmpdir(), 'fastify-wire-mutants-'))
 
 /**
- * @returns whether a test passes in the copy. It ends at the first failure. A mutant may loop without end, which only
- *   SIGKILL ends.
+ * Runs a test in the copy until its first failure. @returns whether it passes. Only SIGKILL ends a mutant that loops
+ *   forever.
  */
 function passes (test: string): boolean {
   const { status } = spawnSync(process.execPath, [
@@ -31,14 +31,14 @@ try {
   for (const test of new Set(chosen.map(({ test }) => test))) {
     if (passes(test)) continue
     failures++
-    console.log(`fails by itself: ${test}`)
+    console.log(`fails without a mutant: ${test}`)
   }
   for (const { name, file, from, to, test } of chosen) {
     const path = join(copy, file)
     const source = readFileSync(path, 'utf8')
     if (source.split(from).length !== 2) {
       failures++
-      console.log(`not found once in ${file}: ${name}`)
+      console.log(`does not occur exactly once in ${file}: ${name}`)
       continue
     }
     writeFileSync(path, source.replace(from, () => to))
