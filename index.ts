@@ -16,7 +16,7 @@ export type {
   Accepted, Engine, EngineEvents, EnginePresence, EngineState, HistoryPage, Member, Publication, Retention, TopicMessage
 } from './lib/engine/engine.js'
 export type {
-  MemberChooser, TopicChooser, TopicPluginOptions, TopicRouteOptions, TopicsOptions
+  MemberChoice, MemberChooser, TopicChooser, TopicPluginOptions, TopicRouteOptions, TopicsOptions
 } from './lib/options/topics.js'
 export type { TopicCounts } from './lib/server/metrics.js'
 export type { Published, PublishOptions } from './lib/socket/topics.js'

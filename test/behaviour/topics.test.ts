@@ -5,8 +5,6 @@ import WebSocket from 'ws'
 import { LiveSocket, type LiveSocketOptions } from '../../client/live-socket.mjs'
 import type { WireSocket } from '../../index.js'
 import { memoryEngine } from '../../lib/engine/memory.js'
-import { natsEngine } from '../../lib/engine/nats.js'
-import { redisEngine } from '../../lib/engine/redis.js'
 import { createApp, listen } from '../fixtures/app.js'
 import { stayAwake } from '../fixtures/awake.js'
 import { ScriptedEngine, ScriptedPresence } from '../fixtures/scripted-engine.js'
@@ -150,16 +148,12 @@ t.test('a promise of any implementation may name the topics and the member', asy
   for (const topic of ['a', 'b']) t.same(await app.topics.members(topic), [{ id: 'ada' }])
 })
 
-t.test('an engine serves one registration at a time, and one over Redis or NATS no other later', async (t) => {
+t.test('an engine serves one registration at a time', async (t) => {
   const engine = memoryEngine()
   const app = await createApp(t, { engine })
   await t.rejects(createApp(t, { engine }), { code: 'FST_WIRE_ENGINE_USED', message: /memory engine/ })
   await app.close()
   await createApp(t, { engine })
-  for (const closed of [redisEngine(), natsEngine()]) {
-    await closed.close()
-    await t.rejects(createApp(t, { engine: closed }), { code: 'FST_WIRE_ENGINE_USED' })
-  }
 })
 
 t.test('a handler follows and leaves topics', async (t) => {

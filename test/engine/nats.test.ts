@@ -517,3 +517,9 @@ t.test('an error names the missing package of the connection', async (t) => {
     code: 'FST_WIRE_ENGINE_PACKAGE', message: /@nats-io\/transport-node/, cause: { message: 'Cannot find package' }
   })
 })
+
+t.test('an engine that was closed cannot be opened again', async (t) => {
+  const engine = natsEngine()
+  await engine.close()
+  await t.rejects(engine.open(new Recorder()), { code: 'FST_WIRE_ENGINE_USED' })
+})

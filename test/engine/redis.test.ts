@@ -408,3 +408,9 @@ t.test('batches keep their order if a server refuses the first and accepts the n
   const messages = await events.messages('order', 3)
   t.strictSame(messages.map(({ data }) => data.toString()[0]), ['1', '2', '3'])
 })
+
+t.test('an engine that was closed cannot be opened again', async (t) => {
+  const engine = redisEngine()
+  await engine.close()
+  await t.rejects(engine.open(new Recorder()), { code: 'FST_WIRE_ENGINE_USED' })
+})
