@@ -22,7 +22,6 @@ export function checkCount (method: Method, name: string, value: unknown, min: n
 
 /** @throws TopicArgumentInvalid, also for an unknown property, which is probably misspelt */
 export function checkObject (method: Method, name: string, value: unknown, known: readonly string[]): void {
-  if (value === undefined) return
   if (typeof value !== 'object' || value === null || !Object.keys(value).every((key) => known.includes(key))) {
     fail(method, name, `an object with ${known.map((key) => `"${key}"`).join(', ')}`, value)
   }

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { EnginePresence } from '../../lib/engine/engine.js'
 import { TopicHub, type HubSettings } from '../../lib/topics/hub.js'
 import { TopicRuleBook } from '../../lib/topics/topic-rules.js'
+import { Topics } from '../../lib/topics/topics.js'
 import { stayAwake } from '../fixtures/awake.js'
 import { createMemorySocket, turn, type MemorySocket } from '../fixtures/memory.js'
 import { ScriptedEngine, ScriptedPresence } from '../fixtures/scripted-engine.js'
@@ -12,7 +13,7 @@ const RULES = { retention: { size: 10, ttl: 1_000 }, hasPresence: true }
 
 interface SetUp {
   settings?: Partial<HubSettings>
-  presence?: EnginePresence
+  presence?: EnginePresence | undefined
   engine?: ScriptedEngine
 }
 
@@ -466,6 +467,7 @@ t.test('a live socket may request missed messages again', async (t) => {
   await publish(hub, '/a', 'two')
   client.send({ type: 'resume', topics: { '/a': 'c1', '/not-mine': 'c1' } })
   client.send({ type: 'resume', topics: { '/a': 'c1' } })
+  client.send({ type: 'resume', topics: { '/not-mine': 'c1' } })
   await publish(hub, '/a', 'three')
   await turn()
   t.same(client.of('message').map(({ payload }) => payload), ['one', 'two', 'two', 'three'])
@@ -831,9 +833,30 @@ t.test('a live socket has the subprotocol of the application', async (t) => {
   t.ok(hub.isLive(client.socket))
 })
 
+t.test('a topic has the presence of a route that follows it, where the engine tracks members', async (t) => {
+  for (const presence of [new ScriptedPresence(), undefined]) {
+    const { hub } = await setUp({ presence })
+    hub.rules.define('/a', { hasPresence: false })
+    const client = live(hub)
+    const member = { id: 'ann', info: '{"id":"ann"}' }
+    hub.attach(client.socket, { topics: ['/a'], hasPresence: true, member, live: '' })
+    client.send({ type: 'resume', topics: {} })
+    await turn()
+    t.strictSame(client.of('subscribed')[0]?.['members'], presence && [{ id: 'ann' }])
+    t.strictSame(await new Topics(hub, () => {}, () => {}).members('/a'), presence === undefined ? [] : [{ id: 'ann' }])
+  }
+})
+
 t.test('a topic without presence has no members', async (t) => {
   const { hub } = await setUp()
   t.equal(hub.readMembers('/a'), undefined)
+  const { hub: other } = await setUp({ presence: new ScriptedPresence() })
+  other.rules.define('/a', { hasPresence: false })
+  const client = live(other)
+  other.attach(client.socket, { topics: ['/a'], live: '' })
+  client.send({ type: 'resume', topics: {} })
+  await turn()
+  t.equal(client.of('subscribed')[0]?.['members'], undefined)
 })
 
 t.test('a subscription over the limit of topics is reported', async (t) => {
