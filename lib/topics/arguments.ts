@@ -1,8 +1,7 @@
 import { inspect } from 'node:util'
 import { TopicArgumentInvalid } from '../errors.js'
 
-// Checks of what the application passes to the methods of app.topics. Each throws TopicArgumentInvalid. Undefined is
-// valid, and means the default.
+// Checks of what the application passes to the methods of app.topics.
 
 type Method = 'publish' | 'subscribe' | 'history' | 'define'
 
@@ -13,7 +12,7 @@ export function checkText (method: Method, name: string, value: unknown): void {
   }
 }
 
-/** @throws TopicArgumentInvalid */
+/** @throws TopicArgumentInvalid, unless the value is undefined or in this range */
 export function checkCount (method: Method, name: string, value: unknown, min: number, max: number): void {
   if (value !== undefined && (!Number.isInteger(value) || (value as number) < min || (value as number) > max)) {
     fail(method, name, `a whole number from ${min} to ${max}`, value)
