@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { InjectError, WireSocket } from '../../index.js'
+import { stopClock } from '../fixtures/clock.js'
 import { blocksOf, blockWith, isApp, isTest, PAGES } from '../fixtures/docs.js'
 import { requireApp, runApp } from '../fixtures/docs-app.js'
 
@@ -90,11 +91,14 @@ t.test('security: a cookie session admits signed-in users', async (t) => {
 })
 
 t.test('security: a JWT in a hook, until it expires', async (t) => {
+  const clock = stopClock(t)
   const { app: chat } = await runApp(t, app('docs/security.md', 'await request.jwtVerify() } // what'))
   t.equal(await statusOf(chat.injectWS('/chat')), 401)
-  const client = await chat.injectWS('/chat', { headers: { authorization: `Bearer ${sign(chat, '1s')}` } })
+  const client = await chat.injectWS('/chat', { headers: { authorization: `Bearer ${sign(chat, '1m')}` } })
   t.equal(await next(client), 'hello Ann')
-  t.equal((await closeOf(client)).code, 1008, 'it is closed when the token expires')
+  const closed = closeOf(client)
+  clock.advance(60_000)
+  t.equal((await closed).code, 1008, 'it is closed when the token expires')
 })
 
 t.test('security: a token in the subprotocol', async (t) => {

@@ -1,18 +1,8 @@
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { beginLifetime, endLifetime, expireAt, forgetExpiry } from '../../lib/socket/lifetime.js'
 import { closeOf } from '../fixtures/client.js'
-import { FakeClock } from '../fixtures/clock.js'
+import { FakeClock, stopClock } from '../fixtures/clock.js'
 import { createMemorySocket, turn } from '../fixtures/memory.js'
-
-/** A clock that stands still, and the date with it. */
-function stopClock (t: Pick<Test, 'teardown'>): FakeClock {
-  const clock = new FakeClock(t)
-  const { now } = Date
-  const date = now()
-  Date.now = () => date + clock.now
-  t.teardown(() => { Date.now = now })
-  return clock
-}
 
 t.test('a socket at the end of its lifetime closes with 1001, and a reason that asks to reconnect', async (t) => {
   const clock = stopClock(t)
