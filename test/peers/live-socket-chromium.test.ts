@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { createApp, listen } from '../fixtures/app.js'
@@ -73,8 +74,8 @@ const CROWD = `<!doctype html><title>LiveSockets</title><script type="module">
 
 t.test('a hundred LiveSockets over HTTP/2 are streams of one connection', options, async (t) => {
   const app = await createHttp2App(t, {}, { secure: true })
-  let connections = 0
-  app.server.on('secureConnection', () => { connections++ })
+  const connections: Duplex[] = []
+  app.server.on('secureConnection', (connection: Duplex) => { connections.push(connection) })
   await servePage(app, CROWD)
   const room = new LiveRoom('/rooms/7')
   room.addRoute(app)
@@ -84,5 +85,6 @@ t.test('a hundred LiveSockets over HTTP/2 are streams of one connection', option
   await page.waitForFunction(
     () => (globalThis as unknown as { seen: string[] }).seen.length === 100, undefined, PATIENTLY
   )
-  t.equal(connections, 1)
+  t.equal(connections.length, 1)
+  connections[0]?.destroy()
 })
